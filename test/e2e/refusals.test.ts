@@ -1,0 +1,133 @@
+import { readFile, writeFile } from "node:fs/promises";
+import {
+  type ChanceryProcess,
+  type ClientHome,
+  clientHome,
+  type FakeIssuer,
+  needClients,
+  type RealClient,
+  startChancery,
+  startFakeIssuer,
+} from "@chancery/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const { missing, reason } = needClients("cosign-2", "cosign-3");
+
+describe.skipIf(missing)(`what must not pass does not pass, for the right reason${reason}`, () => {
+  let stack: ChanceryProcess;
+  let issuer: FakeIssuer;
+  let stranger: FakeIssuer;
+  let home: ClientHome;
+  let configuration: ClientHome;
+
+  beforeAll(async () => {
+    [issuer, stranger, home, configuration] = await Promise.all([
+      startFakeIssuer(),
+      startFakeIssuer(),
+      clientHome(),
+      clientHome(),
+    ]);
+    const config = await configuration.write(
+      "config.yaml",
+      `oidc-issuers:\n  ${issuer.url}:\n    issuer-url: ${issuer.url}\n    client-id: sigstore\n    type: email\n`,
+    );
+    stack = await startChancery({ args: ["--config", config] });
+    for (const client of ["cosign-2", "cosign-3"] as const) {
+      await home.run(client, "initialize", `--mirror=${stack.url}/tuf`, `--root=${stack.url}/tuf/root.json`);
+    }
+  });
+  afterAll(async () => {
+    await Promise.all([stack, issuer, stranger, home, configuration].map((part) => part?.[Symbol.asyncDispose]()));
+  });
+
+  const services = (client: RealClient) =>
+    client === "cosign-2" ? [`--fulcio-url=${stack.url}`, `--rekor-url=${stack.url}`] : [];
+  const signArgs = (client: RealClient, name: string, token: string) => [
+    "sign-blob",
+    "--yes",
+    ...services(client),
+    `--identity-token=${token}`,
+    `--bundle=${home.path(`${name}.bundle`)}`,
+    home.path(name),
+  ];
+  const treeSize = async () => (await stack.logState()).treeSize;
+  const verifyArgs = (name: string, identity = "dev@example.com", from = issuer.url) => [
+    "verify-blob",
+    `--bundle=${home.path(`${name}.bundle`)}`,
+    `--certificate-identity=${identity}`,
+    `--certificate-oidc-issuer=${from}`,
+    home.path(name),
+  ];
+  const signed = async (client: RealClient, name: string) => {
+    await home.write(name, `the file ${name}`);
+    await home.run(client, ...signArgs(client, name, await issuer.token()));
+    await home.run(client, ...verifyArgs(name));
+  };
+
+  describe.for(["cosign-2", "cosign-3"] as const)("%s", (client) => {
+    test("refuses another identity", async () => {
+      await signed(client, `identity-${client}`);
+      const refused = await home.refuse(client, ...verifyArgs(`identity-${client}`, "mallory@example.com"));
+      expect(refused.stderr).toMatch(/none of the expected identities matched|no matching CertificateIdentity/);
+    });
+
+    test("refuses another issuer", async () => {
+      await signed(client, `issuer-${client}`);
+      const refused = await home.refuse(
+        client,
+        ...verifyArgs(`issuer-${client}`, "dev@example.com", "https://other.example.com"),
+      );
+      expect(refused.stderr).toMatch(/none of the expected identities matched|no matching CertificateIdentity/);
+    });
+
+    test("refuses a file that was changed after it was signed", async () => {
+      await signed(client, `artifact-${client}`);
+      await home.write(`artifact-${client}`, "something else");
+      const refused = await home.refuse(client, ...verifyArgs(`artifact-${client}`));
+      expect(refused.stderr).toMatch(/invalid signature|could not verify|does not match|unable to verify/i);
+    });
+
+    test("refuses a bundle whose signed entry timestamp was changed", async () => {
+      const name = `bundle-${client}`;
+      await signed(client, name);
+      const path = home.path(`${name}.bundle`);
+      await writeFile(path, tamper(await readFile(path, "utf8")));
+      const refused = await home.refuse(client, ...verifyArgs(name));
+      expect(refused.stderr).toMatch(/SET|signed entry timestamp|log entr|bundle|inclusion/i);
+    });
+
+    test.for([
+      ["an expired token", { exp: Math.floor(Date.now() / 1000) - 60 }],
+      ["a token for another audience", { aud: "somebody-else" }],
+      ["a token that claims an issuer nobody configured", { iss: "https://unknown.example.com" }],
+    ] as const)("gets no certificate for %s", async ([_what, claims]) => {
+      const size = await treeSize();
+      await home.write("refused", "never signed");
+      const refused = await home.refuse(client, ...signArgs(client, "refused", await issuer.token(claims)));
+      expect(refused.stderr).toMatch(/There was an error processing the identity token|expired/);
+      expect(await treeSize()).toBe(size);
+    });
+
+    test("gets no certificate for a token of an unknown issuer, and the issuer is not asked", async () => {
+      await home.write("unknown", "never signed");
+      const refused = await home.refuse(client, ...signArgs(client, "unknown", await stranger.token()));
+      expect(refused.stderr).toMatch(/There was an error processing the identity token/);
+      expect(stranger.requests).toEqual([]);
+    });
+  });
+
+  test("a configured stack has no development identity provider", async () => {
+    expect((await fetch(`${stack.url}/idp/token?email=dev@example.com`)).status).toBe(404);
+    expect((await fetch(`${stack.url}/idp/.well-known/openid-configuration`)).status).toBe(404);
+  });
+});
+
+/** Flips one character inside the log's promise, whichever bundle format carries it. */
+function tamper(bundle: string): string {
+  const changed = bundle.replace(
+    /("(?:SignedEntryTimestamp|signedEntryTimestamp)":\s*"[^"]{20})(.)/,
+    (_all, before: string, character: string) => before + (character === "A" ? "B" : "A"),
+  );
+  if (changed === bundle) throw new Error("no signed entry timestamp in the bundle");
+  return changed;
+}

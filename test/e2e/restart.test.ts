@@ -1,0 +1,69 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type ChanceryProcess, type ClientHome, clientHome, needClients, startChancery } from "@chancery/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+const { missing, reason } = needClients("cosign-2", "cosign-3");
+
+describe.skipIf(missing)(`what was signed before a restart verifies after it${reason}`, () => {
+  let stack: ChanceryProcess;
+  let home: ClientHome;
+
+  beforeEach(async () => {
+    [stack, home] = await Promise.all([startChancery(), clientHome()]);
+  });
+  afterEach(async () => {
+    await Promise.all([stack, home].map((part) => part?.[Symbol.asyncDispose]()));
+  });
+
+  const sign = async (client: "cosign-2" | "cosign-3", name: string) => {
+    const urls = client === "cosign-2" ? [`--fulcio-url=${stack.url}`, `--rekor-url=${stack.url}`] : [];
+    const file = await home.write(name, `the file ${name}`);
+    const bundle = `--bundle=${home.path(`${name}.bundle`)}`;
+    await home.run(client, "sign-blob", "--yes", ...urls, `--identity-token=${await stack.token()}`, bundle, file);
+  };
+  const verify = (client: "cosign-2" | "cosign-3", name: string) =>
+    home.run(
+      client,
+      "verify-blob",
+      `--bundle=${home.path(`${name}.bundle`)}`,
+      "--certificate-identity=dev@example.com",
+      `--certificate-oidc-issuer=${stack.url}/idp`,
+      home.path(name),
+    );
+  const initialize = async () => {
+    for (const client of ["cosign-2", "cosign-3"] as const) {
+      await home.run(client, "initialize", `--mirror=${stack.url}/tuf`, `--root=${stack.url}/tuf/root.json`);
+    }
+  };
+  const root = async () => (await fetch(`${stack.url}/tuf/root.json`)).text();
+
+  test.for(["stop", "kill"] as const)("%s", async (how) => {
+    await initialize();
+    await sign("cosign-2", "old");
+    await sign("cosign-3", "new");
+    const before = { log: await stack.logState(), root: await root() };
+
+    if (how === "stop") expect(await stack.stop()).toBe(0);
+    else await stack.kill();
+    stack = await stack.again();
+
+    expect(await stack.logState()).toEqual(before.log);
+    expect(await root()).toBe(before.root);
+    await verify("cosign-2", "old");
+    await verify("cosign-3", "new");
+    await sign("cosign-3", "after");
+    await verify("cosign-3", "after");
+    expect((await stack.logState()).treeSize).toBe(3);
+  });
+
+  test("keys are for their owner's eyes only", async () => {
+    const { readdir } = await import("node:fs/promises");
+    const keys = join(stack.data, "keys");
+    const modes = await Promise.all(
+      (await readdir(keys)).map(async (name) => (await stat(join(keys, name))).mode & 0o777),
+    );
+    expect(modes.length).toBeGreaterThan(4);
+    expect(new Set(modes)).toEqual(new Set([0o600]));
+  });
+});

@@ -1,1 +1,9 @@
-export {};
+export * from "./body-budget.ts";
+export * from "./config.ts";
+export * from "./failure.ts";
+export * from "./fault-filter.ts";
+export * from "./health.ts";
+export * from "./logger.ts";
+export * from "./metrics.ts";
+export * from "./redact.ts";
+export * from "./service.ts";

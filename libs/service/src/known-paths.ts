@@ -1,0 +1,51 @@
+import type { FastifyInstance } from "fastify";
+
+/**
+ * Remembers every route as it is added, so that a wrong method on a known path is answered 405 with
+ * Allow (RFC 9110, Section 15.5.6) and not 404. Read only on the way to a 404.
+ */
+export class KnownPaths {
+  readonly #routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
+
+  constructor(fastify: FastifyInstance) {
+    fastify.addHook("onRoute", ({ url, method }) => {
+      this.#routes.push({ pattern: pathPattern(url), methods: [method].flat() });
+    });
+  }
+
+  /** The methods that this path would take, sorted. */
+  methods(path: string): string[] {
+    const bare = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+    const methods = this.#routes.filter(({ pattern }) => pattern.test(bare)).flatMap((route) => route.methods);
+    return [...new Set(methods)].sort();
+  }
+}
+
+/** find-my-way's grammar as far as our routes use it: text, `:name`, `:name(regexp)` and a final `*`. */
+function pathPattern(url: string): RegExp {
+  const parts = url.match(/:\w+(\([^)]*\))?|\*|[^:*]+/g) ?? [];
+  const source = parts.map((part) => {
+    if (part === "*") return ".*";
+    if (part.startsWith(":")) return /\((.*)\)$/.exec(part)?.[1] ?? "[^/]+";
+    return RegExp.escape(part);
+  });
+  const whole = source.join("");
+  return new RegExp(`^${whole.length > 1 && whole.endsWith("/") ? whole.slice(0, -1) : whole}$`);
+}
+
+/** Answers an unknown path before its body is read; JSON like every other error. */
+export function refuseUnknownPaths(fastify: FastifyInstance, known: KnownPaths): void {
+  fastify.addHook("onRequest", (request, reply, done) => {
+    if (!request.is404) return done();
+    const methods = known.methods(request.url.split("?", 1)[0] ?? "");
+    const wrongMethod = methods.length > 0 && !methods.includes(request.method);
+    if (wrongMethod) reply.header("Allow", methods.join(", "));
+    reply
+      .code(wrongMethod ? 405 : 404)
+      .send(
+        wrongMethod
+          ? { code: 405, message: `this path takes ${methods.join(", ")}` }
+          : { code: 404, message: "there is nothing at this path" },
+      );
+  });
+}

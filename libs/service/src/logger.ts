@@ -1,0 +1,80 @@
+import type { LoggerService } from "@nestjs/common";
+import { destination, type Logger, pino } from "pino";
+import { oneLine, redact } from "./redact.ts";
+
+export type { Logger } from "pino";
+
+export interface LoggerOptions {
+  readonly level?: LogLevel;
+  /** Lines for a reader at a terminal instead of JSON. Default: whether stderr is one. */
+  readonly human?: boolean;
+  /** Where lines go; default is stderr. */
+  readonly write?: (line: string) => void;
+}
+
+export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+
+/** What may wait when stderr is not read; beyond it lines are dropped, for a log must never stop the service. */
+const WAITING_BYTES = 4 * 1024 * 1024;
+
+/** The program's log. Every finished line passes `redact`, whatever field a secret came in by. */
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const human = options.human ?? (options.write === undefined && process.stderr.isTTY);
+  const write = options.write ?? stderrWriter();
+  return pino(
+    {
+      level: options.level ?? "info",
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: {
+        paths: ["authorization", "cookie", "password", "token", "*.authorization", "*.cookie", "*.password", "*.token"],
+        censor: "[redacted]",
+      },
+    },
+    { write: (line) => write(human ? humanLine(line) : redact(line)) },
+  );
+}
+
+function stderrWriter(): (line: string) => void {
+  const stream = destination({ fd: 2, sync: false, maxLength: WAITING_BYTES });
+  return (line) => {
+    stream.write(line);
+  };
+}
+
+function humanLine(line: string): string {
+  const { level, time, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const at = String(time).slice(11, 19);
+  const context = Object.entries(rest).map(([name, value]) => `${name}=${inline(value)}`);
+  const cause = isErrorText(err) ? ` (${err.stack ?? err.message})` : "";
+  const text = [at, String(level).padEnd(5), msg, ...context].join(" ");
+  return `${oneLine(redact(text + cause))}\n`;
+}
+
+function inline(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function isErrorText(value: unknown): value is { message: string; stack?: string } {
+  return typeof value === "object" && value !== null && "message" in value;
+}
+
+/** Nest's own words through the program's logger: its boot chatter at debug, its troubles as they are. */
+export function nestLogger(logger: Logger): LoggerService {
+  const line =
+    (level: "debug" | "warn" | "error" | "fatal") =>
+    (message: unknown, ...context: unknown[]) => {
+      const from = { from: context.findLast((part) => typeof part === "string") };
+      if (message instanceof Error) logger[level]({ ...from, err: message }, message.message);
+      else logger[level](from, typeof message === "string" ? message : JSON.stringify(message));
+    };
+  return {
+    log: line("debug"),
+    debug: line("debug"),
+    verbose: line("debug"),
+    warn: line("warn"),
+    error: line("error"),
+    fatal: line("fatal"),
+  };
+}

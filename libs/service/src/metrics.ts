@@ -1,0 +1,70 @@
+import { createServer, type Server } from "node:http";
+import type { FastifyInstance } from "fastify";
+import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
+
+export interface RunningMetrics {
+  readonly url: string;
+  readonly registry: Registry;
+  close(): Promise<void>;
+}
+
+/**
+ * Metrics on a port of their own, loopback unless told otherwise: they name routes and load, which is
+ * no client's business. Labels hold route patterns, never paths, so a scan of random URLs adds no series.
+ */
+export async function startMetrics(fastify: FastifyInstance, port: number, host: string): Promise<RunningMetrics> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  countRequests(fastify, registry);
+  const server = createServer((request, response) => {
+    if (request.method !== "GET" || request.url !== "/metrics") {
+      response.writeHead(404).end();
+      return;
+    }
+    registry.metrics().then(
+      (text) => response.writeHead(200, { "Content-Type": registry.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  return { url: `${origin(server)}/metrics`, registry, close: () => closeServer(server) };
+}
+
+function countRequests(fastify: FastifyInstance, registry: Registry): void {
+  const labelNames = ["code", "method", "route"] as const;
+  const requests = new Counter({
+    name: "http_requests_total",
+    help: "Requests answered.",
+    labelNames,
+    registers: [registry],
+  });
+  const seconds = new Histogram({
+    name: "http_request_duration_seconds",
+    help: "From the request's header to the answer's last byte.",
+    labelNames: ["method", "route"] as const,
+    buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+    registers: [registry],
+  });
+  fastify.addHook("onResponse", (request, reply, done) => {
+    const route = request.routeOptions.url ?? "none";
+    const method = route === "none" ? "any" : request.method;
+    requests.inc({ code: reply.statusCode, method, route });
+    seconds.observe({ method, route }, reply.elapsedTime / 1000);
+    done();
+  });
+}
+
+function origin(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new TypeError("the metrics server has no port");
+  const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return `http://${host}:${address.port}`;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}

@@ -1,0 +1,28 @@
+/**
+ * What must never reach a log, a terminal or an answer, wherever in a text it stands: identity tokens,
+ * private keys, and passwords in URLs.
+ */
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  [/\beyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*/g, "[token]"],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, "[private key]"],
+  // Greedy up to the last @, as a URL parser reads it: a password may hold an unescaped @ or :.
+  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@"']*):[^\s/"']*@/gi, "$1:[password]@"],
+  [/\b(password|passwd|pgpassword|client_secret)(=|\\?":\s*\\?")[^\s"'&\\]+/gi, "$1$2[password]"],
+  [/\b(bearer|basic) [A-Za-z0-9._~+/=-]{8,}/gi, "$1 [token]"],
+];
+
+export function redact(text: string): string {
+  return SECRETS.reduce((clean, [secret, replacement]) => clean.replace(secret, replacement), text);
+}
+
+/**
+ * Text as one terminal line: control characters (an escape sequence can rewrite what was printed
+ * before), line and bidirectional marks are shown as their code points.
+ */
+export function oneLine(text: string): string {
+  return text.replace(
+    // eslint-disable-next-line no-control-regex -- these are what it looks for
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

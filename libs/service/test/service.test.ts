@@ -1,0 +1,399 @@
+import { connect } from "node:net";
+import { gzipSync } from "node:zlib";
+import { Body, Controller, Get, HttpCode, Inject, Injectable, Module, Post, UseFilters } from "@nestjs/common";
+import { Duplicate, Malformed, Misconfigured, Pushback, Unavailable } from "@chancery/fault";
+import { afterEach, describe, expect, test } from "vitest";
+import { createLogger, createService, faultFilter, type RunningService, type ServiceOptions } from "../src/index.ts";
+
+@Injectable()
+class Greeting {
+  readonly word = "good day";
+}
+
+@Controller("api/v1")
+class EchoController {
+  constructor(private readonly greeting: Greeting) {}
+
+  @Get("greeting")
+  greet() {
+    return { word: this.greeting.word };
+  }
+
+  @Post("echo")
+  @HttpCode(200)
+  echo(@Body() body: Buffer) {
+    return { bytes: body.length, isBuffer: Buffer.isBuffer(body) };
+  }
+
+  @Get("entries/:id")
+  entry() {
+    throw new Duplicate("there already");
+  }
+
+  @Get("malformed")
+  malformed() {
+    throw new Malformed("spec.hash: is not hexadecimal");
+  }
+
+  @Get("busy")
+  busy() {
+    throw new Pushback("the queue is full", 2);
+  }
+
+  @Get("unplanned")
+  unplanned() {
+    throw new Error("password=hunter2 at /etc/secret eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln");
+  }
+
+  @Get("slow")
+  async slow() {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    return { done: true };
+  }
+}
+
+@Controller("own")
+@UseFilters(faultFilter({ body: ({ message }) => ({ code: 3, message, details: [] }), status: () => 418 }))
+class OwnShapeController {
+  @Get("shape")
+  shape() {
+    throw new Unavailable("the CT log does not answer", 5);
+  }
+}
+
+@Module({ controllers: [EchoController, OwnShapeController], providers: [Greeting] })
+class EchoModule {}
+
+const running: RunningService[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((service) => service.close()));
+});
+
+async function start(options: Partial<ServiceOptions> = {}) {
+  const lines: string[] = [];
+  const logger = createLogger({ level: "debug", human: false, write: (line) => lines.push(line) });
+  const service = await createService({ modules: [EchoModule], logger, ...options });
+  running.push(service);
+  const inject = (method: "GET" | "POST", url: string, payload?: Buffer | string, headers = {}) =>
+    service.app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
+  return { service, inject, lines };
+}
+
+/** What a raw socket gets back once the server has closed it. */
+function conversation(service: RunningService, send: string, keepSending?: string): Promise<string> {
+  const { port, hostname } = new URL(service.url);
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname, () => socket.write(send));
+    const drip = setInterval(() => keepSending !== undefined && socket.writable && socket.write(keepSending), 100);
+    let heard = "";
+    socket.on("data", (chunk) => (heard += chunk.toString()));
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      clearInterval(drip);
+      resolve(heard);
+    });
+  });
+}
+
+describe("bodies", () => {
+  test("constructor injection works", async () => {
+    const { inject } = await start();
+    expect((await inject("GET", "/api/v1/greeting")).json()).toEqual({ word: "good day" });
+  });
+
+  test.for(["application/json", "application/timestamp-query", "text/plain", "nonsense/x; y=z", undefined])(
+    "of type %s arrive as bytes",
+    async (type) => {
+      const { service } = await start();
+      const head = type === undefined ? "" : `Content-Type: ${type}\r\n`;
+      const answer = await conversation(
+        service,
+        `POST /api/v1/echo HTTP/1.1\r\nHost: a\r\n${head}Content-Length: 2\r\nConnection: close\r\n\r\n{}`,
+      );
+      expect(answer).toContain("200 OK");
+      expect(answer).toContain('{"bytes":2,"isBuffer":true}');
+    },
+  );
+
+  test("a POST without one brings no bytes", async () => {
+    const { inject } = await start();
+    expect((await inject("POST", "/api/v1/echo")).json()).toEqual({ bytes: 0, isBuffer: true });
+  });
+
+  test("a gzip body is refused unread, and so is every other coding", async () => {
+    const { inject } = await start();
+    for (const coding of ["gzip", "br", "x-unknown", "gzip, identity"]) {
+      const answer = await inject("POST", "/api/v1/echo", gzipSync("{}"), { "content-encoding": coding });
+      expect(answer.statusCode).toBe(415);
+      expect(answer.json()).toEqual({ code: 415, message: "Content-Encoding: only identity is accepted" });
+    }
+  });
+
+  test("a body over the limit is 413, announced or chunked", async () => {
+    const { service, inject } = await start({ bodyLimit: 1000 });
+    const announced = await inject("POST", "/api/v1/echo", Buffer.alloc(1001));
+    expect(announced.statusCode).toBe(413);
+    expect(announced.json()).toMatchObject({ code: 413 });
+    const chunk = `1f4\r\n${"x".repeat(500)}\r\n`;
+    const chunked = await conversation(
+      service,
+      `POST /api/v1/echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(3)}`,
+    );
+    expect(chunked).toContain("413 Payload Too Large");
+  });
+
+  test("the sum of bodies being received is bounded, and what is given back can be used again", async () => {
+    const { service } = await start({ bodyLimit: 600, bodyBudget: 1000 });
+    const { port, hostname } = new URL(service.url);
+    const holder = connect(Number(port), hostname, () =>
+      holder.write("POST /api/v1/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 600\r\n\r\n"),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const post = () => fetch(`${service.url}/api/v1/echo`, { method: "POST", body: "x".repeat(500) });
+    const refused = await post();
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    holder.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (let i = 0; i < 5; i++) expect((await post()).status).toBe(200);
+  });
+});
+
+describe("faults", () => {
+  test("have one status and shape each", async () => {
+    const { inject } = await start();
+    const malformed = await inject("GET", "/api/v1/malformed");
+    expect([malformed.statusCode, malformed.json()]).toEqual([
+      400,
+      { code: 400, message: "spec.hash: is not hexadecimal" },
+    ]);
+    expect((await inject("GET", "/api/v1/entries/1")).statusCode).toBe(409);
+    const busy = await inject("GET", "/api/v1/busy");
+    expect([busy.statusCode, busy.headers["retry-after"]]).toEqual([503, "2"]);
+  });
+
+  test("a controller may have its own shape", async () => {
+    const { inject } = await start();
+    const answer = await inject("GET", "/own/shape");
+    expect([answer.statusCode, answer.headers["retry-after"], answer.json()]).toEqual([
+      418,
+      "5",
+      { code: 3, message: "the CT log does not answer", details: [] },
+    ]);
+  });
+
+  test("an unplanned error tells the client nothing and the log everything but secrets", async () => {
+    const { inject, lines } = await start();
+    const answer = await inject("GET", "/api/v1/unplanned?token=x", undefined, { "x-request-id": "abc-1" });
+    expect([answer.statusCode, answer.json()]).toEqual([500, { code: 500, message: "internal error" }]);
+    expect(answer.headers["x-request-id"]).toBe("abc-1");
+    const failures = lines.filter((line) => line.includes('"level":"error"'));
+    expect(failures).toHaveLength(1);
+    expect(JSON.parse(failures[0]!)).toMatchObject({
+      requestId: "abc-1",
+      path: "/api/v1/unplanned",
+      status: 500,
+      code: "internal",
+    });
+    expect(failures[0]).toContain("at EchoController.unplanned");
+    expect(failures[0]).not.toMatch(/hunter2|eyJ/);
+  });
+
+  test("an unknown path is 404, a known path with another method 405 with Allow", async () => {
+    const { inject, service } = await start();
+    const unknown = await inject("GET", "/nowhere");
+    expect([unknown.statusCode, unknown.json()]).toEqual([
+      404,
+      { code: 404, message: "there is nothing at this path" },
+    ]);
+    const wrong = await inject("GET", "/api/v1/echo/");
+    expect([wrong.statusCode, wrong.headers["allow"]]).toEqual([405, "POST"]);
+    expect((await inject("POST", "/api/v1/entries/12")).headers["allow"]).toBe("GET");
+    const head = await service.app.inject({ method: "HEAD", url: "/api/v1/greeting" });
+    expect([head.statusCode, head.headers["allow"]]).toEqual([405, "GET"]);
+  });
+
+  test("a URL that cannot be decoded is 400", async () => {
+    const { inject } = await start();
+    expect((await inject("GET", "/api/v1/%ff%fe")).statusCode).toBe(400);
+  });
+});
+
+describe("answers", () => {
+  test("a trailing slash makes no difference", async () => {
+    const { inject } = await start();
+    expect((await inject("GET", "/api/v1/greeting/")).statusCode).toBe(200);
+  });
+
+  test("carry a request ID, no ETag, and are open to all origins", async () => {
+    const { inject } = await start();
+    const answer = await inject("GET", "/api/v1/greeting", undefined, { origin: "https://a.example" });
+    expect(answer.headers["access-control-allow-origin"]).toBe("*");
+    expect(answer.headers["x-request-id"]).toMatch(/^[0-9a-f]{12}-\w+$/);
+    expect(answer.headers["x-content-type-options"]).toBe("nosniff");
+    expect(answer.headers["etag"]).toBeUndefined();
+    const preflight = await (
+      await start()
+    ).service.app.inject({
+      method: "OPTIONS",
+      url: "/api/v1/echo",
+      headers: { origin: "https://a.example", "access-control-request-method": "POST" },
+    });
+    expect([preflight.statusCode, preflight.headers["access-control-allow-methods"]]).toEqual([204, "GET, POST"]);
+  });
+
+  test("a request ID that could break a log line is replaced", async () => {
+    const { inject } = await start();
+    const answer = await inject("GET", "/ping", undefined, { "x-request-id": "a b" });
+    expect(answer.headers["x-request-id"]).not.toBe("a b");
+  });
+
+  test("a route may be closed to other origins", async () => {
+    const { inject } = await start({
+      mount: (fastify) => {
+        fastify.get("/private", { config: { ownOriginOnly: true } }, () => "mine");
+      },
+    });
+    const answer = await inject("GET", "/private", undefined, { origin: "https://a.example" });
+    expect([answer.body, answer.headers["access-control-allow-origin"]]).toEqual(["mine", undefined]);
+  });
+});
+
+describe("health", () => {
+  test("is told apart: alive, ready, serving", async () => {
+    const { inject, service } = await start();
+    let trouble: string | undefined;
+    service.readiness.add("rekor", async () => trouble);
+    expect((await inject("GET", "/readyz")).json()).toEqual({ status: "ready" });
+    trouble = "the database does not answer";
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const not = await inject("GET", "/readyz");
+    expect([not.statusCode, not.json()]).toEqual([
+      503,
+      { status: "not ready", reasons: [{ service: "rekor", reason: "the database does not answer" }] },
+    ]);
+    expect((await inject("GET", "/livez")).statusCode).toBe(200);
+    expect((await inject("GET", "/healthz")).json()).toEqual({ status: "SERVING" });
+    expect((await inject("GET", "/ping")).body).toBe(".");
+  });
+
+  test("a check that hangs or throws is a reason, and many probes are one check", async () => {
+    const { inject, service } = await start();
+    let asked = 0;
+    service.readiness.add("slow", () => {
+      asked += 1;
+      return new Promise(() => {});
+    });
+    service.readiness.add("broken", () => Promise.reject(new Error("no route")));
+    const answers = await Promise.all([1, 2, 3].map(() => inject("GET", "/readyz")));
+    expect(answers[2]?.json().reasons).toEqual([
+      { service: "slow", reason: "no answer within 2000 ms" },
+      { service: "broken", reason: "no route" },
+    ]);
+    expect(asked).toBe(1);
+  });
+
+  test("metrics are on a port of their own and count routes, not paths", async () => {
+    const { service, inject } = await start({ metrics: { port: 0 } });
+    await inject("GET", "/api/v1/entries/1");
+    await inject("GET", "/api/v1/entries/2");
+    await inject("GET", "/random/3");
+    const text = await (await fetch(service.metricsUrl!)).text();
+    expect(text).toContain('http_requests_total{code="409",method="GET",route="/api/v1/entries/:id"} 2');
+    expect(text).not.toContain("random");
+    expect((await inject("GET", "/metrics")).statusCode).toBe(404);
+  });
+});
+
+describe("hostile sockets", () => {
+  test("a header that drips is cut off", async () => {
+    const { service } = await start({ timeouts: { headers: 300 } });
+    const answer = await conversation(service, "GET /ping HTTP/1.1\r\nHost: a\r\n", "X-A: b\r\n");
+    expect(answer).toContain("408 Request Timeout");
+  });
+
+  test("a body that drips is cut off", async () => {
+    const { service } = await start({ timeouts: { headers: 300, request: 600 } });
+    const answer = await conversation(
+      service,
+      "POST /api/v1/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n",
+      "x",
+    );
+    expect(answer).toContain("408 Request Timeout");
+  });
+
+  test.for([
+    [
+      "two framings",
+      "POST /ping HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ["a bare line feed", "GET /ping HTTP/1.1\nHost: a\n\n"],
+    ["a folded header", "GET /ping HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n"],
+    ["a header of 20 kB", `GET /ping HTTP/1.1\r\nHost: a\r\nX-A: ${"b".repeat(20_000)}\r\n\r\n`],
+    ["no Host", "GET /ping HTTP/1.1\r\n\r\n"],
+    ["no HTTP", "\u0016\u0003\u0001 hello\r\n\r\n"],
+  ])("a request with %s is refused", async ([, request]) => {
+    const { service } = await start({ timeouts: { headers: 500, keepAlive: 100 } });
+    expect(await conversation(service, request!)).toMatch(/^HTTP\/1\.1 4(00|31) /);
+  });
+});
+
+describe("start and end", () => {
+  test("a module that cannot start rejects with its reason, though nothing is logged", async () => {
+    @Module({
+      providers: [
+        {
+          provide: "broken",
+          useFactory: () => {
+            throw new Misconfigured("oidc-issuers", "is empty");
+          },
+        },
+      ],
+    })
+    class BrokenModule {}
+    const starting = createService({ modules: [BrokenModule], logger: createLogger({ level: "silent" }) });
+    await expect(starting).rejects.toThrow("oidc-issuers: is empty");
+  });
+
+  test("a missing provider rejects too", async () => {
+    @Controller()
+    class Lonely {
+      constructor(@Inject("nobody") readonly other: unknown) {}
+    }
+    @Module({ controllers: [Lonely] })
+    class LonelyModule {}
+    const starting = createService({ modules: [LonelyModule], logger: createLogger({ level: "silent" }) });
+    await expect(starting).rejects.toThrow("nobody");
+  });
+
+  test("a port that is taken is a misconfiguration", async () => {
+    const { service } = await start();
+    const port = Number(new URL(service.url).port);
+    await expect(createService({ modules: [], port })).rejects.toThrow(`port: ${port} on 127.0.0.1 is taken`);
+  });
+
+  test("closing finishes what is in flight, and takes nothing new", async () => {
+    const { service } = await start();
+    const slow = fetch(`${service.url}/api/v1/slow`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const before = performance.now();
+    const closed = Promise.all([service.close(), service.close()]);
+    expect(await (await slow).json()).toEqual({ done: true });
+    await closed;
+    expect(performance.now() - before).toBeLessThan(2_000);
+    await expect(fetch(`${service.url}/ping`)).rejects.toThrow();
+  });
+
+  test("closing does not wait for ever", async () => {
+    const { service } = await start({ timeouts: { drain: 200 } });
+    const { port, hostname } = new URL(service.url);
+    const holder = connect(Number(port), hostname, () =>
+      holder.write("POST /api/v1/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 600\r\n\r\n"),
+    );
+    holder.on("error", () => {});
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const before = performance.now();
+    await service.close();
+    expect(performance.now() - before).toBeLessThan(2_000);
+  });
+});

@@ -1,1 +1,11 @@
-export {};
+export * from "./base64.ts";
+export * from "./bytes.ts";
+export * from "./canonical-json.ts";
+export * from "./der-check.ts";
+export * from "./der-reader.ts";
+export * from "./der-tag.ts";
+export * from "./der-writer.ts";
+export * from "./hex.ts";
+export * from "./json.ts";
+export * from "./pem.ts";
+export * from "./tls.ts";

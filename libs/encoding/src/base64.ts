@@ -1,0 +1,53 @@
+import { Malformed } from "@chancery/fault";
+
+/** RFC 4648, Section 4: standard alphabet, padded. */
+export function encodeBase64(bytes: Uint8Array): string {
+  return bytes.toBase64();
+}
+
+/** RFC 4648, Section 5, without padding, as JOSE writes it. */
+export function encodeBase64Url(bytes: Uint8Array): string {
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+/**
+ * Accepts exactly what {@link encodeBase64} writes: one text for one byte string. Padding, trailing bits and white
+ * space would otherwise let a third party re-spell a signed value into a second, equally valid log entry.
+ */
+export function decodeBase64(text: string, field: string): Uint8Array {
+  const bytes = decode(text, "base64");
+  if (bytes === undefined || encodeBase64(bytes) !== text) throw new Malformed(`${field}: not canonical base64`);
+  return bytes;
+}
+
+/** Accepts exactly what {@link encodeBase64Url} writes. */
+export function decodeBase64Url(text: string, field: string): Uint8Array {
+  const bytes = decode(text, "base64url");
+  if (bytes === undefined || encodeBase64Url(bytes) !== text) throw new Malformed(`${field}: not canonical base64url`);
+  return bytes;
+}
+
+/**
+ * What Go's protojson and encoding/base64 accept together, and so what deployed clients may send: either alphabet
+ * (not both in one text), padding optional, line breaks ignored, trailing bits not looked at. Only for values that are
+ * re-encoded before they are stored or compared.
+ */
+export function decodeBase64Lenient(text: string, field: string): Uint8Array {
+  const match = LENIENT.exec(text.replaceAll(/[\r\n]/g, ""));
+  const [, standard, url] = match ?? [];
+  const bytes = standard === undefined ? decode(url, "base64url") : decode(standard, "base64");
+  if (bytes === undefined) throw new Malformed(`${field}: not base64`);
+  return bytes;
+}
+
+const LENIENT = /^(?:([A-Za-z0-9+/]*)|([A-Za-z0-9_-]*))={0,2}$/;
+
+/** The platform's decoder skips ASCII white space and ignores trailing bits; the callers above do not let that pass. */
+function decode(text: string | undefined, alphabet: "base64" | "base64url"): Uint8Array | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return Uint8Array.fromBase64(text, { alphabet });
+  } catch {
+    return undefined;
+  }
+}

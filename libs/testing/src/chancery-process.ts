@@ -27,6 +27,7 @@ export interface ChanceryProcess extends AsyncDisposable {
   readonly url: string;
   readonly data: string;
   readonly port: number;
+  readonly pid: number;
   /** All it has printed so far. */
   output(): string;
   /** A ten-minute token of the development identity provider. */
@@ -63,6 +64,7 @@ export async function startChancery(options: ChanceryOptions = {}): Promise<Chan
     url,
     data,
     port,
+    pid: child.pid ?? Number.NaN,
     output,
     token: async (email = "dev@example.com") => {
       const answer = await fetch(`${url}/idp/token?email=${encodeURIComponent(email)}`);

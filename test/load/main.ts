@@ -1,0 +1,106 @@
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { startChancery, type ChanceryProcess } from "@chancery/testing";
+import { closedLoop, type LoadResult } from "./closed-loop.ts";
+import { treeCpu } from "./process-cpu.ts";
+import type { Scenario } from "./scenario.ts";
+import { SCENARIOS } from "./scenarios.ts";
+
+const USAGE = `bench [SCENARIO …] [--clients 1,8,32] [--rounds 3] [--seconds 3]
+scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")} (all by default)`;
+
+/** More requests than any round can send. */
+const MOST_PER_SECOND = 6_000;
+
+interface Round extends LoadResult {
+  /** CPU microseconds per request: the program, and PostgreSQL. */
+  readonly node: number;
+  readonly database: number;
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      clients: { type: "string", default: "1,8,32" },
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "3" },
+      help: { type: "boolean" },
+    },
+  });
+  const unknown = positionals.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  if (values.help === true || unknown.length > 0) {
+    print(unknown.length > 0 ? `no scenario ${unknown.join(", ")}\n${USAGE}` : USAGE);
+    process.exitCode = unknown.length > 0 ? 2 : 0;
+    return;
+  }
+  await using stack = await startChancery();
+  print(
+    `${cpus().length} cores, shared by the program, its embedded PostgreSQL and this client; Node ${process.version}`,
+  );
+  print(`each figure: median of ${values.rounds} rounds of ${values.seconds} s (lowest–highest)\n`);
+  for (const scenario of SCENARIOS) {
+    if (positionals.length > 0 && !positionals.includes(scenario.name)) continue;
+    print(`${scenario.name}: ${scenario.title}`);
+    print(
+      "  clients   requests/s              p50 ms               p99 ms               CPU µs Node          CPU µs PostgreSQL",
+    );
+    for (const clients of values.clients.split(",").map(Number)) {
+      await measure(stack, scenario, clients, Number(values.rounds), Number(values.seconds));
+    }
+    print(`  resident: ${(treeCpu(stack.pid).resident / 2 ** 20).toFixed(0)} MiB\n`);
+  }
+}
+
+async function measure(
+  stack: ChanceryProcess,
+  scenario: Scenario,
+  clients: number,
+  rounds: number,
+  seconds: number,
+): Promise<void> {
+  const results: Round[] = [];
+  for (let round = -1; round < rounds; round++) {
+    const time = round < 0 ? Math.min(1, seconds) : seconds;
+    const next = await scenario.prepare(stack, Math.ceil(time * MOST_PER_SECOND));
+    const before = treeCpu(stack.pid);
+    const result = await closedLoop(stack.url, { clients, seconds: time, expect: scenario.expect, next });
+    const after = treeCpu(stack.pid);
+    const perRequest = (used: number) => (used / result.requests) * 1e6;
+    if (round >= 0) {
+      results.push({
+        ...result,
+        node: perRequest(after.program - before.program),
+        database: perRequest(after.children - before.children),
+      });
+    }
+  }
+  const column = (pick: (round: Round) => number, digits: number) => spread(results.map(pick), digits).padEnd(21);
+  const unexpected = results.reduce((sum, { unexpected: count }) => sum + count, 0);
+  print(
+    `  ${String(clients).padEnd(9)} ${column((r) => r.requests / r.seconds, 0)} ${column((r) => percentile(r, 0.5), 2)}` +
+      `${column((r) => percentile(r, 0.99), 2)}${column((r) => r.node, 0)}${column((r) => r.database, 0)}` +
+      (unexpected > 0 ? `  ${unexpected} UNEXPECTED ANSWERS` : ""),
+  );
+  if (unexpected > 0) process.exitCode = 1;
+}
+
+function percentile(result: LoadResult, rank: number): number {
+  return (
+    result.latencies[Math.min(result.latencies.length - 1, Math.floor(result.latencies.length * rank))] ?? Number.NaN
+  );
+}
+
+function spread(values: readonly number[], digits: number): string {
+  const ascending = values.toSorted((a, b) => a - b);
+  const [low, mid, high] = [ascending[0], ascending[Math.floor(ascending.length / 2)], ascending.at(-1)].map((value) =>
+    (value ?? Number.NaN).toFixed(digits),
+  );
+  return `${mid} (${low}–${high})`;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+await main();

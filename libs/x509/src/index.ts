@@ -1,1 +1,16 @@
-export {};
+export * from "./authority.ts";
+export * from "./certificate.ts";
+export * from "./chain.ts";
+export * from "./csr.ts";
+export * from "./digitally-signed.ts";
+export * from "./distinguished-name.ts";
+export * from "./extension.ts";
+export * from "./fulcio-extensions.ts";
+export * from "./leaf-profile.ts";
+export * from "./oid.ts";
+export * from "./precertificate.ts";
+export * from "./sct.ts";
+export * from "./serial-number.ts";
+export * from "./signature-algorithm.ts";
+export * from "./standard-extensions.ts";
+export * from "./subject-alternative-name.ts";

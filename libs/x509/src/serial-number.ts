@@ -1,0 +1,16 @@
+import { Malformed } from "@chancery/fault";
+
+export const SERIAL_BYTES = 20;
+
+/**
+ * A serial number out of 20 random bytes: positive, so 159 bits of them. RFC 5280, Section 4.1.2.2, allows
+ * at most 20 octets, and CAs need 64 random bits against chosen-prefix attacks on the hash.
+ */
+export function serialNumber(random: Uint8Array): Uint8Array {
+  if (random.length !== SERIAL_BYTES) throw new Malformed(`serial number: ${SERIAL_BYTES} random bytes are needed`);
+  const serial = random.slice();
+  serial[0] = (serial[0] ?? 0) & 0x7f;
+  // 1 in 2^159, or a random source that is no source.
+  if (serial.every((byte) => byte === 0)) throw new Malformed("serial number: random bytes are all zero");
+  return serial;
+}

@@ -24,7 +24,7 @@ const fulcio: Scenario = {
 /** Entries of about 800 B each, every one new: a deduplicated entry would cost no commit. */
 function hashedRekords(count: number) {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const content = Buffer.from(publicKey.export({ type: "spki", format: "pem" }).toString()).toString("base64");
+  const content = Buffer.from(publicKey.export({ type: "spki", format: "pem" })).toString("base64");
   return Array.from({ length: count }, () => {
     const artifact = randomBytes(32);
     const entry = {

@@ -1,1 +1,4 @@
-export {};
+export { Database, OutcomeUnknown, type Prepared, type Queryable } from "./database.ts";
+export { bigintArray, bytesArray, integerArray } from "./binary-array.ts";
+export { startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from "./embedded.ts";
+export { migrate, type Migration } from "./migrate.ts";

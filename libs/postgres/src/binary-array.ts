@@ -1,0 +1,53 @@
+/**
+ * Arrays as bind parameters in PostgreSQL's binary form, for `unnest($1::bytea[])`. As text, which is
+ * what pg makes of an array, bytea costs two hex characters a byte and a parse at either end.
+ *
+ * The form (array_recv, src/backend/utils/adt/arrayfuncs.c), all big-endian int32:
+ * dimensions, has-nulls, element type, length, lower bound, then for each element its length and bytes.
+ */
+const HEADER = 20;
+const BYTEA = 17;
+const INT4 = 23;
+const INT8 = 20;
+
+export function bytesArray(values: readonly Uint8Array[]): Uint8Array {
+  const size = values.reduce((sum, value) => sum + 4 + value.length, HEADER);
+  const out = allocate(BYTEA, values.length, size);
+  let offset = HEADER;
+  for (const value of values) {
+    offset = out.writeInt32BE(value.length, offset);
+    out.set(value, offset);
+    offset += value.length;
+  }
+  return out;
+}
+
+export function bigintArray(values: readonly bigint[]): Uint8Array {
+  const out = allocate(INT8, values.length, HEADER + values.length * 12);
+  let offset = HEADER;
+  for (const value of values) {
+    offset = out.writeInt32BE(8, offset);
+    offset = out.writeBigInt64BE(value, offset);
+  }
+  return out;
+}
+
+export function integerArray(values: readonly number[]): Uint8Array {
+  const out = allocate(INT4, values.length, HEADER + values.length * 8);
+  let offset = HEADER;
+  for (const value of values) {
+    offset = out.writeInt32BE(4, offset);
+    offset = out.writeInt32BE(value, offset);
+  }
+  return out;
+}
+
+function allocate(elementType: number, length: number, size: number): Buffer {
+  const out = Buffer.allocUnsafe(size);
+  out.writeInt32BE(1, 0);
+  out.writeInt32BE(0, 4);
+  out.writeInt32BE(elementType, 8);
+  out.writeInt32BE(length, 12);
+  out.writeInt32BE(1, 16);
+  return out;
+}

@@ -1,0 +1,162 @@
+import { Misconfigured, Unavailable } from "@chancery/fault";
+import { Pool, type PoolClient, type PoolConfig } from "pg";
+import { columnTypes } from "./column-types.ts";
+import { databaseFault, isServerAnswer } from "./database-fault.ts";
+
+/** A statement PostgreSQL parses and plans once per connection. The name is unique in the program. */
+export interface Prepared {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface Queryable {
+  /**
+   * Rows of one statement. bigint columns are bigint, bytea columns Uint8Array. Queries issued without
+   * awaiting the one before travel together and run in order.
+   */
+  query<Row>(sql: string | Prepared, params?: readonly unknown[]): Promise<Row[]>;
+}
+
+/**
+ * COMMIT was sent and its answer never came: the transaction is either wholly there or wholly not. The
+ * caller MUST look, and MUST NOT simply run it again.
+ */
+export class OutcomeUnknown extends Unavailable {}
+
+/** A statement that takes longer is stuck, not slow: the server ends it, and later so do we. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 35_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** A pool of connections to one database. Trouble with the connection is Unavailable, with its cause. */
+export class Database implements Queryable, AsyncDisposable {
+  readonly #pool: Pool;
+
+  private constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  /** Connects once, so that a wrong URL is told at start and by name. */
+  static async open(url: string, options: { max?: number } = {}): Promise<Database> {
+    const pool = new Pool({
+      ...connectionOptions(url),
+      max: options.max ?? 10,
+      types: columnTypes,
+      pipeline: true,
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: ANSWER_TIMEOUT_MS,
+      application_name: "chancery",
+    });
+    // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
+    pool.on("error", () => {});
+    const database = new Database(pool);
+    try {
+      await database.query("SELECT 1");
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
+    return database;
+  }
+
+  async query<Row>(sql: string | Prepared, params: readonly unknown[] = []): Promise<Row[]> {
+    const client = await this.#connect();
+    let broken = false;
+    try {
+      return await run<Row>(client, sql, params);
+    } catch (error) {
+      broken = !isServerAnswer(error);
+      throw databaseFault(error);
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /**
+   * One transaction, READ COMMITTED: what follows a lock sees what was committed before the lock was
+   * given. A failure before COMMIT leaves nothing behind; one at COMMIT is OutcomeUnknown.
+   */
+  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    const client = await this.#connect();
+    let broken = false;
+    const tx: Queryable = {
+      query: async <Row>(sql: string | Prepared, params: readonly unknown[] = []) => {
+        try {
+          return await run<Row>(client, sql, params);
+        } catch (error) {
+          broken ||= !isServerAnswer(error);
+          throw databaseFault(error);
+        }
+      },
+    };
+    try {
+      // Not awaited: BEGIN travels with the first statement and saves a round trip.
+      const begun = tx.query("BEGIN");
+      const [result] = await Promise.all([work(tx), begun]);
+      await commit(client);
+      return result;
+    } catch (error) {
+      broken ||= error instanceof OutcomeUnknown || !(await rolledBack(client));
+      throw databaseFault(error);
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #connect(): Promise<PoolClient> {
+    try {
+      const client = await this.#pool.connect();
+      // A connection may break while it is checked out and idle; the next query on it tells.
+      if (client.listenerCount("error") === 0) client.on("error", () => {});
+      return client;
+    } catch (error) {
+      throw databaseFault(error);
+    }
+  }
+}
+
+function connectionOptions(url: string): PoolConfig {
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    throw new Misconfigured("CHANCERY_DATABASE_URL", "is not a postgres:// URL");
+  }
+  return { connectionString: url };
+}
+
+async function run<Row>(client: PoolClient, sql: string | Prepared, params: readonly unknown[]): Promise<Row[]> {
+  const values = params as unknown[];
+  const answer = await (typeof sql === "string"
+    ? client.query(values.length === 0 ? { text: sql } : { text: sql, values })
+    : client.query({ name: sql.name, text: sql.text, values }));
+  return answer.rows as Row[];
+}
+
+async function commit(client: PoolClient): Promise<void> {
+  let command: string;
+  try {
+    ({ command } = await client.query("COMMIT"));
+  } catch (error) {
+    if (isServerAnswer(error)) throw error;
+    throw new OutcomeUnknown("the database was lost while it committed", 2, { cause: error });
+  }
+  // PostgreSQL answers COMMIT of a failed transaction with success and the word ROLLBACK.
+  if (command !== "COMMIT") throw new Error("a statement of the transaction failed and its error was not heeded");
+}
+
+async function rolledBack(client: PoolClient): Promise<boolean> {
+  try {
+    await client.query("ROLLBACK");
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type FileHandle, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Misconfigured } from "@chancery/fault";
+import { type Cluster, nameForServer, serverEnvironment } from "./cluster.ts";
+import { readPostmasterFile, stopOrphan } from "./orphan.ts";
+
+/**
+ * Between us and PostgreSQL. Standard input is a pipe that only we hold: when we end, in whichever way, the
+ * kernel closes it, `read` returns, and the server gets SIGINT, its fast shutdown. So a `kill -9` of
+ * ours leaves no server behind. The server's process ID is told on standard output.
+ */
+const KEEPER = `
+exec 3<&0 </dev/null
+"$@" 3<&- >&2 &
+server=$!
+{ read -r _ <&3; kill -INT "$server"; } >/dev/null 2>&1 &
+watch=$!
+exec 3<&-
+echo "$server"
+exec >&2
+wait "$server"
+status=$?
+kill "$watch" 2>/dev/null
+exit "$status"
+`;
+
+const FIRST_RESTART_MS = 100;
+const LAST_RESTART_MS = 5_000;
+const POLL_MS = 5;
+const STOP_MS = 60_000;
+/** After so long up, a death is a new trouble and not the same one again. */
+const SETTLED_MS = 30_000;
+
+/** Durability is not left to postgresql.conf; the command line wins over it and over ALTER SYSTEM. */
+function settings(socketDirectory: string): string[] {
+  const values = {
+    listen_addresses: "",
+    unix_socket_directories: socketDirectory,
+    unix_socket_permissions: "0700",
+    port: "5432",
+    fsync: "on",
+    full_page_writes: "on",
+    synchronous_commit: "on",
+    ...(process.platform === "darwin" ? { wal_sync_method: "fsync_writethrough" } : {}),
+    max_connections: "100",
+    max_wal_size: "2GB",
+    jit: "off",
+    log_line_prefix: "%m [%p] ",
+    log_checkpoints: "off",
+  };
+  return Object.entries(values).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+}
+
+/** The server's process, kept running until it is told to stop. */
+export class ServerProcess {
+  readonly #cluster: Cluster;
+  readonly #data: string;
+  readonly #log: FileHandle;
+  readonly #stopping = new AbortController();
+  #child: ChildProcess | undefined;
+  #keeping: Promise<void> = Promise.resolve();
+
+  private constructor(cluster: Cluster, log: FileHandle) {
+    this.#cluster = cluster;
+    this.#data = join(cluster.directory, "data");
+    this.#log = log;
+  }
+
+  static async start(cluster: Cluster, log: FileHandle, progress: (text: string) => void): Promise<ServerProcess> {
+    const server = new ServerProcess(cluster, log);
+    const { size } = await log.stat();
+    const exited = server.#spawn();
+    if (!(await server.#ready(exited, progress))) throw await startFailure(cluster.directory, size);
+    server.#keeping = server.#keep(exited);
+    return server;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#child?.stdin?.destroy();
+    const late = delay(STOP_MS, "late" as const, { ref: false });
+    if ((await Promise.race([this.#keeping, late])) !== "late") return;
+    await stopOrphan(this.#data, () => {});
+    await this.#keeping;
+  }
+
+  /** Resolves when the server is gone. */
+  #spawn(): Promise<void> {
+    const { account, binaries, socketDirectory } = this.#cluster;
+    const name = nameForServer(this.#data, account);
+    const command = [binaries.postgres, "-D", name, ...settings(socketDirectory)];
+    const child = spawn("/bin/sh", ["-c", KEEPER, "sh", ...command], {
+      ...account,
+      cwd: this.#data,
+      env: serverEnvironment(),
+      // A group of its own: Ctrl-C in our terminal is for us, and we stop the server after the drain.
+      detached: true,
+      stdio: ["pipe", "pipe", this.#log.fd],
+    });
+    this.#child = child;
+    child.stdin?.on("error", () => {});
+    child.on("error", () => {});
+    return once(child, "close").then(
+      () => {},
+      () => {},
+    );
+  }
+
+  /** False when the server ended instead. A recovery after a crash takes as long as it takes. */
+  async #ready(exited: Promise<void>, progress: (text: string) => void): Promise<boolean> {
+    const over = new AbortController();
+    void exited.then(() => over.abort());
+    const pid = await firstLine(this.#child, exited);
+    const slow = setTimeout(() => progress("PostgreSQL is recovering from a crash"), 3_000);
+    try {
+      for (; !over.signal.aborted; await delay(POLL_MS)) {
+        const file = await readPostmasterFile(this.#data);
+        if (String(file?.pid) === pid && file?.status === "ready") return true;
+      }
+      return false;
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  /**
+   * Starts the server again whenever it ends unbidden. After a `kill -9` its workers may hold the shared memory
+   * for some moments more, in which a new server refuses to start: hence the back-off.
+   */
+  async #keep(first: Promise<void>): Promise<void> {
+    let exited = first;
+    let wait = FIRST_RESTART_MS;
+    for (;;) {
+      const since = Date.now();
+      await exited;
+      if (this.#stopping.signal.aborted) return;
+      // The keeper may have died alone, and a new server refuses to start beside the old one.
+      this.#child?.stdin?.destroy();
+      await stopOrphan(this.#data, () => {}).catch(() => {});
+      if (Date.now() - since > SETTLED_MS) wait = FIRST_RESTART_MS;
+      await delay(wait, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      if (this.#stopping.signal.aborted) return;
+      wait = Math.min(wait * 2, LAST_RESTART_MS);
+      exited = this.#spawn();
+    }
+  }
+}
+
+async function firstLine(child: ChildProcess | undefined, exited: Promise<void>): Promise<string | undefined> {
+  if (child?.stdout == null) return undefined;
+  const line = once(child.stdout, "data").then(([chunk]) => String(chunk).trim());
+  return await Promise.race([line, exited.then(() => undefined)]);
+}
+
+async function startFailure(directory: string, logStart: number): Promise<Misconfigured> {
+  const path = join(directory, "postgres.log");
+  const log = (await readFile(path)).subarray(logStart).toString("utf8");
+  const reason = log.match(/(?<=(?:FATAL|PANIC): +).*/g)?.at(-1) ?? log.trim().split("\n").at(-1) ?? "no reason given";
+  return new Misconfigured("CHANCERY_DATA", `PostgreSQL does not start, ${reason} (see ${path})`);
+}

@@ -1,0 +1,49 @@
+import { Misconfigured } from "@chancery/fault";
+import type { Database, Queryable } from "./database.ts";
+
+/** One step of a schema. Numbered from 1 without gaps, forward only, never edited once released. */
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Any constant: all schemas of a database queue behind one lock while a process starts. */
+const LOCK = 0x6368616e63657279n;
+
+/**
+ * Brings the schema `name` to the newest step, in one transaction, so that a crash leaves the old schema.
+ * Concurrent starters wait for each other; the last one finds nothing to do. A schema newer than the code is
+ * refused: an old program on it could write what the new one no longer expects.
+ */
+export async function migrate(db: Database, name: string, migrations: readonly Migration[]): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCK]);
+    await tx.query(`CREATE TABLE IF NOT EXISTS chancery_schema (
+      name text NOT NULL, number integer NOT NULL, title text NOT NULL,
+      applied timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (name, number))`);
+    const applied = await appliedNumber(tx, name);
+    if (applied > migrations.length) {
+      throw new Misconfigured(
+        "CHANCERY_DATABASE_URL",
+        `schema ${name} is at step ${applied}, this program knows ${migrations.length}: start the newer program`,
+      );
+    }
+    for (const step of migrations.slice(applied)) {
+      await tx.query(step.sql);
+      await tx.query("INSERT INTO chancery_schema (name, number, title) VALUES ($1, $2, $3)", [
+        name,
+        step.number,
+        step.name,
+      ]);
+    }
+  });
+}
+
+async function appliedNumber(tx: Queryable, name: string): Promise<number> {
+  const [row] = await tx.query<{ number: number | null }>(
+    "SELECT max(number) AS number FROM chancery_schema WHERE name = $1",
+    [name],
+  );
+  return row?.number ?? 0;
+}

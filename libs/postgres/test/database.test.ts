@@ -1,0 +1,186 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Misconfigured, Unavailable } from "@chancery/fault";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  bigintArray,
+  bytesArray,
+  Database,
+  type EmbeddedPostgres,
+  integerArray,
+  migrate,
+  OutcomeUnknown,
+  startEmbedded,
+} from "../src/index.ts";
+import { cuttingProxy } from "./cutting-proxy.ts";
+
+let directory: string;
+let server: EmbeddedPostgres;
+let db: Database;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "database-test-"));
+  server = await startEmbedded({ directory });
+  db = await Database.open(server.url);
+});
+
+afterAll(async () => {
+  await db.close();
+  await server.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe("values", () => {
+  test("bigint and bytea keep every bit, both ways", async () => {
+    const number = 2n ** 63n - 1n;
+    const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+    const [row] = await db.query("SELECT $1::bigint AS number, $2::bytea AS bytes, NULL::bytea AS nothing", [
+      number,
+      bytes,
+    ]);
+    expect(row).toEqual({ number, bytes, nothing: null });
+    expect(Object.getPrototypeOf((row as { bytes: object }).bytes)).toBe(Uint8Array.prototype);
+  });
+
+  test("arrays go in binary and come back whole, the empty one too", async () => {
+    for (const count of [0, 1, 300]) {
+      const bytes = Array.from({ length: count }, (_, index) => new Uint8Array(index % 40).fill(index));
+      const bigints = bytes.map((_, index) => BigInt(index) - 2n ** 40n);
+      const integers = bytes.map((_, index) => index - 7);
+      const rows = await db.query("SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::int[]) AS t (b, n, i)", [
+        bytesArray(bytes),
+        bigintArray(bigints),
+        integerArray(integers),
+      ]);
+      expect(rows).toEqual(bytes.map((b, index) => ({ b, n: bigints[index], i: integers[index] })));
+      const [back] = await db.query("SELECT $1::bytea[] AS b, $2::bigint[] AS n", [
+        bytesArray(bytes),
+        bigintArray(bigints),
+      ]);
+      expect(back).toEqual({ b: bytes, n: bigints });
+    }
+  });
+
+  test("a prepared statement is planned once and answers each time", async () => {
+    const statement = { name: "test-add", text: "SELECT $1::int + 1 AS sum" };
+    const sums = await db.transaction(async (tx) => {
+      const rows = await Promise.all([1, 2, 3].map((n) => tx.query<{ sum: number }>(statement, [n])));
+      const [{ plans }] = (await tx.query<{ plans: bigint }>(
+        "SELECT count(*) AS plans FROM pg_prepared_statements WHERE name = 'test-add'",
+      )) as [{ plans: bigint }];
+      return [...rows.map(([row]) => row?.sum), plans];
+    });
+    expect(sums).toEqual([2, 3, 4, 1n]);
+  });
+});
+
+describe("a transaction", () => {
+  test("keeps everything or nothing", async () => {
+    await db.query("CREATE TABLE kept (n int PRIMARY KEY)");
+    await db.transaction((tx) => tx.query("INSERT INTO kept VALUES (1)"));
+    const thrown = new Error("changed my mind");
+    await expect(
+      db.transaction(async (tx) => {
+        await tx.query("INSERT INTO kept VALUES (2)");
+        throw thrown;
+      }),
+    ).rejects.toBe(thrown);
+    expect(await db.query("SELECT n FROM kept")).toEqual([{ n: 1 }]);
+  });
+
+  test("does not call a swallowed error a success", async () => {
+    await expect(
+      db.transaction(async (tx) => {
+        await tx.query("SELECT 1/0").catch(() => {});
+      }),
+    ).rejects.toThrow("a statement of the transaction failed and its error was not heeded");
+  });
+
+  test("leaves its connection usable after an error", async () => {
+    await using one = await Database.open(server.url, { max: 1 });
+    await expect(one.transaction((tx) => tx.query("SELECT nonsense"))).rejects.toThrow("nonsense");
+    expect(await one.query("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  });
+});
+
+describe("trouble with the server", () => {
+  test("a wrong URL, database or server is named at once", async () => {
+    await expect(Database.open("mysql://localhost")).rejects.toBeInstanceOf(Misconfigured);
+    await expect(Database.open(server.url.replace("/chancery?", "/other?"))).rejects.toBeInstanceOf(Misconfigured);
+    await expect(Database.open("postgres://u:p@/db?host=/nowhere")).rejects.toBeInstanceOf(Unavailable);
+  });
+
+  test("a connection that ends under a query is Unavailable with its cause; the next query has a new one", async () => {
+    const lost = await db.query("SELECT pg_terminate_backend(pg_backend_pid())").catch((error: unknown) => error);
+    expect(lost).toBeInstanceOf(Unavailable);
+    expect((lost as Unavailable).cause).toBeInstanceOf(Error);
+    expect(await db.query("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  });
+
+  test("connections that end while idle harm nobody", async () => {
+    await using other = await Database.open(server.url);
+    await other.query("SELECT 1");
+    await db.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
+    expect(await other.query("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  });
+
+  test.each([
+    ["answer", [{ n: 1 }]],
+    ["request", []],
+  ] as const)("COMMIT whose %s is lost has an unknown outcome, and the database tells which", async (what, rows) => {
+    await db.query("DROP TABLE IF EXISTS doubtful");
+    await db.query("CREATE TABLE doubtful (n int)");
+    await using proxy = await cuttingProxy(server.url);
+    await using through = await Database.open(proxy.url);
+    const cut = proxy.cutAtCommit(what);
+    await expect(through.transaction((tx) => tx.query("INSERT INTO doubtful VALUES (1)"))).rejects.toBeInstanceOf(
+      OutcomeUnknown,
+    );
+    await cut;
+    expect(await db.query("SELECT n FROM doubtful")).toEqual(rows);
+  });
+
+  test("a connection lost before COMMIT is an ordinary failure", async () => {
+    const failure = await db
+      .transaction(async (tx) => {
+        await tx.query("SELECT pg_terminate_backend(pg_backend_pid())").catch(() => {});
+        await tx.query("SELECT 1");
+      })
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(Unavailable);
+    expect(failure).not.toBeInstanceOf(OutcomeUnknown);
+  });
+});
+
+describe("migrations", () => {
+  const steps = [
+    { number: 1, name: "first", sql: "CREATE TABLE m1 (n int); INSERT INTO m1 VALUES (1)" },
+    { number: 2, name: "second", sql: "ALTER TABLE m1 ADD COLUMN k int" },
+  ];
+
+  test("five processes that start at once run each step once", async () => {
+    const starters = await Promise.all(Array.from({ length: 5 }, () => Database.open(server.url, { max: 1 })));
+    await Promise.all(starters.map((starter) => migrate(starter, "race", steps)));
+    await Promise.all(starters.map((starter) => starter.close()));
+    expect(await db.query("SELECT n, k FROM m1")).toEqual([{ n: 1, k: null }]);
+    expect(await db.query("SELECT number, title FROM chancery_schema WHERE name = 'race' ORDER BY 1")).toEqual([
+      { number: 1, title: "first" },
+      { number: 2, title: "second" },
+    ]);
+  });
+
+  test("only the missing steps run, and a step that fails leaves the old schema", async () => {
+    const wrong = { number: 3, name: "wrong", sql: "CREATE TABLE m3 (n int); SELECT 1/0" };
+    await expect(migrate(db, "race", [...steps, wrong])).rejects.toThrow("division by zero");
+    expect(await db.query("SELECT to_regclass('m3') AS table")).toEqual([{ table: null }]);
+    await migrate(db, "race", [...steps, { ...wrong, sql: "CREATE TABLE m3 (n int)" }]);
+    expect(await db.query("SELECT count(*) AS rows FROM m1")).toEqual([{ rows: 1n }]);
+  });
+
+  test("a schema newer than the program is refused", async () => {
+    await expect(migrate(db, "race", steps)).rejects.toThrow(
+      "CHANCERY_DATABASE_URL: schema race is at step 3, this program knows 2",
+    );
+  });
+});

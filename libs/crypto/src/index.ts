@@ -1,1 +1,7 @@
-export {};
+export * from "./algorithm.ts";
+export { createKeyFile, loadKeyFile } from "./file-signer.ts";
+export { parsePublicKey, parsePublicKeyPem, type PublicKey, publicKeyFromKeyObject, spkiHash } from "./public-key.ts";
+export { HASH_LENGTH, hash, type HashAlgorithm, sha256, sha384, sha512 } from "./sha.ts";
+export { ephemeralSigner, type Signer, signerFromKeyObject } from "./signer.ts";
+export { verifyDigest } from "./verify-digest.ts";
+export { verifySignature, verifySignatureP1363 } from "./verify.ts";

@@ -42,7 +42,7 @@ export function parseCertificate(bytes: Uint8Array, field: string): Certificate 
     throw new Malformed(`${field}: certificate has more than ${MAX_CERTIFICATE_BYTES} bytes`);
   }
   // Read from a copy, so that no caller can change what was checked.
-  const input = bytes.slice();
+  const input = new Uint8Array(bytes);
   checkDer(input, field);
   const outer = new DerReader(input, field);
   const certificate = outer.sequence();

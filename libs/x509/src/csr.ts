@@ -24,7 +24,7 @@ const ATTRIBUTES = 0xa0;
  */
 export function parseCertificateRequest(bytes: Uint8Array, field: string): CertificateRequest {
   if (bytes.length > MAX_REQUEST_BYTES) throw new Malformed(`${field}: more than ${MAX_REQUEST_BYTES} bytes`);
-  const input = bytes.slice();
+  const input = new Uint8Array(bytes);
   checkDer(input, field);
   const outer = new DerReader(input, field);
   const request = outer.sequence();

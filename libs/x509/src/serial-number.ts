@@ -8,7 +8,7 @@ export const SERIAL_BYTES = 20;
  */
 export function serialNumber(random: Uint8Array): Uint8Array {
   if (random.length !== SERIAL_BYTES) throw new Malformed(`serial number: ${SERIAL_BYTES} random bytes are needed`);
-  const serial = random.slice();
+  const serial = new Uint8Array(random);
   serial[0] = (serial[0] ?? 0) & 0x7f;
   // 1 in 2^159, or a random source that is no source.
   if (serial.every((byte) => byte === 0)) throw new Malformed("serial number: random bytes are all zero");

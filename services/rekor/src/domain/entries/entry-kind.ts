@@ -1,0 +1,35 @@
+import type { JsonObject } from "@chancery/encoding";
+
+/** What a client proposes: the name of a kind, its version, and that kind's own object. */
+export interface ProposedEntry {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly spec: JsonObject;
+}
+
+/** A proposal whose kind's every rule holds: shape, key policy, signatures. */
+export interface ParsedEntry {
+  /** The Merkle leaf: RFC 8785, byte for byte what upstream stores, so that its leaf hash is the same UUID. */
+  readonly body: Uint8Array;
+  /** What the entry is found by, as a searcher would write it. A pure function of the proposal. */
+  readonly searchTexts: readonly string[];
+  /** The signed payload of a kind whose body holds only its hash. */
+  readonly attestation?: Uint8Array;
+}
+
+/** One kind of entry, in all the versions of it that may be logged. */
+export interface EntryKind {
+  readonly kind: string;
+  readonly apiVersions: readonly string[];
+  /** MUST throw a Fault that names the member for anything it does not accept, and MUST verify every signature. */
+  parse(proposed: ProposedEntry): ParsedEntry;
+  /**
+   * Whether the object is one out of the log and not a proposal. Such a one can be looked up and never
+   * logged: what is signed is no longer in it.
+   */
+  isStored(spec: JsonObject): boolean;
+}
+
+/** Bounds what one request may make us verify: signatures times verifiers. */
+export const MAX_SIGNATURES = 10;
+export const MAX_VERIFIERS = 10;

@@ -1,0 +1,41 @@
+import { canonicalJson, utf8 } from "@chancery/encoding";
+import { TooLarge, Unsupported } from "@chancery/fault";
+import { dsse } from "./dsse.ts";
+import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
+import { hashedrekord } from "./hashedrekord.ts";
+import { intoto } from "./intoto.ts";
+import { rekord } from "./rekord.ts";
+
+/** Every kind that can be logged. To add one: a file beside this one, and its line here. */
+const ENTRY_KINDS: readonly EntryKind[] = [hashedrekord, dsse, intoto, rekord];
+
+/** The length prefix of an entry bundle has 16 bits (c2sp.org/tlog-tiles): what is longer could not be published. */
+const MAX_BODY_BYTES = 65_535;
+
+/** Verifies a proposal by its kind's rules. */
+export function parseEntry(proposed: ProposedEntry): ParsedEntry {
+  const parsed = kindOf(proposed).parse(proposed);
+  if (parsed.body.length > MAX_BODY_BYTES) {
+    throw new TooLarge(`spec: the entry to log has ${parsed.body.length} bytes, more than ${MAX_BODY_BYTES}`);
+  }
+  return parsed;
+}
+
+/**
+ * The body to look for in the log: of a proposal, or of an entry that came out of the log. Verifies the
+ * former; the latter is found or not, and is not believed either way.
+ */
+export function bodyOf(proposed: ProposedEntry): Uint8Array {
+  const { apiVersion, kind, spec } = proposed;
+  if (kindOf(proposed).isStored(spec)) return utf8(canonicalJson({ apiVersion, kind, spec }));
+  return parseEntry(proposed).body;
+}
+
+function kindOf({ kind, apiVersion }: ProposedEntry): EntryKind {
+  const found = ENTRY_KINDS.find((each) => each.kind === kind);
+  if (found === undefined) throw new Unsupported(`kind: entry kind '${kind}' is not enabled on this server`);
+  if (!found.apiVersions.includes(apiVersion)) {
+    throw new Unsupported(`apiVersion: ${kind} implementation for version '${apiVersion}' not found`);
+  }
+  return found;
+}

@@ -1,0 +1,56 @@
+import { defaultHash, HASH_LENGTH, verifyDigest } from "@chancery/crypto";
+import { canonicalJson, decodeHex, encodeBase64, utf8 } from "@chancery/encoding";
+import { Malformed, Unsupported, Unverified } from "@chancery/fault";
+import { parseVerifier, verifierSearchTexts } from "../verifier.ts";
+import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
+import { SpecReader } from "./spec-reader.ts";
+
+/**
+ * A signature over an artifact of which the log sees only the digest.
+ *
+ *     { data: { hash: { algorithm, value } }, signature: { content, publicKey: { content } } }
+ */
+export const hashedrekord: EntryKind = {
+  kind: "hashedrekord",
+  apiVersions: ["0.0.1"],
+  parse,
+  // The stored form is the proposed one: it proves itself again.
+  isStored: () => false,
+};
+
+const ALGORITHMS = ["sha256", "sha384", "sha512"] as const;
+
+function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
+  const reader = new SpecReader(spec, "spec");
+  const signature = reader.object("signature");
+  const content = signature.bytes("content");
+  const key = signature.object("publicKey");
+  const pem = key.bytes("content");
+  const hash = reader.object("data").object("hash");
+  const algorithm = hash.oneOf("algorithm", ALGORITHMS);
+  const value = hash.text("value");
+  const digest = decodeHex(value, hash.at("value"));
+  if (digest.length !== HASH_LENGTH[algorithm])
+    throw new Malformed(`${hash.at("value")}: not of ${algorithm}'s length`);
+  reader.end();
+
+  const verifier = parseVerifier(pem, key.at("content"));
+  const { publicKey } = verifier;
+  // Sigstore's algorithm registry pairs each key with one hash; for Ed25519 it is the one of Ed25519ph.
+  if (defaultHash(publicKey.algorithm) !== algorithm) {
+    throw new Unsupported(`${hash.at("algorithm")}: entry algorithm ${publicKey.algorithm}/${algorithm} not allowed`);
+  }
+  if (!verifyDigest(publicKey, algorithm, digest, content)) {
+    throw new Unverified(`${signature.at("content")}: signature does not verify over the digest with this key`);
+  }
+  const body = canonicalJson({
+    apiVersion,
+    kind,
+    spec: {
+      // Upstream keeps the digits' case; lowering it here would give one proposal two UUIDs.
+      data: { hash: { algorithm, value } },
+      signature: { content: encodeBase64(content), publicKey: { content: encodeBase64(verifier.pem) } },
+    },
+  });
+  return { body: utf8(body), searchTexts: [...verifierSearchTexts(verifier), `${algorithm}:${value}`] };
+}

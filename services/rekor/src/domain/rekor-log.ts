@@ -1,0 +1,179 @@
+import { type Signer, spkiHash } from "@chancery/crypto";
+import { encodeBase64, encodeHex, encodePem } from "@chancery/encoding";
+import { Malformed } from "@chancery/fault";
+import type { Appended, LoggedEntry, PublishedCheckpoint, TransparencyLog } from "@chancery/log";
+import { type InclusionProof, leafHash } from "@chancery/tlog";
+import { bodyOf, parseEntry } from "./entries/entry-kinds.ts";
+import type { ProposedEntry } from "./entries/entry-kind.ts";
+import { encodeEntryId, parseEntryId } from "./entry-id.ts";
+import { searchKeys } from "./search-key.ts";
+import { signEntryTimestamp } from "./signed-entry-timestamp.ts";
+import type { RekorIdentity } from "./tree-head-signer.ts";
+
+/** An entry with everything a client needs to verify it offline. */
+export interface ProvenEntry {
+  readonly entryId: string;
+  /** Base64 of the canonical body. */
+  readonly body: string;
+  /** Seconds since 1970. */
+  readonly integratedTime: number;
+  readonly logId: string;
+  readonly logIndex: number;
+  readonly signedEntryTimestamp: Uint8Array;
+  readonly proof: InclusionProof;
+  readonly checkpoint: PublishedCheckpoint;
+  /** The signed payload, where it was kept. */
+  readonly attestation: Uint8Array | undefined;
+}
+
+export interface CreatedEntry {
+  readonly entry: ProvenEntry;
+  /** The log had it before, at the place that `entry` tells. */
+  readonly duplicate: boolean;
+}
+
+/** What to look up, in the order of the answer: by full ID, then by leaf hash, by proposal, by index. */
+export interface EntryQuery {
+  readonly entryIds: readonly string[];
+  readonly proposals: readonly ProposedEntry[];
+  readonly indexes: readonly bigint[];
+}
+
+/** Upstream's limit: what is larger is logged, and only its hash is kept. */
+const MAX_ATTESTATION_BYTES = 100 * 1024;
+const NOTHING = new Uint8Array();
+
+/** Rekor's v1 log: what the API does, in the log's own terms. */
+export class RekorLog {
+  readonly #log: TransparencyLog;
+  readonly #signer: Signer;
+  readonly #treeId: bigint;
+  readonly #logId: string;
+  readonly #searchLimit: number;
+
+  constructor(
+    identity: RekorIdentity,
+    links: { readonly log: TransparencyLog; readonly signer: Signer },
+    limits: { readonly searchResults?: number } = {},
+  ) {
+    this.#log = links.log;
+    this.#signer = links.signer;
+    this.#treeId = identity.treeId;
+    this.#logId = encodeHex(spkiHash(links.signer.publicKey));
+    this.#searchLimit = limits.searchResults ?? 1_000;
+  }
+
+  /** Verifies and logs a proposal. It is answered once a signed and published tree head covers it. */
+  async create(proposed: ProposedEntry): Promise<CreatedEntry> {
+    const { body, searchTexts, attestation = NOTHING } = parseEntry(proposed);
+    const appended = await this.#log.append({
+      identity: leafHash(body),
+      leaf: () => body,
+      extra: attestation.length <= MAX_ATTESTATION_BYTES ? attestation : NOTHING,
+      searchKeys: searchKeys(searchTexts),
+    });
+    return { entry: await this.#prove(appended), duplicate: appended.duplicate };
+  }
+
+  /** The entry at a virtual index: there is one shard, so it is the tree's own. */
+  async byIndex(index: bigint): Promise<ProvenEntry | undefined> {
+    return this.#proveStored(await this.#log.entry(index));
+  }
+
+  /** The entry of a UUID or a full entry ID. An ID of another tree is not in this log. */
+  async byId(text: string): Promise<ProvenEntry | undefined> {
+    const { treeId, leafHash: hash } = parseEntryId(text);
+    if (treeId !== undefined && treeId !== this.#treeId) return undefined;
+    return this.#byLeafHash(hash);
+  }
+
+  /** Misses are left out. */
+  async retrieve({ entryIds, proposals, indexes }: EntryQuery): Promise<ProvenEntry[]> {
+    const [whole, bare] = [entryIds.filter((id) => id.length !== 64), entryIds.filter((id) => id.length === 64)];
+    // All proposals are judged before the first look-up: one bad proposal refuses the request.
+    const bodies = proposals.map(bodyOf);
+    const found = await Promise.all([
+      ...whole.map((id) => this.byId(id)),
+      ...bare.map((id) => this.byId(id)),
+      ...bodies.map((body) => this.#byLeafHash(leafHash(body))),
+      ...indexes.map((index) => this.byIndex(index)),
+    ]);
+    return found.filter((entry) => entry !== undefined);
+  }
+
+  /** IDs of the entries that are found by any, or by all, of the texts; oldest first. */
+  async search(texts: readonly string[], operator: "or" | "and"): Promise<string[]> {
+    if (texts.length === 0) return [];
+    const indexes = await this.#log.search(searchKeys(texts), operator, this.#searchLimit);
+    const entries = await Promise.all(indexes.map((index) => this.#log.entry(index)));
+    return entries.filter((entry) => entry !== undefined).map((entry) => encodeEntryId(this.#treeId, entry.identity));
+  }
+
+  treeHead(): Promise<PublishedCheckpoint> {
+    return this.#log.published();
+  }
+
+  /** Hashes from one tree size to another, and the tree head that is published now. */
+  async consistency(
+    from: bigint,
+    to: bigint,
+    treeId: bigint | undefined,
+  ): Promise<{ readonly hashes: readonly Uint8Array[]; readonly head: PublishedCheckpoint["head"] }> {
+    if (from > to) throw new Malformed(`firstSize(${from}) must be less than lastSize(${to})`);
+    this.#checkTree(treeId);
+    const { head } = await this.#log.published();
+    if (to > head.size) {
+      throw new Malformed(`the tree size requested(${to}) was greater than what is currently observable(${head.size})`);
+    }
+    const hashes = from === to ? [] : (await this.#log.consistencyProof(from, to)).path;
+    return { hashes, head };
+  }
+
+  /** The log's own key, PEM. */
+  publicKeyPem(treeId: bigint | undefined): string {
+    this.#checkTree(treeId);
+    return encodePem("PUBLIC KEY", this.#signer.publicKey.spki);
+  }
+
+  get treeId(): bigint {
+    return this.#treeId;
+  }
+
+  readiness(): Promise<string | undefined> {
+    return this.#log.readiness();
+  }
+
+  #checkTree(treeId: bigint | undefined): void {
+    if (treeId !== undefined && treeId !== this.#treeId)
+      throw new Malformed(`treeID: ${treeId} is not a tree of this log`);
+  }
+
+  async #byLeafHash(hash: Uint8Array): Promise<ProvenEntry | undefined> {
+    return this.#proveStored(await this.#log.findIdentity(hash));
+  }
+
+  async #proveStored(entry: LoggedEntry | undefined): Promise<ProvenEntry | undefined> {
+    if (entry === undefined) return undefined;
+    // Asked for after the entry, so that it covers it.
+    const checkpoint = await this.#log.published();
+    const proof = await this.#log.inclusionProof(entry.index, checkpoint.head.size);
+    return this.#prove({ entry, proof, checkpoint });
+  }
+
+  async #prove({ entry, proof, checkpoint }: Omit<Appended, "duplicate">): Promise<ProvenEntry> {
+    const promise = {
+      body: encodeBase64(entry.leaf),
+      integratedTime: Math.floor(entry.time / 1000),
+      logId: this.#logId,
+      logIndex: Number(entry.index),
+    };
+    return {
+      ...promise,
+      entryId: encodeEntryId(this.#treeId, entry.identity),
+      signedEntryTimestamp: await signEntryTimestamp(this.#signer, promise),
+      proof,
+      checkpoint,
+      attestation: entry.extra.length > 0 ? entry.extra : undefined,
+    };
+  }
+}

@@ -1,0 +1,73 @@
+import { parsePublicKey, type PublicKey, sha256 } from "@chancery/crypto";
+import { encodeHex, encodePem, parsePem, utf8 } from "@chancery/encoding";
+import { Malformed } from "@chancery/fault";
+import {
+  type Certificate,
+  certificatePublicKey,
+  parseCertificate,
+  parseSubjectAlternativeNames,
+  verifyIssuedBy,
+} from "@chancery/x509";
+
+/** What a client names as the maker of a signature: a public key, or a certificate with or without its chain. */
+export interface Verifier {
+  readonly publicKey: PublicKey;
+  /** The canonical form that is logged and searched by: PEM, one block after another. */
+  readonly pem: Uint8Array;
+  /** Every subject alternative name of the certificate; none for a key. */
+  readonly subjects: readonly string[];
+}
+
+export const MAX_CERTIFICATES = 10;
+
+/**
+ * PEM of one `PUBLIC KEY`, or of certificates, leaf first. Both meet the strict DER and key policy of the
+ * libraries, so one key has one spelling in the log.
+ *
+ * A chain MUST hold link by link; no root is trusted and no clock is asked, since what was signed last year may be
+ * logged today.
+ */
+export function parseVerifier(bytes: Uint8Array, field: string): Verifier {
+  const blocks = parsePem(bytes, field, { labels: ["PUBLIC KEY", "CERTIFICATE"], max: MAX_CERTIFICATES });
+  const [first, second] = blocks;
+  if (first?.label === "PUBLIC KEY") {
+    if (second !== undefined) throw new Malformed(`${field}: more than one public key`);
+    const publicKey = parsePublicKey(first.der, field);
+    return { publicKey, pem: utf8(encodePem("PUBLIC KEY", publicKey.spki)), subjects: [] };
+  }
+  const chain = blocks.map(({ label, der }, place) => {
+    if (label !== "CERTIFICATE") throw new Malformed(`${field}: a public key among certificates`);
+    return parseCertificate(der, place === 0 ? field : `${field}: certificate ${place}`);
+  });
+  return certificateVerifier(chain, field);
+}
+
+function certificateVerifier(chain: readonly Certificate[], field: string): Verifier {
+  const [leaf] = chain;
+  if (leaf === undefined) throw new Malformed(`${field}: no certificate`);
+  for (const [place, issuer] of chain.slice(1).entries()) {
+    const subject = chain[place];
+    if (subject !== undefined) verifyIssuedBy(subject, issuer, `${field}: certificate ${place}`);
+  }
+  return {
+    publicKey: certificatePublicKey(leaf),
+    pem: utf8(chain.map((certificate) => encodePem("CERTIFICATE", certificate.der)).join("")),
+    subjects: parseSubjectAlternativeNames(leaf).map((name) => name.value),
+  };
+}
+
+/** SHA-256 of the canonical PEM: what `--public-key` is searched by. */
+export function verifierDigest(verifier: Verifier): string {
+  return encodeHex(sha256(verifier.pem));
+}
+
+/**
+ * A verifier's search texts.
+ *
+ * Upstream indexes the key of a dsse or intoto entry only as `sha256:<hex>`, and searches for `<hex>`: it never finds
+ * one. Both forms are kept here, for either way of asking.
+ */
+export function verifierSearchTexts(verifier: Verifier): string[] {
+  const digest = verifierDigest(verifier);
+  return [digest, `sha256:${digest}`, ...verifier.subjects];
+}

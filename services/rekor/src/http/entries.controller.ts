@@ -1,0 +1,93 @@
+import {
+  Body,
+  Controller,
+  Get,
+  Header,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Res,
+  UseFilters,
+} from "@nestjs/common";
+import { NotFound } from "@chancery/fault";
+import { faultFilter } from "@chancery/service";
+import type { FastifyReply } from "fastify";
+import { ENTRY_ID_PATTERN } from "../domain/entry-id.ts";
+import { type ProvenEntry, RekorLog } from "../domain/rekor-log.ts";
+import { rekorErrors } from "./error-shape.ts";
+import { encodeCreatedEntry, encodeLogEntry } from "./log-entry-json.ts";
+import { EnabledOperations } from "./operations.ts";
+import { type Query as QueryParameters, requiredInteger } from "./query-parameters.ts";
+import { readEntryQuery, readProposedEntry, requireJson } from "./request-body.ts";
+import { violation } from "./schema-violation.ts";
+
+export const ENTRIES_PATH = "/api/v1/log/entries";
+/** Proofs and tree heads of the next minute are others. */
+export const NO_CACHE = "no-cache, no-store, no-transform, must-revalidate, private, max-age=0";
+
+/** Entries of the log: written, read by index or ID, and looked up. */
+@Controller("api/v1/log/entries")
+@UseFilters(faultFilter(rekorErrors()))
+export class EntriesController {
+  readonly #log: RekorLog;
+  readonly #operations: EnabledOperations;
+
+  constructor(@Inject(RekorLog) log: RekorLog, @Inject(EnabledOperations) operations: EnabledOperations) {
+    this.#log = log;
+    this.#operations = operations;
+  }
+
+  @Post()
+  @UseFilters(faultFilter(rekorErrors("error processing entry: ")))
+  async create(
+    @Body() body: Uint8Array,
+    @Headers("content-type") contentType: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    this.#operations.require("createLogEntry");
+    requireJson(contentType);
+    const { entry, duplicate } = await this.#log.create(readProposedEntry(body));
+    // Relative, as upstream: an absolute one would be built from a Host header that anyone can set.
+    reply.header("Location", `${ENTRIES_PATH}/${entry.entryId}`);
+    if (duplicate) {
+      reply.code(409);
+      const message = `an equivalent entry already exists in the transparency log with UUID ${entry.entryId}`;
+      return { code: 409, message };
+    }
+    // Clients generated from the API's description look the entry up under the ETag: bare, without quotes.
+    reply.code(201).header("ETag", entry.entryId);
+    return encodeCreatedEntry(entry);
+  }
+
+  @Get()
+  @Header("Cache-Control", NO_CACHE)
+  async byIndex(@Query() query: QueryParameters) {
+    this.#operations.require("getLogEntryByIndex");
+    return encodeFound(await this.#log.byIndex(requiredInteger(query, "logIndex", 0)));
+  }
+
+  @Get(":entryUUID")
+  @Header("Cache-Control", NO_CACHE)
+  async byId(@Param("entryUUID") id: string) {
+    this.#operations.require("getLogEntryByUUID");
+    if (!new RegExp(ENTRY_ID_PATTERN).test(id)) throw violation.pattern("entryUUID", "path", ENTRY_ID_PATTERN);
+    return encodeFound(await this.#log.byId(id));
+  }
+
+  @Post("retrieve")
+  @HttpCode(200)
+  async retrieve(@Body() body: Uint8Array, @Headers("content-type") contentType: string | undefined) {
+    this.#operations.require("searchLogQuery");
+    requireJson(contentType);
+    const entries = await this.#log.retrieve(readEntryQuery(body));
+    return entries.map(encodeLogEntry);
+  }
+}
+
+function encodeFound(entry: ProvenEntry | undefined): Record<string, unknown> {
+  if (entry === undefined) throw new NotFound("entry: not in this log");
+  return encodeLogEntry(entry);
+}

@@ -1,0 +1,59 @@
+import { Controller, Get, Header, Inject, Query, UseFilters } from "@nestjs/common";
+import { encodeHex } from "@chancery/encoding";
+import { faultFilter } from "@chancery/service";
+import { RekorLog } from "../domain/rekor-log.ts";
+import { NO_CACHE } from "./entries.controller.ts";
+import { rekorErrors } from "./error-shape.ts";
+import { decodeNote } from "./log-entry-json.ts";
+import { EnabledOperations } from "./operations.ts";
+import {
+  integerParameter,
+  type Query as QueryParameters,
+  requiredInteger,
+  treeIdParameter,
+} from "./query-parameters.ts";
+
+/** The tree itself: its head, its key, and that it only grows. */
+@Controller("api/v1/log")
+@UseFilters(faultFilter(rekorErrors()))
+export class TreeController {
+  readonly #log: RekorLog;
+  readonly #operations: EnabledOperations;
+
+  constructor(@Inject(RekorLog) log: RekorLog, @Inject(EnabledOperations) operations: EnabledOperations) {
+    this.#log = log;
+    this.#operations = operations;
+  }
+
+  @Get()
+  @Header("Cache-Control", NO_CACHE)
+  async head() {
+    this.#operations.require("getLogInfo");
+    const { head, note } = await this.#log.treeHead();
+    return {
+      inactiveShards: [],
+      rootHash: encodeHex(head.root),
+      signedTreeHead: decodeNote(note),
+      treeID: String(this.#log.treeId),
+      treeSize: Number(head.size),
+    };
+  }
+
+  @Get("publicKey")
+  @Header("Cache-Control", NO_CACHE)
+  @Header("Content-Type", "application/x-pem-file")
+  publicKey(@Query() query: QueryParameters) {
+    this.#operations.require("getPublicKey");
+    return this.#log.publicKeyPem(treeIdParameter(query));
+  }
+
+  @Get("proof")
+  @Header("Cache-Control", NO_CACHE)
+  async proof(@Query() query: QueryParameters) {
+    this.#operations.require("getLogProof");
+    const from = integerParameter(query, "firstSize", 1) ?? 1n;
+    const to = requiredInteger(query, "lastSize", 1);
+    const { hashes, head } = await this.#log.consistency(from, to, treeIdParameter(query));
+    return { rootHash: encodeHex(head.root), hashes: hashes.map(encodeHex) };
+  }
+}

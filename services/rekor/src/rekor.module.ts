@@ -1,0 +1,73 @@
+import { type DynamicModule, Inject, Module, type NestModule, type OnModuleInit } from "@nestjs/common";
+import { HttpAdapterHost } from "@nestjs/core";
+import type { Signer } from "@chancery/crypto";
+import type { TransparencyLog } from "@chancery/log";
+import { ReadinessRegistry } from "@chancery/service";
+import type { FastifyInstance } from "fastify";
+import { RekorLog } from "./domain/rekor-log.ts";
+import { checkIdentity, type RekorIdentity } from "./domain/tree-head-signer.ts";
+import { EntriesController } from "./http/entries.controller.ts";
+import { IndexController } from "./http/index.controller.ts";
+import { EnabledOperations, type Operation } from "./http/operations.ts";
+import { MAX_ENTRY_BYTES, MAX_SEARCH_BYTES } from "./http/request-body.ts";
+import { TreeController } from "./http/tree.controller.ts";
+
+export interface RekorConfig extends RekorIdentity {
+  /** Upstream's `--enabled_api_endpoints`: all unless told. */
+  readonly enabledOperations?: readonly Operation[];
+}
+
+export interface RekorLinks {
+  /** Opened with `rekorTreeHeadSigner` of the same name, tree ID and key. */
+  readonly log: TransparencyLog;
+  readonly signer: Signer;
+}
+
+const BODY_LIMITS: Readonly<Record<string, number>> = {
+  "/api/v1/log/entries": MAX_ENTRY_BYTES,
+  "/api/v1/log/entries/retrieve": MAX_ENTRY_BYTES,
+  "/api/v1/index/retrieve": MAX_SEARCH_BYTES,
+};
+
+/** The Rekor v1 API over one log. */
+@Module({})
+export class RekorModule implements NestModule, OnModuleInit {
+  readonly #adapterHost: HttpAdapterHost;
+  readonly #readiness: ReadinessRegistry;
+  readonly #log: RekorLog;
+
+  constructor(
+    @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
+    @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
+    @Inject(RekorLog) log: RekorLog,
+  ) {
+    this.#adapterHost = adapterHost;
+    this.#readiness = readiness;
+    this.#log = log;
+  }
+
+  static forRoot(config: RekorConfig, links: RekorLinks): DynamicModule {
+    checkIdentity(config);
+    return {
+      module: RekorModule,
+      controllers: [EntriesController, IndexController, TreeController],
+      providers: [
+        { provide: RekorLog, useValue: new RekorLog(config, links) },
+        { provide: EnabledOperations, useValue: new EnabledOperations(config.enabledOperations) },
+      ],
+    };
+  }
+
+  /** Called before routes are made: the only place from which a route's own body limit can be set. */
+  configure(): void {
+    const fastify = this.#adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    fastify.addHook("onRoute", (route) => {
+      const limit = route.method === "POST" ? BODY_LIMITS[route.url] : undefined;
+      if (limit !== undefined) route.bodyLimit = limit;
+    });
+  }
+
+  onModuleInit(): void {
+    this.#readiness.add("rekor", () => this.#log.readiness());
+  }
+}

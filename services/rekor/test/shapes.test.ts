@@ -1,0 +1,149 @@
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import { Fault } from "@chancery/fault";
+import { bodyOf, parseEntry } from "../src/domain/entries/entry-kinds.ts";
+import { dsse, everyKind, hashedrekord, type Proposal } from "./proposals.ts";
+
+/** Faults that mean 4xx at every edge. */
+const CLIENT_FAULTS = ["malformed", "unverified", "insecure-key", "unsupported", "too-large"];
+/** Members a proposal may do without. */
+const OPTIONAL = /\.(keyid|payloadHash)$/;
+
+function refusal(proposal: Proposal): Fault {
+  try {
+    parseEntry(proposal);
+  } catch (error) {
+    expect(error).toBeInstanceOf(Fault);
+    expect(CLIENT_FAULTS).toContain((error as Fault).code);
+    return error as Fault;
+  }
+  throw new Error(`taken: ${JSON.stringify(proposal)}`);
+}
+
+type Path = readonly (string | number)[];
+
+/** Every place inside a value: members, elements, and what is in them. */
+function places(value: unknown, path: Path = []): Path[] {
+  if (typeof value !== "object" || value === null) return [path];
+  return [path, ...Object.entries(value).flatMap(([name, inner]) => places(inner, [...path, name]))];
+}
+
+const MISSING = Symbol("missing");
+
+function bend(proposal: Proposal, path: Path, value: unknown): Proposal {
+  const spec = structuredClone(proposal.spec);
+  const parent = path.slice(0, -1).reduce((object, name) => object[name], spec);
+  const last = path.at(-1)!;
+  if (value === MISSING) delete parent[last];
+  else parent[last] = value;
+  return { ...proposal, spec };
+}
+
+let kinds: Proposal[] = [];
+beforeAll(async () => {
+  kinds = await everyKind();
+});
+
+/** All members of all kinds, but the elements of arrays, whose absence is another array. */
+function members(): { proposal: Proposal; path: Path; name: string }[] {
+  return kinds.flatMap((proposal) =>
+    places(proposal.spec)
+      .filter((path) => path.length > 0)
+      .map((path) => ({ proposal, path, name: `spec.${path.join(".")}` })),
+  );
+}
+
+describe("every member of every kind", () => {
+  test("is missed by name when it is absent, null or empty", () => {
+    for (const { proposal, path, name } of members()) {
+      if (OPTIONAL.test(name) || /\d$/.test(name)) continue;
+      for (const value of [MISSING, null]) {
+        expect(refusal(bend(proposal, path, value)).message, name).toBe(`${name}: is required`);
+      }
+      expect(refusal(bend(proposal, path, "")).message, name).toContain(name);
+    }
+  });
+
+  test("is refused by name in every other JSON type", () => {
+    const wrong = [7, -1.5, true, false, [], [1], [null], {}, { a: 1 }, [{}], [[]]];
+    for (const { proposal, path, name } of members()) {
+      for (const value of wrong) {
+        expect(refusal(bend(proposal, path, value)).message, `${name} = ${JSON.stringify(value)}`).toContain(name);
+      }
+    }
+  });
+
+  test("is refused when it holds a text that is none of its own", () => {
+    const texts = ["x", "not base64!", "AAAA", "\u0000", "é", "=".repeat(100), "0".repeat(64), "é".repeat(64)];
+    for (const { proposal, path, name } of members()) {
+      if (OPTIONAL.test(name) || name === "spec.content.hash.value") continue;
+      for (const text of texts) expect(refusal(bend(proposal, path, text)).message.length, name).toBeLessThan(512);
+    }
+  });
+
+  test("has no neighbour that the log does not know", () => {
+    for (const { proposal, path } of members()) {
+      const inside = path.reduce((object, name) => object[name], proposal.spec);
+      if (typeof inside !== "object" || Array.isArray(inside)) continue;
+      const name = `spec.${[...path, "surprise"].join(".")}`;
+      expect(refusal(bend(proposal, [...path, "surprise"], "x")).message).toContain(name);
+      const url = refusal(bend(proposal, [...path, "url"], "http://169.254.169.254/")).message;
+      expect(url).toContain(`${[...path, "url"].join(".")}: the log fetches nothing`);
+    }
+  });
+
+  test("can be any JSON at all without an error that is nobody's", () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.jsonValue({ maxDepth: 4 }), fc.boolean(), (place, value, look) => {
+        const all = members();
+        const { proposal, path } = all[place % all.length]!;
+        const bent = JSON.parse(JSON.stringify(bend(proposal, path, value)));
+        try {
+          if (look) bodyOf(bent);
+          else parseEntry(bent);
+        } catch (error) {
+          expect(error).toBeInstanceOf(Fault);
+          expect(CLIENT_FAULTS).toContain((error as Fault).code);
+        }
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe("the envelope inside a dsse entry", () => {
+  test("is refused by name when it is no envelope", async () => {
+    const proposal = await dsse();
+    const good = JSON.parse(proposal.spec.proposedContent.envelope);
+    const bad = [
+      "",
+      "x",
+      "7",
+      "null",
+      "[]",
+      "{}",
+      '{"payload":"","payload":""}',
+      "[".repeat(1_000),
+      JSON.stringify({ ...good, signatures: [] }),
+      JSON.stringify({ ...good, signatures: [null] }),
+      JSON.stringify({ ...good, signatures: [{}] }),
+      JSON.stringify({ ...good, signatures: [{ sig: "" }] }),
+      JSON.stringify({ ...good, signatures: [{ sig: 7 }] }),
+      JSON.stringify({ ...good, payload: "!" }),
+      JSON.stringify({ ...good, payload: {} }),
+      JSON.stringify({ ...good, payloadType: "" }),
+    ];
+    for (const envelope of bad) {
+      const spec = { proposedContent: { ...proposal.spec.proposedContent, envelope } };
+      expect(refusal({ ...proposal, spec }).message, envelope.slice(0, 50)).toContain("spec.proposedContent.envelope");
+    }
+  });
+});
+
+describe("kinds and versions", () => {
+  test("that are not here are refused", async () => {
+    const proposal = await hashedrekord();
+    expect(refusal({ ...proposal, kind: "jar" }).message).toBe("kind: entry kind 'jar' is not enabled on this server");
+    expect(refusal({ ...proposal, apiVersion: "9.9.9" }).message).toContain("version '9.9.9' not found");
+  });
+});

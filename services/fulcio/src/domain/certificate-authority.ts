@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import { type PublicKey, type Signer, spkiHash } from "@chancery/crypto";
+import { Misconfigured, Unavailable } from "@chancery/fault";
+import {
+  type Certificate,
+  LeafIssuer,
+  type LeafRequest,
+  SERIAL_BYTES,
+  serialNumber,
+  type SignedCertificateTimestamp,
+  verifyAuthorityChain,
+  verifySct,
+} from "@chancery/x509";
+import type { CtLog } from "./ct-log.ts";
+import type { Principal } from "./principal.ts";
+import { AuthorityFailure, REFUSAL } from "./refusal.ts";
+
+/** The authority's certificates, issuing one first, root last, and the issuing one's key. */
+export interface AuthorityIdentity {
+  readonly chain: readonly Certificate[];
+  readonly signer: Signer;
+}
+
+export interface IssuedCertificate {
+  /** DER. */
+  readonly certificate: Uint8Array;
+  readonly serial: Uint8Array;
+  /** Whether an SCT stands in it; without a CT log none does. */
+  readonly isLogged: boolean;
+}
+
+/** Upstream's: long enough to sign once, too short to be worth stealing. */
+const LIFETIME = 10 * 60_000;
+/** Milliseconds; clients give up after about ten seconds, and their retry must meet a free slot. */
+const CT_TIMEOUT = 5_000;
+
+/** Issues certificates for principals. With a CT log, none leaves that the log has not promised to include. */
+export class CertificateAuthority {
+  readonly chain: readonly Certificate[];
+  readonly #leaves: LeafIssuer;
+  readonly #issuerKeyHash: Uint8Array;
+  readonly #chainDer: readonly Uint8Array[];
+  readonly #ctLog: { readonly link: CtLog; readonly key: PublicKey } | undefined;
+  readonly #clock: () => number;
+
+  /** Misconfigured unless chain, key and CT log fit together. */
+  constructor(identity: AuthorityIdentity, ctLog: { link: CtLog; key: PublicKey } | undefined, clock: () => number) {
+    const [issuing] = identity.chain;
+    if (issuing === undefined) throw new Misconfigured("fulcio.chain", "has no certificate");
+    try {
+      verifyAuthorityChain(identity.chain);
+    } catch (cause) {
+      throw new Misconfigured("fulcio.chain", cause instanceof Error ? cause.message : "does not verify", { cause });
+    }
+    this.chain = identity.chain;
+    this.#leaves = new LeafIssuer(issuing, identity.signer);
+    this.#issuerKeyHash = spkiHash(identity.signer.publicKey);
+    this.#chainDer = identity.chain.map(({ der }) => der);
+    this.#ctLog = ctLog;
+    this.#clock = clock;
+  }
+
+  async issue(principal: Principal, key: PublicKey): Promise<IssuedCertificate> {
+    const now = this.#clock();
+    const outside = this.#outOfValidity(now);
+    if (outside !== undefined) throw new AuthorityFailure(REFUSAL.authority, new Error(outside));
+    const request = this.#leafRequest(principal, key, now);
+    const certificate =
+      this.#ctLog === undefined
+        ? await this.#leaves.unloggedCertificate(request)
+        : await this.#loggedCertificate(request, this.#ctLog);
+    return { certificate, serial: request.serial, isLogged: this.#ctLog !== undefined };
+  }
+
+  /** Undefined when certificates can be issued that verify. */
+  readiness(): string | undefined {
+    return this.#outOfValidity(this.#clock());
+  }
+
+  #outOfValidity(now: number): string | undefined {
+    const place = this.chain.findIndex(
+      ({ notBefore, notAfter }) => now < notBefore.getTime() || now > notAfter.getTime(),
+    );
+    const certificate = this.chain[place];
+    if (certificate === undefined) return undefined;
+    const [from, until] = [certificate.notBefore.toISOString(), certificate.notAfter.toISOString()];
+    return `certificate ${place} of the authority's chain is valid from ${from} to ${until} only`;
+  }
+
+  /** Not back-dated: a certificate must not cover a time at which its token was not there. */
+  #leafRequest(principal: Principal, key: PublicKey, now: number): LeafRequest {
+    const notBefore = new Date(now - (now % 1000));
+    return {
+      spki: key.spki,
+      san: principal.san,
+      extensions: principal.extensions,
+      notBefore,
+      notAfter: new Date(notBefore.getTime() + LIFETIME),
+      serial: serialNumber(randomBytes(SERIAL_BYTES)),
+    };
+  }
+
+  /**
+   * If the process ends after the precertificate was logged, the log holds a promise nobody kept: harmless,
+   * as its serial is never used again. The other order could leave a certificate that no log has seen.
+   */
+  async #loggedCertificate(request: LeafRequest, ctLog: { link: CtLog; key: PublicKey }): Promise<Uint8Array> {
+    const precertificate = await this.#leaves.precertificate(request);
+    let sct: SignedCertificateTimestamp;
+    try {
+      sct = await withinTime(ctLog.link.addPreChain([precertificate.der, ...this.#chainDer]));
+      // A log that signs something else would make certificates that every client refuses, found out too late.
+      verifySct(sct, ctLog.key, {
+        type: "precertificate",
+        issuerKeyHash: this.#issuerKeyHash,
+        tbs: precertificate.tbs,
+      });
+    } catch (cause) {
+      throw new AuthorityFailure(REFUSAL.ctLog, cause);
+    }
+    return this.#leaves.certificate(request, [sct]);
+  }
+}
+
+async function withinTime<T>(work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Unavailable("the CT log did not answer in time", 1)), CT_TIMEOUT);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,66 @@
+import { type JsonObject, parseJson } from "@chancery/encoding";
+import { Malformed } from "@chancery/fault";
+import { createLocalJWKSet } from "jose";
+import type { ConcreteIssuer } from "./issuer-settings.ts";
+import type { KeySet } from "./token-signature.ts";
+
+/**
+ * Gets one document of an issuer over HTTPS.
+ *
+ * MUST verify TLS, MUST NOT follow a redirect to another host, MUST stop at 1 MiB and at the signal,
+ * and MUST ask nobody but the URL's host.
+ */
+export type DocumentSource = (url: URL, issuer: ConcreteIssuer, signal: AbortSignal) => Promise<Uint8Array>;
+
+const MAX_DOCUMENT_BYTES = 1024 * 1024;
+
+/** OpenID Connect Discovery 1.0, Section 4: the path is appended to the issuer, whose terminating slash goes. */
+export function discoveryUrl(issuer: ConcreteIssuer): URL {
+  return new URL(`${issuer.url.replace(/\/$/, "")}/.well-known/openid-configuration`);
+}
+
+/**
+ * Where an issuer keeps its keys. Section 4.3: "The issuer value returned MUST be identical to the Issuer
+ * URL that was directly used to retrieve the configuration information."
+ *
+ * An issuer that only a pattern vouches for must keep its keys on its own host: who controls one
+ * tenant's document could otherwise point at keys of his own (GHSA-59jp-pj84-45mr and its kin).
+ */
+export function parseDiscovery(bytes: Uint8Array, issuer: ConcreteIssuer, mayUseLoopbackHttp: boolean): URL {
+  const document = parseObject(bytes, "discovery document");
+  if (document["issuer"] !== issuer.url) throw new Malformed("discovery document: names another issuer");
+  const { jwks_uri: text } = document;
+  if (typeof text !== "string" || !URL.canParse(text)) throw new Malformed("discovery document: jwks_uri is no URL");
+  const url = new URL(text);
+  const issuerUrl = new URL(issuer.url);
+  const mayBeHttp = isLoopback(url.hostname) && (mayUseLoopbackHttp || issuerUrl.protocol === "http:");
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && mayBeHttp)) {
+    throw new Malformed("discovery document: jwks_uri is not https");
+  }
+  if (url.username !== "" || url.password !== "") throw new Malformed("discovery document: jwks_uri has a user");
+  if (issuer.settings.isPattern && url.host !== issuerUrl.host) {
+    throw new Malformed("discovery document: jwks_uri is on another host than the issuer");
+  }
+  return url;
+}
+
+/** RFC 7517, Section 5. Keys that cannot be used for signatures stay in the set and are never chosen. */
+export function parseKeySet(bytes: Uint8Array): KeySet {
+  const { keys } = parseObject(bytes, "JWK set");
+  if (!Array.isArray(keys)) throw new Malformed("JWK set: has no keys");
+  try {
+    return createLocalJWKSet({ keys });
+  } catch (cause) {
+    throw new Malformed("JWK set: a key is no JWK", { cause });
+  }
+}
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);
+}
+
+function parseObject(bytes: Uint8Array, field: string): JsonObject {
+  const value = parseJson(bytes, field, { maxBytes: MAX_DOCUMENT_BYTES, roundIntegers: true });
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Malformed(`${field}: no object`);
+  return value as JsonObject;
+}

@@ -1,0 +1,96 @@
+import {
+  type HashAlgorithm,
+  defaultHash,
+  parsePublicKey,
+  type PublicKey,
+  verifySignature,
+  verifySignatureP1363,
+} from "@chancery/crypto";
+import { der, parsePem, utf8 } from "@chancery/encoding";
+import { InsecureKey, Malformed, Unsupported, Unverified } from "@chancery/fault";
+import { OID, parseCertificateRequest } from "@chancery/x509";
+import { REFUSAL, refusal } from "./refusal.ts";
+
+/** How a client shows that it holds the key it wants certified. */
+export type Proof =
+  | {
+      readonly type: "challenge";
+      /** PEM, or the DER of a SubjectPublicKeyInfo. */
+      readonly publicKey: Uint8Array;
+      /** Over the principal's name. */
+      readonly signature: Uint8Array;
+    }
+  | {
+      readonly type: "certificate-request";
+      readonly pem: Uint8Array;
+    };
+
+/** The key the client holds; nothing else of what it sent is used. */
+export function provenKey(proof: Proof, name: string): PublicKey {
+  return proof.type === "challenge"
+    ? keyOfChallenge(proof.publicKey, proof.signature, name)
+    : keyOfCertificateRequest(proof.pem);
+}
+
+function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, name: string): PublicKey {
+  const key = parseSubmittedKey(submitted);
+  if (signature.length === 0) throw refusal(REFUSAL.signature, new Malformed("none was given"));
+  const message = utf8(name);
+  if (verifySignature(key, message, signature)) return key;
+  // Browsers and Java sign in the IEEE P1363 form; upstream takes both.
+  if (key.algorithm.startsWith("ecdsa") && verifySignatureP1363(key, message, signature)) return key;
+  throw refusal(REFUSAL.signature, new Unverified("it is not the key's signature over the token's subject"));
+}
+
+function parseSubmittedKey(bytes: Uint8Array): PublicKey {
+  try {
+    if (bytes.length === 0) throw new Malformed("none was given");
+    return parsePublicKey(spkiOf(bytes), "public key");
+  } catch (error) {
+    throw refusal(error instanceof InsecureKey ? REFUSAL.insecureKey : REFUSAL.publicKey, error);
+  }
+}
+
+const DASH = 0x2d;
+
+function spkiOf(bytes: Uint8Array): Uint8Array {
+  const isPem = bytes.includes(DASH) && new TextDecoder("latin1").decode(bytes).includes("-----BEGIN ");
+  if (!isPem) return bytes;
+  const [block] = parsePem(asText(bytes), "public key", { labels: ["PUBLIC KEY", "RSA PUBLIC KEY"], max: 1 });
+  if (block === undefined) throw new Malformed("public key: no PEM block");
+  if (block.label === "PUBLIC KEY") return block.der;
+  // RFC 8017, Appendix A.1.1: PKCS#1 has no algorithm around the key; RFC 3279, Section 2.3.1, says which it gets.
+  return der.sequence(der.sequence(der.oid(OID.rsaEncryption), der.null()), der.bitString(block.der));
+}
+
+function keyOfCertificateRequest(pem: Uint8Array): PublicKey {
+  const { publicKey, hash } = parseRequest(pem);
+  assertPermitted(publicKey, hash);
+  return publicKey;
+}
+
+function parseRequest(pem: Uint8Array): ReturnType<typeof parseCertificateRequest> {
+  try {
+    const labels = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
+    const [block] = parsePem(asText(pem), "certificate signing request", { labels, max: 1 });
+    if (block === undefined) throw new Malformed("certificate signing request: no PEM block");
+    return parseCertificateRequest(block.der, "certificate signing request");
+  } catch (error) {
+    if (error instanceof InsecureKey) throw refusal(REFUSAL.insecureKey, error);
+    throw refusal(error instanceof Unverified ? REFUSAL.signature : REFUSAL.certificateRequest, error);
+  }
+}
+
+/** Upstream's default registry: each key with its own hash only. An RSA request hashed with SHA-384 is not in it. */
+function assertPermitted(key: PublicKey, hash: HashAlgorithm): void {
+  const own = key.algorithm === "ed25519" ? "sha512" : defaultHash(key.algorithm);
+  if (hash !== own) throw new Unsupported(`signing algorithm not permitted: ${key.algorithm}, ${hash}`);
+}
+
+function asText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Malformed("not PEM: its bytes are not text", { cause });
+  }
+}

@@ -1,0 +1,45 @@
+import { Fault, type FaultCode, Pushback, Unavailable } from "@chancery/fault";
+
+/**
+ * Upstream's sentences (fulcio: pkg/server/error.go). Scripts match on them, so they never change;
+ * our reason follows after a colon.
+ */
+export const REFUSAL = {
+  identityToken: "There was an error processing the identity token",
+  publicKey: "The public key supplied in the request could not be parsed",
+  insecureKey: "The public key supplied in the request is insecure",
+  signature: "The signature supplied in the request could not be verified",
+  certificateRequest: "The certificate signing request could not be parsed",
+  ctLog: "Error entering certificate in CTL",
+  authority: "error communicating with CA backend",
+} as const;
+
+/** A request that gets no certificate, for a reason that lies in the request. */
+class Refused extends Fault {
+  readonly code: FaultCode;
+
+  constructor(sentence: string, cause: Fault) {
+    super(`${sentence}: ${cause.message}`, { cause });
+    this.code = cause.code;
+  }
+}
+
+/** Puts upstream's sentence before a fault's own reason; what is no fault stays what it is. */
+export function refusal(sentence: string, error: unknown): unknown {
+  if (error instanceof Unavailable || error instanceof Pushback) {
+    const Kind = error instanceof Unavailable ? Unavailable : Pushback;
+    return new Kind(`${sentence}: ${error.message}`, error.retryAfter, { cause: error });
+  }
+  return error instanceof Fault ? new Refused(sentence, error) : error;
+}
+
+/**
+ * The authority or its CT log failed; nothing in the request can help. Upstream answers 500 with its
+ * sentence, and so do we: the cause is for the operator's log only.
+ */
+export class AuthorityFailure extends Error {
+  constructor(sentence: string, cause: unknown) {
+    super(sentence, { cause });
+    this.name = "AuthorityFailure";
+  }
+}

@@ -1,0 +1,111 @@
+import { X509Certificate } from "node:crypto";
+import { parsePem } from "@chancery/encoding";
+import { Misconfigured } from "@chancery/fault";
+import type { FulcioExtensionName } from "@chancery/x509";
+import { asBoolean, asMap, asText, knownKeys, parseConfigDocument } from "./config/document.ts";
+import { CI_KEYS, EXTENSION_KEYS, FILE_KEYS, ISSUER_KEYS } from "./config/keys.ts";
+import type { CiMetadata } from "./domain/ci-metadata.ts";
+import { IssuerPool } from "./domain/issuer-pool.ts";
+import type { IssuerSettings } from "./domain/issuer-settings.ts";
+import { parseTemplate, type Template } from "./domain/template.ts";
+
+/** What the service needs to know; `parseFulcioConfig` makes it from upstream's own file. */
+export interface FulcioConfig {
+  readonly issuers: readonly IssuerSettings[];
+  /** Lets meta issuers, and the keys of any issuer, be on plain http on this machine: for development. */
+  readonly allowLoopbackHttp?: boolean;
+  /** Seconds from `iat` to `exp` beyond which a token is refused; a day if left out. */
+  readonly longestTokenLife?: number;
+}
+
+/**
+ * Reads upstream Fulcio's configuration, YAML or legacy JSON, as it is. Stricter than upstream: an unknown
+ * key, an unknown type and whatever could never issue a certificate are refused here, with the key's name,
+ * instead of being passed over.
+ */
+export function parseFulcioConfig(text: string): FulcioConfig {
+  const file = knownKeys(asMap(parseConfigDocument(text), "configuration"), FILE_KEYS, "");
+  const metadata = parseEach(file, "ci-issuer-metadata", parseCiMetadata);
+  const settings = (section: "oidc-issuers" | "meta-issuers") =>
+    parseEach(file, section, (value, key, url) => parseIssuer(value, key, url, section, metadata)).values();
+  const issuers = [...settings("oidc-issuers"), ...settings("meta-issuers")];
+  // Whoever reads a configuration learns here, and not at the first token, that an issuer cannot work.
+  void new IssuerPool(issuers, true);
+  return { issuers };
+}
+
+/** The entries of one section of the file by name. */
+function parseEach<Section extends string, T>(
+  file: { readonly [name in Section]?: unknown },
+  section: Section,
+  parse: (value: unknown, key: string, name: string) => T,
+): Map<string, T> {
+  const entries = Object.entries(asMap(file[section], section));
+  return new Map(entries.map(([name, value]) => [name, parse(value, `${section}.${name}`, name)]));
+}
+
+function parseIssuer(
+  value: unknown,
+  key: string,
+  url: string,
+  section: "oidc-issuers" | "meta-issuers",
+  metadata: ReadonlyMap<string, CiMetadata>,
+): IssuerSettings {
+  const written = knownKeys(asMap(value, key), ISSUER_KEYS, key);
+  const text = (name: keyof typeof ISSUER_KEYS) => asText(written[name], `${key}.${name}`);
+  const isPattern = section === "meta-issuers";
+  // Upstream looks an issuer up by the map's key and asks its URL: of two different ones nothing ever comes.
+  if (!isPattern && (text("issuer-url") ?? url) !== url) {
+    throw new Misconfigured(`${key}.issuer-url`, "is not the URL it stands under");
+  }
+  for (const name of ["description", "contact", "environment"] as const) text(name);
+  return {
+    key,
+    url,
+    isPattern,
+    clientId: text("client-id") ?? "",
+    type: text("type") ?? "",
+    ciProvider: text("ci-provider"),
+    ciMetadata: metadata.get(text("ci-provider") ?? ""),
+    issuerClaim: text("issuer-claim"),
+    subjectDomain: text("subject-domain"),
+    spiffeTrustDomain: text("spiffe-trust-domain"),
+    challengeClaim: text("challenge-claim"),
+    skipEmailVerification: asBoolean(written["skip-email-verification"], `${key}.skip-email-verification`),
+    caCertificates: checkedCertificates(text("ca-cert"), `${key}.ca-cert`),
+  };
+}
+
+function parseCiMetadata(value: unknown, key: string): CiMetadata {
+  const written = knownKeys(asMap(value, key), CI_KEYS, key);
+  const [defaultsKey, templatesKey, sanKey] = [
+    `${key}.default-template-values`,
+    `${key}.extension-templates`,
+    `${key}.subject-alternative-name-template`,
+  ];
+  const defaults = Object.entries(asMap(written["default-template-values"], defaultsKey));
+  const templates = knownKeys(asMap(written["extension-templates"], templatesKey), EXTENSION_KEYS, templatesKey);
+  const san = asText(written["subject-alternative-name-template"], sanKey)?.trim();
+  if (san === undefined || san === "") throw new Misconfigured(sanKey, "is missing: the certificate would name nobody");
+  const extensions = new Map<FulcioExtensionName, Template>();
+  for (const [name, template] of Object.entries(templates)) {
+    const source = asText(template, `${templatesKey}.${name}`);
+    if (source === undefined || name === "issuer" || name === "subject") continue;
+    extensions.set(name as FulcioExtensionName, parseTemplate(source, `${templatesKey}.${name}`));
+  }
+  return {
+    defaults: new Map(defaults.map(([name, text]) => [name, asText(text, `${defaultsKey}.${name}`) ?? ""])),
+    extensions,
+    subjectAlternativeName: parseTemplate(san, sanKey),
+  };
+}
+
+function checkedCertificates(pem: string | undefined, key: string): string | undefined {
+  if (pem === undefined) return undefined;
+  try {
+    for (const { der } of parsePem(pem, "ca-cert", { labels: ["CERTIFICATE"] })) void new X509Certificate(der);
+  } catch (cause) {
+    throw new Misconfigured(key, "is not PEM of certificates", { cause });
+  }
+  return pem;
+}

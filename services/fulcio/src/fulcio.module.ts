@@ -1,0 +1,109 @@
+import { type DynamicModule, Inject, Module, type OnModuleInit } from "@nestjs/common";
+import { HttpAdapterHost } from "@nestjs/core";
+import type { PublicKey } from "@chancery/crypto";
+import { Misconfigured } from "@chancery/fault";
+import { ReadinessRegistry } from "@chancery/service";
+import type { FastifyInstance } from "fastify";
+import type { Audit } from "./domain/audit.ts";
+import { type AuthorityIdentity, CertificateAuthority } from "./domain/certificate-authority.ts";
+import type { CtLog } from "./domain/ct-log.ts";
+import { Issuance } from "./domain/issuance.ts";
+import { IssuerKeys } from "./domain/issuer-keys.ts";
+import { IssuerPool } from "./domain/issuer-pool.ts";
+import type { FulcioConfig } from "./fulcio.config.ts";
+import { AuthorityChain } from "./http/authority-chain.ts";
+import { GRPC, rpcStatus } from "./http/error-shape.ts";
+import { IssuerList } from "./http/issuer-list.ts";
+import { V1Controller } from "./http/v1.controller.ts";
+import { V2Controller } from "./http/v2.controller.ts";
+import { issuerDocuments } from "./oidc/bounded-fetch.ts";
+
+/** What the service is given by the process it runs in. */
+export interface FulcioLinks {
+  readonly issuer: AuthorityIdentity;
+  /** Without one, certificates carry no SCT and no stock client trusts them. */
+  readonly ctLog?: CtLog;
+  /** MUST be given with `ctLog`: no SCT is embedded that it does not verify. */
+  readonly ctLogKey?: PublicKey;
+  /** Where issuances and refusals are written; nowhere if left out. */
+  readonly audit?: Audit;
+  /** Milliseconds since the epoch. */
+  readonly clock?: () => number;
+}
+
+const A_DAY = 24 * 60 * 60;
+
+/** Upstream's paths, and what each takes. */
+const PATHS = {
+  "/api/v1/signingCert": "POST",
+  "/api/v1/rootCert": "GET",
+  "/api/v2/signingCert": "POST",
+  "/api/v2/trustBundle": "GET",
+  "/api/v2/configuration": "GET",
+} as const;
+
+@Module({})
+export class FulcioModule implements OnModuleInit {
+  readonly #http: HttpAdapterHost;
+  readonly #readiness: ReadinessRegistry;
+  readonly #authority: CertificateAuthority;
+
+  constructor(
+    @Inject(HttpAdapterHost) http: HttpAdapterHost,
+    @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
+    @Inject(CertificateAuthority) authority: CertificateAuthority,
+  ) {
+    this.#http = http;
+    this.#readiness = readiness;
+    this.#authority = authority;
+  }
+
+  /** Throws Misconfigured unless everything that can be known now is right: chain, key, CT log, every issuer. */
+  static forRoot(config: FulcioConfig, links: FulcioLinks): DynamicModule {
+    const clock = links.clock ?? Date.now;
+    const mayUseLoopbackHttp = config.allowLoopbackHttp === true;
+    const authority = new CertificateAuthority(links.issuer, ctLog(links), clock);
+    const issuance = new Issuance({
+      pool: new IssuerPool(config.issuers, mayUseLoopbackHttp),
+      // Ages are measured by a clock that nobody sets.
+      keys: new IssuerKeys(issuerDocuments(), links.clock ?? (() => performance.now()), mayUseLoopbackHttp),
+      authority,
+      audit: links.audit ?? (() => undefined),
+      longestTokenLife: config.longestTokenLife ?? A_DAY,
+      clock,
+    });
+    return {
+      module: FulcioModule,
+      controllers: [V1Controller, V2Controller],
+      providers: [
+        { provide: CertificateAuthority, useValue: authority },
+        { provide: Issuance, useValue: issuance },
+        { provide: AuthorityChain, useValue: new AuthorityChain(authority) },
+        { provide: IssuerList, useValue: new IssuerList(config.issuers) },
+      ],
+    };
+  }
+
+  onModuleInit(): void {
+    this.#readiness.add("fulcio", async () => this.#authority.readiness());
+    refuseOtherMethods(this.#http.httpAdapter.getInstance<FastifyInstance>());
+  }
+}
+
+function ctLog({ ctLog: link, ctLogKey: key }: FulcioLinks): { link: CtLog; key: PublicKey } | undefined {
+  if (link === undefined) return undefined;
+  if (key === undefined) throw new Misconfigured("fulcio.ctLogKey", "is missing: SCTs would be embedded unverified");
+  return { link, key };
+}
+
+/** The gateway in front of upstream's service answers 501 where HTTP has 405. */
+function refuseOtherMethods(fastify: FastifyInstance): void {
+  for (const [url, taken] of Object.entries(PATHS)) {
+    fastify.route({
+      method: ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((method) => method !== taken),
+      url,
+      handler: (_request, reply) =>
+        reply.code(501).type("application/json").send(rpcStatus(GRPC.unimplemented, "Method Not Allowed")),
+    });
+  }
+}

@@ -1,0 +1,40 @@
+import { Body, Controller, Get, Header, Headers, HttpCode, HttpStatus, Post, UseFilters } from "@nestjs/common";
+import { faultFilter } from "@chancery/service";
+import { Issuance } from "../domain/issuance.ts";
+import { AuthorityChain } from "./authority-chain.ts";
+import { fulcioErrors } from "./error-shape.ts";
+import { parseV1Request } from "./signing-request.ts";
+
+const PEM_CERTIFICATE_CHAIN = "application/pem-certificate-chain";
+
+/** `dev.sigstore.fulcio.v1beta.CA`, which cosign up to 2.6 speaks. */
+@Controller("api/v1")
+@UseFilters(faultFilter(fulcioErrors))
+export class V1Controller {
+  readonly #issuance: Issuance;
+  readonly #chain: AuthorityChain;
+
+  constructor(issuance: Issuance, chain: AuthorityChain) {
+    this.#issuance = issuance;
+    this.#chain = chain;
+  }
+
+  /** Exactly 201 is what upstream's client takes for success. */
+  @Post("signingCert")
+  @HttpCode(HttpStatus.CREATED)
+  @Header("Content-Type", PEM_CERTIFICATE_CHAIN)
+  async createSigningCertificate(
+    @Body() body: Uint8Array | undefined,
+    @Headers("authorization") authorization: string | undefined,
+  ): Promise<string> {
+    const { token, proof } = parseV1Request(body, authorization);
+    const issued = await this.#issuance.issue(token, proof);
+    return this.#chain.below(issued.certificate).join("\n");
+  }
+
+  @Get("rootCert")
+  @Header("Content-Type", PEM_CERTIFICATE_CHAIN)
+  rootCertificate(): string {
+    return this.#chain.pems.join("\n").trim();
+  }
+}

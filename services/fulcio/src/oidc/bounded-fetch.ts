@@ -1,0 +1,87 @@
+import { request as requestHttp, type IncomingMessage } from "node:http";
+import { request as requestHttps, type RequestOptions } from "node:https";
+import { concatBytes } from "@chancery/encoding";
+import { Unavailable } from "@chancery/fault";
+import type { DocumentSource } from "../domain/discovery.ts";
+import type { ConcreteIssuer } from "../domain/issuer-settings.ts";
+import { addressGuard } from "./address-guard.ts";
+import { type ClusterFiles, clusterTrust, STANDARD_CLUSTER_FILES } from "./cluster-trust.ts";
+import { trustedAuthorities } from "./trusted-authorities.ts";
+
+const MAX_DOCUMENT_BYTES = 1024 * 1024;
+const MAX_REDIRECTS = 3;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * The only outbound requests of the authority: discovery documents and key sets of configured issuers.
+ *
+ * Redirects stay on the host that was asked, scheme and port included (CVE-2026-49478: one that did not gave an
+ * attacker the choice of keys, and the cluster's token); the answer is bounded in size and time.
+ */
+export function issuerDocuments(clusterFiles: ClusterFiles = STANDARD_CLUSTER_FILES): DocumentSource {
+  return async (url, issuer, signal) => {
+    const options = await connection(url, issuer, clusterFiles, signal);
+    let at = url;
+    for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+      const answer = await ask(at, options);
+      if (!REDIRECTS.has(answer.statusCode ?? 0)) return body(answer, at);
+      answer.destroy();
+      at = redirected(answer.headers.location, at);
+    }
+    throw new Unavailable(`${url.host} redirects without end`, 10);
+  };
+}
+
+async function connection(
+  url: URL,
+  issuer: ConcreteIssuer,
+  clusterFiles: ClusterFiles,
+  signal: AbortSignal,
+): Promise<RequestOptions> {
+  const cluster = await clusterTrust(url, issuer, clusterFiles);
+  return {
+    signal,
+    // A connection of its own: none is left open to an issuer, and none is shared between two.
+    agent: false,
+    headers: { Accept: "application/json", "User-Agent": "chancery-fulcio", ...cluster.headers },
+    minVersion: "TLSv1.2",
+    ca: trustedAuthorities([issuer.settings.caCertificates, cluster.caCertificates]),
+    lookup: addressGuard(url, issuer),
+  };
+}
+
+async function ask(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const request = url.protocol === "https:" ? requestHttps : requestHttp;
+  request(url, options, resolve).on("error", reject).end();
+  return promise;
+}
+
+function redirected(location: string | undefined, from: URL): URL {
+  if (location === undefined || !URL.canParse(location, from.href)) {
+    throw new Unavailable(`${from.host} redirects to nowhere`, 10);
+  }
+  const to = new URL(location, from);
+  if (to.origin !== from.origin || to.username !== "" || to.password !== "") {
+    throw new Unavailable(`${from.host} redirects to another host`, 10);
+  }
+  return to;
+}
+
+/** The content type is not looked at: key sets are kept on object stores that know none. The parser is strict. */
+async function body(answer: IncomingMessage, url: URL): Promise<Uint8Array> {
+  const coding = answer.headers["content-encoding"];
+  if (answer.statusCode !== 200 || (coding !== undefined && coding !== "identity")) {
+    answer.destroy();
+    throw new Unavailable(`${url.host} answers with status ${answer.statusCode}`, 10);
+  }
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    // Leaving the loop destroys the connection: nothing beyond is received.
+    if (bytes > MAX_DOCUMENT_BYTES) throw new Unavailable(`${url.host} answers with more than 1 MiB`, 10);
+    chunks.push(chunk);
+  }
+  return concatBytes(...chunks);
+}

@@ -1,0 +1,45 @@
+import { readFile } from "node:fs/promises";
+import type { ConcreteIssuer } from "../domain/issuer-settings.ts";
+
+/** Files that Kubernetes or the chart puts into the pod. */
+export interface ClusterFiles {
+  readonly authorities: readonly string[];
+  readonly token: string;
+}
+
+export const STANDARD_CLUSTER_FILES: ClusterFiles = {
+  authorities: ["/var/run/fulcio/ca.crt", "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"],
+  token: "/var/run/secrets/kubernetes.io/serviceaccount/token",
+};
+
+const IN_CLUSTER = new Set(["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"]);
+
+export interface ClusterTrust {
+  readonly caCertificates?: string;
+  readonly headers?: { readonly Authorization: string };
+}
+
+/**
+ * Discovery at the cluster we run in: its CA, and our service account's token, which only the API server
+ * itself is shown (upstream showed it to every Kubernetes issuer that was configured). Read anew each
+ * time, because the token is rotated.
+ */
+export async function clusterTrust(url: URL, issuer: ConcreteIssuer, files: ClusterFiles): Promise<ClusterTrust> {
+  if (issuer.settings.type !== "kubernetes" || issuer.settings.isPattern || !IN_CLUSTER.has(issuer.url)) return {};
+  const [token, ...authorities] = await Promise.all([files.token, ...files.authorities].map(contents));
+  const caCertificates = authorities.filter((pem) => pem !== undefined).join("\n");
+  return {
+    ...(caCertificates === "" ? {} : { caCertificates }),
+    ...(token === undefined || url.origin !== issuer.url
+      ? {}
+      : { headers: { Authorization: `Bearer ${token.trim()}` } }),
+  };
+}
+
+async function contents(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}

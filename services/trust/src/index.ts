@@ -1,1 +1,11 @@
-export {};
+export * from "./domain/trust-index.ts";
+export * from "./domain/trust-material.ts";
+export * from "./domain/tuf/file-directory.ts";
+export * from "./domain/tuf/lifetime.ts";
+export * from "./domain/tuf/metadata-directory.ts";
+export { contentHashes, type RoleName } from "./domain/tuf/metadata.ts";
+export * from "./domain/tuf/renewal.ts";
+export * from "./domain/tuf/repository.ts";
+export * from "./domain/tuf/target.ts";
+export * from "./trust.config.ts";
+export * from "./trust.module.ts";

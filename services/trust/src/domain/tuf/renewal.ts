@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { staleness } from "./lifetime.ts";
+import type { RoleName } from "./metadata.ts";
+import type { TufRepository } from "./repository.ts";
+
+const HOUR = 3_600_000;
+const FIRST_RETRY = 60_000;
+
+export interface RenewalListener {
+  renewed(roles: readonly RoleName[]): void;
+  failed(error: unknown): void;
+}
+
+/** Keeps a repository's signatures fresh for as long as its signal is not aborted. */
+export class Renewal {
+  readonly #repository: TufRepository;
+  readonly #clock: () => number;
+  readonly #listener: RenewalListener;
+  #failure: string | undefined;
+
+  constructor(repository: TufRepository, clock: () => number, listener: RenewalListener) {
+    this.#repository = repository;
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  /** One attempt; it does not throw. */
+  async renewNow(): Promise<boolean> {
+    try {
+      const roles = await this.#repository.renew(this.#clock());
+      if (roles.length > 0) this.#listener.renewed(roles);
+      this.#failure = undefined;
+      return true;
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : "unknown reason";
+      this.#listener.failed(error);
+      return false;
+    }
+  }
+
+  /**
+   * Looks every hour, and sooner again after a failure: a minute later, then twice as long each time. The
+   * look is cheap, and an hour is short beside the six days that clients survive without us.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    let wait = HOUR;
+    while (!signal.aborted) {
+      await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      const done = await this.renewNow();
+      wait = done ? HOUR : Math.min(HOUR, wait === HOUR ? FIRST_RETRY : wait * 2);
+    }
+  }
+
+  /** Why clients are about to be left without a trust root, or already are; undefined while all is well. */
+  worry(): string | undefined {
+    const reason = staleness(this.#repository.status(), this.#clock());
+    if (reason === undefined || this.#failure === undefined) return reason;
+    return `${reason} (the last attempt failed: ${this.#failure})`;
+  }
+}

@@ -1,0 +1,93 @@
+// Runs Chancery from a clone: installs what is missing, builds what has changed, then starts the asked-for
+// program under the workspace's own Node 26. Plain JavaScript without dependencies, because it runs before
+// there are any, under whatever Node (20 or newer) the host has.
+
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { build, install, NODE } from "./launch/prepare.mjs";
+import { ROOT } from "./launch/root.mjs";
+import { runForeground, runTogether } from "./launch/run.mjs";
+import { countsFile, printCounts } from "./launch/test-counts.mjs";
+
+const MAIN = join(ROOT, "services/chancery/dist/main.js");
+const BIN = (name) => join(ROOT, "node_modules", name);
+
+const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
+
+  serve    install, build and run the whole stack (npm start)
+  dev      the same, rebuilt and restarted on every change (npm run dev)
+  test     every test (npm test); arguments go to vitest
+  bench    measures the hot paths (npm run bench)
+  check    types, lint and format (npm run check)
+  format   formats (npm run format)
+`;
+
+const COMMANDS = {
+  async serve(args) {
+    await install();
+    await build();
+    return runForeground(NODE, [MAIN, "serve", ...args], { tied: true });
+  },
+
+  async dev(args) {
+    await install();
+    await build();
+    return runTogether([
+      [NODE, [BIN("typescript/bin/tsc"), "-b", "--watch", "--preserveWatchOutput"]],
+      [NODE, ["--watch", "--watch-preserve-output", MAIN, "serve", ...args]],
+    ]);
+  },
+
+  async test(args) {
+    await install();
+    await build();
+    const counts = countsFile();
+    const reporters = args.some((arg) => arg.startsWith("--reporter")) ? [] : ["--reporter=default"];
+    const reporter = join(import.meta.dirname, "launch/count-reporter.mjs");
+    const code = await runForeground(
+      NODE,
+      [BIN("vitest/vitest.mjs"), "run", ...reporters, `--reporter=${reporter}`, ...args],
+      { env: { CHANCERY_TEST_COUNTS: counts } },
+    );
+    printCounts(counts);
+    await rm(counts, { force: true });
+    return code;
+  },
+
+  async bench(args) {
+    await install();
+    await build();
+    return runForeground(NODE, [join(ROOT, "test/load/main.ts"), ...args]);
+  },
+
+  async check() {
+    await install();
+    await build();
+    const steps = [
+      [NODE, [BIN("typescript/bin/tsc"), "-p", "tsconfig.tests.json"]],
+      [NODE, [BIN("oxlint/bin/oxlint"), "--type-aware", "--deny-warnings"]],
+      [NODE, [BIN("oxfmt/bin/oxfmt"), "--check"]],
+    ];
+    const codes = [];
+    for (const [program, args] of steps) codes.push(await runForeground(program, args));
+    return Math.max(...codes);
+  },
+
+  async format(args) {
+    await install();
+    return runForeground(NODE, [BIN("oxfmt/bin/oxfmt"), ...args]);
+  },
+};
+
+const [name, ...args] = process.argv.slice(2);
+if (!Object.hasOwn(COMMANDS, name ?? "") || !existsSync(join(ROOT, "pnpm-lock.yaml"))) {
+  process.stderr.write(USAGE);
+  process.exit(2);
+}
+try {
+  process.exitCode = await COMMANDS[name](args);
+} catch (error) {
+  process.stderr.write(`chancery: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

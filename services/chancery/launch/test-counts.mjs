@@ -1,0 +1,17 @@
+import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export function countsFile() {
+  return join(tmpdir(), `chancery-test-counts-${process.pid}.json`);
+}
+
+/** The last line of a test run, for people and for scripts. A run that left no counts gets none: its exit code speaks. */
+export function printCounts(file) {
+  try {
+    const { passed, failed, skipped } = JSON.parse(readFileSync(file, "utf8"));
+    process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
+  } catch {
+    process.stderr.write("chancery: the test run left no counts\n");
+  }
+}

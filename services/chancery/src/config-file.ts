@@ -1,0 +1,59 @@
+import { Misconfigured } from "@chancery/fault";
+import { type FulcioConfig, parseFulcioConfig } from "@chancery/fulcio";
+import { parseYaml, readConfigFile } from "@chancery/service";
+import { z } from "zod";
+
+/*
+ * The file named by CHANCERY_CONFIG: upstream Fulcio's own format, whose keys name the issuers, and beside
+ * them one key of ours, `chancery`, for what the command line and the environment can also say.
+ */
+
+const port = z.int().min(1).max(65_535);
+
+const ownSection = z.strictObject({
+  host: z.string().min(1).optional(),
+  port: port.optional(),
+  url: z.string().min(1).optional(),
+  data: z.string().min(1).optional(),
+  "database-url": z.string().min(1).optional(),
+  "log-level": z.enum(["error", "warn", "info", "debug"]).optional(),
+  "access-log": z.boolean().optional(),
+  metrics: z.strictObject({ port, host: z.string().min(1).optional() }).optional(),
+});
+
+export type OwnSection = z.infer<typeof ownSection>;
+
+export class ConfigFile {
+  readonly own: OwnSection;
+  readonly issuers: FulcioConfig["issuers"];
+
+  private constructor(own: OwnSection, issuers: FulcioConfig["issuers"]) {
+    this.own = own;
+    this.issuers = issuers;
+  }
+
+  static async read(file: string | undefined): Promise<ConfigFile | undefined> {
+    return file === undefined ? undefined : ConfigFile.parse(await readConfigFile(file), file);
+  }
+
+  static parse(text: string, file: string): ConfigFile {
+    const content = parseYaml(text, file);
+    if (typeof content !== "object" || content === null || Array.isArray(content)) {
+      throw new Misconfigured(file, "must be a mapping of keys");
+    }
+    const { chancery, ...rest } = content as Record<string, unknown>;
+    // Anchors and aliases are resolved by now; Fulcio's own parser judges what is left, and takes JSON.
+    const { issuers } = parseFulcioConfig(JSON.stringify(rest));
+    if (issuers.length === 0) throw new Misconfigured("oidc-issuers", `no issuer is named in ${file}`);
+    return new ConfigFile(parseOwn(chancery, file), issuers);
+  }
+}
+
+function parseOwn(section: unknown, file: string): OwnSection {
+  const result = ownSection.safeParse(section ?? {});
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const unknown = issue?.code === "unrecognized_keys" ? issue.keys : [];
+  const key = ["chancery", ...(issue?.path ?? []), ...unknown.slice(0, 1)].map(String).join(".");
+  throw new Misconfigured(key, unknown.length > 0 ? `unknown key in ${file}` : `${issue?.message} (in ${file})`);
+}

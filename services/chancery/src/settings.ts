@@ -1,0 +1,190 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { resolve } from "node:path";
+import { Misconfigured } from "@chancery/fault";
+import type { FulcioConfig } from "@chancery/fulcio";
+import { ConfigFile, type OwnSection } from "./config-file.ts";
+import { isLoopbackHost } from "./loopback.ts";
+
+/** All that one process of Chancery is told. Nothing else reads the environment. */
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  /** Public origin without a trailing slash; it stands in the trust material. */
+  readonly url: string;
+  /** Absolute path. */
+  readonly data: string;
+  /** Undefined: the embedded server under `data`. */
+  readonly databaseUrl: string | undefined;
+  /** Undefined: development mode, in which our own identity provider is the one issuer. */
+  readonly issuers: FulcioConfig["issuers"] | undefined;
+  readonly logLevel: NonNullable<OwnSection["log-level"]>;
+  readonly accessLog: boolean;
+  readonly metrics: { readonly port: number; readonly host: string } | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What `chancery serve` was given on its command line. */
+export interface ServeFlags {
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+  readonly url?: string | undefined;
+  readonly data?: string | undefined;
+  readonly config?: string | undefined;
+  readonly "database-url"?: string | undefined;
+}
+
+const VARIABLES = {
+  host: "CHANCERY_HOST",
+  port: "CHANCERY_PORT",
+  url: "CHANCERY_URL",
+  data: "CHANCERY_DATA",
+  config: "CHANCERY_CONFIG",
+  "database-url": "CHANCERY_DATABASE_URL",
+} as const;
+
+/** Read elsewhere than in the table above: the password file here, the others by the test runner. */
+const OTHER_VARIABLES: ReadonlySet<string> = new Set([
+  "CHANCERY_DATABASE_PASSWORD_FILE",
+  "CHANCERY_REQUIRE_CLIENTS",
+  "CHANCERY_TEST_COUNTS",
+]);
+
+/** What Kubernetes puts into every pod for a service whose name begins with `chancery`. */
+const SERVICE_LINK = /_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT$|_PORT_\d+_(TCP|UDP)(_|$)/;
+
+/** Flag over variable over file over default. Throws Misconfigured with the name the value came in by. */
+export async function resolveSettings(flags: ServeFlags, environment: Environment): Promise<Settings> {
+  refuseUnknownVariables(environment);
+  const told = (name: keyof typeof VARIABLES) => tell(name, flags, environment);
+  const file = await ConfigFile.read(told("config")?.value);
+  const own = file?.own ?? {};
+  const chosen = (name: Exclude<keyof typeof VARIABLES, "config">, fallback: string): Told => {
+    const inFile = own[name];
+    return (
+      told(name) ??
+      (inFile === undefined
+        ? { key: VARIABLES[name], value: fallback }
+        : { key: `chancery.${name}`, value: String(inFile) })
+    );
+  };
+
+  const port = parsePort(chosen("port", "8700"));
+  const settings: Settings = {
+    host: parseHost(chosen("host", "127.0.0.1")),
+    port,
+    url: parseOrigin(chosen("url", `http://localhost:${port}`)),
+    data: resolve(chosen("data", "./.chancery").value),
+    databaseUrl: databaseUrl(chosen("database-url", ""), environment),
+    issuers: file?.issuers,
+    logLevel: own["log-level"] ?? "info",
+    accessLog: own["access-log"] ?? false,
+    metrics: own.metrics === undefined ? undefined : { port: own.metrics.port, host: own.metrics.host ?? "127.0.0.1" },
+  };
+  if (settings.issuers === undefined) refuseOpenDevelopment(settings, chosen("url", "").key);
+  return settings;
+}
+
+/** A value and what to call it in a complaint. */
+interface Told {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** An empty value is one that was not given: compose and shells pass `${UNSET}` on like that. */
+function tell(name: keyof typeof VARIABLES, flags: ServeFlags, environment: Environment): Told | undefined {
+  const flag = flags[name];
+  if (flag !== undefined) {
+    if (flag === "") throw new Misconfigured(`--${name}`, "must not be empty");
+    return { key: `--${name}`, value: flag };
+  }
+  const value = environment[VARIABLES[name]];
+  return value === undefined || value === "" ? undefined : { key: VARIABLES[name], value };
+}
+
+/** A misspelt variable is not "not given": with CHANCERY_DATBASE_URL the entries would go into another database. */
+function refuseUnknownVariables(environment: Environment): void {
+  const known: ReadonlySet<string> = new Set(Object.values(VARIABLES));
+  const unknown = Object.keys(environment)
+    .filter((name) => name.startsWith("CHANCERY_") && !known.has(name) && !OTHER_VARIABLES.has(name))
+    .find((name) => !SERVICE_LINK.test(name));
+  if (unknown !== undefined) {
+    throw new Misconfigured(unknown, `there is no such setting; known are ${[...known].join(", ")}`);
+  }
+}
+
+function parsePort({ key, value }: Told): number {
+  if (value.startsWith("tcp://")) {
+    throw new Misconfigured(
+      key,
+      `${value} was set by Kubernetes for a service called chancery; set enableServiceLinks: false in the pod`,
+    );
+  }
+  const port = Number(value);
+  if (!/^\d{1,5}$/.test(value) || port < 1 || port > 65_535) {
+    throw new Misconfigured(key, `${value} is not a port from 1 to 65535`);
+  }
+  return port;
+}
+
+function parseHost({ key, value }: Told): string {
+  if (isIP(value) === 0 && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(value)) {
+    throw new Misconfigured(key, `${value} is neither an IP address nor a host name`);
+  }
+  return value;
+}
+
+function parseOrigin({ key, value }: Told): string {
+  const url = URL.parse(value);
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new Misconfigured(key, `${value} is not an absolute http or https URL`);
+  }
+  if (url.username !== "" || url.password !== "") throw new Misconfigured(key, "must not carry a user or a password");
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "" || /[?#]$/.test(value)) {
+    throw new Misconfigured(key, `${value} must be an origin: clients need the services at the root of their host`);
+  }
+  return url.origin;
+}
+
+function databaseUrl({ key, value }: Told, environment: Environment): string | undefined {
+  const passwordFile = environment["CHANCERY_DATABASE_PASSWORD_FILE"] ?? "";
+  if (value === "") {
+    if (passwordFile === "") return undefined;
+    throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", "needs CHANCERY_DATABASE_URL");
+  }
+  const url = URL.parse(value);
+  // The value may hold a password, so no complaint repeats it.
+  if (url === null || (url.protocol !== "postgres:" && url.protocol !== "postgresql:")) {
+    throw new Misconfigured(key, "must look like postgres://user@host:5432/database");
+  }
+  if (passwordFile === "") return value;
+  if (url.password !== "") throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", `${key} has a password already`);
+  url.password = encodeURIComponent(readPassword(passwordFile));
+  return url.href;
+}
+
+function readPassword(file: string): string {
+  try {
+    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
+  } catch (cause) {
+    throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", `${file} cannot be read`, { cause });
+  }
+}
+
+/** The development identity provider lets anyone be anyone, so nobody beyond this machine may reach it. */
+function refuseOpenDevelopment(settings: Settings, urlKey: string): void {
+  const way = "name your issuers in a file given as CHANCERY_CONFIG";
+  if (!isLoopbackHost(settings.host)) {
+    throw new Misconfigured(
+      "CHANCERY_HOST",
+      `${settings.host} is reachable from other machines and there is no CHANCERY_CONFIG, so anyone there could sign as anyone; ${way}, or listen on 127.0.0.1`,
+    );
+  }
+  if (!isLoopbackHost(new URL(settings.url).hostname)) {
+    throw new Misconfigured(
+      urlKey,
+      `${settings.url} is no name of this machine alone and there is no CHANCERY_CONFIG, so anyone who can reach it could sign as anyone; ${way}, or use http://localhost:${settings.port}`,
+    );
+  }
+}

@@ -3,11 +3,11 @@ import { encodeHex, equalBytes } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import type { Certificate } from "@chancery/x509";
 import {
-  type CertificateAuthority,
+  CertificateAuthority,
   HashAlgorithm,
   publicKeyDetailsFromJSON,
-  TrustedRoot,
-  type TransparencyLogInstance,
+  TransparencyLogInstance,
+  type TrustedRoot,
 } from "@sigstore/protobuf-specs";
 import { parseDistinguishedName } from "./distinguished-name.ts";
 import { serviceUrl } from "./service-url.ts";
@@ -64,7 +64,26 @@ export function trustedRoot(parties: TrustedParties): TrustedRoot {
 
 /** The same parties always give the same bytes: they are a TUF target, and a changed byte is a new version. */
 export function encodeTrustedRoot(root: TrustedRoot): string {
-  return `${JSON.stringify(TrustedRoot.toJSON(root), null, 2)}\n`;
+  return `${JSON.stringify(trustedRootJson(root), null, 2)}\n`;
+}
+
+/** Empty lists and texts are written out, unlike protobuf's own writer does: sigstore-python requires them. */
+export function trustedRootJson(root: TrustedRoot): object {
+  return {
+    mediaType: root.mediaType,
+    tlogs: root.tlogs.map((log) => TransparencyLogInstance.toJSON(log)),
+    certificateAuthorities: root.certificateAuthorities.map(authorityJson),
+    ctlogs: root.ctlogs.map((log) => TransparencyLogInstance.toJSON(log)),
+    timestampAuthorities: root.timestampAuthorities.map(authorityJson),
+  };
+}
+
+function authorityJson(authority: CertificateAuthority): object {
+  const { organization = "", commonName = "" } = authority.subject ?? {};
+  return {
+    subject: { organization, commonName },
+    ...Object(CertificateAuthority.toJSON({ ...authority, subject: undefined })),
+  };
 }
 
 /** SHA-256 of the SubjectPublicKeyInfo unless the log has an identifier of its own. */

@@ -34,6 +34,20 @@ describe("the trusted root", () => {
     });
   });
 
+  test("writes out what is empty, for sigstore-python requires it", () => {
+    const nobody = { certificateAuthorities: [], transparencyLogs: [], ctLogs: [], timestampAuthorities: [] };
+    expect(JSON.parse(encodeTrustedRoot(trustedRoot(nobody)))).toEqual({
+      mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+      tlogs: [],
+      certificateAuthorities: [],
+      ctlogs: [],
+      timestampAuthorities: [],
+    });
+    const { timestampAuthorities } = trustedRoot(parties);
+    expect(timestampAuthorities[0]!.subject).toEqual({ organization: "", commonName: "tsa" });
+    expect(encodeTrustedRoot(trustedRoot(parties))).toMatch(/"organization": "",\s*"commonName": "tsa"/);
+  });
+
   test("survives protobuf's own reader unchanged", () => {
     const text = encodeTrustedRoot(trustedRoot(parties));
     expect(encodeTrustedRoot(TrustedRoot.fromJSON(JSON.parse(text)))).toBe(text);

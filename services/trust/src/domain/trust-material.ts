@@ -1,7 +1,6 @@
 import type { PublicKey } from "@chancery/crypto";
 import { encodePem, utf8 } from "@chancery/encoding";
 import {
-  clientTrustConfig,
   encodeClientTrustConfig,
   encodeSigningConfig,
   encodeTrustedRoot,
@@ -44,7 +43,7 @@ export function trustMaterial(input: TrustMaterialInput): TrustMaterial {
   const config = signingConfig(input.services);
   const rootFile = { name: "trusted_root.json", bytes: utf8(encodeTrustedRoot(root)) };
   const configFile = { name: "signing_config.v0.2.json", bytes: utf8(encodeSigningConfig(config)) };
-  const clientConfig = utf8(encodeClientTrustConfig(clientTrustConfig(root, config)));
+  const clientConfig = utf8(encodeClientTrustConfig(root, config));
   return {
     files: [rootFile, configFile, { name: "client_trust_config.json", bytes: clientConfig }, ...pemFiles(input)],
     targets: [rootFile, configFile, ...singleTargets(input)],

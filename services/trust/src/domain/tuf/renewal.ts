@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 import { staleness } from "./lifetime.ts";
 import type { RoleName } from "./metadata.ts";
 import type { TufRepository } from "./repository.ts";
@@ -11,17 +11,22 @@ export interface RenewalListener {
   failed(error: unknown): void;
 }
 
+/** Resolves after so many milliseconds, or at once, with or without an error, when the signal is aborted. */
+export type Sleep = (milliseconds: number, signal: AbortSignal) => Promise<void>;
+
 /** Keeps a repository's signatures fresh for as long as its signal is not aborted. */
 export class Renewal {
   readonly #repository: TufRepository;
   readonly #clock: () => number;
   readonly #listener: RenewalListener;
+  readonly #sleep: Sleep;
   #failure: string | undefined;
 
-  constructor(repository: TufRepository, clock: () => number, listener: RenewalListener) {
+  constructor(repository: TufRepository, clock: () => number, listener: RenewalListener, sleep: Sleep = unrefSleep) {
     this.#repository = repository;
     this.#clock = clock;
     this.#listener = listener;
+    this.#sleep = sleep;
   }
 
   /** One attempt; it does not throw. */
@@ -43,12 +48,12 @@ export class Renewal {
    * look is cheap, and an hour is short beside the six days that clients survive without us.
    */
   async run(signal: AbortSignal): Promise<void> {
-    let wait = HOUR;
+    let [wait, retry] = [HOUR, FIRST_RETRY];
     while (!signal.aborted) {
-      await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
+      await this.#sleep(wait, signal).catch(() => undefined);
       if (signal.aborted) return;
       const done = await this.renewNow();
-      wait = done ? HOUR : Math.min(HOUR, wait === HOUR ? FIRST_RETRY : wait * 2);
+      [wait, retry] = done ? [HOUR, FIRST_RETRY] : [retry, Math.min(HOUR, retry * 2)];
     }
   }
 
@@ -59,3 +64,6 @@ export class Renewal {
     return `${reason} (the last attempt failed: ${this.#failure})`;
   }
 }
+
+/** Does not keep a process alive that has nothing else to do. */
+const unrefSleep: Sleep = (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal, ref: false });

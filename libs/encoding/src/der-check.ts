@@ -19,7 +19,7 @@ function checkValue(value: Uint8Array, field: string, depth: number): void {
   if (tag === undefined) throw new Malformed(`${field}: ends where a value is expected`);
   const constructed = (tag & 0x20) !== 0;
   // X.690, Section 10.2: DER has no constructed strings, so a universal constructed value is a SEQUENCE or a SET.
-  if (tag < 0x40 && constructed !== (tag === Tag.SEQUENCE || tag === Tag.SET)) {
+  if (tag < 0x40 && constructed !== ((tag | 0x20) === Tag.SEQUENCE || (tag | 0x20) === Tag.SET)) {
     throw new Malformed(`${field}: a universal type in the wrong form`);
   }
   if (constructed) checkMembers(reader.open(tag), tag, field, depth);

@@ -22,7 +22,7 @@ export interface JsonLimits {
  * that overflows, an integer that a double does not hold, nesting beyond the limit, and anything after the value.
  *
  * One pass of our own, because JSON.parse keeps the last of two equal keys without a word. 2 kB of a Rekor entry
- * take 4 µs (JSON.parse: 2 µs).
+ * take 4 µs (JSON.parse: 1.5 µs).
  */
 export function parseJson(input: Uint8Array | string, field: string, limits: JsonLimits = {}): JsonValue {
   const maxBytes = limits.maxBytes ?? 4 * 1024 * 1024;

@@ -44,7 +44,6 @@ export class ConfigFile {
     const { chancery, ...rest } = content as Record<string, unknown>;
     // Anchors and aliases are resolved by now; Fulcio's own parser judges what is left, and takes JSON.
     const { issuers } = parseFulcioConfig(JSON.stringify(rest));
-    if (issuers.length === 0) throw new Misconfigured("oidc-issuers", `no issuer is named in ${file}`);
     return new ConfigFile(parseOwn(chancery, file), issuers);
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as delay } from "node:timers/promises";
 import { Misconfigured } from "@chancery/fault";
 
 /** Replaces a file as a whole: after a crash it holds the old text or the new one, and after a return the new one for ever. */
@@ -17,20 +18,32 @@ export async function writeDurably(path: string, text: string): Promise<void> {
   await directory.sync();
 }
 
+const LOCK_POLL_MS = 50;
+
 /**
  * Works under a lock of the kernel's (fcntl, through SQLite: Node offers no other way to it), so that a
- * crash releases it. Waits for another holder, blocking this process: it has nothing else to do yet.
+ * crash releases it. Waits for another holder, at most `waitMs`.
  */
 export async function withLock<T>(path: string, waitMs: number, work: () => Promise<T>): Promise<T> {
-  const file = new DatabaseSync(path, { timeout: waitMs });
+  const file = new DatabaseSync(path, { timeout: 0 });
   try {
-    try {
-      file.exec("BEGIN EXCLUSIVE");
-    } catch (cause) {
-      throw new Misconfigured("CHANCERY_DATA", `${path} is held by another start of Chancery`, { cause });
-    }
+    await take(file, path, performance.now() + waitMs);
     return await work();
   } finally {
     file.close();
+  }
+}
+
+async function take(file: DatabaseSync, path: string, until: number): Promise<void> {
+  for (;;) {
+    try {
+      file.exec("BEGIN EXCLUSIVE");
+      return;
+    } catch (cause) {
+      if (performance.now() > until) {
+        throw new Misconfigured("CHANCERY_DATA", `${path} is held by another start of Chancery`, { cause });
+      }
+    }
+    await delay(LOCK_POLL_MS);
   }
 }

@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { createLogger, nestLogger, oneLine, redact } from "../src/index.ts";
+
+const TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJkZXYifQ.c2lnbmF0dXJl";
+const KEY = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----";
+
+function capture(human: boolean) {
+  const lines: string[] = [];
+  return { logger: createLogger({ level: "debug", human, write: (line) => lines.push(line) }), lines };
+}
+
+describe("no secret reaches the log", () => {
+  const canary = "hunter2canary";
+  const leaks: Record<string, unknown> = {
+    authorization: `Bearer ${TOKEN}`,
+    password: canary,
+    request: { headers: 1, authorization: canary, cookie: canary },
+    text: `connecting to postgres://chancery:${canary}@db:5432/chancery failed`,
+    odd: `postgres://chancery:a@${canary}@db/x`,
+    query: `POST /token client_secret=${canary}&grant_type=x`,
+    json: JSON.stringify({ password: canary }),
+    err: new Error(`token ${TOKEN} and ${KEY} and pgpassword=${canary}`),
+    key: KEY,
+  };
+
+  test.for([true, false])("whatever field it came in by (human: %s)", (human) => {
+    const { logger, lines } = capture(human);
+    for (const [name, value] of Object.entries(leaks)) logger.error({ [name]: value }, `about ${TOKEN}`);
+    expect(lines).toHaveLength(Object.keys(leaks).length);
+    const text = lines.join("");
+    expect(text).not.toMatch(/hunter2canary|eyJ|MIGHAgEA|c2lnbmF0dXJl/);
+    expect(text).toContain("postgres://chancery:[password]@db");
+  });
+
+  test("what only looks alike is left alone", () => {
+    const text = "https://issuer.example.com:8443/a@b and eyJust a word, bearer of news";
+    expect(redact(text)).toBe(text);
+  });
+});
+
+describe("a line stays one line", () => {
+  test("whatever a client put into it", () => {
+    const { logger, lines } = capture(true);
+    logger.warn({ path: "/a\u001b[2J\r\nfake line\u202e" }, "odd\u0000");
+    expect(lines).toHaveLength(1);
+    expect(lines[0]!.trimEnd()).toBe(oneLine(lines[0]!.trimEnd()));
+    expect(lines[0]).toContain("\\u001b[2J\\u000d\\u000afake line\\u202e");
+  });
+});
+
+describe("Nest's own words", () => {
+  test("its boot chatter is debug, its troubles are what they are", () => {
+    const { logger, lines } = capture(false);
+    const nest = nestLogger(logger);
+    nest.log("Mapped {/readyz, GET} route", "RouterExplorer");
+    nest.error(new Error("no"), "Injector");
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { level: "debug", from: "RouterExplorer", msg: "Mapped {/readyz, GET} route" },
+      { level: "error", from: "Injector", msg: "no", err: { message: "no" } },
+    ]);
+  });
+});

@@ -1,0 +1,196 @@
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { CertificateTransparencyLog, CtLogModule, ctTreeHeadSigner } from "@chancery/ctlog";
+import { Misconfigured } from "@chancery/fault";
+import { FulcioModule, parseFulcioConfig, type FulcioConfig } from "@chancery/fulcio";
+import { FileAnchor, logMigrations, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
+import { Database, migrate, startEmbedded } from "@chancery/postgres";
+import { RekorModule, rekorTreeHeadSigner } from "@chancery/rekor";
+import { createService, type Logger, type RunningService } from "@chancery/service";
+import { trustMaterial, TrustModule } from "@chancery/trust";
+import { TsaModule } from "@chancery/tsa";
+import type { BannerFacts } from "./banner.ts";
+import { mountHomePage } from "./home-page.ts";
+import { CLIENT_ID, createIdentityProvider } from "./idp/identity-provider.ts";
+import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
+import { type Installation, openInstallation } from "./installation.ts";
+import { isLoopbackHost } from "./loopback.ts";
+import type { Settings } from "./settings.ts";
+
+export interface RunningStack extends AsyncDisposable {
+  readonly service: RunningService;
+  readonly facts: BannerFacts;
+}
+
+export interface StackOptions {
+  readonly logger: Logger;
+  readonly progress?: (text: string) => void;
+}
+
+/** Rekor and the CT log, each its own tree, on one database. */
+interface Logs {
+  readonly rekor: TransparencyLog;
+  readonly ctlog: TransparencyLog;
+}
+
+/**
+ * Everything in one process on one origin. What was opened is closed in the opposite order: first no more
+ * requests, then the logs, then the database, PostgreSQL last.
+ */
+export async function startStack(
+  settings: Settings,
+  { logger, progress = () => {} }: StackOptions,
+): Promise<RunningStack> {
+  await using opened = new AsyncDisposableStack();
+  await requireFreePort(settings.host, settings.port);
+  progress("opening the installation");
+  const installation = await openInstallation(settings.data, new URL(settings.url).hostname, new Date());
+  const identityProvider = settings.issuers === undefined ? createIdentityProvider(`${settings.url}/idp`) : undefined;
+
+  const db = await openDatabase(settings, opened, progress);
+  progress("opening the logs");
+  await migrate(db, "log", logMigrations);
+  const logs = await openLogs(db, settings.data, installation, opened);
+
+  progress("starting the services");
+  const idp = await identityProvider;
+  const facts: BannerFacts = {
+    url: settings.url,
+    shard: installation.shard,
+    data: settings.data,
+    database: settings.databaseUrl === undefined ? "embedded PostgreSQL" : describeDatabase(settings.databaseUrl),
+    identityProvider: idp?.issuer,
+  };
+  const service = await createService({
+    host: settings.host,
+    port: settings.port,
+    logger,
+    accessLog: settings.accessLog,
+    ...(settings.metrics === undefined ? {} : { metrics: settings.metrics }),
+    mount: (fastify) => {
+      mountHomePage(fastify, facts);
+      if (idp !== undefined) mountIdentityProvider(fastify, idp);
+    },
+    modules: modules(settings, installation, logs, logger),
+  });
+  opened.defer(() => service.close());
+  const all = opened.move();
+  return { service, facts, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+async function openDatabase(
+  settings: Settings,
+  opened: AsyncDisposableStack,
+  progress: (text: string) => void,
+): Promise<Database> {
+  let url = settings.databaseUrl;
+  if (url === undefined) {
+    const directory = join(settings.data, "postgres");
+    url = opened.use(await startEmbedded({ directory, progress })).url;
+  }
+  return opened.use(await Database.open(url));
+}
+
+async function openLogs(
+  db: Database,
+  data: string,
+  { hostname, treeId, shard, keys }: Installation,
+  opened: AsyncDisposableStack,
+): Promise<Logs> {
+  const store = PostgresLogStore.open(db);
+  const open = async (name: string, signer: TreeHeadSigner) => {
+    const anchor = await FileAnchor.open(join(data, "anchor"), name);
+    const log = await TransparencyLog.open({ name, store: await store, anchor, signer });
+    opened.defer(() => log.close());
+    return log;
+  };
+  const rekor = await open("rekor", rekorTreeHeadSigner({ hostname, treeId, signer: keys.rekor }));
+  const ctlog = await open("ctlog", ctTreeHeadSigner({ origin: `${hostname}/ctlog/${shard}`, signer: keys.ctlog }));
+  return { rekor, ctlog };
+}
+
+function modules(settings: Settings, installation: Installation, logs: Logs, logger: Logger) {
+  const { hostname, treeId, shard, keys, fulcioChain, tsaChain } = installation;
+  const roots = fulcioChain.slice(-1);
+  const audit = logger.child({ from: "fulcio" });
+  return [
+    FulcioModule.forRoot(fulcioConfig(settings), {
+      issuer: { chain: fulcioChain, signer: keys["fulcio-intermediate"] },
+      ctLog: new CertificateTransparencyLog({ roots, log: logs.ctlog, signer: keys.ctlog }),
+      ctLogKey: keys.ctlog.publicKey,
+      audit: (event) => audit.info(event, "issuance"),
+    }),
+    RekorModule.forRoot({ hostname, treeId }, { log: logs.rekor, signer: keys.rekor }),
+    CtLogModule.forRoot({ shard, roots }, { log: logs.ctlog, signer: keys.ctlog }),
+    TsaModule.forRoot({}, { chain: tsaChain, signer: keys.tsa }),
+    TrustModule.forRoot(
+      { url: settings.url, directory: join(settings.data, "tuf"), floor: join(settings.data, "anchor", "tuf") },
+      {
+        material: trustMaterial(trustedParties(settings, installation)),
+        keys: { root: keys["tuf-root"], online: keys["tuf-online"] },
+      },
+    ),
+  ];
+}
+
+/** In development mode the one issuer is our own identity provider, by the same path as any other. */
+function fulcioConfig({ issuers, url, host }: Settings): FulcioConfig {
+  // On loopback alone nobody but this machine is misled by an issuer without TLS.
+  const allowLoopbackHttp = isLoopbackHost(host);
+  if (issuers !== undefined) return { issuers, allowLoopbackHttp };
+  const issuer = `${url}/idp`;
+  const own = { "issuer-url": issuer, "client-id": CLIENT_ID, type: "email" };
+  return { ...parseFulcioConfig(JSON.stringify({ "oidc-issuers": { [issuer]: own } })), allowLoopbackHttp };
+}
+
+function trustedParties(settings: Settings, { created, shard, hostname, keys, fulcioChain, tsaChain }: Installation) {
+  const { url } = settings;
+  const validFor = { start: created };
+  const timestamps = `${url}/api/v1/timestamp`;
+  const login = loginIssuer(settings);
+  return {
+    certificateAuthorities: [{ uri: url, chain: fulcioChain, validFor }],
+    transparencyLogs: [{ baseUrl: url, publicKey: keys.rekor.publicKey, validFor }],
+    ctLogs: [{ baseUrl: `${url}/ctlog/${shard}`, publicKey: keys.ctlog.publicKey, validFor }],
+    timestampAuthorities: [{ uri: timestamps, chain: tsaChain, validFor }],
+    services: {
+      operator: hostname,
+      certificateAuthority: { url, validFor },
+      transparencyLog: { url, validFor, majorApiVersion: 1 as const },
+      timestampAuthority: { url: timestamps, validFor },
+      ...(login === undefined ? {} : { identityProvider: { url: login, validFor } }),
+    },
+  };
+}
+
+/** Where a person without a token is sent: ours, or the one configured issuer that people log in to. */
+function loginIssuer({ issuers, url }: Settings): string | undefined {
+  if (issuers === undefined) return `${url}/idp`;
+  const people = issuers.filter(({ type, isPattern }) => type === "email" && !isPattern);
+  return people.length === 1 ? people[0]?.url : undefined;
+}
+
+/** Said before anything is opened: most often it is a Chancery that runs already. */
+async function requireFreePort(host: string, port: number): Promise<void> {
+  const probe = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      probe.once("error", reject);
+      probe.listen({ host, port, exclusive: true }, resolve);
+    });
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "EADDRINUSE") {
+      throw new Misconfigured("CHANCERY_PORT", `${port} on ${host} is taken; does Chancery run already?`, { cause });
+    }
+    // Whatever else is wrong is said by the real listener, which names it better.
+  } finally {
+    await new Promise((resolve) => probe.close(resolve));
+  }
+}
+
+/** Host and name of a database, for people: the URL holds a password. */
+function describeDatabase(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  return `PostgreSQL ${url.host === "" ? (url.searchParams.get("host") ?? "local") : url.host}${url.pathname}`;
+}

@@ -1,0 +1,99 @@
+/** What a person needs to know when everything runs, and the lines to paste. */
+export interface BannerFacts {
+  readonly url: string;
+  readonly shard: string;
+  readonly data: string;
+  /** Undefined: embedded. Never the URL, which holds a password. */
+  readonly database: string;
+  /** In development mode. */
+  readonly identityProvider: string | undefined;
+}
+
+export interface PasteLines {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+const EMAIL = "dev@example.com";
+
+/** Where each service is, aligned by the caller. */
+export function places(facts: BannerFacts): readonly (readonly [name: string, place: string])[] {
+  const { url, shard, identityProvider } = facts;
+  return [
+    ["Fulcio", url],
+    ["Rekor", url],
+    ["CT log", `${url}/ctlog/${shard}`],
+    ["Timestamps", `${url}/api/v1/timestamp`],
+    ["TUF", `${url}/tuf`],
+    ["Trust", `${url}/trust/trusted_root.json`],
+    ...(identityProvider === undefined ? [] : [["Identity provider", identityProvider] as const]),
+    ["Data", facts.data],
+    ["Database", facts.database],
+  ];
+}
+
+export const DEVELOPMENT_WARNING = "Development identity provider: anyone on this machine can be anyone.";
+
+/** The exact lines to point cosign here, sign a file and verify it. */
+export function pasteLines({ url, identityProvider }: BannerFacts): readonly PasteLines[] {
+  const initialize = `cosign initialize --mirror ${url}/tuf --root ${url}/tuf/root.json`;
+  const [token, identity] =
+    identityProvider === undefined
+      ? ['"$TOKEN"', '--certificate-identity "$IDENTITY" --certificate-oidc-issuer "$ISSUER"']
+      : [
+          `"$(curl -s '${identityProvider}/token?email=${EMAIL}')"`,
+          `--certificate-identity ${EMAIL} --certificate-oidc-issuer ${identityProvider}`,
+        ];
+  const file = "echo 'hello' > hello.txt";
+  return [
+    {
+      title: "Sign and verify with cosign 2",
+      lines: [
+        initialize,
+        file,
+        `cosign sign-blob --yes --fulcio-url ${url} --rekor-url ${url} --identity-token ${token} --bundle hello.bundle hello.txt`,
+        `cosign verify-blob --bundle hello.bundle ${identity} hello.txt`,
+      ],
+    },
+    {
+      title: "Sign and verify with cosign 3",
+      lines: [
+        initialize,
+        file,
+        `cosign sign-blob --yes --identity-token ${token} --bundle hello.sigstore.json hello.txt`,
+        `cosign verify-blob --bundle hello.sigstore.json ${identity} hello.txt`,
+      ],
+    },
+  ];
+}
+
+/** For a terminal (`colour`) or a file. */
+export function renderBanner(facts: BannerFacts, colour: boolean): string {
+  const paint = (code: number, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const table = places(facts);
+  const width = Math.max(...table.map(([name]) => name.length));
+  return [
+    "",
+    paint(1, "Chancery is ready."),
+    "",
+    ...table.map(([name, place]) => `  ${paint(2, name.padEnd(width))}  ${place}`),
+    ...(facts.identityProvider === undefined ? [] : ["", paint(33, DEVELOPMENT_WARNING)]),
+    ...pasteLines(facts).map(
+      ({ title, lines }) => `
+${paint(1, `${title}:`)}
+
+${indent(lines)}`,
+    ),
+    "",
+    paint(
+      2,
+      "`cosign initialize` without arguments points cosign back to the public instance. Ctrl-C stops everything.",
+    ),
+    "",
+    "",
+  ].join("\n");
+}
+
+function indent(lines: readonly string[]): string {
+  return lines.map((line) => `  ${line}`).join("\n");
+}

@@ -1,0 +1,56 @@
+import { url as inspectorUrl } from "node:inspector";
+import { Misconfigured } from "@chancery/fault";
+import { createLogger, type Logger } from "@chancery/service";
+import { type RunningStack, startStack } from "./all-in-one.ts";
+import { renderBanner } from "./banner.ts";
+import { showProgress } from "./progress.ts";
+import { type Environment, resolveSettings, type ServeFlags, type Settings } from "./settings.ts";
+
+/** `chancery serve`: runs until it is told to stop; resolves with the exit code. */
+export async function serve(flags: ServeFlags, environment: Environment): Promise<number> {
+  const settings = await resolveSettings(flags, environment);
+  refuseDebugger(settings);
+  const logger = createLogger({ level: settings.logLevel });
+  const stop = stopSignal(logger);
+  const stack = await startWithProgress(settings, logger);
+  if (!stop.aborted) {
+    const colour = process.stdout.isTTY && !environment["NO_COLOR"];
+    process.stdout.write(renderBanner(stack.facts, colour));
+    await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+  }
+  await stack[Symbol.asyncDispose]();
+  return 0;
+}
+
+async function startWithProgress(settings: Settings, logger: Logger): Promise<RunningStack> {
+  const progress = showProgress(process.stderr);
+  try {
+    return await startStack(settings, { logger, progress: (text) => progress.step(text) });
+  } finally {
+    progress.done();
+  }
+}
+
+/**
+ * The first signal asks for an orderly end, the second for any end: PostgreSQL stops by itself when we are
+ * gone. So does the launcher's death, which closes its channel, or a terminal window's.
+ */
+function stopSignal(logger: Logger): AbortSignal {
+  const stop = new AbortController();
+  const ask = (why: string) => {
+    if (stop.signal.aborted) process.exit(130);
+    logger.info(`${why}: finishing what is in flight; once more to stop at once`);
+    stop.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => ask(signal));
+  process.once("disconnect", () => ask("the launcher has ended"));
+  process.channel?.unref();
+  return stop.signal;
+}
+
+/** Whoever reaches the inspector's port has every key in this process. */
+function refuseDebugger(settings: Settings): void {
+  if (settings.issuers !== undefined && inspectorUrl() !== undefined) {
+    throw new Misconfigured("--inspect", "is for development mode only: it gives away every key in memory");
+  }
+}

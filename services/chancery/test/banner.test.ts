@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { type BannerFacts, pasteLines, renderBanner } from "../src/banner.ts";
+
+const facts: BannerFacts = {
+  url: "http://localhost:8700",
+  shard: "2026",
+  data: "/home/dev/.chancery",
+  database: "embedded PostgreSQL",
+  identityProvider: "http://localhost:8700/idp",
+};
+
+describe("the banner", () => {
+  test("is plain where it is not a terminal", () => {
+    expect(renderBanner(facts, false)).not.toContain("\u001b");
+    expect(renderBanner(facts, true)).toContain("\u001b[1mChancery is ready.\u001b[0m");
+  });
+
+  test("stands in columns", () => {
+    const table = renderBanner(facts, false)
+      .split("\n")
+      .filter((line) => /^ {2}\S.* {2}\S/.test(line) && !line.includes("cosign"));
+    const columns = table.map((line) => /^ {2}\S+( \S+)* +/.exec(line)![0].length);
+    expect(table.length).toBe(9);
+    expect(new Set(columns).size).toBe(1);
+  });
+
+  test("has lines to paste as they are", () => {
+    const [two, three] = pasteLines(facts);
+    const token = `"$(curl -s 'http://localhost:8700/idp/token?email=dev@example.com')"`;
+    expect(two!.lines).toContain(
+      "cosign initialize --mirror http://localhost:8700/tuf --root http://localhost:8700/tuf/root.json",
+    );
+    expect(two!.lines).toContain(
+      `cosign sign-blob --yes --fulcio-url http://localhost:8700 --rekor-url http://localhost:8700 --identity-token ${token} --bundle hello.bundle hello.txt`,
+    );
+    expect(three!.lines).toContain(
+      `cosign sign-blob --yes --identity-token ${token} --bundle hello.sigstore.json hello.txt`,
+    );
+    for (const line of [two!, three!].map(({ lines }) => lines.at(-1))) {
+      expect(line).toContain(
+        "--certificate-identity dev@example.com --certificate-oidc-issuer http://localhost:8700/idp hello.txt",
+      );
+    }
+  });
+
+  test("speaks of no development where there is none", () => {
+    const text = renderBanner({ ...facts, identityProvider: undefined }, false);
+    expect(text).not.toMatch(/development|idp|curl/i);
+    expect(text).toContain('--identity-token "$TOKEN"');
+  });
+});

@@ -1,0 +1,149 @@
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { X509Certificate } from "node:crypto";
+import { encodeHex } from "@chancery/encoding";
+import { spkiHash } from "@chancery/crypto";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Installation, KEY_NAMES, openInstallation } from "../src/installation.ts";
+
+let folder: string;
+let data: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "chancery-installation-"));
+  data = join(folder, "data");
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const NOW = new Date("2026-11-21T10:11:12.345Z");
+const open = (hostname = "localhost") => openInstallation(data, hostname, NOW);
+
+/** Everything about an installation that clients were told. */
+function told({ hostname, treeId, shard, created, keys, fulcioChain, tsaChain }: Installation) {
+  return {
+    hostname,
+    treeId,
+    shard,
+    created,
+    keys: KEY_NAMES.map((name) => encodeHex(spkiHash(keys[name].publicKey))),
+    certificates: [...fulcioChain, ...tsaChain].map(({ der }) => encodeHex(der)),
+  };
+}
+
+describe("the first run", () => {
+  test("makes everything once, and the next finds the same", async () => {
+    const first = await open();
+    expect(first.isNew).toBe(true);
+    const second = await open();
+    expect(second.isNew).toBe(false);
+    expect(told(second)).toEqual(told(first));
+    expect(new Set(told(first).keys).size).toBe(KEY_NAMES.length);
+    expect(first.treeId.toString(16)).toHaveLength(16);
+    expect(first.shard).toBe("2026");
+    expect(first.created).toEqual(new Date("2026-11-21T10:11:12Z"));
+  });
+
+  test("keeps the keys to their owner", async () => {
+    await open();
+    const mode = async (...path: string[]) => ((await stat(join(data, ...path))).mode & 0o777).toString(8);
+    expect(await mode()).toBe("700");
+    expect(await mode("keys")).toBe("700");
+    for (const name of KEY_NAMES) expect(await mode("keys", `${name}.pem`)).toBe("600");
+  });
+
+  test("makes chains that another library follows", async () => {
+    const { fulcioChain, tsaChain } = await open("sigstore.example.com");
+    for (const chain of [fulcioChain, tsaChain]) {
+      const [first, root] = chain.map(({ der }) => new X509Certificate(der));
+      expect(first!.verify(root!.publicKey)).toBe(true);
+      expect(first!.checkIssued(root!)).toBe(true);
+      expect(root!.verify(root!.publicKey)).toBe(true);
+      expect(root!.ca).toBe(true);
+      expect(root!.subject).toContain("O=sigstore.example.com");
+    }
+    expect(new X509Certificate(tsaChain[0]!.der).ca).toBe(false);
+  });
+
+  test("two starters at once agree on one", async () => {
+    const [a, b] = await Promise.all([open(), open()]);
+    expect(told(a)).toEqual(told(b));
+    expect([a.isNew, b.isNew].toSorted()).toEqual([false, true]);
+  });
+});
+
+describe("a crash in the first run", () => {
+  /** What a kill leaves behind after `steps` of the files were made, in the order they are made. */
+  async function crashed(steps: number): Promise<void> {
+    await open();
+    const files = [
+      ...KEY_NAMES.map((name) => join("keys", `${name}.pem`)),
+      join("certificates", "fulcio.pem"),
+      join("certificates", "tsa.pem"),
+      "installation.json",
+    ];
+    for (const file of files.slice(steps)) await rm(join(data, file));
+    await writeFile(join(data, "installation.unfinished"), "");
+  }
+
+  test.for([0, 1, 4, KEY_NAMES.length, KEY_NAMES.length + 1, KEY_NAMES.length + 2])(
+    "after %i files is made good by the next start",
+    async (steps) => {
+      await crashed(steps);
+      const whole = await open();
+      expect(whole.isNew).toBe(true);
+      expect(told(await open())).toEqual(told(whole));
+      expect(await readdir(data)).not.toContain("installation.unfinished");
+    },
+  );
+
+  test("after everything but the mark changes nothing", async () => {
+    const before = told(await open());
+    await writeFile(join(data, "installation.unfinished"), "");
+    expect(told(await open())).toEqual(before);
+  });
+});
+
+describe("what is refused", () => {
+  test.for(["keys", "certificates", "tuf", "anchor", "postgres"])(
+    "a folder with %s and no installation.json: new keys beside an old log are a fork",
+    async (left) => {
+      await mkdir(join(data, left), { recursive: true });
+      await expect(open()).rejects.toThrow(`CHANCERY_DATA: ${data} holds ${left} and no installation.json`);
+      expect(await readdir(join(data, left))).toEqual([]);
+    },
+  );
+
+  test("another host name, for it stands in every checkpoint", async () => {
+    await open("localhost");
+    await expect(open("sigstore.example.com")).rejects.toThrow("CHANCERY_URL: this installation signs as localhost");
+  });
+
+  test("a key file that was swapped", async () => {
+    await open();
+    await cp(join(data, "keys", "tsa.pem"), join(data, "keys", "rekor.pem"));
+    await expect(open()).rejects.toThrow("rekor.pem: is not the key that this installation was made with");
+  });
+
+  test("a key file that others can read", async () => {
+    await open();
+    await chmod(join(data, "keys", "ctlog.pem"), 0o644);
+    await expect(open()).rejects.toThrow(/ctlog\.pem: .*chmod 600/);
+  });
+
+  test("a certificate of another key", async () => {
+    await open();
+    await cp(join(data, "certificates", "fulcio.pem"), join(data, "certificates", "tsa.pem"));
+    await expect(open()).rejects.toThrow("the first certificate is not of the key that signs under it");
+  });
+
+  test.for([
+    ["", /installation\.json/],
+    ["{", /installation\.json/],
+    ['{"version":2}', /version/],
+  ] as const)("a damaged installation.json: %j", async ([text, reason]) => {
+    await open();
+    await writeFile(join(data, "installation.json"), text);
+    await expect(open()).rejects.toThrow(reason);
+    expect(await readFile(join(data, "installation.json"), "utf8")).toBe(text);
+  });
+});

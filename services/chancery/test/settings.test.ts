@@ -1,0 +1,181 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { resolveSettings, type Environment, type ServeFlags } from "../src/settings.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "chancery-settings-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const ISSUER = `oidc-issuers:
+  https://issuer.example.com:
+    issuer-url: https://issuer.example.com
+    client-id: sigstore
+    type: email
+`;
+
+/** A billion laughs: each line holds the one before nine times. */
+const BOMB = [..."abcdefghi"]
+  .map((name, level) => {
+    const below = level === 0 ? "lol" : `*${String.fromCharCode(96 + level)}`;
+    return `${name}: &${name} [${Array(9).fill(below).join(",")}]\n`;
+  })
+  .join("");
+
+let count = 0;
+async function file(text: string): Promise<string> {
+  count += 1;
+  const path = join(folder, `${count}.yaml`);
+  await writeFile(path, text);
+  return path;
+}
+
+const settings = (environment: Environment = {}, flags: ServeFlags = {}) => resolveSettings(flags, environment);
+
+describe("without anything", () => {
+  test("development mode on loopback with an embedded database", async () => {
+    expect(await settings()).toEqual({
+      host: "127.0.0.1",
+      port: 8700,
+      url: "http://localhost:8700",
+      data: resolve("./.chancery"),
+      databaseUrl: undefined,
+      issuers: undefined,
+      logLevel: "info",
+      accessLog: false,
+      metrics: undefined,
+    });
+  });
+
+  test("the URL follows the port", async () => {
+    expect((await settings({ CHANCERY_PORT: "9000" })).url).toBe("http://localhost:9000");
+  });
+
+  test("an empty variable is one that was not given", async () => {
+    expect((await settings({ CHANCERY_PORT: "", CHANCERY_DATABASE_URL: "", CHANCERY_CONFIG: "" })).port).toBe(8700);
+  });
+});
+
+describe("who wins", () => {
+  test("flag over variable over file over default", async () => {
+    const config = await file(`${ISSUER}chancery:\n  port: 1001\n  host: 10.0.0.1\n  log-level: debug\n`);
+    const environment = { CHANCERY_CONFIG: config, CHANCERY_PORT: "1002" };
+    expect(await settings(environment)).toMatchObject({ port: 1002, host: "10.0.0.1", logLevel: "debug" });
+    expect(await settings(environment, { port: "1003" })).toMatchObject({ port: 1003 });
+    expect(await settings({ CHANCERY_CONFIG: config })).toMatchObject({ port: 1001, url: "http://localhost:1001" });
+  });
+});
+
+describe("with a configuration", () => {
+  test("its issuers are the only ones, and any host will do", async () => {
+    const config = await file(ISSUER);
+    const { issuers, host } = await settings({ CHANCERY_CONFIG: config, CHANCERY_HOST: "0.0.0.0" });
+    expect(host).toBe("0.0.0.0");
+    expect(issuers?.map(({ url, type }) => [url, type])).toEqual([["https://issuer.example.com", "email"]]);
+  });
+
+  test("anchors as keys, as in upstream's production file, are understood", async () => {
+    const config = await file(`define:
+  - &url "https://issuer.example.com"
+oidc-issuers:
+  *url :
+    issuer-url: *url
+    client-id: sigstore
+    type: email
+`);
+    expect((await settings({ CHANCERY_CONFIG: config })).issuers?.[0]?.url).toBe("https://issuer.example.com");
+  });
+
+  test("the legacy JSON spelling is understood", async () => {
+    const config = await file(
+      '{"OIDCIssuers":{"https://a.example":{"IssuerURL":"https://a.example","ClientID":"sigstore","Type":"email"}}}',
+    );
+    expect((await settings({ CHANCERY_CONFIG: config })).issuers?.[0]?.clientId).toBe("sigstore");
+  });
+
+  test.for([
+    ["", "must be a mapping of keys"],
+    ["chancery: {port: 9000}", "oidc-issuers: no issuer is configured"],
+    [`${ISSUER}oidc-isuers: {}`, "oidc-isuers: "],
+    [`${ISSUER}chancery: {prot: 9000}`, "chancery.prot: unknown key"],
+    [`${ISSUER}chancery: {port: 0}`, "chancery.port: "],
+    [`${ISSUER}chancery: {metrics: {port: 2112, pprof: true}}`, "chancery.metrics.pprof: unknown key"],
+    [`${ISSUER}chancery: {log-level: loud}`, "chancery.log-level: "],
+    [`${ISSUER}${ISSUER}`, "Map keys must be unique"],
+    [ISSUER.replace("type: email", "type: emial"), "emial"],
+    [BOMB, "alias"],
+  ])("%j is refused", async ([text, reason]) => {
+    await expect(settings({ CHANCERY_CONFIG: await file(text!) })).rejects.toThrow(reason);
+  });
+
+  test("a file that is not there is named", async () => {
+    await expect(settings({}, { config: "/nowhere/x.yaml" })).rejects.toThrow(
+      "/nowhere/x.yaml: the file cannot be read",
+    );
+  });
+});
+
+describe("what cannot be", () => {
+  test.for<[Environment, string]>([
+    [{ CHANCERY_PORT: "0" }, "CHANCERY_PORT: 0 is not a port from 1 to 65535"],
+    [{ CHANCERY_PORT: "65536" }, "CHANCERY_PORT: 65536 is not a port"],
+    [{ CHANCERY_PORT: "8700x" }, "CHANCERY_PORT: 8700x is not a port"],
+    [{ CHANCERY_PORT: "tcp://10.0.0.1:8700" }, "enableServiceLinks: false"],
+    [{ CHANCERY_HOST: "a b" }, "CHANCERY_HOST: a b is neither an IP address nor a host name"],
+    [{ CHANCERY_URL: "localhost:8700" }, "CHANCERY_URL: localhost:8700 is not an absolute http or https URL"],
+    [{ CHANCERY_URL: "http://localhost/x" }, "must be an origin"],
+    [{ CHANCERY_URL: "http://localhost/?" }, "must be an origin"],
+    [{ CHANCERY_URL: "http://u:p@localhost" }, "must not carry a user"],
+    [{ CHANCERY_DATABASE_URL: "mysql://a:hunter2@b/c" }, "CHANCERY_DATABASE_URL: must look like postgres://"],
+    [{ CHANCERY_DATABASE_PASSWORD_FILE: "/x" }, "CHANCERY_DATABASE_PASSWORD_FILE: needs CHANCERY_DATABASE_URL"],
+    [{ CHANCERY_DATBASE_URL: "postgres://a/b" }, "CHANCERY_DATBASE_URL: there is no such setting"],
+  ])("%o is refused with the key and the reason", async ([environment, reason]) => {
+    await expect(settings(environment)).rejects.toThrow(reason);
+  });
+
+  test("a flag is named as a flag, and an empty one is refused", async () => {
+    await expect(settings({}, { port: "x" })).rejects.toThrow("--port: x is not a port");
+    await expect(settings({}, { data: "" })).rejects.toThrow("--data: must not be empty");
+  });
+
+  test("no complaint repeats a password", async () => {
+    const refused = settings({ CHANCERY_DATABASE_URL: "mysql://a:hunter2@b/c" });
+    await expect(refused).rejects.not.toThrow("hunter2");
+  });
+
+  test("what Kubernetes sets for a service called chancery is nobody's typing mistake", async () => {
+    const links = { CHANCERY_SERVICE_HOST: "10.0.0.1", CHANCERY_PORT_8700_TCP_ADDR: "10.0.0.1", CHANCERY_DB_PORT: "x" };
+    expect((await settings(links)).port).toBe(8700);
+  });
+});
+
+describe("development mode stays on this machine", () => {
+  test.for(["0.0.0.0", "::", "192.168.1.7", "example.com"])("listening on %s is refused", async (host) => {
+    await expect(settings({ CHANCERY_HOST: host })).rejects.toThrow(/^CHANCERY_HOST: .*CHANCERY_CONFIG/);
+  });
+
+  test("a public name in front is refused: a proxy here would open it to the world", async () => {
+    const refused = settings({ CHANCERY_URL: "https://sigstore.example.com" });
+    await expect(refused).rejects.toThrow(/^CHANCERY_URL: .*CHANCERY_CONFIG/);
+  });
+
+  test.for(["127.0.0.1", "127.8.8.8", "::1", "localhost"])("%s is fine", async (host) => {
+    expect((await settings({ CHANCERY_HOST: host })).host).toBe(host);
+  });
+});
+
+describe("a database of one's own", () => {
+  test("its password may come from a file, with or without a final newline", async () => {
+    const secret = await file("p@ss/word\n");
+    const environment = {
+      CHANCERY_DATABASE_URL: "postgres://chancery@db:5432/chancery",
+      CHANCERY_DATABASE_PASSWORD_FILE: secret,
+    };
+    expect((await settings(environment)).databaseUrl).toBe("postgres://chancery:p%40ss%2Fword@db:5432/chancery");
+    const twice = { ...environment, CHANCERY_DATABASE_URL: "postgres://chancery:x@db/chancery" };
+    await expect(settings(twice)).rejects.toThrow("CHANCERY_DATABASE_URL has a password already");
+  });
+});

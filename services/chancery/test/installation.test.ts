@@ -18,6 +18,8 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const NOW = new Date("2026-11-21T10:11:12.345Z");
 const open = (hostname = "localhost") => openInstallation(data, hostname, NOW);
 
+const mode = async (...path: string[]) => ((await stat(join(data, ...path))).mode & 0o777).toString(8);
+
 /** Everything about an installation that clients were told. */
 function told({ hostname, treeId, shard, created, keys, fulcioChain, tsaChain }: Installation) {
   return {
@@ -45,7 +47,6 @@ describe("the first run", () => {
 
   test("keeps the keys to their owner", async () => {
     await open();
-    const mode = async (...path: string[]) => ((await stat(join(data, ...path))).mode & 0o777).toString(8);
     expect(await mode()).toBe("700");
     expect(await mode("keys")).toBe("700");
     for (const name of KEY_NAMES) expect(await mode("keys", `${name}.pem`)).toBe("600");
@@ -67,24 +68,24 @@ describe("the first run", () => {
   test("two starters at once agree on one", async () => {
     const [a, b] = await Promise.all([open(), open()]);
     expect(told(a)).toEqual(told(b));
-    expect([a.isNew, b.isNew].toSorted()).toEqual([false, true]);
+    expect(a.isNew).not.toBe(b.isNew);
   });
 });
 
-describe("a crash in the first run", () => {
-  /** What a kill leaves behind after `steps` of the files were made, in the order they are made. */
-  async function crashed(steps: number): Promise<void> {
-    await open();
-    const files = [
-      ...KEY_NAMES.map((name) => join("keys", `${name}.pem`)),
-      join("certificates", "fulcio.pem"),
-      join("certificates", "tsa.pem"),
-      "installation.json",
-    ];
-    for (const file of files.slice(steps)) await rm(join(data, file));
-    await writeFile(join(data, "installation.unfinished"), "");
-  }
+/** What a kill leaves behind after `steps` of the files were made, in the order they are made. */
+async function crashed(steps: number): Promise<void> {
+  await open();
+  const files = [
+    ...KEY_NAMES.map((name) => join("keys", `${name}.pem`)),
+    join("certificates", "fulcio.pem"),
+    join("certificates", "tsa.pem"),
+    "installation.json",
+  ];
+  for (const file of files.slice(steps)) await rm(join(data, file));
+  await writeFile(join(data, "installation.unfinished"), "");
+}
 
+describe("a crash in the first run", () => {
   test.for([0, 1, 4, KEY_NAMES.length, KEY_NAMES.length + 1, KEY_NAMES.length + 2])(
     "after %i files is made good by the next start",
     async (steps) => {

@@ -18,7 +18,7 @@ const ISSUER = `oidc-issuers:
 `;
 
 /** A billion laughs: each line holds the one before nine times. */
-const BOMB = [..."abcdefghi"]
+const BOMB = ["a", "b", "c", "d", "e", "f", "g"]
   .map((name, level) => {
     const below = level === 0 ? "lol" : `*${String.fromCharCode(96 + level)}`;
     return `${name}: &${name} [${Array(9).fill(below).join(",")}]\n`;

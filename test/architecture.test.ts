@@ -99,7 +99,7 @@ describe("imports go inwards", () => {
 describe("each technology has one home", () => {
   test("Nest, Fastify and HTTP stay out of libraries and of every domain folder", () => {
     const mayServe =
-      /^(libs\/service\/|services\/[^/]+\/src\/(http\/|[^/]+\.module\.ts$|main\.ts$)|services\/chancery\/src\/)/;
+      /^(libs\/(service|testing)\/|services\/[^/]+\/src\/(http\/|[^/]+\.module\.ts$|main\.ts$)|services\/chancery\/src\/)/;
     // The CA's bounded fetch to configured issuers is an adapter of its own, beside the domain.
     const mayFetch = /^services\/fulcio\/src\/(fetch|issuer-keys|oidc)\//;
     expect(

@@ -43,7 +43,6 @@ export function parseCertificate(bytes: Uint8Array, field: string): Certificate 
   }
   // Read from a copy, so that no caller can change what was checked.
   const input = new Uint8Array(bytes);
-  checkDer(input, field);
   const outer = new DerReader(input, field);
   const certificate = outer.sequence();
   const tbs = certificate.any();
@@ -91,13 +90,13 @@ function parseTbs(bytes: Uint8Array, field: string) {
   const tbs = new DerReader(bytes, field).sequence();
   const version = parseVersion(tbs, field);
   const serial = parseSerial(tbs, field);
-  const innerAlgorithm = tbs.any();
+  const innerAlgorithm = wholeValue(tbs, field);
   const issuer = parseName(tbs, field);
   const validity = tbs.sequence();
   const [notBefore, notAfter] = [validity.time(), validity.time()];
   validity.end();
   const subject = parseName(tbs, field);
-  const spki = tbs.any();
+  const spki = wholeValue(tbs, field);
   const extensions = parseExtensions(tbs.explicit(3), field);
   // RFC 5280, Section 4.1.2.8: "CAs conforming to this profile MUST NOT generate certificates with unique identifiers."
   tbs.end();
@@ -105,6 +104,13 @@ function parseTbs(bytes: Uint8Array, field: string) {
     throw new Malformed(`${field}: a certificate of version ${version} has extensions`);
   }
   return { serial, innerAlgorithm, issuer, notBefore, notAfter, subject, spki, extensions };
+}
+
+/** A part that is kept as bytes: strict DER to its leaves, for no one else reads it all. */
+function wholeValue(tbs: DerReader, field: string): Uint8Array {
+  const value = tbs.any();
+  checkDer(value, field);
+  return value;
 }
 
 function parseVersion(tbs: DerReader, field: string): number {
@@ -119,7 +125,7 @@ function parseVersion(tbs: DerReader, field: string): number {
 
 /** RFC 5280, Section 4.1.2.2. Zero is tolerated: roots with it are about. */
 function parseSerial(tbs: DerReader, field: string): Uint8Array {
-  const content = tbs.read(0x02);
+  const content = tbs.integerBytes();
   const [first = 0] = content;
   if (first >= 0x80) throw new Malformed(`${field}: certificate serial number is negative`);
   const serial = first === 0 && content.length > 1 ? content.subarray(1) : content;
@@ -130,7 +136,7 @@ function parseSerial(tbs: DerReader, field: string): Uint8Array {
 }
 
 function parseName(tbs: DerReader, field: string): Uint8Array {
-  const name = tbs.any();
+  const name = wholeValue(tbs, field);
   assertDistinguishedName(new DerReader(name, field).sequence());
   return name;
 }

@@ -1,5 +1,6 @@
 import { der, DerReader, utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
+import { BackwardDer } from "./backward-der.ts";
 import { type Certificate, findExtension } from "./certificate.ts";
 import type { Extension } from "./extension.ts";
 
@@ -47,16 +48,49 @@ export type FulcioExtensions = Partial<Readonly<Record<FulcioExtensionName, stri
 
 /** The extensions in the table's order; an empty value leaves its extension out. The issuer MUST be there. */
 export function encodeFulcioExtensions(values: FulcioExtensions): Extension[] {
-  if (!values.issuer) throw new Malformed("certificate: the issuer extension is empty");
   const extensions: Extension[] = [];
   for (const { name, oid, encoding } of FULCIO_EXTENSIONS) {
-    const text = values[name];
-    if (text === undefined || text === "") continue;
-    // An unpaired surrogate would be written as U+FFFD: a certificate that says what no token said.
-    if (!text.isWellFormed()) throw new Malformed(`certificate: ${name} is not well-formed Unicode`);
+    const text = checkedText(values, name);
+    if (text === "") continue;
     extensions.push({ oid, critical: false, value: encoding === "raw" ? utf8(text) : der.utf8String(text) });
   }
   return extensions;
+}
+
+/** The same as they stand in a certificate, one after the other: what `encodeFulcioExtensions` means, only faster. */
+export function encodeFulcioExtensionList(values: FulcioExtensions): Uint8Array {
+  let capacity = 0;
+  for (const { name } of FULCIO_EXTENSIONS) capacity += OVERHEAD + 3 * (values[name]?.length ?? 0);
+  const writer = new BackwardDer(capacity);
+  for (const { name, encoding, encodedOid } of LAST_FIRST) {
+    const text = checkedText(values, name);
+    if (text === "") continue;
+    const end = writer.position;
+    writer.text(text);
+    if (encoding === "utf8") writer.wrap(UTF8_STRING, end);
+    writer.wrap(OCTET_STRING, end);
+    writer.bytes(encodedOid);
+    writer.wrap(SEQUENCE, end);
+  }
+  return writer.finish();
+}
+
+const LAST_FIRST = FULCIO_EXTENSIONS.toReversed().map(({ name, oid, encoding }) => {
+  return { name, encoding, encodedOid: der.oid(oid) };
+});
+
+const UTF8_STRING = 0x0c;
+const OCTET_STRING = 0x04;
+const SEQUENCE = 0x30;
+/** Three headers of at most five bytes and the object identifier's twelve. */
+const OVERHEAD = 32;
+
+function checkedText(values: FulcioExtensions, name: FulcioExtensionName): string {
+  const text = values[name] ?? "";
+  if (name === "issuer" && text === "") throw new Malformed("certificate: the issuer extension is empty");
+  // An unpaired surrogate would be written as U+FFFD: a certificate that says what no token said.
+  if (!text.isWellFormed()) throw new Malformed(`certificate: ${name} is not well-formed Unicode`);
+  return text;
 }
 
 /** Where the issuer stands in both forms they MUST be equal, or two verifiers would see two issuers. */

@@ -53,17 +53,17 @@ function withoutExtension(tbs: Uint8Array, oid: string): Uint8Array {
   const parts: Uint8Array[] = [];
   while (!fields.done()) {
     const explicit = fields.explicit(3);
-    parts.push(...(explicit === undefined ? [fields.any()] : extensionsWithout(explicit.sequence(), oid)));
+    parts.push(...(explicit === undefined ? [fields.any()] : extensionsWithout(explicit.sequence(), der.oid(oid))));
   }
   return der.sequence(...parts);
 }
 
 /** Nothing at all where no extension is left: Extensions ::= SEQUENCE SIZE (1..MAX). */
-function extensionsWithout(list: DerReader, oid: string): Uint8Array[] {
+function extensionsWithout(list: DerReader, oid: Uint8Array): Uint8Array[] {
   const kept: Uint8Array[] = [];
   while (!list.done()) {
     const extension = list.any();
-    if (new DerReader(extension, "certificate").sequence().oid() !== oid) kept.push(extension);
+    if (!equalBytes(new DerReader(extension, "certificate").sequence().any(), oid)) kept.push(extension);
   }
   return kept.length === 0 ? [] : [der.explicit(3, der.sequence(...kept))];
 }

@@ -12,6 +12,7 @@ import {
   parseCertificate,
   removePoison,
   serialNumber,
+  serialNumbers,
   subjectAlternativeNameExtension,
   parseSubjectAlternativeNames,
   verifyAuthorityChain,
@@ -163,6 +164,19 @@ describe("names and numbers", () => {
     expect(serialNumber(new Uint8Array(20).fill(0xff))[0]).toBe(0x7f);
     expect(() => serialNumber(new Uint8Array(20))).toThrow(Malformed);
     expect(() => serialNumber(new Uint8Array(8).fill(1))).toThrow("20 random bytes");
+  });
+
+  test("serial numbers come from blocks of randomness, none of it used twice", () => {
+    let asked = 0;
+    let byte = 0;
+    const next = serialNumbers((count) => {
+      asked++;
+      return Buffer.from(Array.from({ length: count }, () => (byte = (byte + 7) % 251)));
+    });
+    const serials = Array.from({ length: 250 }, next);
+    expect(asked).toBe(2);
+    expect(new Set(serials.map(String)).size).toBe(250);
+    expect(serials.every((serial) => serial.length === 20 && serial[0]! < 0x80)).toBe(true);
   });
 
   test("a root without a name is not made", async () => {

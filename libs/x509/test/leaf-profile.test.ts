@@ -8,6 +8,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import {
   type Certificate,
   embeddedScts,
+  encodeExtension,
+  encodeFulcioExtensionList,
+  encodeFulcioExtensions,
   encodeSctList,
   FULCIO_EXTENSIONS,
   type FulcioExtensionName,
@@ -167,6 +170,26 @@ describe("precertificate and certificate", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test("stay the same when the request object is changed in between", async () => {
+    const mutable = { ...leafRequest() };
+    const { tbs } = await ca.issuer.precertificate(mutable);
+    mutable.san = { type: "email", value: "mallory@example.com" };
+    const certificate = parseCertificate(await ca.issuer.certificate(mutable, [sct()]), "final");
+    expect(removeSctList(certificate)).toEqual(tbs);
+  });
+
+  test("write the extensions the fast way as the plain way writes them", () => {
+    fc.assert(
+      fc.property(request, ({ extensions }) => {
+        const plain = concatBytes(...encodeFulcioExtensions(extensions).map(encodeExtension));
+        expect(encodeFulcioExtensionList(extensions)).toEqual(plain);
+      }),
+    );
+    const long = { issuer: "a".repeat(70_000), "build-trigger": "ü".repeat(40_000), "token-subject": "" };
+    const plain = concatBytes(...encodeFulcioExtensions(long).map(encodeExtension));
+    expect(encodeFulcioExtensionList(long)).toEqual(plain);
   });
 
   test("the log list stands in an OCTET STRING inside the extension's own", async () => {

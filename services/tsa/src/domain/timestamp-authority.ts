@@ -1,7 +1,7 @@
 import type { Signer } from "@chancery/crypto";
 import { der, encodePem, equalBytes } from "@chancery/encoding";
 import { Misconfigured, RefusedToSign, Unsupported } from "@chancery/fault";
-import { type Certificate, isValidAt, SERIAL_BYTES, serialNumber, verifyTimestampingChain } from "@chancery/x509";
+import { type Certificate, isValidAt, serialNumbers, verifyTimestampingChain } from "@chancery/x509";
 import { DEFAULT_POLICY } from "./oid.ts";
 import { TokenSigner } from "./signed-data.ts";
 import { encodeTimestampInfo } from "./timestamp-info.ts";
@@ -30,7 +30,7 @@ export class TimestampAuthority {
   readonly #leaf: Certificate;
   readonly #policy: string;
   readonly #clock: TokenClock;
-  readonly #randomBytes: (count: number) => Uint8Array;
+  readonly #nextSerial: () => Uint8Array;
   readonly #signer: TokenSigner;
 
   /** Refuses a chain that no verifier would accept, or that is not the key's. The clock is looked at later, each time. */
@@ -49,7 +49,7 @@ export class TimestampAuthority {
     this.#leaf = leaf;
     this.#policy = options.policy ?? DEFAULT_POLICY;
     this.#clock = new TokenClock(options.clock);
-    this.#randomBytes = options.randomBytes;
+    this.#nextSerial = serialNumbers(options.randomBytes);
     this.#signer = new TokenSigner(leaf, options.signer);
     this.chainPem = options.chain.map((certificate) => encodePem("CERTIFICATE", certificate.der)).join("");
   }
@@ -69,7 +69,7 @@ export class TimestampAuthority {
     const info = encodeTimestampInfo({
       request,
       policy: this.#policy,
-      serial: serialNumber(this.#randomBytes(SERIAL_BYTES)),
+      serial: this.#nextSerial(),
       time,
       authority: this.#leaf.subject,
     });

@@ -92,14 +92,14 @@ function npm(args) {
   return [existsSync(beside) ? beside : "npm", args];
 }
 
-/**
- * The caller's environment without what npm tells its scripts, which would configure the npm and pnpm
- * that we start; this Node's folder comes first, for install scripts that call `node` or `npm`.
- */
+/** What npm tells its scripts about the package they are of; another npm would take it for its own. */
+const ABOUT_OUR_SCRIPT = /^(npm_(lifecycle|package)_.*|npm_(command|execpath|config_local_prefix)|INIT_CWD)$/;
+
+/** The caller's settings (registry, proxy) stay; this Node's folder comes first, for install scripts that call `npm`. */
 function childEnv() {
-  const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name) && name !== "INIT_CWD");
+  const kept = Object.entries(process.env).filter(([name]) => !ABOUT_OUR_SCRIPT.test(name));
   const path = [dirname(process.execPath), process.env.PATH].filter(Boolean).join(delimiter);
-  return { ...Object.fromEntries(own), PATH: path, CI: "1" };
+  return { ...Object.fromEntries(kept), PATH: path, CI: "1" };
 }
 
 /** Two starts in one clone: the second waits for the first, or takes over from one that died. */

@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Fault, Misconfigured } from "@chancery/fault";
+import type { Environment, ServeFlags } from "./settings.ts";
+
+const USAGE = `usage: chancery serve [FLAGS]
+
+Runs Fulcio, Rekor, the CT log, the timestamp authority and the trust root in one process on one origin.
+
+  --host HOST          CHANCERY_HOST          address to listen on             127.0.0.1
+  --port PORT          CHANCERY_PORT          port to listen on                8700
+  --url URL            CHANCERY_URL           public origin of everything      http://localhost:PORT
+  --data FOLDER        CHANCERY_DATA          keys, certificates, database     ./.chancery
+  --database-url URL   CHANCERY_DATABASE_URL  a PostgreSQL of your own         an embedded one
+  --config FILE        CHANCERY_CONFIG        who may sign, in Fulcio's format development mode
+
+CHANCERY_DATABASE_PASSWORD_FILE names a file with the database's password. A flag wins over its
+variable, a variable over the file's \`chancery:\` section.
+
+Without --config, development mode: a built-in identity provider, on loopback only, that lets
+anyone on this machine be anyone.
+
+  chancery --version
+  chancery --help
+`;
+
+const FLAGS = {
+  host: { type: "string" },
+  port: { type: "string" },
+  url: { type: "string" },
+  data: { type: "string" },
+  config: { type: "string" },
+  "database-url": { type: "string" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+} as const;
+
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+/** The program. Exit codes: 0 done, 1 failed, 2 told something impossible. */
+export async function run(argv: readonly string[], environment: Environment, terminal: Terminal): Promise<number> {
+  try {
+    return await obey(argv, environment, terminal);
+  } catch (error) {
+    return explain(error, terminal);
+  }
+}
+
+async function obey(argv: readonly string[], environment: Environment, terminal: Terminal): Promise<number> {
+  const { command, flags } = parseCommandLine(argv);
+  if (flags.help === true || flags.version === true) {
+    terminal.out(flags.help === true ? USAGE : `${version()}\n`);
+    return 0;
+  }
+  if (command !== "serve") throw new Misconfigured(command ?? "command", "there is only `chancery serve`; see --help");
+  // Only now: the services take half a second to load, and --help needs none of them.
+  const { serve } = await import("./serve.ts");
+  return serve(flags satisfies ServeFlags, environment);
+}
+
+function parseCommandLine(argv: readonly string[]) {
+  try {
+    const { values: flags, positionals } = parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true });
+    const [command, extra] = positionals;
+    if (extra !== undefined) throw new Misconfigured(extra, "is one word too many");
+    return { command, flags };
+  } catch (error) {
+    if (error instanceof Misconfigured) throw error;
+    // Its second sentence explains how to pass something that looks like a flag.
+    throw new Misconfigured("command line", messageOf(error).split(". ", 1)[0] ?? "cannot be read");
+  }
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")) as {
+    version: string;
+  };
+  return manifest.version;
+}
+
+/** What was planned for is one clear line; anything else is ours to explain, so its stack is shown. */
+async function explain(error: unknown, terminal: Terminal): Promise<number> {
+  const { redact } = await import("@chancery/service");
+  const text = error instanceof Error && !(error instanceof Fault) ? (error.stack ?? error.message) : messageOf(error);
+  terminal.err(`chancery: ${redact(text)}\n`);
+  return error instanceof Misconfigured ? 2 : 1;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -8,6 +8,7 @@ import {
   createTimestampingCertificate,
   type Extension,
   extendedKeyUsageExtension,
+  keyUsageExtension,
   OID,
   parseCertificate,
   removePoison,
@@ -98,9 +99,12 @@ describe("the chain of a Fulcio authority", () => {
     const constraints = { oid: "2.5.29.30", critical: true, value: new Uint8Array() };
     const constrained = { ...ca.root, extensions: [...ca.root.extensions, constraints] };
     expect(() => verifyAuthorityChain([ca.intermediate, constrained])).toThrow("2.5.29.30 is not understood");
-    expect(() => verifyAuthorityChain([ca.intermediate, without(ca.root, OID.basicConstraints)])).toThrow(
-      "not an authority",
-    );
+    const powerless = without(ca.root, OID.basicConstraints);
+    expect(() => verifyAuthorityChain([ca.intermediate, powerless])).toThrow("its issuer is not an authority");
+    const extensions = [...without(ca.root, OID.keyUsage).extensions, keyUsageExtension(["cRLSign"])];
+    const revoker = { ...ca.root, extensions };
+    expect(() => verifyAuthorityChain([ca.intermediate, revoker])).toThrow("its issuer may not sign certificates");
+    expect(() => verifyAuthorityChain([revoker])).toThrow("the first certificate may not sign certificates");
   });
 });
 

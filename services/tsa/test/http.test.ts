@@ -7,6 +7,7 @@ import { parseCertificatesPem } from "@chancery/x509";
 import { encodeBase64 } from "@chancery/encoding";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TsaModule } from "../src/index.ts";
+import { TSAWitness } from "./sigstore-js.ts";
 import { query, type World, world } from "./world.ts";
 
 let tsa: World;
@@ -92,6 +93,14 @@ test("GET /api/v1/timestamp/certchain answers the chain, leaf first, to be cache
   expect(answer.headers.get("cache-control")).toBe("public, max-age=86400, immutable");
   const chain = parseCertificatesPem(await answer.text(), "chain");
   expect(chain.map((one) => one.der)).toEqual(tsa.chain.map((one) => one.der));
+});
+
+test("sigstore-js gets its timestamps here, unmodified", async () => {
+  const witness = new TSAWitness({ tsaBaseURL: service.url });
+  const signature = Buffer.from("a signature");
+  const content = { $case: "messageSignature", messageSignature: { signature } };
+  const { rfc3161Timestamps } = await witness.testify(content, "");
+  expect(rfc3161Timestamps.map(({ signedTimestamp }) => signedTimestamp[0])).toEqual([0x30]);
 });
 
 test("nothing else is there", async () => {

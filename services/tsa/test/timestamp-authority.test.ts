@@ -1,34 +1,12 @@
-import { createPublicKey, verify } from "node:crypto";
-import { createRequire } from "node:module";
+import { verify } from "node:crypto";
 import { ephemeralSigner, type KeyAlgorithm, sha256 } from "@chancery/crypto";
 import { der, DerReader, encodeHex } from "@chancery/encoding";
 import { Misconfigured, RefusedToSign, Unavailable, Unsupported } from "@chancery/fault";
 import { createRootAuthority, parseCertificate } from "@chancery/x509";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseTimestampRequest } from "../src/index.ts";
+import { RFC3161Timestamp, verifyRFC3161Timestamp, X509Certificate } from "./sigstore-js.ts";
 import { authority, NOW, query, SHA256, type World, world } from "./world.ts";
-
-/** sigstore-js's own reader and verifier of timestamps, which the `sigstore` package carries two levels down. */
-interface SigstoreTimestamp {
-  readonly status: bigint;
-  readonly contentType: string;
-  readonly eContentType: string;
-  readonly signingTime: Date;
-  readonly signerSerialNumber: Buffer;
-  readonly signerIssuer: Buffer;
-  verify(data: Buffer, key: ReturnType<typeof createPublicKey>): void;
-}
-const below = (name: string, from: string) => createRequire(from).resolve(name);
-const verifier = below("@sigstore/verify", below("sigstore", import.meta.url));
-const { RFC3161Timestamp } = createRequire(verifier)("@sigstore/core") as {
-  RFC3161Timestamp: { parse(der: Buffer): SigstoreTimestamp };
-};
-const { verifyRFC3161Timestamp } = createRequire(verifier)("./timestamp/tsa.js") as {
-  verifyRFC3161Timestamp(this: void, timestamp: SigstoreTimestamp, data: Buffer, authorities: object[]): void;
-};
-const { X509Certificate } = createRequire(verifier)("@sigstore/core") as {
-  X509Certificate: { parse(der: Buffer): object };
-};
 
 let tsa: World;
 beforeAll(async () => {
@@ -181,6 +159,10 @@ describe("the authority refuses", () => {
     expect(start({ chain: [tsa.chain[1], tsa.chain[1]] })).toThrow("is an authority");
     const other = await world();
     expect(start({ chain: [tsa.chain[0], other.chain[1]] })).toThrow("signature does not verify");
+  });
+
+  test.for(["", "1", "1.2.x", "3.1", "1.40", "1.2.03", "1.2.3."])("to start with policy %j", (policy) => {
+    expect(() => authority(tsa, { policy })).toThrow("tsa.policy: is not an object identifier");
   });
 
   test("to start with a root whose own signature is broken", async () => {

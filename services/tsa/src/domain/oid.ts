@@ -13,3 +13,8 @@ export const OID = {
 
 /** Sigstore's own arc for timestamp policies. */
 export const DEFAULT_POLICY = "1.3.6.1.4.1.57264.2";
+
+/** TSAPolicyId ::= OBJECT IDENTIFIER, dotted, as in configuration and JSON requests. */
+export function isPolicy(text: string): boolean {
+  return /^([01]\.[123]?\d|2\.(0|[1-9]\d{0,9}))(\.(0|[1-9]\d{0,9})){0,30}$/.test(text);
+}

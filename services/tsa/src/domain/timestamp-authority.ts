@@ -2,7 +2,7 @@ import type { Signer } from "@chancery/crypto";
 import { der, encodePem, equalBytes } from "@chancery/encoding";
 import { Misconfigured, RefusedToSign, Unsupported } from "@chancery/fault";
 import { type Certificate, isValidAt, serialNumbers, verifyTimestampingChain } from "@chancery/x509";
-import { DEFAULT_POLICY } from "./oid.ts";
+import { DEFAULT_POLICY, isPolicy } from "./oid.ts";
 import { TokenSigner } from "./signed-data.ts";
 import { encodeTimestampInfo } from "./timestamp-info.ts";
 import type { TimestampRequest } from "./timestamp-request.ts";
@@ -45,9 +45,11 @@ export class TimestampAuthority {
     if (!equalBytes(leaf.spki, options.signer.publicKey.spki)) {
       throw new Misconfigured("tsa.chain", "the first certificate is not that of the signing key");
     }
+    const { policy = DEFAULT_POLICY } = options;
+    if (!isPolicy(policy)) throw new Misconfigured("tsa.policy", "is not an object identifier, as 1.3.6.1.4.1.57264.2");
     this.#chain = options.chain;
     this.#leaf = leaf;
-    this.#policy = options.policy ?? DEFAULT_POLICY;
+    this.#policy = policy;
     this.#clock = new TokenClock(options.clock);
     this.#nextSerial = serialNumbers(options.randomBytes);
     this.#signer = new TokenSigner(leaf, options.signer);

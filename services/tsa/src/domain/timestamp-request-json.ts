@@ -1,5 +1,6 @@
 import { decodeBase64, der, type JsonObject, type JsonValue, parseJson } from "@chancery/encoding";
 import { Malformed, Unsupported } from "@chancery/fault";
+import { isPolicy } from "./oid.ts";
 import { encodeHashIdentifier, MAX_NONCE_BYTES, timestampRequest, type TimestampRequest } from "./timestamp-request.ts";
 
 /** Upstream's bound; the largest sensible request has about 400 bytes. */
@@ -38,7 +39,7 @@ function parseHash(value: JsonValue | undefined) {
 function parsePolicy(json: JsonObject): string | undefined {
   if (json["tsaPolicyOID"] === undefined || json["tsaPolicyOID"] === "") return undefined;
   const policy = text(json, "tsaPolicyOID");
-  if (!/^[012](\.(0|[1-9]\d{0,9})){1,30}$/.test(policy)) throw new Malformed(`${FIELD}: tsaPolicyOID is not an OID`);
+  if (!isPolicy(policy)) throw new Malformed(`${FIELD}: tsaPolicyOID is not an OID`);
   return policy;
 }
 

@@ -106,6 +106,14 @@ describe("a consistency proof", () => {
     ["a path to itself", { from: 5n, to: 5n, path: [EMPTY_ROOT] }, head(5), head(5), "too long"],
     ["no path", { from: 3n, to: 5n, path: [] }, head(3), head(5), "too short"],
     ["a root that is no hash", consistency(0, 5), head(0), { size: 5n, root: new Uint8Array(12) }, "32 bytes"],
+    ["half a path", { ...consistency(3, 7), path: consistency(3, 7).path.slice(0, -1) }, head(3), head(7), "too short"],
+    [
+      "more than a path",
+      { ...consistency(3, 7), path: [...consistency(3, 7).path, EMPTY_ROOT] },
+      head(3),
+      head(7),
+      "too long",
+    ],
     ["other sizes", consistency(3, 5), head(4), head(5), "other sizes"],
   ] as const)("with %s is refused", ([, bad, from, to, reason]) => {
     expect(() => verifyConsistency(bad, from, to)).toThrow(reason);

@@ -79,6 +79,10 @@ describe("tile paths", () => {
     expect(() => parseTilePath(path)).toThrow(expect.objectContaining({ code: "malformed" }) as Error);
   });
 
+  test("a full tile has no second name as a partial one of 256", () => {
+    expect(() => parseTilePath("tile/0/000.p/256")).toThrow("partial width is not 1 to 255");
+  });
+
   test.for(["tile/entries/", "tile/entries/00", "tile/entries/0/000", "entries/000", "tile/data/000", "tile/0/000"])(
     "%j names no entry bundle",
     (path) => {

@@ -32,8 +32,8 @@ export function parseConfigDocument(text: string): unknown {
 
 /** A map of the document; a section that is there but empty is an empty map. */
 export function asMap(value: unknown, key: string): Readonly<Record<string, unknown>> {
-  if (value === undefined || value === "") return {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Misconfigured(key, "is not a map");
+  if (value === undefined || value === null || value === "") return {};
+  if (typeof value !== "object" || Array.isArray(value)) throw new Misconfigured(key, "is not a map");
   return value as Readonly<Record<string, unknown>>;
 }
 

@@ -63,7 +63,7 @@ export class CertificateAuthority {
   async issue(principal: Principal, key: PublicKey): Promise<IssuedCertificate> {
     const now = this.#clock();
     const outside = this.#outOfValidity(now);
-    if (outside !== undefined) throw new AuthorityFailure(REFUSAL.authority, new Error(outside));
+    if (outside !== undefined) throw new AuthorityFailure(REFUSAL.authority, new Unavailable(outside, 60));
     const request = this.#leafRequest(principal, key, now);
     const certificate =
       this.#ctLog === undefined

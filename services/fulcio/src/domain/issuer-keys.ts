@@ -59,7 +59,8 @@ export class IssuerKeys {
     if (entry.keys !== undefined && age < RENEW_AFTER) return entry.keys;
     const renewal = this.#ask(issuer, entry);
     // While an issuer does not answer, no request waits for it that older keys can serve.
-    const mustWait = entry.keys === undefined || (age >= STALE_AFTER && entry.failure === undefined);
+    const canServe = entry.keys !== undefined && age < KEEP_FOR;
+    const mustWait = !canServe || (age >= STALE_AFTER && entry.failure === undefined);
     if (mustWait) await renewal;
     const newAge = this.#clock() - entry.loadedAt;
     if (entry.keys !== undefined && newAge < KEEP_FOR) return entry.keys;

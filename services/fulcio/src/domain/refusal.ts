@@ -35,11 +35,11 @@ export function refusal(sentence: string, error: unknown): unknown {
 
 /**
  * The authority or its CT log failed; nothing in the request can help. Upstream answers 500 with its
- * sentence, and so do we: the cause is for the operator's log only.
+ * sentence, and so do we. Of the cause the client reads what a fault says; the rest is for the operator's log.
  */
 export class AuthorityFailure extends Error {
   constructor(sentence: string, cause: unknown) {
-    super(sentence, { cause });
+    super(cause instanceof Fault ? `${sentence}: ${cause.message}` : sentence, { cause });
     this.name = "AuthorityFailure";
   }
 }

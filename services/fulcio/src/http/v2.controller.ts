@@ -1,4 +1,5 @@
 import { Body, Controller, Get, Header, Headers, HttpCode, HttpStatus, Post, UseFilters } from "@nestjs/common";
+import { utf8 } from "@chancery/encoding";
 import { faultFilter } from "@chancery/service";
 import { Issuance } from "../domain/issuance.ts";
 import { AuthorityChain } from "./authority-chain.ts";
@@ -7,6 +8,11 @@ import { IssuerList } from "./issuer-list.ts";
 import { parseV2Request } from "./signing-request.ts";
 
 const JSON_TYPE = "application/json";
+
+/** As bytes, because to a JSON text the framework would add a charset that the gateway does not write. */
+function protoJson(message: object): Uint8Array {
+  return utf8(JSON.stringify(message));
+}
 
 /** `dev.sigstore.fulcio.v2.CA` as the gateway renders it. */
 @Controller("api/v2")
@@ -28,11 +34,11 @@ export class V2Controller {
   async createSigningCertificate(
     @Body() body: Uint8Array | undefined,
     @Headers("authorization") authorization: string | undefined,
-  ): Promise<string> {
+  ): Promise<Uint8Array> {
     const { token, proof } = parseV2Request(body, authorization);
     const issued = await this.#issuance.issue(token, proof);
     const chain = { certificates: this.#chain.below(issued.certificate) };
-    return JSON.stringify(
+    return protoJson(
       issued.isLogged
         ? { signedCertificateEmbeddedSct: { chain } }
         : { signedCertificateDetachedSct: { chain, signedCertificateTimestamp: "" } },
@@ -41,13 +47,13 @@ export class V2Controller {
 
   @Get("trustBundle")
   @Header("Content-Type", JSON_TYPE)
-  trustBundle(): string {
-    return JSON.stringify({ chains: [{ certificates: this.#chain.pems }] });
+  trustBundle(): Uint8Array {
+    return protoJson({ chains: [{ certificates: this.#chain.pems }] });
   }
 
   @Get("configuration")
   @Header("Content-Type", JSON_TYPE)
-  configuration(): string {
-    return JSON.stringify({ issuers: this.#issuers.issuers });
+  configuration(): Uint8Array {
+    return protoJson({ issuers: this.#issuers.issuers });
   }
 }

@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 // Workspace packages resolve to their sources, never to a stale dist; without the condition in the
-// root config and inline projects, tests silently run what was last built.
-const source = { ssr: { resolve: { conditions: ["@chancery/source", "node", "import", "module", "default"] } } };
+// root config and inline projects, tests silently run what was last built. Workers get the list as
+// `--conditions`, for require() too: with "import" or "module" in it, pg would be given ESM files.
+const source = { ssr: { resolve: { conditions: ["@chancery/source", "node"] } } };
 
 export default defineConfig({
   ...source,

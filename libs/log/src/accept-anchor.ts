@@ -1,0 +1,41 @@
+import { Misconfigured, RefusedToSign } from "@chancery/fault";
+import { consistencyProof, verifyConsistency } from "@chancery/tlog";
+import type { Anchor, AnchoredHead } from "./anchor.ts";
+import type { TreeHeadSigner } from "./entry.ts";
+import { anchorKeyReason, keyReason, olderReason, treeReason } from "./standing.ts";
+import type { LogStore } from "./store.ts";
+import { TileReads } from "./tile-reads.ts";
+
+/**
+ * Sets an anchor that is lost, or was put back to an older state, to what the database holds. An operator
+ * does this, having made sure that the database is the newest there ever was: from then on the log
+ * vouches for it. A database that contradicts the anchor is not accepted by any means.
+ */
+export async function acceptAnchor(options: {
+  readonly name: string;
+  readonly store: LogStore;
+  readonly anchor: Anchor;
+  readonly signer: Pick<TreeHeadSigner, "origin" | "keyId">;
+}): Promise<{ readonly before: AnchoredHead | undefined; readonly after: AnchoredHead }> {
+  const { name, anchor, signer } = options;
+  const stored = await options.store.find(name);
+  if (stored === undefined) throw new Misconfigured("CHANCERY_DATABASE_URL", `holds no log ${name}`);
+  const state = await stored.writer.tree();
+  const before = await anchor.read();
+  const reason =
+    keyReason(signer, state) ??
+    treeReason(state) ??
+    (before && (anchorKeyReason(signer, before) ?? olderReason(before, state)));
+  if (reason !== undefined) throw new RefusedToSign(`log ${name}: ${reason}`);
+  const tiles = new TileReads(stored.reader);
+  for (const older of [before, state.published]) {
+    if (older === undefined) continue;
+    verifyConsistency(await consistencyProof(older.size, state.size, tiles.hashes(state.size)), older, state);
+  }
+  const { size, root, time } = state;
+  const after = { origin: signer.origin, keyId: signer.keyId, size, root, time };
+  if (!(await anchor.compareAndSwap(before, after))) {
+    throw new RefusedToSign(`log ${name}: its anchor moved meanwhile, so a process is running on it; stop it first`);
+  }
+  return { before, after };
+}

@@ -1,0 +1,49 @@
+import { equalBytes } from "@chancery/encoding";
+import type { TreeHead } from "@chancery/tlog";
+import type { LogKey } from "./store.ts";
+
+/** The highest tree head ever signed, and whose it is. */
+export interface AnchoredHead extends TreeHead, LogKey {
+  readonly time: number;
+}
+
+/**
+ * The log's memory outside its database, so that a database that was put back to an older state is
+ * noticed before anything is signed over it. It MUST NOT lie on what is restored together with the
+ * database.
+ */
+export interface Anchor {
+  /** What it says is durable when this resolves. */
+  read(): Promise<AnchoredHead | undefined>;
+  /**
+   * Replaces `expected` by `next`, durably, and resolves to true; or changes nothing and resolves to
+   * false, because it says something else. Safe among processes.
+   */
+  compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean>;
+}
+
+export function sameAnchor(a: AnchoredHead | undefined, b: AnchoredHead | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.size === b.size &&
+    a.time === b.time &&
+    a.origin === b.origin &&
+    equalBytes(a.root, b.root) &&
+    equalBytes(a.keyId, b.keyId)
+  );
+}
+
+/** For tests: it forgets when the process ends, which is what an anchor must not do. */
+export class MemoryAnchor implements Anchor {
+  #head: AnchoredHead | undefined;
+
+  async read(): Promise<AnchoredHead | undefined> {
+    return this.#head;
+  }
+
+  async compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean> {
+    if (!sameAnchor(this.#head, expected)) return false;
+    this.#head = next;
+    return true;
+  }
+}

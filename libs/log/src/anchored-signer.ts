@@ -1,0 +1,88 @@
+import { equalBytes } from "@chancery/encoding";
+import { Fault, RefusedToSign } from "@chancery/fault";
+import { type ConsistencyProof, EMPTY_ROOT, type TreeHead, verifyConsistency } from "@chancery/tlog";
+import { type Anchor, type AnchoredHead, sameAnchor } from "./anchor.ts";
+import type { PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
+import type { LogKey } from "./store.ts";
+
+/**
+ * The only way to the log's key. "A log MUST NOT sign any checkpoint which is inconsistent with any
+ * checkpoint it previously signed" (c2sp.org/tlog-checkpoint), and as every signed head goes through the anchor
+ * first, extending the anchor is extending them all. The rule stands here, so that no caller, however
+ * wrong about the state of the database, can get around it.
+ */
+export class AnchoredSigner {
+  readonly #signer: TreeHeadSigner;
+  readonly #anchor: Anchor;
+  #known: AnchoredHead | undefined;
+
+  constructor(signer: TreeHeadSigner, anchor: Anchor) {
+    this.#signer = signer;
+    this.#anchor = anchor;
+  }
+
+  get key(): LogKey {
+    return { origin: this.#signer.origin, keyId: this.#signer.keyId };
+  }
+
+  /** What the anchor said last, to this process. Another may have moved it since; `sign` finds that out. */
+  get known(): AnchoredHead | undefined {
+    return this.#known;
+  }
+
+  async readAnchor(): Promise<AnchoredHead | undefined> {
+    return (this.#known = await this.#anchor.read());
+  }
+
+  /** The first head of a log, of no entries. Undefined when the anchor is not empty. */
+  async signFirst(time: number): Promise<PublishedCheckpoint | undefined> {
+    const first = { ...this.key, size: 0n, root: EMPTY_ROOT, time };
+    if (!(await this.#anchor.compareAndSwap(undefined, first))) return undefined;
+    this.#known = first;
+    return await this.#sign(first);
+  }
+
+  /**
+   * Signs `next` if it is what `anchored` became. `anchored` is what the anchor is believed to say;
+   * undefined when it says something else by now, in which case nothing was signed.
+   *
+   * The anchor moves before the signature is made: a crash between the two costs a signature that is made
+   * again at the next start, never one that was forgotten.
+   */
+  async sign(
+    anchored: AnchoredHead,
+    proof: ConsistencyProof,
+    next: TreeHead & { readonly time: number },
+    onAnchored: () => void | Promise<void> = () => {},
+  ): Promise<PublishedCheckpoint | undefined> {
+    this.#check(anchored, proof, next);
+    const head = { ...this.key, size: next.size, root: next.root, time: next.time };
+    const moved = sameAnchor(anchored, head)
+      ? sameAnchor(await this.#anchor.read(), head)
+      : await this.#anchor.compareAndSwap(anchored, head);
+    if (!moved) return undefined;
+    this.#known = head;
+    await onAnchored();
+    return await this.#sign(head);
+  }
+
+  #check(anchored: AnchoredHead, proof: ConsistencyProof, next: TreeHead & { readonly time: number }): void {
+    if (anchored.origin !== this.#signer.origin) throw new RefusedToSign("the anchor is of another log");
+    if (!equalBytes(anchored.keyId, this.#signer.keyId)) throw new RefusedToSign("the anchor is of another key");
+    if (next.time < anchored.time) throw new RefusedToSign("the tree is older than the one that was signed last");
+    try {
+      verifyConsistency(proof, anchored, next);
+    } catch (cause) {
+      if (!(cause instanceof Fault)) throw cause;
+      throw new RefusedToSign(
+        `the tree of ${next.size} entries is not what the signed tree of ${anchored.size} became (${cause.message})`,
+        { cause },
+      );
+    }
+  }
+
+  async #sign({ size, root, time }: AnchoredHead): Promise<PublishedCheckpoint> {
+    const head = { size, root };
+    return { head, time, note: await this.#signer.sign(head, time) };
+  }
+}

@@ -1,0 +1,52 @@
+import type { InclusionProof, TreeHead } from "@chancery/tlog";
+
+/** What a personality (Rekor, CT) hands to the log. */
+export interface NewEntry {
+  /** 32 bytes. Two entries of one identity are one leaf (Rekor: the leaf hash; CT: hash of the certificate). */
+  readonly identity: Uint8Array;
+  /** The Merkle leaf's bytes once its place is known. MUST be pure. Rekor ignores the place; CT writes the time. */
+  readonly leaf: (place: Place) => Uint8Array;
+  /** Kept beside the leaf, not hashed (CT: the chain; Rekor: an attestation, or nothing). */
+  readonly extra: Uint8Array;
+  /** Lookup keys, already hashed and normalised, at most 64 bytes each. */
+  readonly searchKeys: readonly Uint8Array[];
+}
+
+export interface Place {
+  readonly index: bigint;
+  /** Milliseconds since 1970; never decreases along the log, whatever the clock does. */
+  readonly time: number;
+}
+
+export interface LoggedEntry extends Place {
+  readonly identity: Uint8Array;
+  readonly leaf: Uint8Array;
+  readonly extra: Uint8Array;
+}
+
+/** The answer to an append: committed, published, and its proof already verified. */
+export interface Appended {
+  readonly entry: LoggedEntry;
+  /** Another call logged it, before this one or at the same moment. */
+  readonly duplicate: boolean;
+  readonly proof: InclusionProof;
+  readonly checkpoint: PublishedCheckpoint;
+}
+
+export interface PublishedCheckpoint {
+  readonly head: TreeHead;
+  /** Of the youngest entry in the tree, or of the log's creation. */
+  readonly time: number;
+  /** What the signer returned. */
+  readonly note: Uint8Array;
+}
+
+/**
+ * Signs tree heads in a personality's own form. It signs what it is given, so the log keeps it where
+ * only `AnchoredSigner` can reach it.
+ */
+export interface TreeHeadSigner {
+  readonly origin: string;
+  readonly keyId: Uint8Array;
+  sign(head: TreeHead, time: number): Promise<Uint8Array>;
+}

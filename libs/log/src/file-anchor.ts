@@ -1,0 +1,185 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, open, readdir, readFile, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { sha256 } from "@chancery/crypto";
+import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
+import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
+import { type Anchor, type AnchoredHead, sameAnchor } from "./anchor.ts";
+
+const NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
+const SEQUENCE = /^\d{16}$/;
+/** Older ones are of use only to someone who wants to see how the log grew. */
+const KEPT = 16;
+
+interface Numbered {
+  readonly sequence: number;
+  readonly head: AnchoredHead;
+}
+
+/**
+ * An anchor as files `0000000000000001`, `…2` and so on in a folder; the highest number counts.
+ *
+ * A new one is written beside, made durable, and then linked to the next number: link(2) fails if that
+ * number is taken, so among processes, whatever their timing, one wins. A process that slept so long
+ * that its "next number" was used and cleared away again finds a higher one after linking, and has lost.
+ */
+export class FileAnchor implements Anchor {
+  readonly #directory: string;
+  #last: Numbered | undefined;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  static async open(directory: string, name: string): Promise<FileAnchor> {
+    if (!NAME.test(name)) throw new Misconfigured("anchor", `${JSON.stringify(name)} cannot be the name of a folder`);
+    const folder = join(directory, name);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await syncDirectory(directory);
+    await removeUnlinked(folder);
+    return new FileAnchor(folder);
+  }
+
+  async read(): Promise<AnchoredHead | undefined> {
+    return await this.#told(async () => {
+      // Another process may have linked it and not yet made it durable.
+      await syncDirectory(this.#directory);
+      return (await this.#newest())?.head;
+    });
+  }
+
+  async compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean> {
+    return await this.#told(async () => {
+      const current = sameAnchor(this.#last?.head, expected) ? this.#last : await this.#newest();
+      if (!sameAnchor(current?.head, expected)) return false;
+      const sequence = (current?.sequence ?? 0) + 1;
+      if (!(await this.#link(sequence, next))) {
+        this.#last = undefined;
+        return false;
+      }
+      const sequences = await this.#sequences();
+      if (sequences.at(-1) !== sequence) {
+        await unlink(this.#path(sequence));
+        this.#last = undefined;
+        return false;
+      }
+      // A crash from here on leaves the new head in force: the database holds it already.
+      await syncDirectory(this.#directory);
+      this.#last = { sequence, head: next };
+      await Promise.all(sequences.slice(0, -KEPT).map((old) => unlink(this.#path(old)).catch(() => {})));
+      return true;
+    });
+  }
+
+  /** False when the number is taken. */
+  async #link(sequence: number, head: AnchoredHead): Promise<boolean> {
+    const unlinked = join(this.#directory, `new-${randomUUID()}`);
+    const file = await open(unlinked, "wx", 0o600);
+    try {
+      await file.writeFile(encodeAnchor(head));
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    try {
+      await link(unlinked, this.#path(sequence));
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      return false;
+    } finally {
+      await unlink(unlinked);
+    }
+  }
+
+  async #newest(): Promise<Numbered | undefined> {
+    // The newest is never cleared away, but what was newest may be: then there is a newer one.
+    for (;;) {
+      const sequence = (await this.#sequences()).at(-1);
+      if (sequence === undefined) return (this.#last = undefined);
+      try {
+        return (this.#last = { sequence, head: parseAnchor(await readFile(this.#path(sequence), "utf8")) });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      }
+    }
+  }
+
+  async #sequences(): Promise<number[]> {
+    const names = await readdir(this.#directory);
+    return names
+      .filter((name) => SEQUENCE.test(name))
+      .sort()
+      .map(Number);
+  }
+
+  #path(sequence: number): string {
+    return join(this.#directory, String(sequence).padStart(16, "0"));
+  }
+
+  /** A full or failing disk passes; a file that is not what was written does not. */
+  async #told<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof Malformed) {
+        throw new RefusedToSign(`the anchor in ${this.#directory} is damaged: ${cause.message}`, { cause });
+      }
+      throw new Unavailable("the anchor cannot be read or written", 5, { cause });
+    }
+  }
+}
+
+/** What crashes left behind. Another process may be writing one right now, so only old ones go. */
+async function removeUnlinked(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith("new-")) continue;
+    const path = join(folder, name);
+    const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
+    if (age > 3_600_000) await unlink(path).catch(() => {});
+  }
+}
+
+const FIRST_LINE = "chancery anchor 1";
+
+/** Lines of name and value, to be read by people too; the last one is SHA-256 of those above. */
+function encodeAnchor(head: AnchoredHead): string {
+  const lines = [
+    FIRST_LINE,
+    `origin ${head.origin}`,
+    `key ${encodeHex(head.keyId)}`,
+    `size ${head.size}`,
+    `root ${encodeHex(head.root)}`,
+    `time ${head.time}`,
+    "",
+  ].join("\n");
+  return `${lines}sum ${encodeHex(sha256(utf8(lines)))}\n`;
+}
+
+function parseAnchor(text: string): AnchoredHead {
+  const match =
+    /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n)sum (?<sum>[0-9a-f]{64})\n$/.exec(
+      text,
+    );
+  const { lines, origin, key, size, root, time, sum } = match?.groups ?? {};
+  if (lines === undefined || origin === undefined || key === undefined || root === undefined) {
+    throw new Malformed("anchor: is not in its form");
+  }
+  if (encodeHex(sha256(utf8(lines))) !== sum) throw new Malformed("anchor: its sum does not match");
+  return {
+    origin,
+    keyId: decodeHex(key, "anchor: key"),
+    size: BigInt(size ?? 0),
+    root: decodeHex(root, "anchor: root"),
+    time: Number(time),
+  };
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

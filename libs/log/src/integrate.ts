@@ -1,0 +1,73 @@
+import { encodeHex } from "@chancery/encoding";
+import { type Growth, growTree, leafHash } from "@chancery/tlog";
+import type { LoggedEntry, NewEntry } from "./entry.ts";
+import type { Addition, PlacedEntry, TreeState } from "./store.ts";
+
+/** Where an entry of the batch is: new in it, there before (`own`: by an earlier attempt at this batch), or nowhere. */
+export type Placement =
+  | { readonly kind: "new"; readonly entry: LoggedEntry; readonly leafHash: Uint8Array }
+  | { readonly kind: "known"; readonly index: bigint; readonly own: boolean }
+  | { readonly kind: "frozen" };
+
+export interface Integration {
+  readonly before: TreeState;
+  readonly placements: readonly Placement[];
+  readonly growth: Growth | undefined;
+  readonly addition: Addition | undefined;
+  /** The size of a tree that has every entry of the batch that is placed. */
+  readonly covering: bigint;
+}
+
+/**
+ * Places a batch at the end of the tree, in the order it came. All of it has one time, that of the clock,
+ * unless the clock went back: then that of the last batch again.
+ */
+export function integrate(
+  before: TreeState,
+  known: readonly (bigint | undefined)[],
+  batch: readonly NewEntry[],
+  now: number,
+): Integration {
+  const time = Math.max(now, before.time);
+  const entries: PlacedEntry[] = [];
+  const placements = batch.map((entry, at): Placement => {
+    const index = known[at];
+    if (index !== undefined) return { kind: "known", index, own: false };
+    if (before.frozen) return { kind: "frozen" };
+    const place = { index: before.size + BigInt(entries.length), time };
+    const leaf = entry.leaf(place);
+    const placed = { identity: entry.identity, leaf, leafHash: leafHash(leaf), extra: entry.extra };
+    entries.push({ ...placed, searchKeys: distinct(entry.searchKeys) });
+    return {
+      kind: "new",
+      entry: { ...place, identity: entry.identity, leaf, extra: entry.extra },
+      leafHash: placed.leafHash,
+    };
+  });
+  const growth =
+    entries.length === 0
+      ? undefined
+      : growTree(
+          before,
+          entries.map((entry) => entry.leafHash),
+        );
+  const addition = growth && {
+    entries,
+    tiles: growth.tiles,
+    tree: { size: growth.size, root: growth.root, edge: growth.edge, time },
+  };
+  return { before, placements, growth, addition, covering: coveringSize(growth?.size ?? 0n, placements) };
+}
+
+function coveringSize(grown: bigint, placements: readonly Placement[]): bigint {
+  let size = grown;
+  for (const placement of placements) {
+    if (placement.kind === "known" && placement.index >= size) size = placement.index + 1n;
+  }
+  return size;
+}
+
+function distinct(keys: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (keys.length < 2) return keys;
+  return [...new Map(keys.map((key) => [encodeHex(key), key])).values()];
+}

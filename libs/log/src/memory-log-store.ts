@@ -1,0 +1,136 @@
+import { concatBytes, encodeHex, equalBytes } from "@chancery/encoding";
+import { EMPTY_ROOT, HASH_SIZE, leafHash } from "@chancery/tlog";
+import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
+import type {
+  Integrate,
+  LogKey,
+  LogReader,
+  LogStore,
+  LogWriter,
+  PlacedEntry,
+  StoredLog,
+  TileName,
+  Tree,
+  TreeState,
+} from "./store.ts";
+
+/** Keeps logs as long as the process lives. For tests, and the plainest reading of the store's contract. */
+export class MemoryLogStore implements LogStore {
+  readonly #logs = new Map<string, MemoryLog>();
+
+  async find(name: string): Promise<StoredLog | undefined> {
+    return handle(this.#logs.get(name));
+  }
+
+  async create(name: string, key: LogKey, time: number): Promise<StoredLog> {
+    const log = this.#logs.get(name) ?? new MemoryLog(key, time);
+    this.#logs.set(name, log);
+    return { writer: log, reader: log };
+  }
+}
+
+function handle(log: MemoryLog | undefined): StoredLog | undefined {
+  return log && { writer: log, reader: log };
+}
+
+class MemoryLog implements LogWriter, LogReader {
+  readonly #key: LogKey;
+  readonly #entries: LoggedEntry[] = [];
+  readonly #tiles = new Map<string, Uint8Array>();
+  readonly #identities = new Map<string, bigint>();
+  readonly #leafHashes = new Map<string, bigint>();
+  readonly #searchKeys = new Map<string, Set<bigint>>();
+  #tree: Tree;
+  #frozen = false;
+  #published: PublishedCheckpoint | undefined;
+
+  constructor(key: LogKey, time: number) {
+    this.#key = key;
+    this.#tree = { size: 0n, root: EMPTY_ROOT, edge: [], time };
+  }
+
+  async tree(): Promise<TreeState> {
+    return this.#state();
+  }
+
+  async commit(identities: readonly Uint8Array[], integrate: Integrate): Promise<void> {
+    // Nothing is awaited from here to the end, which is this store's lock.
+    const known = identities.map((identity) => this.#identities.get(encodeHex(identity)));
+    const addition = integrate(this.#state(), known);
+    if (addition === undefined) return;
+    const { entries, tiles, tree } = addition;
+    for (const { identity } of entries) {
+      if (this.#identities.has(encodeHex(identity))) throw new Error("an identity is there already");
+    }
+    for (const { level, index, offset, hashes } of tiles) {
+      const stored = this.#tile({ level, index });
+      if (stored.length !== offset * HASH_SIZE) throw new Error("a tile does not hold what the addition builds on");
+      this.#tiles.set(`${level}/${index}`, concatBytes(stored, hashes));
+    }
+    for (const entry of entries) this.#insert(entry, tree.time);
+    this.#tree = tree;
+  }
+
+  #insert({ identity, leaf, leafHash: expected, extra, searchKeys }: PlacedEntry, time: number): void {
+    if (!equalBytes(leafHash(leaf), expected)) throw new Error("a leaf does not have the hash it is stored under");
+    const index = BigInt(this.#entries.length);
+    this.#entries.push({ index, time, identity, leaf, extra });
+    this.#identities.set(encodeHex(identity), index);
+    this.#leafHashes.set(encodeHex(expected), index);
+    for (const key of searchKeys) {
+      const name = encodeHex(key);
+      this.#searchKeys.set(name, (this.#searchKeys.get(name) ?? new Set()).add(index));
+    }
+  }
+
+  async publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint> {
+    if (this.#published === undefined || this.#published.head.size < checkpoint.head.size) {
+      this.#published = checkpoint;
+    }
+    return this.#published;
+  }
+
+  async freeze(): Promise<void> {
+    this.#frozen = true;
+  }
+
+  async published(): Promise<PublishedCheckpoint | undefined> {
+    return this.#published;
+  }
+
+  async entries(start: bigint, count: number): Promise<LoggedEntry[]> {
+    return this.#entries.slice(Number(start), Number(start) + count);
+  }
+
+  async tiles(tiles: readonly TileName[]): Promise<Uint8Array[]> {
+    return tiles.map((tile) => this.#tile(tile));
+  }
+
+  async findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined> {
+    return (by === "identity" ? this.#identities : this.#leafHashes).get(encodeHex(hash));
+  }
+
+  async search(keys: readonly Uint8Array[], operator: "or" | "and", size: bigint, limit: number): Promise<bigint[]> {
+    const sets = keys.map((key) => this.#searchKeys.get(encodeHex(key)) ?? new Set<bigint>());
+    const [first = new Set<bigint>(), ...others] = sets;
+    const found = others.reduce((a, b) => (operator === "or" ? a.union(b) : a.intersection(b)), first);
+    return [...found]
+      .filter((index) => index < size)
+      .sort((a, b) => (a < b ? 1 : -1))
+      .slice(0, limit);
+  }
+
+  #tile({ level, index }: TileName): Uint8Array {
+    return this.#tiles.get(`${level}/${index}`) ?? new Uint8Array();
+  }
+
+  #state(): TreeState {
+    return {
+      ...this.#key,
+      ...this.#tree,
+      frozen: this.#frozen,
+      published: this.#published?.head,
+      volatile: undefined,
+    };
+  }
+}

@@ -1,0 +1,112 @@
+import { Frozen, Pushback } from "@chancery/fault";
+import type { Appended, NewEntry } from "./entry.ts";
+
+/** Room for what was accepted and not yet answered. */
+export interface PoolLimits {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly batchEntries: number;
+  readonly batchBytes: number;
+}
+
+/** One entry under way and everyone who waits for it. */
+export interface Waiter {
+  readonly entry: NewEntry;
+  readonly name: string;
+  readonly bytes: number;
+  readonly callers: PromiseWithResolvers<Appended>[];
+}
+
+/**
+ * Entries on their way into the log. What is equal joins what is under way, so a thousand equal
+ * requests are one leaf and one proof; yet each caller has a promise of its own, and what
+ * becomes of one caller is nothing to the others.
+ */
+export class Pool {
+  readonly #limits: PoolLimits;
+  readonly #byName = new Map<string, Waiter>();
+  #queue: Waiter[] = [];
+  #bytes = 0;
+
+  constructor(limits: PoolLimits) {
+    this.#limits = limits;
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  join(entry: NewEntry): Promise<Appended> {
+    const name = Buffer.from(entry.identity).toString("latin1");
+    const caller = Promise.withResolvers<Appended>();
+    const underWay = this.#byName.get(name);
+    if (underWay !== undefined) {
+      underWay.callers.push(caller);
+      return caller.promise;
+    }
+    const bytes = sizeOf(entry);
+    this.#expectRoom(bytes);
+    const waiter = { entry, name, bytes, callers: [caller] };
+    this.#byName.set(name, waiter);
+    this.#queue.push(waiter);
+    this.#bytes += bytes;
+    return caller.promise;
+  }
+
+  /** The next batch, oldest first; at least one entry if any waits. */
+  take(): Waiter[] {
+    let [count, bytes] = [0, 0];
+    for (const waiter of this.#queue) {
+      bytes += waiter.bytes;
+      if (count > 0 && (count >= this.#limits.batchEntries || bytes > this.#limits.batchBytes)) break;
+      count++;
+    }
+    const batch = this.#queue.slice(0, count);
+    this.#queue = this.#queue.slice(count);
+    return batch;
+  }
+
+  resolve(waiter: Waiter, appended: Appended): void {
+    this.#forget(waiter);
+    for (const [at, caller] of waiter.callers.entries()) {
+      caller.resolve(at === 0 ? appended : { ...appended, duplicate: true });
+    }
+  }
+
+  reject(waiter: Waiter, reason: unknown): void {
+    this.#forget(waiter);
+    for (const caller of waiter.callers) caller.reject(reason);
+  }
+
+  rejectQueued(reason: unknown): void {
+    const queued = this.#queue;
+    this.#queue = [];
+    for (const waiter of queued) this.reject(waiter, reason);
+  }
+
+  #expectRoom(bytes: number): void {
+    if (this.#byName.size >= this.#limits.entries) {
+      throw new Pushback(`the log has ${this.#byName.size} entries under way`, 1);
+    }
+    // One entry alone may be of any size that its service lets through.
+    if (this.#byName.size > 0 && this.#bytes + bytes > this.#limits.bytes) {
+      throw new Pushback(`the log has ${this.#bytes} bytes of entries under way`, 1);
+    }
+  }
+
+  #forget(waiter: Waiter): void {
+    if (this.#byName.delete(waiter.name)) this.#bytes -= waiter.bytes;
+  }
+}
+
+export function frozenFault(log: string): Frozen {
+  return new Frozen(`log ${log} is frozen: it takes no more entries`);
+}
+
+/** The place does not change how long a leaf is by more than nothing. */
+function sizeOf(entry: NewEntry): number {
+  const leaf = entry.leaf({ index: 0n, time: 0 });
+  return (
+    leaf.length + entry.extra.length + entry.searchKeys.reduce((sum, key) => sum + key.length, entry.identity.length)
+  );
+}

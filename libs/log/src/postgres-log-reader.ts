@@ -1,0 +1,74 @@
+import { RefusedToSign } from "@chancery/fault";
+import { bigintArray, bytesArray, type Database, integerArray } from "@chancery/postgres";
+import { leafHash } from "@chancery/tlog";
+import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
+import * as sql from "./postgres-statements.ts";
+import type { LogReader, TileName } from "./store.ts";
+
+export class PostgresLogReader implements LogReader {
+  readonly #db: Database;
+  readonly #log: number;
+
+  constructor(db: Database, log: number) {
+    this.#db = db;
+    this.#log = log;
+  }
+
+  async published(): Promise<PublishedCheckpoint | undefined> {
+    const [row] = await this.#db.query<{ size: bigint; root: Uint8Array; time: bigint; note: Uint8Array }>(
+      sql.PUBLISHED,
+      [this.#log],
+    );
+    return row && { head: { size: row.size, root: row.root }, time: Number(row.time), note: row.note };
+  }
+
+  async entries(start: bigint, count: number): Promise<LoggedEntry[]> {
+    const rows = await this.#db.query<EntryRow>(sql.ENTRIES, [this.#log, start, count]);
+    if (rows.some((row, at) => row.index !== start + BigInt(at))) {
+      throw new RefusedToSign(`an entry at or after index ${start} is missing from the database`);
+    }
+    return rows.map(loggedEntry);
+  }
+
+  async tiles(tiles: readonly TileName[]): Promise<Uint8Array[]> {
+    const rows = await this.#db.query<{ ordinal: bigint; hashes: Uint8Array }>(sql.TILES, [
+      this.#log,
+      integerArray(tiles.map(({ level }) => level)),
+      bigintArray(tiles.map(({ index }) => BigInt(index))),
+    ]);
+    const found = new Map(rows.map(({ ordinal, hashes }) => [Number(ordinal) - 1, hashes]));
+    return tiles.map((_, at) => found.get(at) ?? new Uint8Array());
+  }
+
+  async findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined> {
+    const statement = by === "identity" ? sql.FIND_IDENTITY : sql.FIND_LEAF_HASH;
+    const [row] = await this.#db.query<{ index: bigint }>(statement, [this.#log, hash]);
+    return row?.index;
+  }
+
+  async search(keys: readonly Uint8Array[], operator: "or" | "and", size: bigint, limit: number): Promise<bigint[]> {
+    const rows =
+      operator === "or" || keys.length === 1
+        ? await this.#db.query<{ index: bigint }>(sql.SEARCH_ANY, [this.#log, bytesArray(keys), size, limit])
+        : await this.#searchAll(keys, size, limit);
+    return rows.map((row) => row.index);
+  }
+
+  async #searchAll(keys: readonly Uint8Array[], size: bigint, limit: number): Promise<{ index: bigint }[]> {
+    const counts = await this.#db.query<{ ordinal: bigint }>(sql.COUNT_KEYS, [this.#log, bytesArray(keys)]);
+    const [rarest, ...others] = counts.flatMap(({ ordinal }) => keys[Number(ordinal) - 1] ?? []);
+    return await this.#db.query(sql.SEARCH_ALL, [this.#log, rarest, bytesArray(others), size, limit]);
+  }
+}
+
+interface EntryRow {
+  readonly index: bigint;
+  readonly time: bigint;
+  readonly identity: Uint8Array | null;
+  readonly leaf: Uint8Array;
+  readonly extra: Uint8Array | null;
+}
+
+function loggedEntry({ index, time, identity, leaf, extra }: EntryRow): LoggedEntry {
+  return { index, time: Number(time), identity: identity ?? leafHash(leaf), leaf, extra: extra ?? new Uint8Array() };
+}

@@ -1,0 +1,193 @@
+import { sha256 } from "@chancery/crypto";
+import { concatBytes, equalBytes } from "@chancery/encoding";
+import { RefusedToSign } from "@chancery/fault";
+import { bigintArray, bytesArray, type Database, integerArray, migrate, type Queryable } from "@chancery/postgres";
+import { EMPTY_ROOT, HASH_SIZE } from "@chancery/tlog";
+import type { PublishedCheckpoint } from "./entry.ts";
+import { type Failpoint, noFailpoint } from "./failpoint.ts";
+import { PostgresLogReader } from "./postgres-log-reader.ts";
+import { logMigrations } from "./postgres-schema.ts";
+import * as sql from "./postgres-statements.ts";
+import type { Addition, Integrate, LogKey, LogStore, LogWriter, StoredLog, TreeState } from "./store.ts";
+
+/** All logs of one PostgreSQL database. Any number of processes may write to it. */
+export class PostgresLogStore implements LogStore {
+  readonly #db: Database;
+  readonly #failpoint: Failpoint;
+
+  private constructor(db: Database, failpoint: Failpoint) {
+    this.#db = db;
+    this.#failpoint = failpoint;
+  }
+
+  /** Brings the schema up to date. The caller keeps and closes the database. */
+  static async open(db: Database, failpoint: Failpoint = noFailpoint): Promise<PostgresLogStore> {
+    await migrate(db, "log", logMigrations);
+    return new PostgresLogStore(db, failpoint);
+  }
+
+  async find(name: string): Promise<StoredLog | undefined> {
+    const [row] = await this.#db.query<{ id: number }>(sql.FIND_LOG, [name]);
+    return row && this.#stored(row.id);
+  }
+
+  async create(name: string, key: LogKey, time: number): Promise<StoredLog> {
+    await this.#db.transaction(async (tx) => {
+      const [row] = await tx.query<{ id: number }>(sql.CREATE_LOG, [name, key.origin, key.keyId]);
+      if (row !== undefined) await tx.query(sql.CREATE_TREE, [row.id, time, EMPTY_ROOT]);
+    });
+    const log = await this.find(name);
+    if (log === undefined) throw new Error(`log ${name} was created and is not there`);
+    return log;
+  }
+
+  #stored(id: number): StoredLog {
+    return {
+      writer: new PostgresLogWriter(this.#db, id, this.#failpoint),
+      reader: new PostgresLogReader(this.#db, id),
+    };
+  }
+}
+
+class PostgresLogWriter implements LogWriter {
+  readonly #db: Database;
+  readonly #log: number;
+  readonly #failpoint: Failpoint;
+  readonly #reader: PostgresLogReader;
+
+  constructor(db: Database, log: number, failpoint: Failpoint) {
+    this.#db = db;
+    this.#log = log;
+    this.#failpoint = failpoint;
+    this.#reader = new PostgresLogReader(db, log);
+  }
+
+  async tree(): Promise<TreeState> {
+    return treeState(await this.#db.query<TreeRow>(sql.TREE, [this.#log]));
+  }
+
+  async commit(identities: readonly Uint8Array[], integrate: Integrate): Promise<void> {
+    await this.#db.transaction(async (tx) => {
+      // Sent together, run in order: the last two see what was committed before the lock was given.
+      const [, rows, found] = await Promise.all([
+        tx.query(sql.LOCK_TREE, [this.#log]),
+        tx.query<TreeRow>(sql.TREE, [this.#log]),
+        tx.query<{ ordinal: bigint; index: bigint }>(sql.KNOWN, [this.#log, bytesArray(identities)]),
+      ]);
+      await this.#failpoint("locked");
+      const known = Array.from<bigint | undefined>({ length: identities.length });
+      for (const { ordinal, index } of found) known[Number(ordinal) - 1] = index;
+      const before = treeState(rows);
+      const addition = integrate(before, known);
+      if (addition === undefined) return;
+      await this.#store(tx, before, addition);
+      await this.#failpoint("stored");
+    });
+    await this.#failpoint("committed");
+  }
+
+  async publish({ head, time, note }: PublishedCheckpoint): Promise<PublishedCheckpoint> {
+    const [stored] = await this.#db.query(sql.PUBLISH, [this.#log, head.size, head.root, time, note]);
+    if (stored !== undefined) return { head, time, note };
+    const standing = await this.#reader.published();
+    if (standing === undefined) throw new Error("a checkpoint was refused for one that is not there");
+    return standing;
+  }
+
+  async freeze(): Promise<void> {
+    await this.#db.query(sql.FREEZE, [this.#log]);
+  }
+
+  async #store(tx: Queryable, before: TreeState, { entries, tiles, tree }: Addition): Promise<void> {
+    const log = this.#log;
+    const first = before.size;
+    const apart = entries.flatMap((entry, at) =>
+      equalBytes(entry.identity, entry.leafHash) ? [] : [{ index: first + BigInt(at), hash: entry.leafHash }],
+    );
+    const keys = entries.flatMap((entry, at) => entry.searchKeys.map((key) => ({ index: first + BigInt(at), key })));
+    const [leaves, , , , hashes, advanced] = await Promise.all([
+      tx.query<{ digest: Uint8Array }>(sql.INSERT_ENTRIES, [
+        log,
+        first,
+        tree.time,
+        bytesArray(entries.map((entry) => entry.leaf)),
+        bytesArray(entries.map((entry) => (equalBytes(entry.identity, entry.leafHash) ? NOTHING : entry.identity))),
+        bytesArray(entries.map((entry) => entry.extra)),
+      ]),
+      tx.query(sql.INSERT_IDENTITIES, [log, first, bytesArray(entries.map((entry) => entry.identity))]),
+      apart.length > 0 &&
+        tx.query(sql.INSERT_LEAF_HASHES, [
+          log,
+          bigintArray(apart.map(({ index }) => index)),
+          bytesArray(apart.map(({ hash }) => hash)),
+        ]),
+      keys.length > 0 &&
+        tx.query(sql.INSERT_SEARCH_KEYS, [
+          log,
+          bigintArray(keys.map(({ index }) => index)),
+          bytesArray(keys.map(({ key }) => key)),
+        ]),
+      tx.query<{ digest: Uint8Array }>(sql.INSERT_TILES, [
+        log,
+        integerArray(tiles.map(({ level }) => level)),
+        bigintArray(tiles.map(({ index }) => BigInt(index))),
+        integerArray(tiles.map(({ offset }) => offset)),
+        bytesArray(tiles.map((tile) => tile.hashes)),
+      ]),
+      tx.query<{ root: Uint8Array; edge: Uint8Array }>(sql.ADVANCE_TREE, [
+        log,
+        before.size,
+        before.root,
+        tree.size,
+        tree.root,
+        concatBytes(...tree.edge),
+        tree.time,
+      ]),
+    ]);
+    const [row] = advanced;
+    if (row === undefined) throw new Error("the tree moved under its lock");
+    expectStored("entries", leaves[0]?.digest, sha256(concatBytes(...entries.map((entry) => entry.leafHash))));
+    expectStored("tiles", hashes[0]?.digest, sha256(concatBytes(...tiles.map((tile) => tile.hashes))));
+    expectStored("tree", concatBytes(row.root, row.edge), concatBytes(tree.root, ...tree.edge));
+  }
+}
+
+const NOTHING = new Uint8Array();
+
+/** What was read back is not what was written: memory or disk is failing, and no more is signed on this machine. */
+function expectStored(what: string, stored: Uint8Array | undefined, written: Uint8Array): void {
+  if (stored !== undefined && equalBytes(stored, written)) return;
+  throw new RefusedToSign(`the database stored other ${what} than it was given`);
+}
+
+interface TreeRow {
+  readonly origin: string;
+  readonly key_id: Uint8Array;
+  readonly size: bigint;
+  readonly root: Uint8Array;
+  readonly edge: Uint8Array;
+  readonly time: bigint;
+  readonly frozen: boolean;
+  readonly published_size: bigint | null;
+  readonly published_root: Uint8Array | null;
+  readonly volatile: string;
+}
+
+function treeState([row]: readonly TreeRow[]): TreeState {
+  if (row === undefined) throw new RefusedToSign("the log's row is gone from the database");
+  const { origin, key_id: keyId, size, root, frozen, published_size: publishedSize, published_root: published } = row;
+  const edge = Array.from({ length: row.edge.length / HASH_SIZE }, (_, at) =>
+    row.edge.slice(at * HASH_SIZE, (at + 1) * HASH_SIZE),
+  );
+  return {
+    origin,
+    keyId,
+    size,
+    root,
+    edge,
+    frozen,
+    time: Number(row.time),
+    published: publishedSize === null || published === null ? undefined : { size: publishedSize, root: published },
+    volatile: row.volatile === "" ? undefined : `PostgreSQL runs with ${row.volatile} off`,
+  };
+}

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { Fault, Unavailable } from "@chancery/fault";
+import { type ConsistencyProof, consistencyProof, consistencyProofFrom, type Growth } from "@chancery/tlog";
+import type { AnchoredHead } from "./anchor.ts";
+import type { AnchoredSigner } from "./anchored-signer.ts";
+import type { PublishedCheckpoint } from "./entry.ts";
+import type { Failpoint } from "./failpoint.ts";
+import type { Standing } from "./standing.ts";
+import type { StoredLog, Tree } from "./store.ts";
+import type { TileReads } from "./tile-reads.ts";
+
+/** How long another process may take from anchoring a head to publishing it before we do it for it. */
+const OTHERS_TURN_MS = [1, 2, 4, 8, 16, 32, 64, 128];
+const ATTEMPTS = 20;
+
+/** A tree just committed, with what proves it the heir of the tree before without reading anything. */
+export interface GrownTree {
+  readonly tree: Tree;
+  readonly before: Tree;
+  readonly growth: Growth;
+}
+
+export interface PublisherParts {
+  readonly stored: StoredLog;
+  readonly signer: AnchoredSigner;
+  readonly tiles: TileReads;
+  readonly standing: Standing;
+  readonly failpoint: Failpoint;
+}
+
+/**
+ * Takes the committed tree through anchor and signature to the public. `published <= anchor <= database`
+ * holds after each step, so whoever comes next, this process or another, can go on from any of them.
+ */
+export class Publisher {
+  readonly #parts: PublisherParts;
+  #newest: PublishedCheckpoint | undefined;
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts;
+  }
+
+  /** The newest checkpoint this process published or met. */
+  get newest(): PublishedCheckpoint | undefined {
+    return this.#newest;
+  }
+
+  note(checkpoint: PublishedCheckpoint): void {
+    if (this.#newest === undefined || this.#newest.head.size < checkpoint.head.size) this.#newest = checkpoint;
+  }
+
+  /** Publishes a tree just grown, or finds that another process has published one with it inside. */
+  async publish(grown: GrownTree): Promise<PublishedCheckpoint> {
+    const anchored = this.#parts.signer.known;
+    if (anchored === undefined || anchored.size >= grown.tree.size) return await this.cover(grown.tree.size);
+    const signed = await this.#sign(anchored, await this.#proof(anchored, grown), grown.tree);
+    return signed === undefined ? await this.cover(grown.tree.size) : await this.#publish(signed);
+  }
+
+  /** A published checkpoint of at least this size: another process's if it comes soon, else our own. */
+  async cover(size: bigint): Promise<PublishedCheckpoint> {
+    if (this.#newest !== undefined && this.#newest.head.size >= size) return this.#newest;
+    for (const pause of OTHERS_TURN_MS) {
+      const standing = await this.#parts.stored.reader.published();
+      if (standing !== undefined) this.note(standing);
+      if (standing !== undefined && standing.head.size >= size) return standing;
+      const anchored = await this.#parts.signer.readAnchor();
+      if (anchored === undefined || anchored.size < size) break;
+      await delay(pause);
+    }
+    return await this.advance();
+  }
+
+  /** Brings anchor and published checkpoint up to the database: after a crash, and for a process that stopped on the way. */
+  async advance(): Promise<PublishedCheckpoint> {
+    const { standing, stored } = this.#parts;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { anchored, state } = await standing.examine(stored.writer);
+      if (state.published?.size === state.size) return await this.#standingCheckpoint();
+      const proof = await this.#readProof(anchored, state);
+      const signed = await this.#sign(anchored, proof, state);
+      if (signed !== undefined) return await this.#publish(signed);
+    }
+    throw new Unavailable("other processes publish faster than this one", 1);
+  }
+
+  /** Undefined when the anchor moved first. */
+  async #sign(anchored: AnchoredHead, proof: ConsistencyProof, tree: Tree): Promise<PublishedCheckpoint | undefined> {
+    const { standing, signer, failpoint } = this.#parts;
+    standing.assert();
+    try {
+      const signed = await signer.sign(anchored, proof, tree, () => failpoint("anchored"));
+      if (signed !== undefined) await failpoint("signed");
+      return signed;
+    } catch (error) {
+      if (error instanceof Fault) throw standing.heed(error);
+      throw new Unavailable("the log's key does not sign", 5, { cause: error });
+    }
+  }
+
+  /** An older head is never published over a newer one: then the newer one is the answer. */
+  async #publish(signed: PublishedCheckpoint): Promise<PublishedCheckpoint> {
+    const standing = await this.#parts.stored.writer.publish(signed);
+    await this.#parts.failpoint("published");
+    this.note(standing);
+    return standing;
+  }
+
+  async #standingCheckpoint(): Promise<PublishedCheckpoint> {
+    const standing = await this.#parts.stored.reader.published();
+    if (standing === undefined) throw new Unavailable("the published checkpoint is not to be had", 1);
+    this.note(standing);
+    return standing;
+  }
+
+  async #proof(anchored: AnchoredHead, { before, tree, growth }: GrownTree): Promise<ConsistencyProof> {
+    if (anchored.size === before.size) return consistencyProofFrom(before.size, tree.size, growth.lookup);
+    return await this.#readProof(anchored, tree);
+  }
+
+  /** Tiles that a committed tree needs and that are not there are damage, not bad luck. */
+  async #readProof(anchored: AnchoredHead, tree: Tree): Promise<ConsistencyProof> {
+    try {
+      return await consistencyProof(anchored.size, tree.size, this.#parts.tiles.hashes(tree.size));
+    } catch (error) {
+      if (!(error instanceof Fault) || error instanceof Unavailable) throw error;
+      throw this.#parts.standing.refuse(`its stored tiles do not make up its tree (${error.message})`, error);
+    }
+  }
+}

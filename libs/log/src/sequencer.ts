@@ -1,0 +1,182 @@
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
+import { RefusedToSign, Unavailable, Unverified } from "@chancery/fault";
+import { OutcomeUnknown } from "@chancery/postgres";
+import { inclusionProof, inclusionProofFrom, leafHash, verifyInclusion } from "@chancery/tlog";
+import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint } from "./entry.ts";
+import { integrate, type Integration, type Placement } from "./integrate.ts";
+import { frozenFault, type Pool, type Waiter } from "./pool.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Standing } from "./standing.ts";
+import type { StoredLog, TreeState } from "./store.ts";
+import type { TileReads } from "./tile-reads.ts";
+
+/** How long the outcome of a commit is asked for before its callers are told to ask again themselves. */
+const UNKNOWN_FOR_MS = 15_000;
+const LONGEST_PAUSE_MS = 500;
+/** Proofs made between two turns of the event loop: about 2 ms of work. */
+const ANSWERS_A_TURN = 32;
+
+export interface SequencerParts {
+  readonly name: string;
+  readonly pool: Pool;
+  readonly stored: StoredLog;
+  readonly publisher: Publisher;
+  readonly standing: Standing;
+  readonly tiles: TileReads;
+  readonly clock: () => number;
+  readonly ahead: bigint;
+}
+
+/**
+ * Takes batches from the pool, one after the other: commit, anchor, sign, publish, answer. A batch is what
+ * came while the one before was under way; there is no timer, so one caller waits for one commit, and a
+ * thousand share it.
+ */
+export class Sequencer {
+  readonly #parts: SequencerParts;
+  #running: Promise<void> | undefined;
+  readonly #answering = new Set<Promise<void>>();
+
+  constructor(parts: SequencerParts) {
+    this.#parts = parts;
+  }
+
+  append(entry: NewEntry): Promise<Appended> {
+    const appended = this.#parts.pool.join(entry);
+    this.#running ??= this.#run();
+    return appended;
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined || this.#answering.size > 0) {
+      await Promise.all([this.#running, ...this.#answering]);
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { pool, standing } = this.#parts;
+    // What arrives in the same turn goes together.
+    await nextTurn();
+    while (!pool.isEmpty) {
+      const batch = pool.take();
+      try {
+        const integration = await this.#commit(batch.map((waiter) => waiter.entry));
+        const checkpoint = await this.#publish(integration);
+        this.#startAnswering(batch, integration, checkpoint);
+      } catch (error) {
+        const reason = standing.heed(error);
+        for (const waiter of batch) pool.reject(waiter, reason);
+      }
+      if (standing.refusal !== undefined) pool.rejectQueued(new RefusedToSign(standing.refusal));
+    }
+    this.#running = undefined;
+  }
+
+  /**
+   * Commits the batch, once. When the outcome of a commit is not known, the same batch is offered again: under
+   * the lock the identities tell whether it is there, so it cannot be there twice, and nothing is guessed.
+   */
+  async #commit(batch: readonly NewEntry[]): Promise<Integration> {
+    let doubtful: Integration | undefined;
+    const until = performance.now() + UNKNOWN_FOR_MS;
+    for (let pause = 10; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      let attempt: Integration | undefined;
+      try {
+        await this.#parts.stored.writer.commit(
+          batch.map((entry) => entry.identity),
+          (state, known) => (attempt = this.#integrate(state, known, batch)).addition,
+        );
+        if (attempt === undefined) throw new Error("the store committed without asking what");
+        return doubtful === undefined ? attempt : ownKnown(attempt, doubtful);
+      } catch (error) {
+        if (error instanceof TooFarAhead) {
+          await this.#parts.publisher.advance();
+          continue;
+        }
+        if (error instanceof OutcomeUnknown) doubtful = attempt;
+        const passing = doubtful !== undefined && error instanceof Unavailable;
+        if (!passing || performance.now() > until) throw error;
+        await delay(pause);
+      }
+    }
+  }
+
+  #integrate(state: TreeState, known: readonly (bigint | undefined)[], batch: readonly NewEntry[]): Integration {
+    const { standing, clock, ahead } = this.#parts;
+    standing.assertTree(state);
+    const integration = integrate(state, known, batch, clock());
+    const unpublished = (integration.growth?.size ?? 0n) - (state.published?.size ?? 0n);
+    if (integration.growth !== undefined && unpublished > ahead) throw new TooFarAhead();
+    return integration;
+  }
+
+  async #publish({ before, addition, growth, covering }: Integration): Promise<PublishedCheckpoint> {
+    const { publisher } = this.#parts;
+    if (addition === undefined || growth === undefined) return await publisher.cover(covering);
+    return await publisher.publish({ before, tree: addition.tree, growth });
+  }
+
+  /** Not awaited: while proofs are made here, PostgreSQL works on the next batch. */
+  #startAnswering(batch: readonly Waiter[], integration: Integration, checkpoint: PublishedCheckpoint): void {
+    const answering = this.#answer(batch, integration, checkpoint);
+    this.#answering.add(answering);
+    void answering.finally(() => this.#answering.delete(answering));
+  }
+
+  async #answer(batch: readonly Waiter[], integration: Integration, checkpoint: PublishedCheckpoint): Promise<void> {
+    // Let the next batch's first statements go out before the processor is busy here.
+    await nextTurn();
+    for (const [at, waiter] of batch.entries()) {
+      if (at % ANSWERS_A_TURN === ANSWERS_A_TURN - 1) await nextTurn();
+      const placement = integration.placements[at];
+      try {
+        if (placement === undefined) throw new Error("an entry of the batch has no place");
+        this.#parts.pool.resolve(waiter, await this.#appended(placement, integration, checkpoint));
+      } catch (error) {
+        this.#parts.pool.reject(waiter, this.#parts.standing.heed(error));
+      }
+    }
+  }
+
+  async #appended(placement: Placement, { growth }: Integration, checkpoint: PublishedCheckpoint): Promise<Appended> {
+    if (placement.kind === "frozen") throw frozenFault(this.#parts.name);
+    const { size } = checkpoint.head;
+    const entry = placement.kind === "new" ? placement.entry : await this.#read(placement.index);
+    const proof =
+      placement.kind === "new" && growth?.size === size
+        ? inclusionProofFrom(entry.index, size, growth.lookup)
+        : await inclusionProof(entry.index, size, this.#parts.tiles.hashes(size));
+    this.#verify(proof, placement.kind === "new" ? placement.leafHash : leafHash(entry.leaf), checkpoint);
+    return { entry, duplicate: placement.kind === "known" && !placement.own, proof, checkpoint };
+  }
+
+  /** No answer leaves that its receiver would find wrong. */
+  #verify(proof: Appended["proof"], hash: Uint8Array, { head }: PublishedCheckpoint): void {
+    try {
+      verifyInclusion(proof, hash, head);
+    } catch (error) {
+      if (!(error instanceof Unverified)) throw error;
+      throw this.#parts.standing.refuse(`the stored entry ${proof.index} is not the one in its tree`, error);
+    }
+  }
+
+  async #read(index: bigint): Promise<LoggedEntry> {
+    const [entry] = await this.#parts.stored.reader.entries(index, 1);
+    if (entry === undefined) throw this.#parts.standing.refuse(`entry ${index} is missing from its database`);
+    return entry;
+  }
+}
+
+/** Committing more would leave the anchor so far behind that a crash looked like a restored backup. */
+class TooFarAhead extends Error {}
+
+/** Of a commit in doubt that did happen, what is now known at the place it was to have is ours, not a duplicate. */
+function ownKnown(found: Integration, doubtful: Integration): Integration {
+  const placements = found.placements.map((placement, at): Placement => {
+    const planned = doubtful.placements[at];
+    const own = placement.kind === "known" && planned?.kind === "new" && planned.entry.index === placement.index;
+    return own ? { ...placement, own } : placement;
+  });
+  return { ...found, placements };
+}

@@ -1,0 +1,122 @@
+import { equalBytes } from "@chancery/encoding";
+import { RefusedToSign } from "@chancery/fault";
+import { edgeRoot } from "@chancery/tlog";
+import type { AnchoredHead } from "./anchor.ts";
+import type { AnchoredSigner } from "./anchored-signer.ts";
+import type { LogKey, LogWriter, TreeState } from "./store.ts";
+
+/** Whether this process may still sign for its log. A refusal stays until an operator has looked and started it anew. */
+export class Standing {
+  readonly #log: string;
+  readonly #signer: AnchoredSigner;
+  /** How many entries the database may be ahead of the anchor, which is what a crash can leave. */
+  readonly #ahead: bigint;
+  #refusal: string | undefined;
+
+  constructor(log: string, signer: AnchoredSigner, ahead: bigint) {
+    this.#log = log;
+    this.#signer = signer;
+    this.#ahead = ahead;
+  }
+
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** The first reason is kept: what follows from it would only hide it. */
+  refuse(reason: string, cause?: unknown): RefusedToSign {
+    this.#refusal ??= `log ${this.#log}: ${reason}`;
+    return new RefusedToSign(this.#refusal, { cause });
+  }
+
+  assert(): void {
+    if (this.#refusal !== undefined) throw new RefusedToSign(this.#refusal);
+  }
+
+  /** Passes errors on, and remembers those that end signing. */
+  heed(error: unknown): unknown {
+    if (!(error instanceof RefusedToSign) || error.message === this.#refusal) return error;
+    return this.refuse(error.message, error);
+  }
+
+  /** What a batch can check under its lock without another read. */
+  assertTree(state: TreeState): void {
+    const known = this.#signer.known;
+    const reason =
+      keyReason(this.#signer.key, state) ??
+      treeReason(state) ??
+      (known === undefined ? undefined : olderReason(known, state));
+    if (reason !== undefined) throw this.refuse(reason);
+  }
+
+  /**
+   * Anchor against database, wholly. The anchor is read before the tree for the one rule and after it for the
+   * other: a batch that another process completes meanwhile must not look like a restored backup of either.
+   */
+  async examine(writer: LogWriter): Promise<{ anchored: AnchoredHead; state: TreeState }> {
+    const before = await this.#signer.readAnchor();
+    const state = await writer.tree();
+    this.assertTree(state);
+    if (before === undefined) {
+      throw this.refuse(
+        `its anchor is missing and its database holds ${state.size} entries: restore the anchor, or accept the database`,
+      );
+    }
+    const reason = anchorKeyReason(this.#signer.key, before);
+    if (reason !== undefined) throw this.refuse(reason);
+    if (newerReason(before, state, this.#ahead) === undefined) return { anchored: before, state };
+    const after = (await this.#signer.readAnchor()) ?? before;
+    const newer = newerReason(after, state, this.#ahead);
+    if (newer !== undefined) throw this.refuse(newer);
+    return { anchored: after, state };
+  }
+}
+
+export function keyReason(key: LogKey, tree: LogKey): string | undefined {
+  if (tree.origin !== key.origin) return `its database was made for origin ${tree.origin}, not ${key.origin}`;
+  if (!equalBytes(tree.keyId, key.keyId)) return "its database was made for another key";
+  return undefined;
+}
+
+export function anchorKeyReason(key: LogKey, anchored: LogKey): string | undefined {
+  if (anchored.origin !== key.origin) return `its anchor is of origin ${anchored.origin}, not ${key.origin}`;
+  if (!equalBytes(anchored.keyId, key.keyId)) return "its anchor is of another key";
+  return undefined;
+}
+
+/** Of the tree in itself: that it hashes to its root (a bit may have flipped at rest) and that commits last. */
+export function treeReason(tree: TreeState): string | undefined {
+  if (tree.volatile !== undefined) return `${tree.volatile}: acknowledged entries could be lost in a power cut`;
+  try {
+    if (equalBytes(edgeRoot(tree), tree.root)) return undefined;
+  } catch {
+    // An edge that does not fit its size is as wrong as one that hashes to something else.
+  }
+  return `the stored tree of ${tree.size} entries does not hash to its root`;
+}
+
+/**
+ * A database that was put back. Signing would show a second history to everyone who saw the first (Venafi's
+ * log died of a restored backup in 2017).
+ */
+export function olderReason(anchored: AnchoredHead, tree: TreeState): string | undefined {
+  if (tree.size < anchored.size) {
+    return `its database is older than what was signed: it holds ${tree.size} entries, a tree of ${anchored.size} was signed`;
+  }
+  if (tree.size === anchored.size && !equalBytes(tree.root, anchored.root)) {
+    return `its database is not what was signed: another tree of the same ${tree.size} entries was`;
+  }
+  return undefined;
+}
+
+/** An anchor that was put back: it no longer knows all that was signed. */
+function newerReason(anchored: AnchoredHead, tree: TreeState, ahead: bigint): string | undefined {
+  const published = tree.published?.size ?? 0n;
+  if (published > anchored.size) {
+    return `its anchor is older than what was published: it knows a tree of ${anchored.size} entries, ${published} were published`;
+  }
+  if (tree.size - anchored.size > ahead) {
+    return `its anchor is older than its database by ${tree.size - anchored.size} entries, and a crash leaves at most ${ahead}`;
+  }
+  return undefined;
+}

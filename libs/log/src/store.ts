@@ -1,0 +1,94 @@
+import type { TileGrowth, TreeHead } from "@chancery/tlog";
+import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
+
+/** Whose log it is: told when the log is created and never changed. */
+export interface LogKey {
+  readonly origin: string;
+  readonly keyId: Uint8Array;
+}
+
+/** The tree with what the next batch needs of it. */
+export interface Tree extends TreeHead {
+  /** Hashes of the complete subtrees it consists of, largest first; they MUST hash to `root`. */
+  readonly edge: readonly Uint8Array[];
+  /** Time of the youngest entry, or of the log's creation. */
+  readonly time: number;
+}
+
+export interface TreeState extends LogKey, Tree {
+  readonly frozen: boolean;
+  /** Of the newest published checkpoint; undefined before the first. */
+  readonly published: TreeHead | undefined;
+  /** A sentence why what is committed here might not survive a power cut. */
+  readonly volatile: string | undefined;
+}
+
+/** A batch in its place: entry `i` has index `tree.size - entries.length + i`. */
+export interface Addition {
+  readonly entries: readonly PlacedEntry[];
+  readonly tiles: readonly TileGrowth[];
+  readonly tree: Tree;
+}
+
+export interface PlacedEntry {
+  readonly identity: Uint8Array;
+  readonly leaf: Uint8Array;
+  readonly leafHash: Uint8Array;
+  readonly extra: Uint8Array;
+  readonly searchKeys: readonly Uint8Array[];
+}
+
+/**
+ * Decides, while the log is locked, what is added. `known` says for each identity asked about the index
+ * it already has. MUST be synchronous in effect: the lock is held meanwhile.
+ */
+export type Integrate = (state: TreeState, known: readonly (bigint | undefined)[]) => Addition | undefined;
+
+/** Everything that must survive a crash. One contract suite runs against each implementation. */
+export interface LogStore {
+  find(name: string): Promise<StoredLog | undefined>;
+  /** An empty, unpublished log. Of several makers one wins, and all get the winner's. */
+  create(name: string, key: LogKey, time: number): Promise<StoredLog>;
+}
+
+export interface StoredLog {
+  readonly writer: LogWriter;
+  readonly reader: LogReader;
+}
+
+/** The one truth. MUST NOT be answered from a replica. */
+export interface LogWriter {
+  tree(): Promise<TreeState>;
+  /**
+   * One atomic, durable step, alone on this log among all processes: locks it, looks the identities up, and
+   * stores all of the addition or nothing. Before it commits it MUST have hashed the leaves as stored and
+   * found them equal to `leafHash`, and advanced the tree by compare-and-swap of size and root.
+   *
+   * Throws OutcomeUnknown when it cannot tell whether the commit happened.
+   */
+  commit(identities: readonly Uint8Array[], integrate: Integrate): Promise<void>;
+  /** Stores the checkpoint unless one of at least its size stands there. Resolves with what stands there. */
+  publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint>;
+  /** For ever. */
+  freeze(): Promise<void>;
+}
+
+/**
+ * Reads of what never changes once written, except `published`, which only grows. A directory, an object
+ * store or a replica may stand here.
+ */
+export interface LogReader {
+  published(): Promise<PublishedCheckpoint | undefined>;
+  /** Up to `count` entries from `start`, without a gap. */
+  entries(start: bigint, count: number): Promise<LoggedEntry[]>;
+  /** For each tile the hashes stored so far, concatenated; a later answer only adds to an earlier one. */
+  tiles(tiles: readonly TileName[]): Promise<Uint8Array[]>;
+  findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined>;
+  /** Indexes below `size` of entries with any or all of the keys, newest first. */
+  search(keys: readonly Uint8Array[], operator: "or" | "and", size: bigint, limit: number): Promise<bigint[]>;
+}
+
+export interface TileName {
+  readonly level: number;
+  readonly index: number;
+}

@@ -1,0 +1,306 @@
+import { equalBytes } from "@chancery/encoding";
+import { Malformed, Misconfigured, NotFound, RefusedToSign, TooLarge, Unavailable } from "@chancery/fault";
+import {
+  type ConsistencyProof,
+  consistencyProof,
+  encodeEntryBundle,
+  type InclusionProof,
+  inclusionProof,
+  TILE_WIDTH,
+  tileWidth,
+} from "@chancery/tlog";
+import { absentLog } from "./absent-log.ts";
+import type { Anchor } from "./anchor.ts";
+import { AnchoredSigner } from "./anchored-signer.ts";
+import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
+import { type Failpoint, noFailpoint } from "./failpoint.ts";
+import { frozenFault, Pool, type PoolLimits } from "./pool.ts";
+import { Publisher } from "./publisher.ts";
+import { Sequencer } from "./sequencer.ts";
+import { Standing } from "./standing.ts";
+import type { LogStore, StoredLog } from "./store.ts";
+import { TileReads } from "./tile-reads.ts";
+
+export interface LogOptions {
+  readonly name: string;
+  readonly store: LogStore;
+  readonly anchor: Anchor;
+  readonly signer: TreeHeadSigner;
+  /**
+   * Makes the log if neither database nor anchor has ever heard of it. Only the very first start of an
+   * installation sets it: a database that lost its log must not get a new one under the old key.
+   */
+  readonly create?: boolean;
+  readonly clock?: () => number;
+  readonly limits?: Partial<LogLimits>;
+  readonly failpoint?: Failpoint;
+}
+
+export interface LogLimits extends PoolLimits {
+  /** Entries the database may be ahead of the anchor. More than a crash leaves means a restored anchor. */
+  readonly ahead: number;
+}
+
+const DEFAULT_LIMITS: LogLimits = {
+  entries: 4096,
+  bytes: 64 * 1024 * 1024,
+  batchEntries: 1024,
+  batchBytes: 16 * 1024 * 1024,
+  ahead: 4096,
+};
+
+const IDENTITY_BYTES = 32;
+const LARGEST_SEARCH_KEY = 64;
+const LARGEST_SEARCH = 10;
+const LARGEST_READ = 1024;
+/** How old a checkpoint may be that is answered from memory. Another process may have published since. */
+const FRESH_MS = 100;
+
+/** An append-only log in a Merkle tree: appends through the sequencer, reads up to what is published. */
+export class TransparencyLog {
+  readonly #name: string;
+  readonly #stored: StoredLog;
+  readonly #signer: AnchoredSigner;
+  readonly #standing: Standing;
+  readonly #tiles: TileReads;
+  readonly #publisher: Publisher;
+  readonly #sequencer: Sequencer;
+  #frozen = false;
+  #closed = false;
+  #readAt = -Infinity;
+  #reading: Promise<PublishedCheckpoint> | undefined;
+
+  private constructor(options: LogOptions, stored: StoredLog, signer: AnchoredSigner, standing: Standing) {
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const failpoint = options.failpoint ?? noFailpoint;
+    const tiles = new TileReads(stored.reader);
+    const publisher = new Publisher({ stored, signer, tiles, standing, failpoint });
+    this.#name = options.name;
+    this.#stored = stored;
+    this.#signer = signer;
+    this.#standing = standing;
+    this.#tiles = tiles;
+    this.#publisher = publisher;
+    this.#sequencer = new Sequencer({
+      name: options.name,
+      pool: new Pool(limits),
+      stored,
+      publisher,
+      standing,
+      tiles,
+      clock: options.clock ?? Date.now,
+      ahead: BigInt(limits.ahead),
+    });
+  }
+
+  /**
+   * Opens the log and finishes what a crash left between commit and publication. What could become a fork
+   * does not stop it from opening: it then serves reads, signs nothing, and `readiness` says why.
+   */
+  static async open(options: LogOptions): Promise<TransparencyLog> {
+    const signer = new AnchoredSigner(options.signer, options.anchor);
+    const standing = new Standing(options.name, signer, BigInt(options.limits?.ahead ?? DEFAULT_LIMITS.ahead));
+    const stored = await findOrCreate(options, signer, standing);
+    const log = new TransparencyLog(options, stored, signer, standing);
+    if (standing.refusal === undefined) await log.#recover(options.create === true);
+    return log;
+  }
+
+  async #recover(create: boolean): Promise<void> {
+    try {
+      const state = await this.#stored.writer.tree();
+      this.#frozen = state.frozen;
+      if (create && state.size === 0n && state.published === undefined) {
+        this.#standing.assertTree(state);
+        const first = await this.#signer.signFirst(state.time);
+        if (first !== undefined) this.#publisher.note(await this.#stored.writer.publish(first));
+      }
+      await this.#publisher.advance();
+    } catch (error) {
+      if (!(error instanceof RefusedToSign)) throw error;
+      this.#standing.heed(error);
+    }
+  }
+
+  /**
+   * Resolves once the entry is committed and a published checkpoint covers it, with a proof that was verified.
+   * Throws Pushback, Frozen, Unavailable (ask again: it may or may not be logged by then) or RefusedToSign.
+   */
+  async append(entry: NewEntry): Promise<Appended> {
+    this.#standing.assert();
+    if (this.#frozen) throw frozenFault(this.#name);
+    if (this.#closed) throw new Unavailable(`log ${this.#name} is closing`, 5);
+    if (entry.identity.length !== IDENTITY_BYTES) throw new Malformed(`identity: is not ${IDENTITY_BYTES} bytes`);
+    if (entry.searchKeys.some((key) => key.length > LARGEST_SEARCH_KEY)) {
+      throw new TooLarge(`search key: is above ${LARGEST_SEARCH_KEY} bytes`);
+    }
+    return await this.#sequencer.append(entry);
+  }
+
+  /** The newest checkpoint. While refused, only if it is the last one signed: never an older one, as if nothing had been. */
+  async published(): Promise<PublishedCheckpoint> {
+    if (this.#standing.refusal !== undefined) return await this.#lastSigned(this.#standing.refusal);
+    const known = this.#publisher.newest;
+    if (known !== undefined && performance.now() - this.#readAt < FRESH_MS) return known;
+    this.#reading ??= this.#readPublished().finally(() => (this.#reading = undefined));
+    return await this.#reading;
+  }
+
+  async entry(index: bigint): Promise<LoggedEntry | undefined> {
+    if (index < 0n || index >= (await this.#sizeAbove(index))) return undefined;
+    return (await this.#stored.reader.entries(index, 1))[0];
+  }
+
+  /** At most 1,024 entries from `start`, fewer where the published tree ends. */
+  async entries(start: bigint, count: number): Promise<LoggedEntry[]> {
+    if (start < 0n || count < 1) return [];
+    const last = start + BigInt(Math.min(count, LARGEST_READ)) - 1n;
+    const size = await this.#sizeAbove(last);
+    if (start >= size) return [];
+    const end = last < size ? last + 1n : size;
+    return await this.#stored.reader.entries(start, Number(end - start));
+  }
+
+  async findIdentity(identity: Uint8Array): Promise<LoggedEntry | undefined> {
+    const index = await this.#stored.reader.findIndex("identity", identity);
+    return index === undefined ? undefined : await this.entry(index);
+  }
+
+  async findLeafHash(hash: Uint8Array): Promise<LoggedEntry | undefined> {
+    const index = await this.#stored.reader.findIndex("leaf-hash", hash);
+    return index === undefined ? undefined : await this.entry(index);
+  }
+
+  /** Indexes of entries with any or all of at most ten keys, newest first. */
+  async search(keys: readonly Uint8Array[], operator: "or" | "and", limit: number): Promise<bigint[]> {
+    if (keys.length > LARGEST_SEARCH) throw new TooLarge(`search: has more than ${LARGEST_SEARCH} keys`);
+    if (keys.length === 0 || limit < 1) return [];
+    const { size } = (await this.#publishedForReads()) ?? { size: 0n };
+    return await this.#stored.reader.search(keys, operator, size, Math.min(limit, LARGEST_READ));
+  }
+
+  async inclusionProof(index: bigint, size: bigint): Promise<InclusionProof> {
+    await this.#expectPublished(size);
+    return await inclusionProof(index, size, this.#tiles.hashes(size));
+  }
+
+  async consistencyProof(from: bigint, to: bigint): Promise<ConsistencyProof> {
+    await this.#expectPublished(to);
+    return await consistencyProof(from, to, this.#tiles.hashes(to));
+  }
+
+  /** Undefined unless a published tree has the tile at this width or wider. */
+  async tile(level: number, index: number, width: number): Promise<Uint8Array | undefined> {
+    if (!(await this.#hasTile(level, index, width))) return undefined;
+    return await this.#tiles.tile({ level, index, width });
+  }
+
+  /** The same for the leaves themselves. c2sp.org/tlog-tiles, "Log Entries". */
+  async entryBundle(index: number, width: number): Promise<Uint8Array | undefined> {
+    if (!(await this.#hasTile(0, index, width))) return undefined;
+    const entries = await this.#stored.reader.entries(BigInt(index) * BigInt(TILE_WIDTH), width);
+    if (entries.length !== width) throw new NotFound(`entry bundle ${index}: entries are missing`);
+    return encodeEntryBundle(entries.map((entry) => entry.leaf));
+  }
+
+  /** Undefined when it can append; else one sentence. It looks at anchor and database anew each time. */
+  async readiness(): Promise<string | undefined> {
+    if (this.#standing.refusal !== undefined) return this.#standing.refusal;
+    if (this.#closed) return `log ${this.#name}: is closing`;
+    try {
+      const { state } = await this.#standing.examine(this.#stored.writer);
+      this.#frozen ||= state.frozen;
+      return this.#frozen ? `log ${this.#name}: is frozen` : undefined;
+    } catch (error) {
+      if (error instanceof RefusedToSign) this.#standing.heed(error);
+      if (this.#standing.refusal !== undefined) return this.#standing.refusal;
+      return `log ${this.#name}: ${error instanceof Unavailable ? error.message : "cannot be examined"}`;
+    }
+  }
+
+  /** For ever: entries under way before it are logged or told that it is frozen. Its last checkpoint stays. */
+  async freeze(): Promise<void> {
+    this.#standing.assert();
+    await this.#stored.writer.freeze();
+    this.#frozen = true;
+    await this.#sequencer.idle();
+    await this.#publisher.advance();
+  }
+
+  /** Takes no more entries and resolves when those under way are answered. Store and anchor are the caller's. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#sequencer.idle();
+  }
+
+  async #readPublished(): Promise<PublishedCheckpoint> {
+    const standing = await this.#stored.reader.published().catch((error: unknown) => {
+      // The checkpoint of a moment ago is still a true one; readers need not notice that the database is away.
+      if (error instanceof Unavailable && this.#publisher.newest !== undefined) return this.#publisher.newest;
+      throw error;
+    });
+    if (standing === undefined) throw new Unavailable(`log ${this.#name} has not published a checkpoint yet`, 1);
+    this.#publisher.note(standing);
+    this.#readAt = performance.now();
+    return this.#publisher.newest ?? standing;
+  }
+
+  async #lastSigned(refusal: string): Promise<PublishedCheckpoint> {
+    const standing = await this.#stored.reader.published();
+    const anchored = this.#signer.known;
+    const isLast = anchored !== undefined && standing !== undefined && standing.head.size === anchored.size;
+    if (!isLast || !equalBytes(standing.head.root, anchored.root)) throw new RefusedToSign(refusal);
+    return standing;
+  }
+
+  /** What reads go by: entries that were published once stay readable even while nothing is signed. */
+  async #publishedForReads(): Promise<{ readonly size: bigint } | undefined> {
+    if (this.#standing.refusal === undefined) return (await this.published()).head;
+    return (await this.#stored.reader.published())?.head;
+  }
+
+  /** The published size, asked for anew if what is in memory does not reach beyond `index`. */
+  async #sizeAbove(index: bigint): Promise<bigint> {
+    const known = this.#publisher.newest?.head.size ?? 0n;
+    if (this.#standing.refusal === undefined && known > index) return known;
+    return (await this.#publishedForReads())?.size ?? 0n;
+  }
+
+  async #expectPublished(size: bigint): Promise<void> {
+    if (size < 0n || size > (await this.#sizeAbove(size - 1n))) {
+      throw new Malformed(`tree size: the log has not published a tree of ${size} entries`);
+    }
+  }
+
+  async #hasTile(level: number, index: number, width: number): Promise<boolean> {
+    if (!Number.isSafeInteger(level) || !Number.isSafeInteger(index) || !Number.isSafeInteger(width)) return false;
+    if (level < 0 || level > 7 || index < 0 || width < 1 || width > TILE_WIDTH) return false;
+    const last = ((BigInt(index) * BigInt(TILE_WIDTH) + BigInt(width)) << BigInt(8 * level)) - 1n;
+    return tileWidth(level, index, await this.#sizeAbove(last)) >= width;
+  }
+}
+
+async function findOrCreate(options: LogOptions, signer: AnchoredSigner, standing: Standing): Promise<StoredLog> {
+  const stored = await options.store.find(options.name);
+  if (stored !== undefined) return stored;
+  try {
+    const anchored = await signer.readAnchor();
+    if (anchored !== undefined) {
+      standing.refuse(
+        `it is not in the database, and its anchor says that a tree of ${anchored.size} entries was signed`,
+      );
+      return absentLog();
+    }
+  } catch (error) {
+    if (!(error instanceof RefusedToSign)) throw error;
+    standing.heed(error);
+    return absentLog();
+  }
+  if (options.create !== true) {
+    throw new Misconfigured(
+      "CHANCERY_DATABASE_URL",
+      `holds no log ${options.name}, and a log is made only on a first start`,
+    );
+  }
+  return await options.store.create(options.name, signer.key, (options.clock ?? Date.now)());
+}

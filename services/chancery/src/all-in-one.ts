@@ -13,7 +13,7 @@ import type { BannerFacts } from "./banner.ts";
 import { mountHomePage } from "./home-page.ts";
 import { CLIENT_ID, createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
-import { type Installation, openInstallation } from "./installation.ts";
+import { confirmLogs, type Installation, openInstallation } from "./installation.ts";
 import { isLoopbackHost } from "./loopback.ts";
 import type { Settings } from "./settings.ts";
 
@@ -51,6 +51,7 @@ export async function startStack(
   progress("opening the logs");
   await migrate(db, "log", logMigrations);
   const logs = await openLogs(db, settings.data, installation, opened);
+  if (installation.awaitsLogs) await confirmLogs(settings.data);
 
   progress("starting the services");
   const idp = await identityProvider;
@@ -94,13 +95,13 @@ async function openDatabase(
 async function openLogs(
   db: Database,
   data: string,
-  { hostname, treeId, shard, keys }: Installation,
+  { hostname, treeId, shard, keys, awaitsLogs }: Installation,
   opened: AsyncDisposableStack,
 ): Promise<Logs> {
-  const store = PostgresLogStore.open(db);
+  const store = await PostgresLogStore.open(db);
   const open = async (name: string, signer: TreeHeadSigner) => {
     const anchor = await FileAnchor.open(join(data, "anchor"), name);
-    const log = await TransparencyLog.open({ name, store: await store, anchor, signer });
+    const log = await TransparencyLog.open({ name, store, anchor, signer, create: awaitsLogs });
     opened.defer(() => log.close());
     return log;
   };

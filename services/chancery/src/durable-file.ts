@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,6 +14,16 @@ export async function writeDurably(path: string, text: string): Promise<void> {
     await file.sync();
   }
   await rename(temporary, path);
+  await syncDirectoryOf(path);
+}
+
+/** Gone for ever, also after a power cut. */
+export async function removeDurably(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await syncDirectoryOf(path);
+}
+
+async function syncDirectoryOf(path: string): Promise<void> {
   await using directory = await open(dirname(path), "r");
   await directory.sync();
 }

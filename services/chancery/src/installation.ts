@@ -7,7 +7,7 @@ import { Misconfigured } from "@chancery/fault";
 import { parseYaml } from "@chancery/service";
 import { z } from "zod";
 import { type Authorities, issueAuthorities, loadAuthorities } from "./authorities.ts";
-import { withLock, writeDurably } from "./durable-file.ts";
+import { removeDurably, withLock, writeDurably } from "./durable-file.ts";
 
 /** Every private key of an installation. Each has its own file, `keys/<name>.pem`. */
 export const KEY_NAMES = [
@@ -33,12 +33,14 @@ export interface Installation extends Authorities {
   readonly shard: string;
   readonly created: Date;
   readonly keys: Keys;
-  /** True on the start that made it. */
-  readonly isNew: boolean;
+  /** Whether its logs may still have to be created. Once they were, one that is missing was lost. */
+  readonly awaitsLogs: boolean;
 }
 
 const FILE = "installation.json";
 const UNFINISHED = "installation.unfinished";
+/** From before `installation.json` until both logs are in the database. */
+const AWAITS_LOGS = "logs.unmade";
 /** What a first run makes before anything is published. */
 const MADE = ["keys", "certificates"];
 /** What only a finished installation makes. */
@@ -73,12 +75,17 @@ export async function openInstallation(directory: string, hostname: string, now:
   return withLock(join(directory, "installation.lock"), LOCK_WAIT_MS, () => openAlone(directory, hostname, now));
 }
 
+/** To be called when the logs are in the database and before anything is served: from here on a missing log was lost. */
+export async function confirmLogs(directory: string): Promise<void> {
+  await removeDurably(join(directory, AWAITS_LOGS));
+}
+
 async function openAlone(directory: string, hostname: string, now: Date): Promise<Installation> {
   const names = await readdir(directory);
   if (names.includes(FILE)) {
     const found = await find(directory, hostname);
     await rm(join(directory, UNFINISHED), { force: true });
-    return found;
+    return { ...found, awaitsLogs: names.includes(AWAITS_LOGS) };
   }
   if (!names.includes(UNFINISHED)) refuseForeign(directory, names);
   return make(directory, hostname, now);
@@ -101,13 +108,14 @@ async function make(directory: string, hostname: string, now: Date): Promise<Ins
     created: created.toISOString(),
     keys: fingerprints(keys),
   };
+  await writeDurably(join(directory, AWAITS_LOGS), "");
   await writeDurably(join(directory, FILE), `${JSON.stringify(file, null, 2)}\n`);
   // Crash here: the next start finds the file, and the mark means nothing any more.
   await rm(join(directory, UNFINISHED), { force: true });
-  return { ...describe(file), ...authorities, keys, isNew: true };
+  return { ...describe(file), ...authorities, keys, awaitsLogs: true };
 }
 
-async function find(directory: string, hostname: string): Promise<Installation> {
+async function find(directory: string, hostname: string): Promise<Omit<Installation, "awaitsLogs">> {
   const path = join(directory, FILE);
   const parsed = installationFile.safeParse(parseYaml(await readFile(path, "utf8"), path));
   if (!parsed.success) {
@@ -128,7 +136,7 @@ async function find(directory: string, hostname: string): Promise<Installation> 
     throw new Misconfigured(keyPath(directory, swapped), "is not the key that this installation was made with");
   }
   const authorities = await loadAuthorities(join(directory, "certificates"), keys);
-  return { ...describe(file), ...authorities, keys, isNew: false };
+  return { ...describe(file), ...authorities, keys };
 }
 
 function describe(file: InstallationFile) {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { url as inspectorUrl } from "node:inspector";
 import { Misconfigured } from "@chancery/fault";
 import { createLogger, type Logger } from "@chancery/service";
@@ -6,17 +7,19 @@ import { renderBanner } from "./banner.ts";
 import { showProgress } from "./progress.ts";
 import { type Environment, resolveSettings, type ServeFlags, type Settings } from "./settings.ts";
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** `chancery serve`: runs until it is told to stop; resolves with the exit code. */
 export async function serve(flags: ServeFlags, environment: Environment): Promise<number> {
   const settings = await resolveSettings(flags, environment);
   refuseDebugger(settings);
   const logger = createLogger({ level: settings.logLevel });
-  const stop = stopSignal(logger);
+  using stop = listenForStop(logger);
   const stack = await startWithProgress(settings, logger);
-  if (!stop.aborted) {
+  if (!stop.signal.aborted) {
     const colour = process.stdout.isTTY && !environment["NO_COLOR"];
     process.stdout.write(renderBanner(stack.facts, colour));
-    await new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+    await once(stop.signal, "abort");
   }
   await stack[Symbol.asyncDispose]();
   return 0;
@@ -35,17 +38,24 @@ async function startWithProgress(settings: Settings, logger: Logger): Promise<Ru
  * The first signal asks for an orderly end, the second for any end: PostgreSQL stops by itself when we are
  * gone. So does the launcher's death, which closes its channel, or a terminal window's.
  */
-function stopSignal(logger: Logger): AbortSignal {
+function listenForStop(logger: Logger): Disposable & { readonly signal: AbortSignal } {
   const stop = new AbortController();
   const ask = (why: string) => {
     if (stop.signal.aborted) process.exit(130);
     logger.info(`${why}: finishing what is in flight; once more to stop at once`);
     stop.abort();
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => ask(signal));
-  process.once("disconnect", () => ask("the launcher has ended"));
+  const launcherEnded = () => ask("the launcher has ended");
+  for (const signal of SIGNALS) process.on(signal, ask);
+  process.once("disconnect", launcherEnded);
   process.channel?.unref();
-  return stop.signal;
+  return {
+    signal: stop.signal,
+    [Symbol.dispose]: () => {
+      for (const signal of SIGNALS) process.off(signal, ask);
+      process.off("disconnect", launcherEnded);
+    },
+  };
 }
 
 /** Whoever reaches the inspector's port has every key in this process. */

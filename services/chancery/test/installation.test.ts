@@ -5,7 +5,7 @@ import { X509Certificate } from "node:crypto";
 import { encodeHex } from "@chancery/encoding";
 import { spkiHash } from "@chancery/crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Installation, KEY_NAMES, openInstallation } from "../src/installation.ts";
+import { confirmLogs, type Installation, KEY_NAMES, openInstallation } from "../src/installation.ts";
 
 let folder: string;
 let data: string;
@@ -35,9 +35,8 @@ function told({ hostname, treeId, shard, created, keys, fulcioChain, tsaChain }:
 describe("the first run", () => {
   test("makes everything once, and the next finds the same", async () => {
     const first = await open();
-    expect(first.isNew).toBe(true);
+    expect(first.awaitsLogs).toBe(true);
     const second = await open();
-    expect(second.isNew).toBe(false);
     expect(told(second)).toEqual(told(first));
     expect(new Set(told(first).keys).size).toBe(KEY_NAMES.length);
     expect(first.treeId.toString(16)).toHaveLength(16);
@@ -68,7 +67,6 @@ describe("the first run", () => {
   test("two starters at once agree on one", async () => {
     const [a, b] = await Promise.all([open(), open()]);
     expect(told(a)).toEqual(told(b));
-    expect(a.isNew).not.toBe(b.isNew);
   });
 });
 
@@ -91,7 +89,7 @@ describe("a crash in the first run", () => {
     async (steps) => {
       await crashed(steps);
       const whole = await open();
-      expect(whole.isNew).toBe(true);
+      expect(whole.awaitsLogs).toBe(true);
       expect(told(await open())).toEqual(told(whole));
       expect(await readdir(data)).not.toContain("installation.unfinished");
     },
@@ -101,6 +99,15 @@ describe("a crash in the first run", () => {
     const before = told(await open());
     await writeFile(join(data, "installation.unfinished"), "");
     expect(told(await open())).toEqual(before);
+  });
+});
+
+describe("the logs", () => {
+  test("may be created until they were, however often a start is cut off before", async () => {
+    await open();
+    expect((await open()).awaitsLogs).toBe(true);
+    await confirmLogs(data);
+    expect((await open()).awaitsLogs).toBe(false);
   });
 });
 

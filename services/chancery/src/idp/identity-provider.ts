@@ -7,6 +7,8 @@ import { Sessions } from "./sessions.ts";
 /** What cosign and every other Sigstore client calls itself. */
 export const CLIENT_ID = "sigstore";
 export const TOKEN_SECONDS = 600;
+/** cosign 3 takes `--identity-token` for a file's name unless the token is of this one algorithm. */
+const ALGORITHM = "RS256";
 
 export interface IdentityProvider {
   readonly issuer: string;
@@ -21,9 +23,9 @@ export interface IdentityProvider {
  * Its key lives in memory only: a token does not outlive the process, and no file can leak it.
  */
 export async function createIdentityProvider(issuer: string): Promise<IdentityProvider> {
-  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
+  const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
   const kid = randomBytes(8).toString("hex");
-  const jwk = { ...(await exportJWK(privateKey)), kid, alg: "ES256", use: "sig" };
+  const jwk = { ...(await exportJWK(privateKey)), kid, alg: ALGORITHM, use: "sig" };
   const library = await importLibrary();
   const provider = new library.Provider(issuer, {
     ...configuration(jwk),
@@ -39,7 +41,7 @@ export async function createIdentityProvider(issuer: string): Promise<IdentityPr
     provider,
     token: (email) =>
       new SignJWT(claimsOf(email))
-        .setProtectedHeader({ alg: "ES256", kid, typ: "JWT" })
+        .setProtectedHeader({ alg: ALGORITHM, kid, typ: "JWT" })
         .setIssuer(issuer)
         .setAudience(CLIENT_ID)
         .setIssuedAt()
@@ -102,7 +104,7 @@ function configuration(jwk: object): Configuration {
           `http://${host}/callback`,
           `http://${host}/`,
         ]),
-        id_token_signed_response_alg: "ES256",
+        id_token_signed_response_alg: ALGORITHM,
       },
     ],
     scopes: ["openid", "email", "profile"],

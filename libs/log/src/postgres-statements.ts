@@ -91,9 +91,14 @@ export const ADVANCE_TREE = prepared(
    WHERE log = $1 AND size = $2 AND root = $3 AND NOT frozen RETURNING root, edge`,
 );
 
+/**
+ * Committed without waiting for the disk. A power cut may take it back, and then the tree and the anchor, which
+ * were both waited for, make it anew at the next start, before anything is served.
+ */
 export const PUBLISH = prepared(
   "publish",
-  `INSERT INTO log.published (log, size, root, time, note) VALUES ($1, $2, $3, $4, $5)
+  `INSERT INTO log.published (log, size, root, time, note)
+   SELECT $1, $2, $3, $4, $5 FROM set_config('synchronous_commit', 'off', true)
    ON CONFLICT (log) DO UPDATE SET size = excluded.size, root = excluded.root, time = excluded.time, note = excluded.note
    WHERE published.size < excluded.size RETURNING size`,
 );

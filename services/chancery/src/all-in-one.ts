@@ -1,13 +1,15 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { CertificateTransparencyLog, CtLogModule, ctTreeHeadSigner } from "@chancery/ctlog";
+import { sha256 } from "@chancery/crypto";
+import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { FulcioModule, parseFulcioConfig, type FulcioConfig } from "@chancery/fulcio";
 import { FileAnchor, logMigrations, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
 import { Database, migrate, startEmbedded } from "@chancery/postgres";
 import { RekorModule, rekorTreeHeadSigner } from "@chancery/rekor";
 import { createService, type Logger, type RunningService } from "@chancery/service";
-import { trustMaterial, TrustModule } from "@chancery/trust";
+import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
 import type { BannerFacts } from "./banner.ts";
 import { mountHomePage } from "./home-page.ts";
@@ -55,28 +57,35 @@ export async function startStack(
 
   progress("starting the services");
   const idp = await identityProvider;
-  const facts: BannerFacts = {
-    url: settings.url,
-    shard: installation.shard,
-    data: settings.data,
-    database: settings.databaseUrl === undefined ? "embedded PostgreSQL" : describeDatabase(settings.databaseUrl),
-    identityProvider: idp?.issuer,
-  };
-  const service = await createService({
+  const service: RunningService = await createService({
     host: settings.host,
     port: settings.port,
     logger,
     accessLog: settings.accessLog,
     ...(settings.metrics === undefined ? {} : { metrics: settings.metrics }),
     mount: (fastify) => {
-      mountHomePage(fastify, facts);
+      mountHomePage(fastify, () => bannerFacts(settings, installation, service));
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
     },
     modules: modules(settings, installation, logs, logger),
   });
   opened.defer(() => service.close());
   const all = opened.move();
+  const facts = bannerFacts(settings, installation, service);
   return { service, facts, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+function bannerFacts({ url, data, databaseUrl, issuers }: Settings, { shard }: Installation, { app }: RunningService) {
+  const root = app.get(TufRepository).file("root.json");
+  if (root === undefined) throw new TypeError("the TUF repository has no root.json");
+  return {
+    url,
+    shard,
+    rootChecksum: encodeHex(sha256(root.bytes)),
+    data,
+    database: databaseUrl === undefined ? "embedded PostgreSQL" : describeDatabase(databaseUrl),
+    identityProvider: issuers === undefined ? `${url}/idp` : undefined,
+  };
 }
 
 async function openDatabase(

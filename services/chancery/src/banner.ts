@@ -2,6 +2,8 @@
 export interface BannerFacts {
   readonly url: string;
   readonly shard: string;
+  /** SHA-256 of the first TUF root, in hexadecimal: what a client is to trust, told out of band. */
+  readonly rootChecksum: string;
   readonly data: string;
   /** Undefined: embedded. Never the URL, which holds a password. */
   readonly database: string;
@@ -35,8 +37,8 @@ export function places(facts: BannerFacts): readonly (readonly [name: string, pl
 export const DEVELOPMENT_WARNING = "Development identity provider: anyone on this machine can be anyone.";
 
 /** The exact lines to point cosign here, sign a file and verify it. */
-export function pasteLines({ url, identityProvider }: BannerFacts): readonly PasteLines[] {
-  const initialize = `cosign initialize --mirror ${url}/tuf --root ${url}/tuf/root.json`;
+export function pasteLines({ url, rootChecksum, identityProvider }: BannerFacts): readonly PasteLines[] {
+  const initialize = `cosign initialize --mirror ${url}/tuf --root ${url}/tuf/root.json --root-checksum ${rootChecksum}`;
   const [token, identity] =
     identityProvider === undefined
       ? ['"$TOKEN"', '--certificate-identity "$IDENTITY" --certificate-oidc-issuer "$ISSUER"']

@@ -1,11 +1,19 @@
 import type { FastifyInstance } from "fastify";
 import { type BannerFacts, DEVELOPMENT_WARNING, pasteLines, places } from "./banner.ts";
-import { html, page } from "./page.ts";
+import { html, page, type Page } from "./page.ts";
 
-/** `GET /`: what this is, for whoever opens the origin in a browser. The data folder is no visitor's business. */
-export function mountHomePage(fastify: FastifyInstance, facts: BannerFacts): void {
+/** `GET /`: what this is, for whoever opens the origin in a browser. */
+export function mountHomePage(fastify: FastifyInstance, facts: () => BannerFacts): void {
+  fastify.get("/", (_request, reply) => {
+    const { headers, body } = homePage(facts());
+    reply.headers(headers).send(body);
+  });
+}
+
+/** The data folder is no visitor's business. */
+function homePage(facts: BannerFacts): Page {
   const rows = places(facts).filter(([name]) => name !== "Data" && name !== "Database");
-  const shown = page(
+  return page(
     "Chancery",
     html`<p>
         A private Sigstore. Its services speak the public ones' own APIs, so unmodified clients sign and verify here.
@@ -26,5 +34,4 @@ export function mountHomePage(fastify: FastifyInstance, facts: BannerFacts): voi
             <pre>${lines.join("\n")}</pre>`,
       )}`,
   );
-  fastify.get("/", (_request, reply) => reply.headers(shown.headers).send(shown.body));
 }

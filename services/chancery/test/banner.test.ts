@@ -4,6 +4,7 @@ import { type BannerFacts, pasteLines, renderBanner } from "../src/banner.ts";
 const facts: BannerFacts = {
   url: "http://localhost:8700",
   shard: "2026",
+  rootChecksum: "00ff",
   data: "/home/dev/.chancery",
   database: "embedded PostgreSQL",
   identityProvider: "http://localhost:8700/idp",
@@ -28,7 +29,7 @@ describe("the banner", () => {
     const [two, three] = pasteLines(facts);
     const token = `"$(curl -s 'http://localhost:8700/idp/token?email=dev@example.com')"`;
     expect(two!.lines).toContain(
-      "cosign initialize --mirror http://localhost:8700/tuf --root http://localhost:8700/tuf/root.json",
+      "cosign initialize --mirror http://localhost:8700/tuf --root http://localhost:8700/tuf/root.json --root-checksum 00ff",
     );
     expect(two!.lines).toContain(
       `cosign sign-blob --yes --fulcio-url http://localhost:8700 --rekor-url http://localhost:8700 --identity-token ${token} --bundle hello.bundle hello.txt`,

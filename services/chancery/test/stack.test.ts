@@ -118,7 +118,7 @@ describe("the next start", () => {
     const before = await (async () => {
       await using first = await startTestStack(flags);
       await certificate(first.url, await text(`${first.url}/idp/token?email=dev@example.com`));
-      return state(first);
+      return await state(first);
     })();
     await using second = await startTestStack(flags);
     expect(await state(second)).toEqual(before);

@@ -8,7 +8,7 @@ import { RekorLog } from "./domain/rekor-log.ts";
 import { checkIdentity, type RekorIdentity } from "./domain/tree-head-signer.ts";
 import { EntriesController } from "./http/entries.controller.ts";
 import { IndexController } from "./http/index.controller.ts";
-import { EnabledOperations, type Operation } from "./http/operations.ts";
+import { type BodyLimits, type Operation, shapeRoutes } from "./http/operations.ts";
 import { MAX_ENTRY_BYTES, MAX_SEARCH_BYTES } from "./http/request-body.ts";
 import { TreeController } from "./http/tree.controller.ts";
 
@@ -23,11 +23,13 @@ export interface RekorLinks {
   readonly signer: Signer;
 }
 
-const BODY_LIMITS: Readonly<Record<string, number>> = {
-  "/api/v1/log/entries": MAX_ENTRY_BYTES,
-  "/api/v1/log/entries/retrieve": MAX_ENTRY_BYTES,
-  "/api/v1/index/retrieve": MAX_SEARCH_BYTES,
+const BODY_LIMITS: BodyLimits = {
+  createLogEntry: MAX_ENTRY_BYTES,
+  searchLogQuery: MAX_ENTRY_BYTES,
+  searchIndex: MAX_SEARCH_BYTES,
 };
+
+const CONFIG = Symbol("rekor config");
 
 /** The Rekor v1 API over one log. */
 @Module({})
@@ -35,15 +37,18 @@ export class RekorModule implements NestModule, OnModuleInit {
   readonly #adapterHost: HttpAdapterHost;
   readonly #readiness: ReadinessRegistry;
   readonly #log: RekorLog;
+  readonly #config: RekorConfig;
 
   constructor(
     @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
     @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
     @Inject(RekorLog) log: RekorLog,
+    @Inject(CONFIG) config: RekorConfig,
   ) {
     this.#adapterHost = adapterHost;
     this.#readiness = readiness;
     this.#log = log;
+    this.#config = config;
   }
 
   static forRoot(config: RekorConfig, links: RekorLinks): DynamicModule {
@@ -53,18 +58,15 @@ export class RekorModule implements NestModule, OnModuleInit {
       controllers: [EntriesController, IndexController, TreeController],
       providers: [
         { provide: RekorLog, useValue: new RekorLog(config, links) },
-        { provide: EnabledOperations, useValue: new EnabledOperations(config.enabledOperations) },
+        { provide: CONFIG, useValue: config },
       ],
     };
   }
 
-  /** Called before routes are made: the only place from which a route's own body limit can be set. */
+  /** Nest calls this before it makes the routes; `onModuleInit` would be too late. */
   configure(): void {
     const fastify = this.#adapterHost.httpAdapter.getInstance<FastifyInstance>();
-    fastify.addHook("onRoute", (route) => {
-      const limit = route.method === "POST" ? BODY_LIMITS[route.url] : undefined;
-      if (limit !== undefined) route.bodyLimit = limit;
-    });
+    shapeRoutes(fastify, { enabled: this.#config.enabledOperations, limits: BODY_LIMITS });
   }
 
   onModuleInit(): void {

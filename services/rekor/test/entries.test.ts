@@ -131,8 +131,8 @@ describe("a hashedrekord", () => {
     const weak = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey;
     const pkcs1 = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey;
     const verifiers = [
-      [weak.export({ type: "spki", format: "pem" }).toString(), /RSA|1024|modulus/],
-      [pkcs1.export({ type: "pkcs1", format: "pem" }).toString(), /RSA PUBLIC KEY/],
+      [weak.export({ type: "spki", format: "pem" }), /RSA|1024|modulus/],
+      [pkcs1.export({ type: "pkcs1", format: "pem" }), /RSA PUBLIC KEY/],
       [keyPem(signer) + keyPem(signer), /more than one public key/],
       [encodePem("PUBLIC KEY", new Uint8Array([0x30, 0x00])), /spec.signature.publicKey.content/],
       [encodePem("CERTIFICATE", new Uint8Array([0x30, 0x00])), /spec.signature.publicKey.content/],
@@ -248,7 +248,7 @@ describe("a dsse entry", () => {
     const rich = {
       ...plain,
       extra: 1,
-      signatures: plain.signatures.map((each) => ({ ...each, keyid: "x", certificate: "y" })),
+      signatures: plain.signatures.map(({ sig }) => ({ sig, keyid: "x", certificate: "y" })),
     };
     const proposal = await dsse({ signers: [signer] });
     const spec = { proposedContent: { ...proposal.spec.proposedContent, envelope: JSON.stringify(rich) } };

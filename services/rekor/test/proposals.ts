@@ -156,8 +156,6 @@ function aKey(): { privateKey: KeyObject; publicKey: KeyObject } {
 /** A leaf with these names below an authority below a root, from an independent library. */
 export async function aCertificate(names: x509.JsonGeneralNames): Promise<Certified> {
   const [root, authority, leaf] = [aKey(), aKey(), aKey()];
-  const signing = (key: KeyObject) => key.toCryptoKey(P256, true, ["sign"]);
-  const verifying = (key: KeyObject) => key.toCryptoKey(P256, true, ["verify"]);
   const validity = { notBefore: new Date("2020-01-01"), notAfter: new Date("2020-01-02") };
   const authorityExtensions = [
     new x509.BasicConstraintsExtension(true, undefined, true),
@@ -170,8 +168,8 @@ export async function aCertificate(names: x509.JsonGeneralNames): Promise<Certif
       issuer,
       ...validity,
       signingAlgorithm: P256,
-      publicKey: verifying(key),
-      signingKey: signing(issuerKey),
+      publicKey: key.toCryptoKey(P256, true, ["verify"]),
+      signingKey: issuerKey.toCryptoKey(P256, true, ["sign"]),
       extensions,
     });
   const certificates = await Promise.all([

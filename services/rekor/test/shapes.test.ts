@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Fault } from "@chancery/fault";
 import { bodyOf, parseEntry } from "../src/domain/entries/entry-kinds.ts";

@@ -41,6 +41,7 @@ export interface EntryQuery {
 
 /** Upstream's limit: what is larger is logged, and only its hash is kept. */
 const MAX_ATTESTATION_BYTES = 100 * 1024;
+const SEARCH_PAGE = 32;
 const NOTHING = new Uint8Array();
 
 /** Rekor's v1 log: what the API does, in the log's own terms. */
@@ -101,12 +102,17 @@ export class RekorLog {
     return found.filter((entry) => entry !== undefined);
   }
 
-  /** IDs of the entries that are found by any, or by all, of the texts; oldest first. */
+  /** IDs of the entries that are found by any, or by all, of the texts; newest first. */
   async search(texts: readonly string[], operator: "or" | "and"): Promise<string[]> {
     if (texts.length === 0) return [];
     const indexes = await this.#log.search(searchKeys(texts), operator, this.#searchLimit);
-    const entries = await Promise.all(indexes.map((index) => this.#log.entry(index)));
-    return entries.filter((entry) => entry !== undefined).map((entry) => encodeEntryId(this.#treeId, entry.identity));
+    const ids: string[] = [];
+    // A page at a time: an entry may have its attestation beside it.
+    for (let at = 0; at < indexes.length; at += SEARCH_PAGE) {
+      const page = await Promise.all(indexes.slice(at, at + SEARCH_PAGE).map((index) => this.#log.entry(index)));
+      ids.push(...page.flatMap((entry) => (entry ? [encodeEntryId(this.#treeId, entry.identity)] : [])));
+    }
+    return ids;
   }
 
   treeHead(): Promise<PublishedCheckpoint> {

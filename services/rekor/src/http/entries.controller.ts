@@ -19,7 +19,6 @@ import { ENTRY_ID_PATTERN } from "../domain/entry-id.ts";
 import { type ProvenEntry, RekorLog } from "../domain/rekor-log.ts";
 import { rekorErrors } from "./error-shape.ts";
 import { encodeCreatedEntry, encodeLogEntry } from "./log-entry-json.ts";
-import { EnabledOperations } from "./operations.ts";
 import { type Query as QueryParameters, requiredInteger } from "./query-parameters.ts";
 import { readEntryQuery, readProposedEntry, requireJson } from "./request-body.ts";
 import { violation } from "./schema-violation.ts";
@@ -33,11 +32,9 @@ export const NO_CACHE = "no-cache, no-store, no-transform, must-revalidate, priv
 @UseFilters(faultFilter(rekorErrors()))
 export class EntriesController {
   readonly #log: RekorLog;
-  readonly #operations: EnabledOperations;
 
-  constructor(@Inject(RekorLog) log: RekorLog, @Inject(EnabledOperations) operations: EnabledOperations) {
+  constructor(@Inject(RekorLog) log: RekorLog) {
     this.#log = log;
-    this.#operations = operations;
   }
 
   @Post()
@@ -47,7 +44,6 @@ export class EntriesController {
     @Headers("content-type") contentType: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    this.#operations.require("createLogEntry");
     requireJson(contentType);
     const { entry, duplicate } = await this.#log.create(readProposedEntry(body));
     // Relative, as upstream: an absolute one would be built from a Host header that anyone can set.
@@ -65,14 +61,12 @@ export class EntriesController {
   @Get()
   @Header("Cache-Control", NO_CACHE)
   async byIndex(@Query() query: QueryParameters) {
-    this.#operations.require("getLogEntryByIndex");
     return encodeFound(await this.#log.byIndex(requiredInteger(query, "logIndex", 0)));
   }
 
   @Get(":entryUUID")
   @Header("Cache-Control", NO_CACHE)
   async byId(@Param("entryUUID") id: string) {
-    this.#operations.require("getLogEntryByUUID");
     if (!new RegExp(ENTRY_ID_PATTERN).test(id)) throw violation.pattern("entryUUID", "path", ENTRY_ID_PATTERN);
     return encodeFound(await this.#log.byId(id));
   }
@@ -80,7 +74,6 @@ export class EntriesController {
   @Post("retrieve")
   @HttpCode(200)
   async retrieve(@Body() body: Uint8Array, @Headers("content-type") contentType: string | undefined) {
-    this.#operations.require("searchLogQuery");
     requireJson(contentType);
     const entries = await this.#log.retrieve(readEntryQuery(body));
     return entries.map(encodeLogEntry);

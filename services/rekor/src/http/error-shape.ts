@@ -1,6 +1,5 @@
 import { NotFound } from "@chancery/fault";
 import type { ErrorShape } from "@chancery/service";
-import { OperationDisabled } from "./operations.ts";
 import { SchemaViolation } from "./schema-violation.ts";
 
 type Failure = Parameters<ErrorShape["body"]>[0];
@@ -13,10 +12,7 @@ type Failure = Parameters<ErrorShape["body"]>[0];
  */
 export function rekorErrors(prefix = ""): ErrorShape {
   return {
-    status: ({ error, status }) => {
-      if (error instanceof SchemaViolation) return 422;
-      return error instanceof OperationDisabled ? 501 : status;
-    },
+    status: ({ error, status }) => (error instanceof SchemaViolation ? 422 : status),
     body: (failure) => {
       if (failure.error instanceof NotFound) return "";
       return { code: codeOf(failure), message: failure.status === 400 ? prefix + failure.message : failure.message };

@@ -2,7 +2,6 @@ import { Body, Controller, Headers, HttpCode, Inject, Post, UseFilters } from "@
 import { faultFilter } from "@chancery/service";
 import { RekorLog } from "../domain/rekor-log.ts";
 import { rekorErrors } from "./error-shape.ts";
-import { EnabledOperations } from "./operations.ts";
 import { requireJson } from "./request-body.ts";
 import { readSearchQuery } from "./search-query.ts";
 
@@ -11,17 +10,14 @@ import { readSearchQuery } from "./search-query.ts";
 @UseFilters(faultFilter(rekorErrors()))
 export class IndexController {
   readonly #log: RekorLog;
-  readonly #operations: EnabledOperations;
 
-  constructor(@Inject(RekorLog) log: RekorLog, @Inject(EnabledOperations) operations: EnabledOperations) {
+  constructor(@Inject(RekorLog) log: RekorLog) {
     this.#log = log;
-    this.#operations = operations;
   }
 
   @Post("retrieve")
   @HttpCode(200)
   async search(@Body() body: Uint8Array, @Headers("content-type") contentType: string | undefined) {
-    this.#operations.require("searchIndex");
     requireJson(contentType);
     const { texts, operator } = readSearchQuery(body);
     return this.#log.search(texts, operator);

@@ -1,32 +1,42 @@
-import { Unsupported } from "@chancery/fault";
+import type { FastifyInstance } from "fastify";
 
-/** The API's operations by upstream's operationId, and what each is called in a refusal. */
+/** The API's operations by upstream's operationId: where each is, and what it is called in a refusal. */
 const OPERATIONS = {
-  createLogEntry: "Create Entry",
-  getLogEntryByIndex: "Get Log Entry by Index",
-  getLogEntryByUUID: "Get Log Entry by UUID",
-  searchLogQuery: "Search Log Query",
-  searchIndex: "Search Index",
-  getLogInfo: "Get Log Info",
-  getLogProof: "Get Log Proof",
-  getPublicKey: "Get Public Key",
+  createLogEntry: { method: "POST", url: "/api/v1/log/entries", title: "Create Entry" },
+  getLogEntryByIndex: { method: "GET", url: "/api/v1/log/entries", title: "Get Log Entry by Index" },
+  getLogEntryByUUID: { method: "GET", url: "/api/v1/log/entries/:entryUUID", title: "Get Log Entry by UUID" },
+  searchLogQuery: { method: "POST", url: "/api/v1/log/entries/retrieve", title: "Search Log Query" },
+  searchIndex: { method: "POST", url: "/api/v1/index/retrieve", title: "Search Index" },
+  getLogInfo: { method: "GET", url: "/api/v1/log", title: "Get Log Info" },
+  getLogProof: { method: "GET", url: "/api/v1/log/proof", title: "Get Log Proof" },
+  getPublicKey: { method: "GET", url: "/api/v1/log/publicKey", title: "Get Public Key" },
 } as const;
 
 export type Operation = keyof typeof OPERATIONS;
 
-/** Answered 501. */
-export class OperationDisabled extends Unsupported {}
+/** Bytes that a request to an operation may carry. */
+export type BodyLimits = Partial<Readonly<Record<Operation, number>>>;
 
-/** Which operations this installation answers. */
-export class EnabledOperations {
-  readonly #enabled: ReadonlySet<Operation>;
+/**
+ * Gives each route its own body limit as it is made, and answers 501 where the installation does not enable an operation.
+ * MUST be called before the routes are made.
+ */
+export function shapeRoutes(
+  fastify: FastifyInstance,
+  options: { readonly enabled: readonly Operation[] | undefined; readonly limits: BodyLimits },
+): void {
+  fastify.addHook("onRoute", (route) => {
+    const operation = operationAt(String(route.method), route.url);
+    if (operation === undefined) return;
+    const limit = options.limits[operation];
+    if (limit !== undefined) route.bodyLimit = limit;
+    if (options.enabled === undefined || options.enabled.includes(operation)) return;
+    const message = `${OPERATIONS[operation].title} API not enabled in this Rekor instance`;
+    route.handler = (_request, reply) => reply.code(501).send({ code: 501, message });
+  });
+}
 
-  constructor(enabled: readonly Operation[] = Object.keys(OPERATIONS) as Operation[]) {
-    this.#enabled = new Set(enabled);
-  }
-
-  require(operation: Operation): void {
-    if (this.#enabled.has(operation)) return;
-    throw new OperationDisabled(`${OPERATIONS[operation]} API not enabled in this Rekor instance`);
-  }
+function operationAt(method: string, url: string): Operation | undefined {
+  const names = Object.keys(OPERATIONS) as Operation[];
+  return names.find((name) => OPERATIONS[name].method === method && OPERATIONS[name].url === url);
 }

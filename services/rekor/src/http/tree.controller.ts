@@ -5,7 +5,6 @@ import { RekorLog } from "../domain/rekor-log.ts";
 import { NO_CACHE } from "./entries.controller.ts";
 import { rekorErrors } from "./error-shape.ts";
 import { decodeNote } from "./log-entry-json.ts";
-import { EnabledOperations } from "./operations.ts";
 import {
   integerParameter,
   type Query as QueryParameters,
@@ -18,17 +17,14 @@ import {
 @UseFilters(faultFilter(rekorErrors()))
 export class TreeController {
   readonly #log: RekorLog;
-  readonly #operations: EnabledOperations;
 
-  constructor(@Inject(RekorLog) log: RekorLog, @Inject(EnabledOperations) operations: EnabledOperations) {
+  constructor(@Inject(RekorLog) log: RekorLog) {
     this.#log = log;
-    this.#operations = operations;
   }
 
   @Get()
   @Header("Cache-Control", NO_CACHE)
   async head() {
-    this.#operations.require("getLogInfo");
     const { head, note } = await this.#log.treeHead();
     return {
       inactiveShards: [],
@@ -43,14 +39,12 @@ export class TreeController {
   @Header("Cache-Control", NO_CACHE)
   @Header("Content-Type", "application/x-pem-file")
   publicKey(@Query() query: QueryParameters) {
-    this.#operations.require("getPublicKey");
     return this.#log.publicKeyPem(treeIdParameter(query));
   }
 
   @Get("proof")
   @Header("Cache-Control", NO_CACHE)
   async proof(@Query() query: QueryParameters) {
-    this.#operations.require("getLogProof");
     const from = integerParameter(query, "firstSize", 1) ?? 1n;
     const to = requiredInteger(query, "lastSize", 1);
     const { hashes, head } = await this.#log.consistency(from, to, treeIdParameter(query));

@@ -2,7 +2,7 @@ import { X509Certificate as NodeCertificate } from "node:crypto";
 import "reflect-metadata";
 import * as peculiar from "@peculiar/x509";
 import { ephemeralSigner, type KeyAlgorithm } from "@chancery/crypto";
-import { concatBytes, encodeHex } from "@chancery/encoding";
+import { concatBytes, encodeHex, utf8 } from "@chancery/encoding";
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -122,6 +122,17 @@ describe("a Fulcio leaf", () => {
     expect(() => new LeafIssuer(ca.root, ca.intermediateSigner)).toThrow("not the certificate of the signing key");
     const nameless = { ...ca.intermediate, extensions: [] };
     expect(() => new LeafIssuer(nameless, ca.intermediateSigner)).toThrow("no subject key identifier");
+  });
+
+  test("whose two issuer extensions differ is not believed either", () => {
+    const original = parseCertificate(PRODUCTION_LEAF, "leaf");
+    const raw = { oid: "1.3.6.1.4.1.57264.1.1", critical: false, value: utf8("https://other.example.com") };
+    const extensions = [raw, ...original.extensions.filter((extension) => extension.oid !== raw.oid)];
+    expect(() => parseFulcioExtensions({ ...original, extensions })).toThrow("the two issuer extensions differ");
+    const old = original.extensions.filter((extension) => extension.oid !== "1.3.6.1.4.1.57264.1.8");
+    expect(parseFulcioExtensions({ ...original, extensions: old }).issuer).toBe(
+      "https://token.actions.githubusercontent.com",
+    );
   });
 
   test("is not issued without an issuer, or with text that is not Unicode", async () => {

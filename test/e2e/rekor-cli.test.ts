@@ -81,7 +81,7 @@ describe.skipIf(missing)(`rekor-cli reads what cosign wrote${reason}`, () => {
 
   test("logproof proves that the log grew", async () => {
     const proof = await rekorJson("logproof", "--first-size=1", "--last-size=3");
-    expect(proof.hashes.length).toBeGreaterThan(0);
-    expect(proof.rootHash).toMatch(/^[0-9a-f]{64}$/);
+    expect(proof.Hashes.length).toBeGreaterThan(0);
+    expect(proof.RootHash).toMatch(/^[0-9a-f]{64}$/);
   });
 });

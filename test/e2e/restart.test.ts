@@ -3,37 +3,48 @@ import { join } from "node:path";
 import { type ChanceryProcess, type ClientHome, clientHome, needClients, startChancery } from "@chancery/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+type Cosign = "cosign-2" | "cosign-3";
+
 const { missing, reason } = needClients("cosign-2", "cosign-3");
 
 describe.skipIf(missing)(`what was signed before a restart verifies after it${reason}`, () => {
   let stack: ChanceryProcess;
-  let home: ClientHome;
+  let homes: Record<Cosign, ClientHome>;
 
   beforeEach(async () => {
-    [stack, home] = await Promise.all([startChancery(), clientHome()]);
+    stack = await startChancery();
+    homes = { "cosign-2": await clientHome(), "cosign-3": await clientHome() };
   });
   afterEach(async () => {
-    await Promise.all([stack, home].map((part) => part?.[Symbol.asyncDispose]()));
+    await Promise.all([stack, ...Object.values(homes)].map((part) => part?.[Symbol.asyncDispose]()));
   });
 
-  const sign = async (client: "cosign-2" | "cosign-3", name: string) => {
+  const sign = async (client: Cosign, name: string) => {
     const urls = client === "cosign-2" ? [`--fulcio-url=${stack.url}`, `--rekor-url=${stack.url}`] : [];
-    const file = await home.write(name, `the file ${name}`);
-    const bundle = `--bundle=${home.path(`${name}.bundle`)}`;
-    await home.run(client, "sign-blob", "--yes", ...urls, `--identity-token=${await stack.token()}`, bundle, file);
+    const file = await homes[client].write(name, `the file ${name}`);
+    const bundle = `--bundle=${homes[client].path(`${name}.bundle`)}`;
+    await homes[client].run(
+      client,
+      "sign-blob",
+      "--yes",
+      ...urls,
+      `--identity-token=${await stack.token()}`,
+      bundle,
+      file,
+    );
   };
-  const verify = (client: "cosign-2" | "cosign-3", name: string) =>
-    home.run(
+  const verify = (client: Cosign, name: string) =>
+    homes[client].run(
       client,
       "verify-blob",
-      `--bundle=${home.path(`${name}.bundle`)}`,
+      `--bundle=${homes[client].path(`${name}.bundle`)}`,
       "--certificate-identity=dev@example.com",
       `--certificate-oidc-issuer=${stack.url}/idp`,
-      home.path(name),
+      homes[client].path(name),
     );
   const initialize = async () => {
     for (const client of ["cosign-2", "cosign-3"] as const) {
-      await home.run(client, "initialize", `--mirror=${stack.url}/tuf`, `--root=${stack.url}/tuf/root.json`);
+      await homes[client].run(client, "initialize", `--mirror=${stack.url}/tuf`, `--root=${stack.url}/tuf/root.json`);
     }
   };
   const root = async () => (await fetch(`${stack.url}/tuf/root.json`)).text();

@@ -1,3 +1,4 @@
+export { separateAliasKeys } from "./config/document.ts";
 export type { Audit, IssuanceEvent } from "./domain/audit.ts";
 export type { AuthorityIdentity } from "./domain/certificate-authority.ts";
 export type { CtLog } from "./domain/ct-log.ts";

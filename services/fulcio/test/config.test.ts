@@ -48,6 +48,18 @@ ci-issuer-metadata:
     expect(issuers[1]!.ciMetadata?.defaults.get("environment")).toBe("");
   });
 
+  test.for(["", "~", "null", "NULL", '""'])("a value of %s is an empty text", (nothing) => {
+    const { issuers } = parseFulcioConfig(`
+oidc-issuers: { "https://a.example.com": { client-id: a, type: ci-provider, ci-provider: x } }
+ci-issuer-metadata:
+  x:
+    default-template-values:
+      environment: ${nothing}
+    subject-alternative-name-template: "{{ .url }}"
+`);
+    expect(issuers[0]!.ciMetadata?.defaults.get("environment")).toBe("");
+  });
+
   test("legacy JSON", () => {
     const { issuers } = parseFulcioConfig(
       JSON.stringify({

@@ -1,15 +1,21 @@
 import { Misconfigured } from "@chancery/fault";
-import { parseDocument } from "yaml";
+import { parseDocument, visit } from "yaml";
 
 const MAX_CONFIG_CHARACTERS = 1024 * 1024;
 /** Upstream's production file aliases a few dozen nodes; a bomb needs far more. */
 const MAX_ALIASES = 200;
 
-/**
- * An alias as a map key, `*github-type:`. YAML 1.2 reads the colon into the alias's name; Go's parser,
- * which upstream's own file was written for, does not.
- */
+const NULL = /^(?:~|null|Null|NULL)$/;
+
 const ALIAS_KEY = /^([ \t]*\*[A-Za-z0-9_-]+):(?=\s|$)/gm;
+
+/**
+ * Writes `*github-type :` for the map key `*github-type:`. YAML 1.2 reads that colon into the alias's
+ * name; Go's parser, which upstream's own file was written for, does not.
+ */
+export function separateAliasKeys(yaml: string): string {
+  return yaml.replaceAll(ALIAS_KEY, "$1 :");
+}
 
 /**
  * YAML or JSON, every scalar as its text: what becomes of `client-id: 123` or `true` is the schema's to
@@ -18,11 +24,17 @@ const ALIAS_KEY = /^([ \t]*\*[A-Za-z0-9_-]+):(?=\s|$)/gm;
 export function parseConfigDocument(text: string): unknown {
   if (text.length > MAX_CONFIG_CHARACTERS) throw new Misconfigured("configuration", "is larger than 1 MiB");
   const options = { schema: "failsafe", merge: true, uniqueKeys: true } as const;
-  const document = parseDocument(text.replaceAll(ALIAS_KEY, "$1 :"), options);
+  const document = parseDocument(separateAliasKeys(text), options);
   const [problem] = document.errors;
   if (problem !== undefined) {
     throw new Misconfigured("configuration", problem.message.split("\n", 1)[0] ?? "is not YAML", { cause: problem });
   }
+  visit(document, {
+    Scalar(_key, node) {
+      // As Go decodes a null into a text.
+      if (node.type === "PLAIN" && NULL.test(node.source ?? "")) node.value = "";
+    },
+  });
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown;
   } catch (cause) {

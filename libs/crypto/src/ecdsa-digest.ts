@@ -7,16 +7,17 @@ import { invert, modulo } from "./modular.ts";
 import { sha256 } from "./sha.ts";
 
 /**
- * ECDSA over a digest (FIPS 186-5, Section 6.4.2), which Node cannot ask OpenSSL for: its verify() always hashes. So the
- * key is moved instead of the digest. With e the digest, e₀ = SHA-256("") and Q the key,
+ * ECDSA over a digest (FIPS 186-5, Section 6.4.2), which Node cannot ask OpenSSL for: its verify() always hashes. So
+ * the key is moved instead of the digest. With e the digest, e₀ = SHA-256("") and Q the key,
  *
  * ```text
  * Q' = Q + ((e − e₀) / r)·G   ⟹   s⁻¹(e₀·G + r·Q') = s⁻¹(e·G + r·Q)
  * ```
  *
- * so (r, s) holds for e under Q exactly when it holds for the empty message under Q'. OpenSSL still reads the signature's
- * bytes and decides; ours is one addition of public points. 150 µs on P-256 where @noble/curves takes 1,400 µs (1.5 ms and
- * 4.1 ms on P-384, 3.4 ms and 7.8 ms on P-521): a Rekor entry carries a digest, and its whole budget is 300 µs.
+ * so (r, s) holds for e under Q exactly when it holds for the empty message under Q'. OpenSSL still reads the
+ * signature's bytes and decides; ours is one addition of public points. 150 µs on P-256 where @noble/curves takes
+ * 1,400 µs (1.5 ms and 4.1 ms on P-384, 3.4 ms and 7.8 ms on P-521): a Rekor entry carries a digest, and its whole
+ * budget is 300 µs.
  *
  * `spki` is canonical and its point on the curve, as parsePublicKey has it. High s is valid: clients emit it.
  */

@@ -10,9 +10,9 @@ const L = ed25519.Point.Fn.ORDER;
 /**
  * Why these 32 octets are no key to sign with, or undefined.
  *
- * Under a key of small order (1, 2, 4 or 8) one fixed signature verifies for every message, in most implementations: proof of
- * possession proves nothing. y + p is a second spelling of the y below 19, and a sign on x = 0 one of that x; both would let
- * one key have two names.
+ * Under a key of small order (1, 2, 4 or 8) one fixed signature verifies for every message, in most implementations:
+ * proof of possession proves nothing. y + p is a second spelling of the y below 19, and a sign on x = 0 one of that x;
+ * both would let one key have two names.
  */
 export function weaknessOfEd25519(key: Uint8Array): string | undefined {
   const point = decodePoint(key);
@@ -21,8 +21,8 @@ export function weaknessOfEd25519(key: Uint8Array): string | undefined {
 }
 
 /**
- * Ed25519ph with an empty context, RFC 8032, Section 5.1: what Rekor v2 takes in a hashedrekord. OpenSSL has it and Node has no
- * way to ask for it.
+ * Ed25519ph with an empty context, RFC 8032, Section 5.1: what Rekor v2 takes in a hashedrekord. OpenSSL has it and
+ * Node has no way to ask for it.
  */
 export function verifyEd25519ph(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): boolean {
   return digest.length === HASH_LENGTH.sha512 && verifyEd25519(key, digest, signature, DOM2_PREHASHED);
@@ -32,9 +32,9 @@ export function verifyEd25519ph(key: Uint8Array, digest: Uint8Array, signature: 
 const DOM2_PREHASHED = concatBytes(utf8("SigEd25519 no Ed25519 collisions"), Uint8Array.of(1, 0));
 
 /**
- * RFC 8032, Section 5.1.7 without the cofactor, R compared as bytes, as Go and OpenSSL do; an R of small order is refused, as
- * Node 26 does. @noble/curves' own verify multiplies by the cofactor, and would log a few crafted signatures that
- * the log's clients then refuse. 1.2 ms.
+ * RFC 8032, Section 5.1.7 without the cofactor, R compared as bytes, as Go and OpenSSL do; an R of small order is
+ * refused, as Node 26 does. @noble/curves' own verify multiplies by the cofactor, and would log a few crafted
+ * signatures that the log's clients then refuse. 1.2 ms.
  *
  * Exported for the tests, which hold it against OpenSSL's pure Ed25519: the same equation with an empty prefix.
  */

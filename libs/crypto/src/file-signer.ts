@@ -9,13 +9,13 @@ import { generatePrivateKey, type Signer, signerFromKeyObject } from "./signer.t
 import { verifySignature } from "./verify.ts";
 
 /**
- * Makes a key and its file, PKCS#8 in PEM, readable by its owner alone. A file that is there is never replaced: a log whose
- * key is gone is a log that is gone.
+ * Makes a key and its file, PKCS#8 in PEM, readable by its owner alone. A file that is there is never replaced: a log
+ * whose key is gone is a log that is gone.
  *
- * The whole key is on disk under another name before link(2) gives it its own, and link fails where a name
- * is taken. So a crash leaves either no key or a whole one (and perhaps a `.tmp` beside it that nothing ever used), and of two
- * starters one gets Misconfigured. The promise is kept only after the directory is flushed: before, a power cut could take
- * back a key that has already signed.
+ * The whole key is on disk under another name before link(2) gives it its own, and link fails where a name is taken.
+ * So a crash leaves either no key or a whole one (and perhaps a `.tmp` beside it, as private), and of two starters one
+ * gets Misconfigured. The promise is kept only after the directory is flushed: before, a power cut could take back a
+ * key that has already signed.
  */
 export async function createKeyFile(path: string, algorithm: KeyAlgorithm): Promise<Signer> {
   const key = generatePrivateKey(algorithm);
@@ -33,8 +33,9 @@ export async function createKeyFile(path: string, algorithm: KeyAlgorithm): Prom
 }
 
 /**
- * PKCS#8, or SEC 1 as `openssl ecparam -genkey` writes it, unencrypted. Refused are a file that others can read,
- * one that holds anything else, and a key that {@link parsePublicKey} refuses. Faults name the path and never quote the file.
+ * PKCS#8, or SEC 1 as `openssl ecparam -genkey` writes it, unencrypted. Refused are a file that others can read, one
+ * that holds anything else, and a key that {@link parsePublicKey} refuses. Faults name the path and never quote the
+ * file.
  */
 export async function loadKeyFile(path: string): Promise<Signer> {
   const key = privateKeyOf(path, await readPrivately(path));

@@ -7,8 +7,8 @@ export function modulo(value: bigint, modulus: bigint): bigint {
 /**
  * The inverse of 0 < value < modulus, a prime. Public values only: its time tells what they are.
  *
- * Lehmer's form of the extended Euclidean algorithm (Knuth, TAOCP 4.5.2, Algorithm L): most steps are done on the leading
- * bits, in doubles, and applied to the long numbers a dozen at a time. 10 µs for 256 bits, 24 µs step by step.
+ * Lehmer's form of the extended Euclidean algorithm (Knuth, TAOCP 4.5.2, Algorithm L): most steps are done on the
+ * leading bits, in doubles, and applied to the long numbers a dozen at a time. 10 µs for 256 bits, 24 µs step by step.
  */
 export function invert(value: bigint, modulus: bigint): bigint {
   // Throughout: u ≡ a·value and v ≡ b·value modulo the modulus.
@@ -33,8 +33,8 @@ export function invert(value: bigint, modulus: bigint): bigint {
 const LEADING_BITS = 48;
 
 /**
- * The matrix of the Euclidean steps that the leading bits of u ≥ v decide whatever the rest is: those whose quotient is the
- * same at both ends of what the numbers can be. Undefined when they decide none.
+ * The matrix of the Euclidean steps that the leading bits of u ≥ v decide whatever the rest is: those whose quotient
+ * is the same at both ends of what the numbers can be. Undefined when they decide none.
  */
 function leadingSteps(u: bigint, v: bigint): readonly [bigint, bigint, bigint, bigint] | undefined {
   const cut = BigInt(Math.max(0, u.toString(16).length * 4 - LEADING_BITS));

@@ -22,9 +22,9 @@ export interface PublicKey {
  * ```
  *
  * The one gate for keys, at the CA and at the log. Node's own import would let pass explicit curve parameters,
- * compressed and hybrid points, even moduli, e = 1 (every forged signature then verifies), RSA of any size, Ed25519 points
- * of small order, BER and trailing bytes. Here a key is one of seven kinds in its one canonical encoding, or it is
- * Malformed, InsecureKey or Unsupported.
+ * compressed and hybrid points, even moduli, e = 1 (every forged signature then verifies), RSA of any size, Ed25519
+ * points of small order, BER and trailing bytes. Here a key is one of seven kinds in its one canonical encoding, or it
+ * is Malformed, InsecureKey or Unsupported.
  *
  * P-256, on every request's path, costs 3 µs: a comparison with the fixed prefix and the curve's equation.
  */
@@ -136,7 +136,7 @@ function parseRsa(spki: Uint8Array, identifier: DerReader, key: Uint8Array, fiel
   inside.end();
   const algorithm = rsaAlgorithm(modulus);
   if (algorithm === undefined) throw new InsecureKey(`${field}: RSA is accepted with 2048, 3072 or 4096 bits`);
-  // 65537, as Boulder does: with e = 1 the signature is the padded message itself, small e falls to sloppy padding checks.
+  // 65537, as Boulder: with e = 1 the signature is the padded message itself; small e falls to sloppy padding checks.
   if (exponent.toHex() !== "010001") throw new InsecureKey(`${field}: the RSA exponent is not 65537`);
   if (((modulus.at(-1) ?? 0) & 1) === 0) throw new InsecureKey(`${field}: the RSA modulus is even`);
   refuse(weaknessOfModulus(toBigInt(modulus)), field);

@@ -61,8 +61,8 @@ function isRoca(n: bigint): boolean {
 }
 
 /**
- * Fermat's method: n = a² − b² = (a + b)(a − b), beginning where a + b and a − b are closest. It starts at the root itself,
- * so that the square of a prime is found too.
+ * Fermat's method: n = a² − b² = (a + b)(a − b), beginning where a + b and a − b are closest. It starts at the root
+ * itself, so that the square of a prime is found too.
  */
 function hasCloseFactors(n: bigint): boolean {
   let a = integerRoot(n);

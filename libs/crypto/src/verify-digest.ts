@@ -6,8 +6,8 @@ import { curveOf, type PublicKey } from "./public-key.ts";
 import { HASH_LENGTH, type HashAlgorithm } from "./sha.ts";
 
 /**
- * Verifies a signature when only the message's digest is at hand, as in a hashedrekord: ECDSA, RSA PKCS#1 v1.5, and for
- * Ed25519 the prehashed variant over SHA-512.
+ * Verifies a signature when only the message's digest is at hand, as in a hashedrekord: ECDSA, RSA PKCS#1 v1.5, and
+ * for Ed25519 the prehashed variant over SHA-512.
  */
 export function verifyDigest(key: PublicKey, hash: HashAlgorithm, digest: Uint8Array, signature: Uint8Array): boolean {
   if (digest.length !== HASH_LENGTH[hash]) return false;
@@ -30,8 +30,8 @@ const DIGEST_INFO: Readonly<Record<HashAlgorithm, Uint8Array>> = {
 };
 
 /**
- * RSASSA-PKCS1-v1_5 by comparison: the encoded message is built and compared whole (RFC 8017, Section 8.2.2), so there is no
- * padding parser for a forger to confuse (Bleichenbacher 2006).
+ * RSASSA-PKCS1-v1_5 by comparison: the encoded message is built and compared whole (RFC 8017, Section 8.2.2), so there
+ * is no padding parser for a forger to confuse (Bleichenbacher 2006).
  */
 function verifyRsaDigest(key: PublicKey, hash: HashAlgorithm, digest: Uint8Array, signature: Uint8Array): boolean {
   const length = RSA_LENGTH[key.algorithm];

@@ -4,10 +4,11 @@ import { curveOf, type PublicKey } from "./public-key.ts";
 import type { HashAlgorithm } from "./sha.ts";
 
 /**
- * ECDSA with the signature in strict DER (RFC 3279, Section 2.2.3), RSASSA-PKCS1-v1_5, or pure Ed25519, which takes no hash.
+ * ECDSA with the signature in strict DER (RFC 3279, Section 2.2.3), RSASSA-PKCS1-v1_5, or pure Ed25519, which takes no
+ * hash.
  *
- * ECDSA's high s is valid here, because clients emit it. So whoever sees a signature (r, s) can make a second, (r, n − s),
- * and log it: two entries, one signer.
+ * ECDSA's high s is valid here, because clients emit it. So whoever sees a signature (r, s) can make a second, (r, n −
+ * s), and log it: two entries, one signer.
  */
 export function verifySignature(
   key: PublicKey,

@@ -1,7 +1,7 @@
 /**
- * The dotted form of an OBJECT IDENTIFIER's content octets, or undefined when they are not DER (X.690, Section 8.19): a
- * subidentifier padded with a leading 0x80 or cut off, and, as a bound of ours, one of more than 128 bits (the widest in
- * use are the UUIDs under 2.25).
+ * The dotted form of an OBJECT IDENTIFIER's content octets, or undefined when they are not DER (X.690, Section 8.19):
+ * a subidentifier padded with a leading 0x80 or cut off, and, as a bound of ours, one of more than 128 bits (the
+ * widest in use are the UUIDs under 2.25).
  */
 export function decodeOid(content: Uint8Array): string | undefined {
   if (content.length === 0 || content.length > 128 || (content.at(-1) ?? 0) >= 0x80) return undefined;

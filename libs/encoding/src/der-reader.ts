@@ -7,9 +7,9 @@ import { decodeTime } from "./der-time.ts";
 export const MAX_DER_DEPTH = 16;
 
 /**
- * A cursor over a series of DER values (X.690, Sections 8, 10 and 11). One value has one encoding here: a length that is
- * not minimal, an indefinite length, a padded INTEGER, TRUE written as 01, unused bits that are set are all Malformed.
- * Otherwise a third party could re-spell a signed structure and have it logged a second time.
+ * A cursor over a series of DER values (X.690, Sections 8, 10 and 11). One value has one encoding here: a length that
+ * is not minimal, an indefinite length, a padded INTEGER, TRUE written as 01, unused bits that are set are all
+ * Malformed. Otherwise a third party could re-spell a signed structure and have it logged a second time.
  *
  * Answers are views into the given bytes, not copies.
  */
@@ -146,8 +146,8 @@ export class DerReader {
   }
 
   /**
-   * UTCTime or GeneralizedTime, in seconds and Z (RFC 5280, Section 4.1.2.5). A fraction, which only RFC 3161 knows, is
-   * read when `fraction` is set, to the millisecond.
+   * UTCTime or GeneralizedTime, in seconds and Z (RFC 5280, Section 4.1.2.5). A fraction, which only RFC 3161 knows,
+   * is read when `fraction` is set, to the millisecond.
    */
   time(options: { readonly fraction?: boolean } = {}): Date {
     const tag = this.tag() === Tag.UTC_TIME ? Tag.UTC_TIME : Tag.GENERALIZED_TIME;

@@ -2,7 +2,8 @@ import { Tag } from "./der-tag.ts";
 
 /**
  * X.690, Sections 11.7 and 11.8: seconds are written, the zone is Z, a fraction has no trailing zero. Two-digit years
- * are 1950 to 2049 (RFC 5280, Section 4.1.2.5.1). Undefined when the text is another, or names no moment, as 30 February.
+ * are 1950 to 2049 (RFC 5280, Section 4.1.2.5.1). Undefined when the text is another, or names no moment, as 30
+ * February.
  */
 export function decodeTime(tag: number, content: Uint8Array, fraction: boolean): Date | undefined {
   const text = String.fromCharCode(...content.subarray(0, 64));
@@ -10,7 +11,7 @@ export function decodeTime(tag: number, content: Uint8Array, fraction: boolean):
   if (match === null || content.length > 64) return undefined;
   const [, digits = "", fractionDigits = ""] = match;
   const long = tag === Tag.UTC_TIME ? (digits < "50" ? "20" : "19") + digits : digits;
-  const seconds = `${long.slice(0, 4)}-${long.slice(4, 6)}-${long.slice(6, 8)}T${long.slice(8, 10)}:${long.slice(10, 12)}:${long.slice(12, 14)}`;
+  const seconds = long.replace(/^(....)(..)(..)(..)(..)(..)$/, "$1-$2-$3T$4:$5:$6");
   const iso = `${seconds}.${fractionDigits.slice(0, 3).padEnd(3, "0")}Z`;
   const time = new Date(iso);
   // Date moves 30 February to March and 24:00 to the next day; then it writes another text than it read.

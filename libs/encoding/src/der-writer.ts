@@ -3,8 +3,8 @@ import { Tag } from "./der-tag.ts";
 
 /**
  * Writes DER (X.690, Sections 10 and 11), a function for each type; each answers a whole TLV, so that values nest by
- * nesting calls. What is written is the program's own choice: a value that has no encoding (a month 13, a letter é in a
- * PrintableString) is a fault of the program, a TypeError.
+ * nesting calls. What is written is the program's own choice: a value that has no encoding (a month 13, a letter é in
+ * a PrintableString) is a fault of the program, a TypeError.
  */
 export const der = {
   tlv,

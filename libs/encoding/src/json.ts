@@ -18,11 +18,12 @@ export interface JsonLimits {
 
 /**
  * RFC 8259 with the ambiguities of RFC 7493 (I-JSON) refused: what two parsers read differently must not be signed,
- * logged or decided on. Malformed are a byte order mark, invalid UTF-8, a lone surrogate, a key that comes twice, a number
- * that overflows, an integer that a double does not hold, nesting beyond the limit, and anything after the value.
+ * logged or decided on. Malformed are a byte order mark, invalid UTF-8, a lone surrogate, a key that comes twice, a
+ * number that overflows, an integer that a double does not hold, nesting beyond the limit, and anything after the
+ * value.
  *
- * One pass of our own, because JSON.parse keeps the last of two equal keys without a word. 2 kB of a Rekor entry
- * take 4 µs (JSON.parse: 1.5 µs).
+ * One pass of our own, because JSON.parse keeps the last of two equal keys without a word. 2 kB of a Rekor entry take
+ * 4 µs (JSON.parse: 1.5 µs).
  */
 export function parseJson(input: Uint8Array | string, field: string, limits: JsonLimits = {}): JsonValue {
   const maxBytes = limits.maxBytes ?? 4 * 1024 * 1024;

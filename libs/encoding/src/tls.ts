@@ -2,8 +2,8 @@ import { Malformed } from "@chancery/fault";
 import { concatBytes } from "./bytes.ts";
 
 /**
- * The TLS presentation language (RFC 8446, Section 3): big-endian numbers and vectors `opaque name<0..2^n-1>` behind an
- * n-bit length. A number that does not fit its width is a fault of the program, a RangeError.
+ * The TLS presentation language (RFC 8446, Section 3): big-endian numbers and vectors `opaque name<0..2^n-1>` behind
+ * an n-bit length. A number that does not fit its width is a fault of the program, a RangeError.
  */
 export class TlsWriter {
   readonly #parts: Uint8Array[] = [];

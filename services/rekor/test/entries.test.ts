@@ -231,6 +231,25 @@ describe("a dsse entry", () => {
     expect(() => parseEntry(keys)).toThrow("verifiers: more than 10");
   });
 
+  test("of many megabytes is verified as a small one is, and hashed a bounded number of times", async () => {
+    const payload = "x".repeat(4 * 1024 * 1024);
+    const options = { payload, payloadType: "text/plain" };
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
+    const p384: Signer = {
+      publicKey: signerFromKeyObject(privateKey).publicKey,
+      sign: async (message) => new Uint8Array(sign("sha256", message, privateKey)),
+    };
+    const signers = [ephemeralSigner("ecdsa-p256"), p384, ephemeralSigner("rsa-2048"), ephemeralSigner("ed25519")];
+    expect(stored(await dsse({ signers, ...options })).signatures).toHaveLength(4);
+    const stranger = ephemeralSigner("ecdsa-p256");
+    const wrong = await dsse({ signers: [stranger], verifiers: [keyPem(signers[0]!)], ...options });
+    expect(() => parseEntry(wrong)).toThrow("verifies none");
+    const many = Array.from({ length: 10 }, () => ephemeralSigner("ed25519"));
+    const costly = await dsse({ signers: many, ...options });
+    expect(() => parseEntry(costly)).toThrow(TooLarge);
+    expect(stored(await dsse({ signers: many })).signatures).toHaveLength(10);
+  });
+
   test("takes the computed members as null and not otherwise", async () => {
     const proposal = await dsse();
     const withNulls = {

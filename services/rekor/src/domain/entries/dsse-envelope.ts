@@ -1,6 +1,6 @@
-import { verifySignature } from "@chancery/crypto";
+import { type PublicKey, sha256, verifyDigest, verifySignature } from "@chancery/crypto";
 import { concatBytes, decodeBase64, decodeBase64Lenient, parseJson, utf8 } from "@chancery/encoding";
-import { Malformed, Unverified } from "@chancery/fault";
+import { Malformed, TooLarge, Unverified } from "@chancery/fault";
 import type { Verifier } from "../verifier.ts";
 import { MAX_SIGNATURES } from "./entry-kind.ts";
 import { isObject, SpecReader } from "./spec-reader.ts";
@@ -19,6 +19,8 @@ export interface DsseSignature {
 }
 
 const MAX_ENVELOPE_BYTES = 10 * 1024 * 1024;
+const LARGE_MESSAGE_BYTES = 64 * 1024;
+const MAX_REHASHED_BYTES = 64 * 1024 * 1024;
 
 /**
  *     { "payload": "<Base64(SERIALIZED_BODY)>", "payloadType": "<PAYLOAD_TYPE>",
@@ -70,12 +72,12 @@ export function matchVerifiers(
   verifiers: readonly PlacedVerifier[],
   options: { readonly enough: boolean },
 ): ReadonlyMap<string, Verifier> {
-  const message = preAuthenticationEncoding(envelope);
+  const verify = messageVerifier(preAuthenticationEncoding(envelope));
   const wanted = new Set(envelope.signatures.map((signature) => signature.text));
   const matched = new Map<string, Verifier>();
   for (const placed of verifiers) {
     if (options.enough && matched.size === wanted.size) break;
-    for (const { text } of signaturesOf(placed, message, envelope)) matched.set(text, placed.verifier);
+    for (const { text } of signaturesOf(placed, envelope, verify)) matched.set(text, placed.verifier);
   }
   if (matched.size < wanted.size) throw new Unverified("signatures: each must have a key that verifies it");
   return matched;
@@ -83,12 +85,32 @@ export function matchVerifiers(
 
 /** Throws unless at least one signature of the envelope is this verifier's. */
 export function verifyOneSignature(envelope: DsseEnvelope, placed: PlacedVerifier): void {
-  signaturesOf(placed, preAuthenticationEncoding(envelope), envelope);
+  signaturesOf(placed, envelope, messageVerifier(preAuthenticationEncoding(envelope)));
 }
 
-function signaturesOf({ verifier, field }: PlacedVerifier, message: Uint8Array, envelope: DsseEnvelope) {
-  // SHA-256 for every key, also of the larger curves, as upstream.
-  const own = envelope.signatures.filter(({ bytes }) => verifySignature(verifier.publicKey, message, bytes, "sha256"));
+type VerifyMessage = (key: PublicKey, signature: Uint8Array) => boolean;
+
+function signaturesOf({ verifier, field }: PlacedVerifier, envelope: DsseEnvelope, verify: VerifyMessage) {
+  const own = envelope.signatures.filter(({ bytes }) => verify(verifier.publicKey, bytes));
   if (own.length === 0) throw new Unverified(`${field}: verifies none of the envelope's signatures`);
   return own;
+}
+
+/**
+ * Ten signatures by ten verifiers over ten megabytes would hash a gigabyte for one request. So a large message is hashed
+ * once; Ed25519 cannot take a hash for a message and gets a budget instead. The hash is SHA-256 for every other key, also
+ * of the larger curves, as upstream.
+ */
+function messageVerifier(message: Uint8Array): VerifyMessage {
+  if (message.length <= LARGE_MESSAGE_BYTES) {
+    return (key, signature) => verifySignature(key, message, signature, "sha256");
+  }
+  const digest = sha256(message);
+  let budget = MAX_REHASHED_BYTES;
+  return (key, signature) => {
+    if (key.algorithm !== "ed25519") return verifyDigest(key, "sha256", digest, signature);
+    budget -= message.length;
+    if (budget < 0) throw new TooLarge("signatures: too many by Ed25519 keys for an envelope of this size");
+    return verifySignature(key, message, signature);
+  };
 }

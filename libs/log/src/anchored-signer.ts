@@ -69,7 +69,6 @@ export class AnchoredSigner {
   #check(anchored: AnchoredHead, proof: ConsistencyProof, next: TreeHead & { readonly time: number }): void {
     if (anchored.origin !== this.#signer.origin) throw new RefusedToSign("the anchor is of another log");
     if (!equalBytes(anchored.keyId, this.#signer.keyId)) throw new RefusedToSign("the anchor is of another key");
-    if (next.time < anchored.time) throw new RefusedToSign("the tree is older than the one that was signed last");
     try {
       verifyConsistency(proof, anchored, next);
     } catch (cause) {
@@ -79,6 +78,7 @@ export class AnchoredSigner {
         { cause },
       );
     }
+    if (next.time < anchored.time) throw new RefusedToSign("the tree's time is before that of the one signed last");
   }
 
   async #sign({ size, root, time }: AnchoredHead): Promise<PublishedCheckpoint> {

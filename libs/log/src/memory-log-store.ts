@@ -2,6 +2,7 @@ import { concatBytes, encodeHex, equalBytes } from "@chancery/encoding";
 import { EMPTY_ROOT, HASH_SIZE, leafHash } from "@chancery/tlog";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
 import type {
+  Addition,
   Integrate,
   LogKey,
   LogReader,
@@ -58,25 +59,30 @@ class MemoryLog implements LogWriter, LogReader {
     const known = identities.map((identity) => this.#identities.get(encodeHex(identity)));
     const addition = integrate(this.#state(), known);
     if (addition === undefined) return;
-    const { entries, tiles, tree } = addition;
-    for (const { identity } of entries) {
-      if (this.#identities.has(encodeHex(identity))) throw new Error("an identity is there already");
+    this.#check(addition);
+    for (const { level, index, hashes } of addition.tiles) {
+      this.#tiles.set(`${level}/${index}`, concatBytes(this.#tile({ level, index }), hashes));
     }
-    for (const { level, index, offset, hashes } of tiles) {
-      const stored = this.#tile({ level, index });
-      if (stored.length !== offset * HASH_SIZE) throw new Error("a tile does not hold what the addition builds on");
-      this.#tiles.set(`${level}/${index}`, concatBytes(stored, hashes));
-    }
-    for (const entry of entries) this.#insert(entry, tree.time);
-    this.#tree = tree;
+    for (const entry of addition.entries) this.#insert(entry, addition.tree.time);
+    this.#tree = addition.tree;
   }
 
-  #insert({ identity, leaf, leafHash: expected, extra, searchKeys }: PlacedEntry, time: number): void {
-    if (!equalBytes(leafHash(leaf), expected)) throw new Error("a leaf does not have the hash it is stored under");
+  #check({ entries, tiles }: Addition): void {
+    for (const { identity, leaf, leafHash: expected } of entries) {
+      if (this.#identities.has(encodeHex(identity))) throw new Error("an identity is there already");
+      if (!equalBytes(leafHash(leaf), expected)) throw new Error("a leaf does not have the hash it is stored under");
+    }
+    for (const { level, index, offset } of tiles) {
+      if (this.#tile({ level, index }).length === offset * HASH_SIZE) continue;
+      throw new Error("a tile does not hold what the addition builds on");
+    }
+  }
+
+  #insert({ identity, leaf, leafHash: hash, extra, searchKeys }: PlacedEntry, time: number): void {
     const index = BigInt(this.#entries.length);
     this.#entries.push({ index, time, identity, leaf, extra });
     this.#identities.set(encodeHex(identity), index);
-    this.#leafHashes.set(encodeHex(expected), index);
+    this.#leafHashes.set(encodeHex(hash), index);
     for (const key of searchKeys) {
       const name = encodeHex(key);
       this.#searchKeys.set(name, (this.#searchKeys.get(name) ?? new Set()).add(index));

@@ -55,6 +55,8 @@ export class Standing {
    */
   async examine(writer: LogWriter): Promise<{ anchored: AnchoredHead; state: TreeState }> {
     const before = await this.#signer.readAnchor();
+    const reason = before && anchorKeyReason(this.#signer.key, before);
+    if (reason !== undefined) throw this.refuse(reason);
     const state = await writer.tree();
     this.assertTree(state);
     if (before === undefined) {
@@ -62,8 +64,6 @@ export class Standing {
         `its anchor is missing and its database holds ${state.size} entries: restore the anchor, or accept the database`,
       );
     }
-    const reason = anchorKeyReason(this.#signer.key, before);
-    if (reason !== undefined) throw this.refuse(reason);
     if (newerReason(before, state, this.#ahead) === undefined) return { anchored: before, state };
     const after = (await this.#signer.readAnchor()) ?? before;
     const newer = newerReason(after, state, this.#ahead);

@@ -31,6 +31,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** A pool of connections to one database. Trouble with the connection is Unavailable, with its cause. */
 export class Database implements Queryable, AsyncDisposable {
   readonly #pool: Pool;
+  #closed: Promise<void> | undefined;
 
   private constructor(pool: Pool) {
     this.#pool = pool;
@@ -106,7 +107,7 @@ export class Database implements Queryable, AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    await (this.#closed ??= this.#pool.end());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,195 @@
+import { utf8 } from "@chancery/encoding";
+import { EMPTY_ROOT, EMPTY_TREE, growTree, leafHash } from "@chancery/tlog";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Addition, Integrate, LogKey, LogStore, PlacedEntry, StoredLog, TreeState } from "../src/index.ts";
+
+const KEY: LogKey = { origin: "contract.example", keyId: Uint8Array.of(1, 2, 3, 4) };
+
+export function placed(text: string, parts: Partial<PlacedEntry> = {}): PlacedEntry {
+  const leaf = utf8(text);
+  const hash = leafHash(leaf);
+  return { identity: hash, leaf, leafHash: hash, extra: new Uint8Array(), searchKeys: [], ...parts };
+}
+
+/** What the engine would make of these entries. */
+export function addition(state: TreeState, entries: readonly PlacedEntry[], time = state.time + 1): Addition {
+  const growth = growTree(
+    state,
+    entries.map((entry) => entry.leafHash),
+  );
+  return { entries, tiles: growth.tiles, tree: { size: growth.size, root: growth.root, edge: growth.edge, time } };
+}
+
+export const adding =
+  (entries: readonly PlacedEntry[]): Integrate =>
+  (state) =>
+    addition(state, entries);
+
+const checkpoint = (size: bigint) => ({ head: { size, root: EMPTY_ROOT }, time: Number(size), note: utf8(`${size}`) });
+
+const keys = (at: number) => ["all", `mod2-${at % 2}`, `mod3-${at % 3}`, `only-${at}`].map(utf8);
+
+let made = 0;
+
+/** The contract of LogStore, against any implementation. */
+export function storeContract(kind: string, openStore: () => Promise<LogStore>): void {
+  describe(`a ${kind} log store`, () => {
+    let store: LogStore;
+    let name: string;
+    let log: StoredLog;
+
+    beforeEach(async () => {
+      store = await openStore();
+      name = `log-${++made}`;
+      log = await store.create(name, KEY, 1000);
+    });
+
+    test("knows only what was created, and keeps what it was created with", async () => {
+      expect(await store.find(`${name}-other`)).toBeUndefined();
+      const again = await store.create(name, { origin: "late.example", keyId: Uint8Array.of(9) }, 2000);
+      expect(await again.writer.tree()).toEqual({
+        ...KEY,
+        ...EMPTY_TREE,
+        root: EMPTY_ROOT,
+        time: 1000,
+        frozen: false,
+        published: undefined,
+        volatile: undefined,
+      });
+      expect(await log.reader.published()).toBeUndefined();
+    });
+
+    test("of several makers one wins and all get its log", async () => {
+      const makers = ["a", "b", "c", "d"].map((origin) => store.create(`${name}-raced`, { ...KEY, origin }, 1));
+      const trees = await Promise.all((await Promise.all(makers)).map(({ writer }) => writer.tree()));
+      expect(new Set(trees.map(({ origin }) => origin)).size).toBe(1);
+    });
+
+    test("logs of one store do not see each other", async () => {
+      const other = await store.create(`${name}-two`, KEY, 1000);
+      await log.writer.commit([], adding([placed("a", { searchKeys: [utf8("k")] })]));
+      expect((await other.writer.tree()).size).toBe(0n);
+      expect(await other.reader.findIndex("identity", leafHash(utf8("a")))).toBeUndefined();
+      expect(await other.reader.search([utf8("k")], "or", 10n, 10)).toEqual([]);
+      await other.writer.commit([leafHash(utf8("a"))], (state, known) => {
+        expect(known).toEqual([undefined]);
+        return addition(state, [placed("a")]);
+      });
+    });
+
+    test("stores an addition whole, and tells of it afterwards", async () => {
+      const entries = [placed("a"), placed("b", { identity: leafHash(utf8("certificate b")), extra: utf8("chain") })];
+      await log.writer.commit([], adding(entries));
+      const tree = await log.writer.tree();
+      expect(tree).toMatchObject({
+        size: 2n,
+        time: 1001,
+        root: growTree(
+          EMPTY_TREE,
+          entries.map((e) => e.leafHash),
+        ).root,
+      });
+      expect(await log.reader.entries(0n, 9)).toEqual(
+        entries.map(({ identity, leaf, extra }, at) => ({ index: BigInt(at), time: 1001, identity, leaf, extra })),
+      );
+      expect(
+        await log.reader.tiles([
+          { level: 0, index: 0 },
+          { level: 1, index: 0 },
+        ]),
+      ).toEqual([Uint8Array.from([...entries[0]!.leafHash, ...entries[1]!.leafHash]), new Uint8Array()]);
+      for (const [at, { identity, leafHash: hash }] of entries.entries()) {
+        expect(await log.reader.findIndex("identity", identity)).toBe(BigInt(at));
+        expect(await log.reader.findIndex("leaf-hash", hash)).toBe(BigInt(at));
+      }
+      expect(await log.reader.findIndex("leaf-hash", entries[1]!.identity)).toBeUndefined();
+      await log.writer.commit([entries[1]!.identity, leafHash(utf8("c")), entries[0]!.identity], (_, known) => {
+        expect(known).toEqual([1n, undefined, 0n]);
+        return undefined;
+      });
+    });
+
+    test("adds up a tile from what each batch knew of it", async () => {
+      const entries = Array.from({ length: 300 }, (_, at) => placed(String(at)));
+      for (const [from, to] of [
+        [0, 1],
+        [1, 255],
+        [255, 257],
+        [257, 300],
+      ] as const) {
+        await log.writer.commit([], adding(entries.slice(from, to)));
+      }
+      const tiles = await log.reader.tiles([0, 1, 2].map((index) => ({ level: 0, index })));
+      expect(tiles.map((tile) => tile.length / 32)).toEqual([256, 44, 0]);
+      expect(tiles[0]!.subarray(255 * 32)).toEqual(entries[255]!.leafHash);
+      const [above] = await log.reader.tiles([{ level: 1, index: 0 }]);
+      expect(above).toHaveLength(32);
+    });
+
+    test("leaves nothing behind of what its integration refuses or throws", async () => {
+      await log.writer.commit([], () => undefined);
+      const refusal = new Error("not today");
+      await expect(
+        log.writer.commit([], () => {
+          throw refusal;
+        }),
+      ).rejects.toBe(refusal);
+      expect((await log.writer.tree()).size).toBe(0n);
+      await log.writer.commit([], adding([placed("a")]));
+      expect((await log.writer.tree()).size).toBe(1n);
+    });
+
+    test("refuses a leaf that is not what its hash says, and an identity that is there", async () => {
+      const wrong = placed("a", { leafHash: leafHash(utf8("b")) });
+      await expect(log.writer.commit([], adding([wrong]))).rejects.toThrow();
+      await log.writer.commit([], adding([placed("a")]));
+      await expect(log.writer.commit([], adding([placed("a")]))).rejects.toThrow();
+      expect((await log.writer.tree()).size).toBe(1n);
+    });
+
+    test("lets one writer in at a time, and each sees what the one before left", async () => {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, at) =>
+          log.writer.commit([leafHash(utf8(`w${at % 10}`))], (state, [known]) =>
+            known === undefined ? addition(state, [placed(`w${at % 10}`)]) : undefined,
+          ),
+        ),
+      );
+      expect((await log.writer.tree()).size).toBe(10n);
+      expect(await log.reader.entries(0n, 99)).toHaveLength(10);
+    });
+
+    test("publishes forward only", async () => {
+      expect(await log.writer.publish(checkpoint(0n))).toEqual(checkpoint(0n));
+      expect(await log.writer.publish(checkpoint(5n))).toEqual(checkpoint(5n));
+      expect(await log.writer.publish(checkpoint(3n))).toEqual(checkpoint(5n));
+      expect(await log.writer.publish({ ...checkpoint(5n), note: utf8("again") })).toEqual(checkpoint(5n));
+      expect(await log.reader.published()).toEqual(checkpoint(5n));
+      expect((await log.writer.tree()).published).toEqual({ size: 5n, root: EMPTY_ROOT });
+    });
+
+    test("finds entries by any or all of their keys, newest first, below a size, up to a limit", async () => {
+      await log.writer.commit(
+        [],
+        adding(Array.from({ length: 12 }, (_, at) => placed(`${at}`, { searchKeys: keys(at) }))),
+      );
+      const search = (operator: "or" | "and", names: string[], size = 12n, limit = 100) =>
+        log.reader.search(names.map(utf8), operator, size, limit);
+      expect(await search("or", ["only-3"])).toEqual([3n]);
+      expect(await search("or", ["only-3", "only-7", "nothing"])).toEqual([7n, 3n]);
+      expect(await search("or", ["mod2-0", "mod3-0"])).toEqual([10n, 9n, 8n, 6n, 4n, 3n, 2n, 0n]);
+      expect(await search("and", ["mod2-0", "mod3-0"])).toEqual([6n, 0n]);
+      expect(await search("and", ["all", "mod2-1", "mod3-2"])).toEqual([11n, 5n]);
+      expect(await search("and", ["all", "all"])).toHaveLength(12);
+      expect(await search("and", ["all", "nothing"])).toEqual([]);
+      expect(await search("or", ["all"], 5n, 2)).toEqual([4n, 3n]);
+      expect(await search("and", ["all", "mod2-0"], 5n, 2)).toEqual([4n, 2n]);
+    });
+
+    test("stays frozen", async () => {
+      await log.writer.freeze();
+      await log.writer.freeze();
+      expect((await log.writer.tree()).frozen).toBe(true);
+    });
+  });
+}

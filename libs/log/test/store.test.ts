@@ -1,0 +1,52 @@
+import { describe, expect, test } from "vitest";
+import { MemoryLogStore } from "../src/index.ts";
+import { storeContract } from "./contract.ts";
+import { testServer } from "./postgres.ts";
+import { newEntry, range, World } from "./world.ts";
+
+const server = testServer();
+
+storeContract("memory", async () => new MemoryLogStore());
+storeContract("PostgreSQL", async () => await server.shared.store());
+
+describe("in PostgreSQL", () => {
+  test("even the owner of the tables is refused to change or take away what is there", async () => {
+    const { db, store } = await server.database();
+    const world = new World({ store: await store() });
+    const log = await world.start();
+    await world.appendAll(log, [newEntry(1, ["key"]), newEntry(2)]);
+    for (const sql of [
+      "UPDATE log.entry SET time = 0",
+      "DELETE FROM log.entry",
+      "TRUNCATE log.entry",
+      "UPDATE log.tile SET start = 1",
+      "DELETE FROM log.identity",
+      "DELETE FROM log.search_key",
+      "UPDATE log.log SET key_id = '\\x00'",
+      "DELETE FROM log.tree",
+      "UPDATE log.tree SET size = 1",
+      "UPDATE log.published SET size = 0",
+      "TRUNCATE log.published",
+      "UPDATE log.tree SET frozen = true; UPDATE log.tree SET frozen = false",
+    ]) {
+      await expect(db.query(sql), sql).rejects.toThrow(/append-only|only grows/);
+    }
+    await world.check(log, 2);
+  });
+
+  test("500 entries at once are one commit and one signature", async () => {
+    const { db, store } = await server.database();
+    const world = new World({ store: await store() });
+    const log = await world.start();
+    const written = async () => {
+      const [row] = await db.query<{ count: bigint }>("SELECT count(DISTINCT xmin::text) AS count FROM log.entry");
+      return row!.count;
+    };
+    await world.appendAll(
+      log,
+      range(500).map((at) => newEntry(at, ["key"])),
+    );
+    expect(await written()).toBe(1n);
+    expect(world.signer.signed.map(({ size }) => size)).toEqual([0n, 500n]);
+  });
+});

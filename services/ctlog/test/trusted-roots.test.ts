@@ -138,6 +138,16 @@ describe.for(["that it has not seen", "that it knows"])("from authorities %s, a 
     refuse([forged, authority.intermediate.der, authority.root.der], "signature does not verify");
   });
 
+  test("has a leaf that names another issuer than the one that signed it", async () => {
+    const misnamed = await oddLeaf(authority, { issuerName: stranger.intermediate.subject });
+    refuse([misnamed, authority.intermediate.der, authority.root.der], "issuer name is not its issuer's");
+  });
+
+  test("has two certificates in one", async () => {
+    const [leaf, intermediate, root] = await certificateChain(authority);
+    refuse([leaf!, Uint8Array.of(...intermediate!, ...root!)], "chain: certificate 1");
+  });
+
   test("has a bit of its leaf changed", async () => {
     const [leaf, ...above] = await certificateChain(authority);
     const changed = leaf!.with(leaf!.length - 1, leaf!.at(-1)! ^ 1);

@@ -8,7 +8,6 @@ import {
   parseNote,
   type SignedTreeHead,
   type TileCoordinate,
-  tileWidth,
   verifyTreeHead,
 } from "@chancery/tlog";
 import {
@@ -141,10 +140,9 @@ export class CertificateTransparencyLog {
     return { entry, proof };
   }
 
-  /** Only what the published tree head implies: a larger tile of this name may be on its way. */
+  /** Only those that the published tree head implies. c2sp.org/static-ct-api, "Merkle Tree". */
   async tile({ level, index, width }: TileCoordinate): Promise<Uint8Array> {
-    const exists = width <= tileWidth(level, index, await this.#size());
-    const tile = exists ? await this.#log.tile(level, index, width) : undefined;
+    const tile = await this.#log.tile(level, index, width);
     if (tile === undefined) throw new NotFound("tile: does not exist in the published tree");
     return tile;
   }

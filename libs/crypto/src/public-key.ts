@@ -138,16 +138,15 @@ function parseRsa(spki: Uint8Array, identifier: DerReader, key: Uint8Array, fiel
   if (algorithm === undefined) throw new InsecureKey(`${field}: RSA is accepted with 2048, 3072 or 4096 bits`);
   // 65537, as Boulder: with e = 1 the signature is the padded message itself; small e falls to sloppy padding checks.
   if (exponent.toHex() !== "010001") throw new InsecureKey(`${field}: the RSA exponent is not 65537`);
-  if (((modulus.at(-1) ?? 0) & 1) === 0) throw new InsecureKey(`${field}: the RSA modulus is even`);
   refuse(weaknessOfModulus(toBigInt(modulus)), field);
+  // The strict reader leaves no second spelling; this holds should it ever.
   if (!equalBytes(spki, encodeRsa(modulus, exponent))) throw new Malformed(`${field}: not a canonical RSA key`);
   return publicKey(algorithm, spki);
 }
 
-/** By the exact bit length: 0x00, then an octet with its top bit set, and whole octets of a size that is accepted. */
+/** By the exact bit length: DER writes the 00 only before a top bit that is set, so whole octets are whole bits. */
 function rsaAlgorithm(modulus: Uint8Array): KeyAlgorithm | undefined {
-  if (modulus[0] !== 0 || (modulus[1] ?? 0) < 0x80) return undefined;
-  return RSA_SIZES.get((modulus.length - 1) * 8);
+  return modulus[0] === 0 ? RSA_SIZES.get((modulus.length - 1) * 8) : undefined;
 }
 
 const RSA_SIZES: ReadonlyMap<number, KeyAlgorithm> = new Map<number, KeyAlgorithm>([

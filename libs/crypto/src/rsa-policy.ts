@@ -5,6 +5,7 @@
  * The size is the caller's matter.
  */
 export function weaknessOfModulus(n: bigint): string | undefined {
+  // 2 among them.
   if (hasSmallFactor(n)) return "the modulus has a small factor";
   if (isRoca(n)) return "the modulus was made by Infineon's vulnerable key generator (ROCA, CVE-2017-15361)";
   if (hasCloseFactors(n)) return "the factors of the modulus are too close together";

@@ -12,7 +12,7 @@ import {
 } from "../src/index.ts";
 import { ed25519, ed25519ph } from "@noble/curves/ed25519.js";
 import { p256, p384, p521 } from "@noble/curves/nist.js";
-import { der, DerReader, utf8 } from "@chancery/encoding";
+import { concatBytes, der, DerReader, utf8 } from "@chancery/encoding";
 import { execFileSync } from "node:child_process";
 import { constants, createHash, generateKeyPairSync, type KeyObject, privateEncrypt, sign } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -105,6 +105,13 @@ describe.for(CURVES)("%s", ([, defaultAlgorithm, curve, oracle]) => {
       expect(verifyDigest(key, defaultAlgorithm, digest, signature)).toBe(true);
       expect(verifyDigest(key, defaultAlgorithm, flip(digest, 3), signature)).toBe(false);
     }
+  });
+
+  test("a digest without its leading zero is another length, and refused", () => {
+    const digest = hash(defaultAlgorithm, message).with(0, 0);
+    const signature = oracle.sign(digest, secretKey, { ...raw, format: "der" });
+    expect(verifyDigest(key, defaultAlgorithm, digest, signature)).toBe(true);
+    expect(verifyDigest(key, defaultAlgorithm, digest.subarray(1), signature)).toBe(false);
   });
 
   test("a digest chosen so that the moved key meets the key itself, or vanishes, is still judged right", () => {
@@ -375,5 +382,5 @@ function rawRsa(key: KeyObject, encoded: Uint8Array): Uint8Array {
 }
 
 function hexConcat(prefix: string, ...tails: readonly (Uint8Array | readonly number[])[]): Uint8Array {
-  return Uint8Array.of(...Uint8Array.fromHex(prefix), ...tails.flatMap((tail) => [...tail]));
+  return concatBytes(Uint8Array.fromHex(prefix), ...tails.map((tail) => Uint8Array.from(tail)));
 }

@@ -172,6 +172,8 @@ describe("accepted", () => {
     ["a double beyond", "1e300", 1e300],
     ["a number that underflows", "1e-999", 0],
     ["depth 32", "[".repeat(32) + "]".repeat(32), JSON.parse("[".repeat(32) + "]".repeat(32))],
+    ["a hundred arrays side by side", `[${"[],".repeat(99)}[]]`, Array.from({ length: 100 }, () => [])],
+    ["a hundred objects side by side", `[${"{},".repeat(99)}{}]`, Array.from({ length: 100 }, () => ({}))],
     ["the same key in two objects", '[{"a":1},{"a":2}]', [{ a: 1 }, { a: 2 }]],
   ] as const)("%s", ([, text, value]) => {
     expect(parse(text)).toEqual(value);

@@ -3,6 +3,7 @@ export * from "./config.ts";
 export * from "./failure.ts";
 export * from "./fault-filter.ts";
 export * from "./health.ts";
+export * from "./line-writer.ts";
 export * from "./logger.ts";
 export * from "./metrics.ts";
 export * from "./redact.ts";

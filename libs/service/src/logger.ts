@@ -1,5 +1,6 @@
 import type { LoggerService } from "@nestjs/common";
-import { destination, type Logger, pino } from "pino";
+import { type Logger, pino } from "pino";
+import { LineWriter } from "./line-writer.ts";
 import { oneLine, redact } from "./redact.ts";
 
 export type { Logger } from "pino";
@@ -13,9 +14,6 @@ export interface LoggerOptions {
 }
 
 export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
-
-/** What may wait when stderr is not read; beyond it lines are dropped, for a log must never stop the service. */
-const WAITING_BYTES = 4 * 1024 * 1024;
 
 /** The program's log. Every finished line passes `redact`, whatever field a secret came in by. */
 export function createLogger(options: LoggerOptions = {}): Logger {
@@ -36,11 +34,17 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   );
 }
 
+/** One for the process, however many loggers there are, so that their lines do not mix. */
+let stderrLines: LineWriter | undefined;
+
 function stderrWriter(): (line: string) => void {
-  const stream = destination({ fd: 2, sync: false, maxLength: WAITING_BYTES });
-  return (line) => {
-    stream.write(line);
-  };
+  if (stderrLines === undefined) {
+    const lines = new LineWriter(2);
+    process.once("exit", () => lines.flushAtExit());
+    stderrLines = lines;
+  }
+  const lines = stderrLines;
+  return (line) => lines.write(line);
 }
 
 function humanLine(line: string): string {

@@ -8,6 +8,7 @@ const KEPT_OUTPUT = 64 * 1024;
 const SHOWN_LINES = 60;
 /** A terminal sends Ctrl-C to npm and to us, and npm sends it on: within this time they are one. */
 const SAME_SIGNAL_MS = 300;
+const PARENT_POLL_MS = 500;
 
 export async function runQuietly(program, args, { cwd, env } = {}) {
   const child = spawn(program, args, { cwd, env: env ?? process.env, stdio: ["ignore", "pipe", "pipe"] });
@@ -38,7 +39,11 @@ export async function runForeground(program, args, { tied = false, env } = {}) {
     stdio: tied ? ["ignore", "inherit", "inherit", "ipc"] : "inherit",
   });
   const release = forwardSignals(child, { terminalReachesIt: !tied });
-  return ended(child).finally(release);
+  const orphaned = stopWithNpm(child);
+  return ended(child).finally(() => {
+    clearInterval(orphaned);
+    release();
+  });
 }
 
 /** Runs programs side by side until one of them ends; then all end. */
@@ -68,6 +73,21 @@ function forwardSignals(child, { terminalReachesIt = true } = {}) {
   return () => {
     for (const signal of signals) process.off(signal, forward);
   };
+}
+
+/**
+ * npm runs a script through `sh`, and a signal that npm passes on ends that shell and not us: whoever
+ * stopped npm would leave the stack running. A parent that is gone is the only sign of it.
+ */
+function stopWithNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    child.kill("SIGTERM");
+  }, PARENT_POLL_MS).unref();
+  return timer;
 }
 
 async function ended(child) {

@@ -16,8 +16,9 @@ export interface Anchor {
   /** What it says is durable when this resolves. */
   read(): Promise<AnchoredHead | undefined>;
   /**
-   * Replaces `expected` by `next`, durably, and resolves to true; or changes nothing and resolves to
-   * false, because it says something else. Safe among processes.
+   * Replaces `expected` by `next`, durably, and resolves to true; or resolves to false, because it says
+   * something else: `next` never stood there, or another process has put its heir in its place already.
+   * Safe among processes.
    */
   compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean>;
 }

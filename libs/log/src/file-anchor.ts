@@ -21,7 +21,8 @@ interface Numbered {
  *
  * A new one is written beside, made durable, and then linked to the next number: link(2) fails if that
  * number is taken, so among processes, whatever their timing, one wins. A process that slept so long
- * that its "next number" was used and cleared away again finds a higher one after linking, and has lost.
+ * that its "next number" was used and cleared away again finds a higher one after linking, and has lost;
+ * meanwhile nobody looked at it, since only the highest counts.
  */
 export class FileAnchor implements Anchor {
   readonly #directory: string;

@@ -10,8 +10,6 @@ import type { Standing } from "./standing.ts";
 import type { StoredLog, TreeState } from "./store.ts";
 import type { TileReads } from "./tile-reads.ts";
 
-/** How long the outcome of a commit is asked for before its callers are told to ask again themselves. */
-const UNKNOWN_FOR_MS = 15_000;
 const LONGEST_PAUSE_MS = 500;
 /** Proofs made between two turns of the event loop: about 2 ms of work. */
 const ANSWERS_A_TURN = 32;
@@ -25,6 +23,7 @@ export interface SequencerParts {
   readonly tiles: TileReads;
   readonly clock: () => number;
   readonly ahead: bigint;
+  readonly doubtMs: number;
 }
 
 /**
@@ -79,7 +78,7 @@ export class Sequencer {
    */
   async #commit(batch: readonly NewEntry[]): Promise<Integration> {
     let doubtful: Integration | undefined;
-    const until = performance.now() + UNKNOWN_FOR_MS;
+    const until = performance.now() + this.#parts.doubtMs;
     for (let pause = 10; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       let attempt: Integration | undefined;
       try {

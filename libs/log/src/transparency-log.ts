@@ -39,6 +39,8 @@ export interface LogOptions {
 export interface LogLimits extends PoolLimits {
   /** Entries the database may be ahead of the anchor. More than a crash leaves means a restored anchor. */
   readonly ahead: number;
+  /** How long the outcome of a commit is asked for before its callers are told to ask again themselves. */
+  readonly doubtMs: number;
 }
 
 const DEFAULT_LIMITS: LogLimits = {
@@ -47,6 +49,7 @@ const DEFAULT_LIMITS: LogLimits = {
   batchEntries: 1024,
   batchBytes: 16 * 1024 * 1024,
   ahead: 4096,
+  doubtMs: 15_000,
 };
 
 const IDENTITY_BYTES = 32;
@@ -90,6 +93,7 @@ export class TransparencyLog {
       tiles,
       clock: options.clock ?? Date.now,
       ahead: BigInt(limits.ahead),
+      doubtMs: limits.doubtMs,
     });
   }
 

@@ -32,7 +32,7 @@ const LAST_RESTART_MS = 5_000;
 const POLL_MS = 5;
 const STOP_MS = 60_000;
 /** After so long up, a death is a new trouble and not the same one again. */
-const SETTLED_MS = 30_000;
+const SETTLED_MS = 2_000;
 
 /** Durability is not left to postgresql.conf; the command line wins over it and over ALTER SYSTEM. */
 function settings(socketDirectory: string): string[] {

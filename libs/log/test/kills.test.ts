@@ -1,0 +1,102 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { createKeyFile } from "@chancery/crypto";
+import { decodeHex } from "@chancery/encoding";
+import { Unavailable } from "@chancery/fault";
+import { Database, startEmbedded } from "@chancery/postgres";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { FileAnchor, PostgresLogStore } from "../src/index.ts";
+import { newEntry, range, RememberingSigner, World } from "./world.ts";
+
+/** Short forms, for every run; the long ones are the soak test's. */
+const KILLS = 4;
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "kills-test-"));
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+test("kill -9 of PostgreSQL under load loses nothing, and it goes on without a restart of ours", async () => {
+  await using server = await startEmbedded({ directory: join(directory, "postgres") });
+  await using db = await Database.open(server.url);
+  const anchor = await FileAnchor.open(directory, "anchor");
+  const world = new World({ store: await PostgresLogStore.open(db), anchor });
+  const log = await world.start();
+  const stop = new AbortController();
+  const client = async (number: number) => {
+    for (let at = 0; !stop.signal.aborted; at++) {
+      for (let answered = false; !answered && !stop.signal.aborted;) {
+        answered = await world.append(log, newEntry(`${number}-${at}`)).then(
+          () => true,
+          async (error: unknown) => {
+            if (!(error instanceof Unavailable)) throw error;
+            await delay(20);
+            return false;
+          },
+        );
+      }
+    }
+  };
+  const clients = range(16).map(client);
+  for (let kills = 0; kills < KILLS; kills++) {
+    await delay(200 + Math.random() * 200);
+    const [pid] = (await readFile(join(directory, "postgres", "data", "postmaster.pid"), "utf8")).split("\n");
+    process.kill(Number(pid), "SIGKILL");
+    const before = world.acknowledged.length;
+    const killed = performance.now();
+    // The checkpoint is to be had all the time.
+    expect((await log.published()).head.size).toBeGreaterThanOrEqual(0n);
+    await expect.poll(() => world.acknowledged.length, { timeout: 15_000, interval: 20 }).toBeGreaterThan(before + 16);
+    expect(performance.now() - killed).toBeLessThan(15_000);
+  }
+  stop.abort();
+  await Promise.all(clients);
+  await log.close();
+  await world.check(await world.start());
+});
+
+test("kill -9 of the process under load loses nothing it acknowledged, and signs one history", async () => {
+  await using server = await startEmbedded({ directory: join(directory, "postgres") });
+  const keyFile = join(directory, "key.pem");
+  const signer = new RememberingSigner("killed.example", await createKeyFile(keyFile, "ecdsa-p256"));
+  const acked: { index: bigint; name: string }[] = [];
+  for (let run = 0; run < KILLS; run++) {
+    const script = join(import.meta.dirname, "appender.ts");
+    const args = ["--conditions=@chancery/source", script, server.url, directory, keyFile, String(run)];
+    const appender = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    let said = "";
+    appender.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+    await expect.poll(() => said, { timeout: 15_000, interval: 10 }).toContain("acked");
+    await delay(100 + Math.random() * 300);
+    appender.kill("SIGKILL");
+    await once(appender, "close");
+    expect(said).toMatch(/^ready $/m);
+    // A line that was cut off was never heard.
+    for (const [, index = "", name = ""] of said.matchAll(/^acked (\d+) (\S+)\n/gm)) {
+      acked.push({ index: BigInt(index), name });
+    }
+    for (const [, size = "", root = ""] of said.matchAll(/^signed (\d+) ([0-9a-f]{64})\n/gm)) {
+      signer.signed.push({ size: BigInt(size), root: decodeHex(root, "root") });
+    }
+  }
+  await using db = await Database.open(server.url);
+  const store = await PostgresLogStore.open(db);
+  const anchor = await FileAnchor.open(directory, "killed");
+  const world = new World({ name: "killed", store, anchor, signer, created: true });
+  const log = await world.start();
+  expect(acked.length).toBeGreaterThan(KILLS);
+  for (const { index, name } of acked) {
+    expect((await log.entry(index))?.identity).toEqual(newEntry(name).identity);
+  }
+  await world.append(log, newEntry("after all"));
+  await world.check(log);
+});

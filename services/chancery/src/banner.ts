@@ -69,14 +69,24 @@ export function pasteLines({ url, rootChecksum, identityProvider }: BannerFacts)
   ];
 }
 
-/** For a terminal (`colour`) or a file. */
-export function renderBanner(facts: BannerFacts, colour: boolean): string {
+export interface Trouble {
+  readonly service: string;
+  readonly reason: string;
+}
+
+/** For a terminal (`colour`) or a file. With troubles it says them first, and not that all is well. */
+export function renderBanner(facts: BannerFacts, colour: boolean, troubles: readonly Trouble[] = []): string {
   const paint = (code: number, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   const table = places(facts);
   const width = Math.max(...table.map(([name]) => name.length));
   return [
     "",
-    paint(1, "Chancery is ready."),
+    ...(troubles.length === 0
+      ? [paint(1, "Chancery is ready.")]
+      : [
+          paint(31, "Chancery runs, and is not ready:"),
+          ...troubles.map(({ service, reason }) => `  ${service}: ${reason}`),
+        ]),
     "",
     ...table.map(([name, place]) => `  ${paint(2, name.padEnd(width))}  ${place}`),
     ...(facts.identityProvider === undefined ? [] : ["", paint(33, DEVELOPMENT_WARNING)]),

@@ -18,7 +18,8 @@ export async function serve(flags: ServeFlags, environment: Environment): Promis
   const stack = await startWithProgress(settings, logger);
   if (!stop.signal.aborted) {
     const colour = process.stdout.isTTY && !environment["NO_COLOR"];
-    process.stdout.write(renderBanner(stack.facts, colour));
+    const troubles = await stack.service.readiness.reasons();
+    process.stdout.write(renderBanner(stack.facts, colour, troubles));
     await once(stop.signal, "abort");
   }
   await stack[Symbol.asyncDispose]();

@@ -44,6 +44,12 @@ describe("the banner", () => {
     }
   });
 
+  test("does not say that all is well when it is not", () => {
+    const text = renderBanner(facts, false, [{ service: "rekor", reason: "the database lost entries" }]);
+    expect(text).not.toContain("Chancery is ready.");
+    expect(text).toContain("Chancery runs, and is not ready:\n  rekor: the database lost entries\n");
+  });
+
   test("speaks of no development where there is none", () => {
     const text = renderBanner({ ...facts, identityProvider: undefined }, false);
     expect(text).not.toMatch(/development|idp|curl/i);

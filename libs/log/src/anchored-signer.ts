@@ -31,7 +31,10 @@ export class AnchoredSigner {
   }
 
   async readAnchor(): Promise<AnchoredHead | undefined> {
-    return (this.#known = await this.#anchor.read());
+    const read = await this.#anchor.read();
+    // Our own step may have come while this was read; what is known never gets less.
+    if (read !== undefined && (this.#known === undefined || read.size >= this.#known.size)) this.#known = read;
+    return read;
   }
 
   /** The first head of a log, of no entries. Undefined when the anchor is not empty. */

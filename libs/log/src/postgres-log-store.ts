@@ -8,7 +8,7 @@ import { type Failpoint, noFailpoint } from "./failpoint.ts";
 import { PostgresLogReader } from "./postgres-log-reader.ts";
 import { logMigrations } from "./postgres-schema.ts";
 import * as sql from "./postgres-statements.ts";
-import type { Addition, Integrate, LogKey, LogStore, LogWriter, StoredLog, TreeState } from "./store.ts";
+import type { Addition, Integrate, LogKey, LogStore, LogWriter, PlacedEntry, StoredLog, TreeState } from "./store.ts";
 
 /** All logs of one PostgreSQL database. Any number of processes may write to it. */
 export class PostgresLogStore implements LogStore {
@@ -98,15 +98,17 @@ class PostgresLogWriter implements LogWriter {
     await this.#db.query(sql.FREEZE, [this.#log]);
   }
 
+  /** All statements travel together; what the database stored is compared before the caller's COMMIT. */
   async #store(tx: Queryable, before: TreeState, { entries, tiles, tree }: Addition): Promise<void> {
     const log = this.#log;
     const first = before.size;
-    const apart = entries.flatMap((entry, at) =>
-      equalBytes(entry.identity, entry.leafHash) ? [] : [{ index: first + BigInt(at), hash: entry.leafHash }],
-    );
-    const keys = entries.flatMap((entry, at) => entry.searchKeys.map((key) => ({ index: first + BigInt(at), key })));
-    const [leaves, , , , hashes, advanced] = await Promise.all([
-      tx.query<{ digest: Uint8Array }>(sql.INSERT_ENTRIES, [
+    const tileNames = [
+      integerArray(tiles.map(({ level }) => level)),
+      bigintArray(tiles.map(({ index }) => BigInt(index))),
+      integerArray(tiles.map(({ offset }) => offset)),
+    ];
+    const inserts = [
+      tx.query(sql.INSERT_ENTRIES, [
         log,
         first,
         tree.time,
@@ -115,40 +117,51 @@ class PostgresLogWriter implements LogWriter {
         bytesArray(entries.map((entry) => entry.extra)),
       ]),
       tx.query(sql.INSERT_IDENTITIES, [log, first, bytesArray(entries.map((entry) => entry.identity))]),
-      apart.length > 0 &&
-        tx.query(sql.INSERT_LEAF_HASHES, [
-          log,
-          bigintArray(apart.map(({ index }) => index)),
-          bytesArray(apart.map(({ hash }) => hash)),
-        ]),
-      keys.length > 0 &&
-        tx.query(sql.INSERT_SEARCH_KEYS, [
-          log,
-          bigintArray(keys.map(({ index }) => index)),
-          bytesArray(keys.map(({ key }) => key)),
-        ]),
-      tx.query<{ digest: Uint8Array }>(sql.INSERT_TILES, [
-        log,
-        integerArray(tiles.map(({ level }) => level)),
-        bigintArray(tiles.map(({ index }) => BigInt(index))),
-        integerArray(tiles.map(({ offset }) => offset)),
-        bytesArray(tiles.map((tile) => tile.hashes)),
-      ]),
+      ...this.#insertLookups(tx, first, entries),
+      tx.query(sql.INSERT_TILES, [log, ...tileNames, bytesArray(tiles.map((tile) => tile.hashes))]),
+    ];
+    const edge = concatBytes(...tree.edge);
+    const [[leaves], [hashes], [row]] = await Promise.all([
+      tx.query<{ digest: Uint8Array }>(sql.READ_BACK_ENTRIES, [log, first]),
+      tx.query<{ digest: Uint8Array }>(sql.READ_BACK_TILES, [log, ...tileNames]),
       tx.query<{ root: Uint8Array; edge: Uint8Array }>(sql.ADVANCE_TREE, [
         log,
         before.size,
         before.root,
         tree.size,
         tree.root,
-        concatBytes(...tree.edge),
+        edge,
         tree.time,
       ]),
+      ...inserts,
     ]);
-    const [row] = advanced;
     if (row === undefined) throw new Error("the tree moved under its lock");
-    expectStored("entries", leaves[0]?.digest, sha256(concatBytes(...entries.map((entry) => entry.leafHash))));
-    expectStored("tiles", hashes[0]?.digest, sha256(concatBytes(...tiles.map((tile) => tile.hashes))));
-    expectStored("tree", concatBytes(row.root, row.edge), concatBytes(tree.root, ...tree.edge));
+    expectStored("entries", leaves?.digest, sha256(concatBytes(...entries.map((entry) => entry.leafHash))));
+    expectStored("tiles", hashes?.digest, sha256(concatBytes(...tiles.map((tile) => tile.hashes))));
+    expectStored("tree", concatBytes(row.root, row.edge), concatBytes(tree.root, edge));
+  }
+
+  #insertLookups(tx: Queryable, first: bigint, entries: readonly PlacedEntry[]): Promise<unknown>[] {
+    const apart = entries.flatMap(({ identity, leafHash: hash }, at) =>
+      equalBytes(identity, hash) ? [] : [{ index: first + BigInt(at), bytes: hash }],
+    );
+    const keys = entries.flatMap(({ searchKeys }, at) =>
+      searchKeys.map((bytes) => ({ index: first + BigInt(at), bytes })),
+    );
+    return (
+      [
+        [sql.INSERT_LEAF_HASHES, apart],
+        [sql.INSERT_SEARCH_KEYS, keys],
+      ] as const
+    ).flatMap(([statement, rows]) =>
+      rows.length === 0
+        ? []
+        : tx.query(statement, [
+            this.#log,
+            bigintArray(rows.map(({ index }) => index)),
+            bytesArray(rows.map(({ bytes }) => bytes)),
+          ]),
+    );
   }
 }
 

@@ -43,18 +43,21 @@ export const KNOWN = prepared(
    WHERE index IS NOT NULL`,
 );
 
-/**
- * Answers with a digest of the leaf hashes, computed here from the leaves as they were stored: a bit that
- * flipped on the way is found before anything is signed (Yeti 2022 died of one).
- */
 export const INSERT_ENTRIES = prepared(
   "insert-entries",
-  `WITH stored AS (
-     INSERT INTO log.entry (log, index, time, identity, leaf, extra)
-     SELECT $1, $2::bigint + ordinal - 1, $3, nullif(identity, ''), leaf, nullif(extra, '')
-     FROM unnest($4::bytea[], $5::bytea[], $6::bytea[]) WITH ORDINALITY AS added (leaf, identity, extra, ordinal)
-     RETURNING index, leaf)
-   SELECT sha256(string_agg(sha256('\\x00'::bytea || leaf), ''::bytea ORDER BY index)) AS digest FROM stored`,
+  `INSERT INTO log.entry (log, index, time, identity, leaf, extra)
+   SELECT $1, $2::bigint + ordinal - 1, $3, nullif(identity, ''), leaf, nullif(extra, '')
+   FROM unnest($4::bytea[], $5::bytea[], $6::bytea[]) WITH ORDINALITY AS added (leaf, identity, extra, ordinal)`,
+);
+
+/**
+ * A digest of the leaf hashes, computed in the server from the leaves as they lie in its pages: a bit that flipped
+ * on the way is found before anything is signed (Yeti 2022 died of one).
+ */
+export const READ_BACK_ENTRIES = prepared(
+  "read-back-entries",
+  `SELECT sha256(string_agg(sha256('\\x00'::bytea || leaf), ''::bytea ORDER BY index)) AS digest
+   FROM log.entry WHERE log = $1 AND index >= $2`,
 );
 
 export const INSERT_IDENTITIES = prepared(
@@ -77,12 +80,19 @@ export const INSERT_SEARCH_KEYS = prepared(
 
 export const INSERT_TILES = prepared(
   "insert-tiles",
-  `WITH stored AS (
-     INSERT INTO log.tile (log, level, index, start, hashes)
-     SELECT $1, added.level, added.index, added.start, added.hashes
-     FROM unnest($2::int[], $3::bigint[], $4::int[], $5::bytea[]) AS added (level, index, start, hashes)
-     RETURNING level, index, hashes)
-   SELECT sha256(string_agg(hashes, ''::bytea ORDER BY level, index)) AS digest FROM stored`,
+  `INSERT INTO log.tile (log, level, index, start, hashes)
+   SELECT $1, added.level, added.index, added.start, added.hashes
+   FROM unnest($2::int[], $3::bigint[], $4::int[], $5::bytea[]) AS added (level, index, start, hashes)`,
+);
+
+/** A digest of the rows just added to tiles, in the order they were given. */
+export const READ_BACK_TILES = prepared(
+  "read-back-tiles",
+  `SELECT sha256(string_agg((
+     SELECT t.hashes FROM log.tile t
+     WHERE t.log = $1 AND t.level = added.level AND t.index = added.index AND t.start = added.start
+   ), ''::bytea ORDER BY ordinal)) AS digest
+   FROM unnest($2::int[], $3::bigint[], $4::int[]) WITH ORDINALITY AS added (level, index, start, ordinal)`,
 );
 
 export const ADVANCE_TREE = prepared(

@@ -93,7 +93,9 @@ export class Sequencer {
           await this.#parts.publisher.advance();
           continue;
         }
-        if (error instanceof OutcomeUnknown) doubtful = attempt;
+        if (error instanceof OutcomeUnknown && attempt !== undefined) {
+          doubtful = doubtful === undefined ? attempt : ownKnown(attempt, doubtful);
+        }
         const passing = doubtful !== undefined && error instanceof Unavailable;
         if (!passing || performance.now() > until) throw error;
         await delay(pause);
@@ -173,9 +175,11 @@ class TooFarAhead extends Error {}
 /** Of a commit in doubt that did happen, what is now known at the place it was to have is ours, not a duplicate. */
 function ownKnown(found: Integration, doubtful: Integration): Integration {
   const placements = found.placements.map((placement, at): Placement => {
+    if (placement.kind !== "known") return placement;
     const planned = doubtful.placements[at];
-    const own = placement.kind === "known" && planned?.kind === "new" && planned.entry.index === placement.index;
-    return own ? { ...placement, own } : placement;
+    const own =
+      planned?.kind === "new" ? planned.entry.index === placement.index : planned?.kind === "known" && planned.own;
+    return { ...placement, own };
   });
   return { ...found, placements };
 }

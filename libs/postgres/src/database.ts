@@ -1,5 +1,5 @@
 import { Misconfigured, Unavailable } from "@chancery/fault";
-import { Pool, type PoolClient, type PoolConfig } from "pg";
+import { type ClientBase, Pool, type PoolClient, type PoolConfig } from "pg";
 import { columnTypes } from "./column-types.ts";
 import { databaseFault, isServerAnswer } from "./database-fault.ts";
 
@@ -23,10 +23,18 @@ export interface Queryable {
  */
 export class OutcomeUnknown extends Unavailable {}
 
-/** A statement that takes longer is stuck, not slow: the server ends it, and later so do we. */
-const STATEMENT_TIMEOUT_MS = 30_000;
-const ANSWER_TIMEOUT_MS = 35_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Longer than the server's own limit on a statement. */
+const ANSWER_TIMEOUT_MS = 35_000;
+
+/**
+ * What each connection begins with. statement_timeout: what takes longer is stuck. idle_in_transaction: a process
+ * that stopped in a transaction gives its locks back to the others. enable_seqscan, jit: every query here goes
+ * through an index, and a plan made while a table was small must not scan it when it is large.
+ */
+const SESSION = `SELECT set_config('statement_timeout', '30s', false),
+  set_config('idle_in_transaction_session_timeout', '5s', false),
+  set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)`;
 
 /** A pool of connections to one database. Trouble with the connection is Unavailable, with its cause. */
 export class Database implements Queryable, AsyncDisposable {
@@ -46,9 +54,10 @@ export class Database implements Queryable, AsyncDisposable {
       pipeline: true,
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
       query_timeout: ANSWER_TIMEOUT_MS,
       application_name: "chancery",
+      // Awaited by the pool, though its declaration says void.
+      onConnect: beginSession as (client: ClientBase) => void,
     });
     // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
     pool.on("error", () => {});
@@ -124,6 +133,10 @@ export class Database implements Queryable, AsyncDisposable {
       throw databaseFault(error);
     }
   }
+}
+
+async function beginSession(client: ClientBase): Promise<void> {
+  await client.query(SESSION);
 }
 
 function connectionOptions(url: string): PoolConfig {

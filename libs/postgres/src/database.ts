@@ -56,8 +56,8 @@ export class Database implements Queryable, AsyncDisposable {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: ANSWER_TIMEOUT_MS,
       application_name: "chancery",
-      // Awaited by the pool, though its declaration says void.
-      onConnect: beginSession as (client: ClientBase) => void,
+      // oxlint-disable-next-line typescript/no-misused-promises -- the pool awaits it, though its declaration says void
+      onConnect: beginSession,
     });
     // An idle connection that breaks is dropped by the pool; without a listener it would end the process.
     pool.on("error", () => {});

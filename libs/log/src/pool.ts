@@ -41,6 +41,9 @@ export class Pool {
     const caller = Promise.withResolvers<Appended>();
     const underWay = this.#byName.get(name);
     if (underWay !== undefined) {
+      if (underWay.callers.length >= this.#limits.entries) {
+        throw new Pushback(`${underWay.callers.length} callers wait for this entry already`, 1);
+      }
       underWay.callers.push(caller);
       return caller.promise;
     }
@@ -103,7 +106,7 @@ export function frozenFault(log: string): Frozen {
   return new Frozen(`log ${log} is frozen: it takes no more entries`);
 }
 
-/** The place does not change how long a leaf is by more than nothing. */
+/** A leaf's length hardly depends on its place. */
 function sizeOf(entry: NewEntry): number {
   const leaf = entry.leaf({ index: 0n, time: 0 });
   return (

@@ -101,6 +101,33 @@ test("a process that slept after each step signs nothing that is old when it wak
   }
 });
 
+test("a process that stopped with the log locked holds nobody up for long, and wakes to no harm", async () => {
+  const asleep = Promise.withResolvers<void>();
+  const wake = Promise.withResolvers<void>();
+  let armed = false;
+  const sleep: Failpoint = async (step) => {
+    if (!armed || step !== "locked") return;
+    armed = false;
+    asleep.resolve();
+    await wake.promise;
+  };
+  const world = new World({ store: await server.shared.store(sleep) });
+  const sleeper = await world.start();
+  const other = world.with({ store: await server.shared.store() });
+  const running = await other.start();
+  armed = true;
+  const slept = sleeper.append(newEntry("slept")).catch((error: unknown) => error);
+  await asleep.promise;
+  const since = performance.now();
+  await other.append(running, newEntry("went on"));
+  expect(performance.now() - since).toBeLessThan(10_000);
+  wake.resolve();
+  const outcome = await slept;
+  if (outcome instanceof Error) expect(outcome).toBeInstanceOf(Unavailable);
+  await other.append(sleeper, newEntry("slept"));
+  await other.check(running, 2);
+});
+
 describe("a commit whose outcome is not known", () => {
   test.each(["answer", "request"] as const)("because its %s was lost is looked up, not guessed", async (what) => {
     await using proxy = await cuttingProxy(server.shared.url);

@@ -7,9 +7,9 @@ const RETRY_AFTER = 2;
 /**
  * Trouble that passes, by SQLSTATE (PostgreSQL 18, Appendix A), against mistakes of ours, which must
  * stay loud. Class 08 connection, 53 resources (53100 disk full), 57P admin or crash shutdown and
- * starting up, 58 I/O, 40 serialization and deadlock, 25006 a standby, 55P03 and 57014 timeouts.
+ * starting up, 58 I/O, 40 serialization and deadlock, 25006 a standby, 25P03, 25P04, 55P03 and 57014 timeouts.
  */
-const PASSING = /^(08|53|57P|58|40|25006|55P03|57014)/;
+const PASSING = /^(08|53|57P|58|40|25006|25P0[34]|55P03|57014)/;
 /** Wrong password, no such role, no such database: no waiting will help. */
 const SETTING = /^(28|3D000)/;
 
@@ -29,7 +29,7 @@ export function databaseFault(error: unknown): unknown {
 /** True when the server itself said no: the statement's outcome is known, the connection may be used again. */
 export function isServerAnswer(error: unknown): boolean {
   const state = sqlState(error);
-  return state !== undefined && !/^(08|57P0[123])/.test(state);
+  return state !== undefined && !/^(08|57P0[123]|25P0[34])/.test(state);
 }
 
 function sqlState(error: unknown): string | undefined {

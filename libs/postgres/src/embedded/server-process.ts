@@ -46,7 +46,6 @@ function settings(socketDirectory: string): string[] {
     synchronous_commit: "on",
     ...(process.platform === "darwin" ? { wal_sync_method: "fsync_writethrough" } : {}),
     max_connections: "100",
-    max_wal_size: "2GB",
     jit: "off",
     log_line_prefix: "%m [%p] ",
     log_checkpoints: "off",

@@ -5,9 +5,10 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { develop } from "./launch/dev.mjs";
 import { build, install, NODE } from "./launch/prepare.mjs";
 import { ROOT } from "./launch/root.mjs";
-import { runForeground, runTogether } from "./launch/run.mjs";
+import { runForeground, runTied } from "./launch/run.mjs";
 import { countsFile, printCounts } from "./launch/test-counts.mjs";
 
 const MAIN = join(ROOT, "services/chancery/dist/main.js");
@@ -27,16 +28,12 @@ const COMMANDS = {
   async serve(args) {
     await install();
     await build();
-    return runForeground(NODE, [MAIN, "serve", ...args], { tied: true });
+    return runTied(NODE, [MAIN, "serve", ...args]);
   },
 
   async dev(args) {
     await install();
-    await build();
-    return runTogether([
-      [NODE, [BIN("typescript/bin/tsc"), "-b", "--watch", "--preserveWatchOutput"]],
-      [NODE, ["--watch", "--watch-preserve-output", MAIN, "serve", ...args]],
-    ]);
+    return develop(NODE, [MAIN, "serve", ...args]);
   },
 
   async test(args) {

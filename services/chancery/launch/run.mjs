@@ -9,6 +9,7 @@ const SHOWN_LINES = 60;
 /** A terminal sends Ctrl-C to npm and to us, and npm sends it on: within this time they are one. */
 const SAME_SIGNAL_MS = 300;
 const PARENT_POLL_MS = 500;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 export async function runQuietly(program, args, { cwd, env } = {}) {
   const child = spawn(program, args, { cwd, env: env ?? process.env, stdio: ["ignore", "pipe", "pipe"] });
@@ -18,60 +19,74 @@ export async function runQuietly(program, args, { cwd, env } = {}) {
   };
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
-  const release = forwardSignals(child);
-  const code = await ended(child).finally(release);
+  const code = await withSignals(child, (signal) => child.kill(signal));
   if (code === 0) return;
   const tail = output.trimEnd().split("\n").slice(-SHOWN_LINES).join("\n");
   throw new Error(`${[program, ...args].join(" ")} ended with ${code}\n${tail}`);
 }
 
+/** Runs a program with our terminal, whose Ctrl-C reaches it directly, and passes its exit code on. */
+export async function runForeground(program, args, { env } = {}) {
+  const child = spawn(program, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: "inherit" });
+  return withSignals(child, (signal) => {
+    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+  });
+}
+
+/** Runs the program that we stand for: what we are told, it is told. */
+export async function runTied(program, args) {
+  const child = spawnTied(program, args);
+  return withSignals(child, (signal) => child.kill(signal === "SIGHUP" ? "SIGTERM" : signal));
+}
+
+/** The same for a program that we stop ourselves. */
+export function startTied(program, args) {
+  const child = spawnTied(program, args);
+  const code = ended(child);
+  return {
+    stop() {
+      child.kill("SIGTERM");
+      return code;
+    },
+  };
+}
+
+/** Resolves when we are told to stop. */
+export async function untilStopped() {
+  return new Promise((resolve) => {
+    onSignal(resolve);
+    onLostParent(resolve);
+  });
+}
+
 /**
- * Runs a program with our terminal and passes its exit code on.
- *
- * `tied`: it sits in a process group of its own, so that each Ctrl-C reaches it exactly once (a second
- * one means "now"), and holds a channel to us: when we are killed the channel closes and it stops.
+ * In a process group of its own, so that each Ctrl-C reaches it exactly once (a second one means "now"),
+ * and with a channel to us: when we are killed the channel closes and it stops.
  */
-export async function runForeground(program, args, { tied = false, env } = {}) {
-  const child = spawn(program, args, {
-    cwd: tied ? undefined : ROOT,
-    env: { ...process.env, ...env },
-    detached: tied,
-    stdio: tied ? ["ignore", "inherit", "inherit", "ipc"] : "inherit",
-  });
-  const release = forwardSignals(child, { terminalReachesIt: !tied });
-  const orphaned = stopWithNpm(child);
-  return ended(child).finally(() => {
-    clearInterval(orphaned);
-    release();
-  });
+function spawnTied(program, args) {
+  return spawn(program, args, { detached: true, stdio: ["ignore", "inherit", "inherit", "ipc"] });
 }
 
-/** Runs programs side by side until one of them ends; then all end. */
-export async function runTogether(commands) {
-  const children = commands.map(([program, args]) =>
-    spawn(program, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] }),
-  );
-  const releases = children.map((child) => forwardSignals(child, { terminalReachesIt: true }));
-  const code = await Promise.race(children.map(ended));
-  for (const child of children) child.kill("SIGTERM");
-  await Promise.all(children.map(ended));
-  for (const release of releases) release();
-  return code;
+async function withSignals(child, forward) {
+  const releases = [onSignal(forward), onLostParent(() => forward("SIGTERM"))];
+  try {
+    return await ended(child);
+  } finally {
+    for (const release of releases) release();
+  }
 }
 
-function forwardSignals(child, { terminalReachesIt = true } = {}) {
+function onSignal(forward) {
   let last = -Infinity;
-  const forward = (signal) => {
+  const heard = (signal) => {
     const now = performance.now();
     if (now - last < SAME_SIGNAL_MS) return;
     last = now;
-    if (signal === "SIGINT" && terminalReachesIt && process.stdin.isTTY) return;
-    child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
+    forward(signal);
   };
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
-  for (const signal of signals) process.on(signal, forward);
+  for (const signal of SIGNALS) process.on(signal, heard);
   return () => {
-    for (const signal of signals) process.off(signal, forward);
+    for (const signal of SIGNALS) process.off(signal, heard);
   };
 }
 
@@ -79,20 +94,21 @@ function forwardSignals(child, { terminalReachesIt = true } = {}) {
  * npm runs a script through `sh`, and a signal that npm passes on ends that shell and not us: whoever
  * stopped npm would leave the stack running. A parent that is gone is the only sign of it.
  */
-function stopWithNpm(child) {
-  if (process.env.npm_lifecycle_event === undefined) return undefined;
+function onLostParent(lost) {
+  if (process.env.npm_lifecycle_event === undefined) return () => {};
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(timer);
-    child.kill("SIGTERM");
-  }, PARENT_POLL_MS).unref();
-  return timer;
+    lost();
+  }, PARENT_POLL_MS);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 async function ended(child) {
-  if (child.exitCode !== null) return child.exitCode;
   return new Promise((resolve, reject) => {
+    if (child.exitCode !== null) resolve(child.exitCode);
     child.once("error", reject);
     child.once("close", (code, signal) => resolve(code ?? 128 + (constants.signals[signal] ?? 0)));
   });

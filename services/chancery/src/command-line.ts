@@ -85,15 +85,16 @@ function version(): string {
 /** What was planned for is one clear line; anything else is ours to explain, so its stack is shown. */
 async function explain(error: unknown, terminal: Terminal): Promise<number> {
   const { redact } = await import("@chancery/service");
-  const text = error instanceof Error && !(error instanceof Fault) ? (error.stack ?? error.message) : withCauses(error);
+  const text = error instanceof Misconfigured ? error.message : unplanned(error);
   terminal.err(`chancery: ${redact(text)}\n`);
   return error instanceof Misconfigured ? 2 : 1;
 }
 
-/** Here the operator reads, and not a client. */
-function withCauses(error: unknown): string {
+/** Here the operator reads and not a client, so causes are named. */
+function unplanned(error: unknown): string {
+  if (error instanceof Error && !(error instanceof Fault)) return error.stack ?? error.message;
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause === undefined ? messageOf(error) : `${messageOf(error)} (${withCauses(cause)})`;
+  return cause === undefined ? messageOf(error) : `${messageOf(error)} (${messageOf(cause)})`;
 }
 
 function messageOf(error: unknown): string {

@@ -43,12 +43,16 @@ export function assertIssuerPattern(key: string, pattern: string, mayUseLoopback
   }
 }
 
-/** Anchored at both ends: GHSA-59jp-pj84-45mr was a pattern that was not. */
+/**
+ * Anchored at both ends: GHSA-59jp-pj84-45mr was a pattern that was not.
+ *
+ * Each `*` but the last takes the shortest run before the text that follows it, and keeps it: `(?=(…))\1` is an
+ * atomic group. No match is lost, for what a longer run would have taken consists of the same characters and goes to
+ * the next `*`. Plain backtracking took 45 s for one `iss` under `https://*-*-*-*.example.com`, before any signature.
+ */
 export function patternExpression(pattern: string): RegExp {
-  return new RegExp(
-    `^${pattern
-      .split("*")
-      .map((part) => RegExp.escape(part))
-      .join(WILDCARD)}$`,
-  );
+  const [head = "", ...parts] = pattern.split("*").map((part) => RegExp.escape(part));
+  const tail = parts.pop();
+  const middle = parts.map((part, place) => `(?=(${WILDCARD}?${part}))\\${place + 1}`).join("");
+  return new RegExp(`^${head}${middle}${tail === undefined ? "" : WILDCARD + tail}$`);
 }

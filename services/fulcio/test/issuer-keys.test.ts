@@ -14,6 +14,7 @@ oidc-issuers:
   https://two.example.com: { client-id: a, type: email }
 meta-issuers:
   https://*.tenants.example.com: { client-id: a, type: email }
+  https://*.tenants.example.com/*: { client-id: a, type: email }
 `).issuers,
   false,
 );
@@ -174,5 +175,25 @@ describe("issuers behind a pattern", () => {
     expect(asked).toHaveLength(16);
     wait = Promise.resolve();
     await expect(keys.current(one)).resolves.toBeDefined();
+  });
+
+  test("that one slow host invents take four places, and leave the others to the rest", async () => {
+    wait = new Promise(() => undefined);
+    const slow = (path: number) => pool.match(`https://${path % 2 ? "Slow" : "slow"}.tenants.example.com/${path}`);
+    for (let path = 0; path < 4; path++) void keys.current(slow(path));
+    await settled();
+    await expect(keys.current(slow(4))).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });
+    wait = Promise.resolve();
+    await expect(keys.current(tenant("new"))).resolves.toBeDefined();
+  });
+
+  test("that are invented do not hold up the renewal of real ones", async () => {
+    const real = await keys.current(tenant("real"));
+    wait = new Promise(() => undefined);
+    for (let place = 0; place < 16; place++) void keys.current(tenant(`slow${place}`));
+    await settled();
+    wait = Promise.resolve();
+    now += 61 * MINUTE;
+    expect(await keys.current(tenant("real"))).not.toBe(real);
   });
 });

@@ -1,6 +1,7 @@
 import { Unavailable } from "@chancery/fault";
 import { discoveryUrl, type DocumentSource, parseDiscovery, parseKeySet } from "./discovery.ts";
 import type { ConcreteIssuer } from "./issuer-settings.ts";
+import { hostOf } from "./subject-domain.ts";
 import type { KeySet } from "./token-signature.ts";
 
 /** Milliseconds. */
@@ -19,8 +20,10 @@ const REDISCOVER_AFTER = 60 * MINUTE;
 
 /** Issuers behind patterns whose keys are kept; upstream keeps as many. */
 const MAX_PATTERN_ISSUERS = 100;
-/** Loads under way for issuers behind patterns: the sender of a token chooses which of them is asked. */
-const MAX_PATTERN_LOADS = 16;
+/** First loads under way for issuers behind patterns: the sender of a token chooses which of them is asked. */
+const MAX_FIRST_LOADS = 16;
+/** And of those at one host: a tenant whose host is slow must leave room for all others. */
+const MAX_FIRST_LOADS_OF_HOST = 4;
 
 /** What is known of one issuer's keys. */
 interface Entry {
@@ -44,7 +47,8 @@ export class IssuerKeys {
   readonly #exact = new Map<string, Entry>();
   /** In the order of last use. */
   readonly #patterned = new Map<string, Entry>();
-  #patternLoads = 0;
+  /** The host of each first load under way. */
+  readonly #firstLoads: string[] = [];
 
   constructor(documents: DocumentSource, clock: () => number, mayUseLoopbackHttp: boolean) {
     this.#documents = documents;
@@ -100,19 +104,29 @@ export class IssuerKeys {
   async #ask(issuer: ConcreteIssuer, entry: Entry): Promise<void> {
     if (entry.load !== undefined) return entry.load;
     if (this.#clock() - entry.askedAt < ASK_INTERVAL) return;
-    if (issuer.settings.isPattern && this.#patternLoads >= MAX_PATTERN_LOADS) {
-      if (entry.keys !== undefined) return;
-      throw new Unavailable("too many issuers are being asked for their keys", 1);
-    }
+    // Issuers whose keys are known are few and real: whoever invents others cannot hold up their renewal.
+    const isFirst = issuer.settings.isPattern && entry.keys === undefined;
+    if (isFirst) this.#assertRoomFor(hostOf(issuer.url).toLowerCase());
     entry.askedAt = this.#clock();
-    entry.load = this.#load(issuer, entry);
+    entry.load = isFirst ? this.#firstLoad(issuer, entry) : this.#load(issuer, entry);
     await entry.load;
+  }
+
+  #assertRoomFor(host: string): void {
+    const atHost = this.#firstLoads.filter((other) => other === host).length;
+    if (this.#firstLoads.length < MAX_FIRST_LOADS && atHost < MAX_FIRST_LOADS_OF_HOST) return;
+    throw new Unavailable("too many issuers are being asked for their keys", 1);
+  }
+
+  async #firstLoad(issuer: ConcreteIssuer, entry: Entry): Promise<void> {
+    const host = hostOf(issuer.url).toLowerCase();
+    this.#firstLoads.push(host);
+    await this.#load(issuer, entry);
+    this.#firstLoads.splice(this.#firstLoads.indexOf(host), 1);
   }
 
   /** Never rejects: it may run with nobody waiting. What went wrong stays in the entry. */
   async #load(issuer: ConcreteIssuer, entry: Entry): Promise<void> {
-    const { isPattern } = issuer.settings;
-    if (isPattern) this.#patternLoads++;
     try {
       const signal = AbortSignal.timeout(LOAD_TIMEOUT);
       const url = await this.#jwksUri(issuer, entry, signal);
@@ -123,7 +137,6 @@ export class IssuerKeys {
       entry.failure = error instanceof Error ? error : new Error(String(error));
       delete entry.jwksUri;
     } finally {
-      if (isPattern) this.#patternLoads--;
       delete entry.load;
     }
   }

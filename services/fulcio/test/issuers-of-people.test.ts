@@ -60,6 +60,13 @@ describe("email", () => {
     expect(refusal(() => principal(settings, { email, email_verified: true }))).toMatch(/email/);
   });
 
+  test.for(["a\u0000b", "a\nb", "x".repeat(4097)])(
+    "refuses the subject %j, which goes into the certificate too",
+    (sub) => {
+      expect(refusal(() => principal(settings, { email: address, email_verified: true }, sub))).toMatch(/^sub claim/);
+    },
+  );
+
   test.for([7, true, null, {}, ["dev@example.com"]])("refuses an address that is %j", (email) => {
     expect(refusal(() => principal(settings, { email, email_verified: true }))).toMatch(/email claim is not a string/);
   });

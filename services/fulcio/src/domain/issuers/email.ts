@@ -19,7 +19,7 @@ export const email: IssuerType = {
       return {
         name: address,
         san: { type: "email", value: address },
-        extensions: { issuer: issuerOf(claims), "token-subject": claims.subject },
+        extensions: { issuer: issuerOf(claims), "token-subject": plainText(claims.subject, "sub") },
       };
     };
   },

@@ -10,7 +10,7 @@ import {
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { isLocalAddress } from "../src/oidc/address-guard.ts";
 import { issuerDocuments } from "../src/oidc/bounded-fetch.ts";
 import { clusterTrust } from "../src/oidc/cluster-trust.ts";
@@ -233,6 +233,9 @@ describe("TLS", () => {
         AbortSignal.timeout(5_000),
       );
     await expect(get()).rejects.toThrow(/self-signed/);
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    await expect(get(), "with the variable that turns verification off").rejects.toThrow(/self-signed/);
+    vi.unstubAllEnvs();
     expect(issuer.requests).toEqual([]);
     const body = new TextDecoder().decode(await get(tls.cert));
     expect(JSON.parse(body).keys).toHaveLength(1);
@@ -269,11 +272,16 @@ describe("addresses of this machine and its link", () => {
     "fe80::1",
     "::ffff:127.0.0.1",
     "::ffff:a9fe:a9fe",
+    "::127.0.0.1",
+    "64:ff9b::127.0.0.1",
+    "64:ff9b::a9fe:a9fe",
+    "fd00:ec2::254",
     "224.0.0.1",
     "ff02::1",
   ])("%s is one", (address) => expect(isLocalAddress(address)).toBe(true));
-  test.for(["10.0.0.1", "192.168.1.1", "8.8.8.8", "2001:db8::1", "fd00::1", "localhost"])("%s is none", (address) =>
-    expect(isLocalAddress(address)).toBe(false),
+  test.for(["10.0.0.1", "192.168.1.1", "8.8.8.8", "2001:db8::1", "fd00::1", "64:ff9b::808:808", "localhost"])(
+    "%s is none",
+    (address) => expect(isLocalAddress(address)).toBe(false),
   );
 
   test.for([

@@ -13,10 +13,16 @@ LOCAL.addSubnet("0.0.0.0", 8, "ipv4");
 LOCAL.addSubnet("127.0.0.0", 8, "ipv4");
 LOCAL.addSubnet("169.254.0.0", 16, "ipv4");
 LOCAL.addSubnet("224.0.0.0", 4, "ipv4");
-LOCAL.addAddress("::", "ipv6");
-LOCAL.addAddress("::1", "ipv6");
+// Unspecified, loopback, and IPv4 addresses in their old IPv6 form (RFC 4291, Section 2.5.5.1).
+LOCAL.addSubnet("::", 96, "ipv6");
 LOCAL.addSubnet("fe80::", 10, "ipv6");
 LOCAL.addSubnet("ff00::", 8, "ipv6");
+// The same IPv4 addresses behind NAT64 (RFC 6052, Section 2.1): a translator may be this machine or its neighbour.
+LOCAL.addSubnet("64:ff9b::", 104, "ipv6");
+LOCAL.addSubnet("64:ff9b::7f00:0", 104, "ipv6");
+LOCAL.addSubnet("64:ff9b::a9fe:0", 112, "ipv6");
+// Where AWS answers with metadata over IPv6; it is link-local but for its prefix.
+LOCAL.addAddress("fd00:ec2::254", "ipv6");
 
 export function isLocalAddress(address: string): boolean {
   const family = isIP(address);

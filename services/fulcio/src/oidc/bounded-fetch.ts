@@ -45,6 +45,8 @@ async function connection(
     agent: false,
     headers: { Accept: "application/json", "User-Agent": "chancery-fulcio", ...cluster.headers },
     minVersion: "TLSv1.2",
+    // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for something else, does not make anyone an issuer.
+    rejectUnauthorized: true,
     ca: trustedAuthorities([issuer.settings.caCertificates, cluster.caCertificates]),
     lookup: addressGuard(url, issuer),
   };

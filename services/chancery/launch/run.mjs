@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { join } from "node:path";
 import { ROOT } from "./root.mjs";
 
 const KEPT_OUTPUT = 64 * 1024;
@@ -64,7 +65,13 @@ export async function untilStopped() {
  * and with a channel to us: when we are killed the channel closes and it stops.
  */
 function spawnTied(program, args) {
-  return spawn(program, args, { detached: true, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  // Compiled code is kept between starts: a fifth of a second less to ready.
+  const cache = process.env.NODE_COMPILE_CACHE ?? join(ROOT, "node_modules/.cache/compiled");
+  return spawn(program, args, {
+    detached: true,
+    env: { ...process.env, NODE_COMPILE_CACHE: cache },
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
 }
 
 async function withSignals(child, forward) {

@@ -152,6 +152,8 @@ describe("a token that no known key verifies", () => {
   });
 });
 
+const slow = (path: number) => pool.match(`https://${path % 2 ? "Slow" : "slow"}.tenants.example.com/${path}`);
+
 describe("issuers behind a pattern", () => {
   test("are kept apart", async () => {
     expect(await keys.current(tenant("a"))).not.toBe(await keys.current(tenant("b")));
@@ -179,7 +181,6 @@ describe("issuers behind a pattern", () => {
 
   test("that one slow host invents take four places, and leave the others to the rest", async () => {
     wait = new Promise(() => undefined);
-    const slow = (path: number) => pool.match(`https://${path % 2 ? "Slow" : "slow"}.tenants.example.com/${path}`);
     for (let path = 0; path < 4; path++) void keys.current(slow(path));
     await settled();
     await expect(keys.current(slow(4))).rejects.toMatchObject({ code: "unavailable", retryAfter: 1 });

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, assert, constantFrom, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { IssuerPool } from "../src/domain/issuer-pool.ts";
 import { patternExpression } from "../src/domain/issuer-url.ts";
@@ -53,6 +53,14 @@ meta-issuers:
   });
 });
 
+const plain = (pattern: string) =>
+  new RegExp(
+    `^${pattern
+      .split("*")
+      .map((part) => RegExp.escape(part))
+      .join("[-_a-zA-Z0-9]+")}$`,
+  );
+
 describe("a pattern of several stars", () => {
   test("takes no longer over a hostile issuer than over another", () => {
     const expression = patternExpression("https://*-*-*-*.example.com");
@@ -60,24 +68,17 @@ describe("a pattern of several stars", () => {
     expect(expression.test(`https://${"-".repeat(490)}!`)).toBe(false);
     expect(expression.test("https://a-b--c-d.example.com")).toBe(true);
     // Plain backtracking: 45 s.
-    expect(performance.now() - begin).toBeLessThan(100);
+    expect(performance.now() - begin).toBeLessThan(1_000);
   });
 
   test("matches what plain backtracking matches", () => {
-    const plain = (pattern: string) =>
-      new RegExp(
-        `^${pattern
-          .split("*")
-          .map((part) => RegExp.escape(part))
-          .join("[-_a-zA-Z0-9]+")}$`,
-      );
-    const pattern = fc.array(fc.constantFrom("a", "-", ".", "-.", ".-", "a-", "..", ""), {
+    const pattern = array(constantFrom("a", "-", ".", "-.", ".-", "a-", "..", ""), {
       minLength: 1,
       maxLength: 5,
     });
-    const issuer = fc.string({ unit: fc.constantFrom("a", "-", "."), maxLength: 12 });
-    fc.assert(
-      fc.property(pattern, issuer, (parts, url) => {
+    const issuer = string({ unit: constantFrom("a", "-", "."), maxLength: 12 });
+    assert(
+      property(pattern, issuer, (parts, url) => {
         const text = parts.join("*");
         expect(patternExpression(text).test(url)).toBe(plain(text).test(url));
       }),

@@ -5,8 +5,7 @@ import {
   type Certificate,
   LeafIssuer,
   type LeafRequest,
-  SERIAL_BYTES,
-  serialNumber,
+  serialNumbers,
   type SignedCertificateTimestamp,
   verifyAuthorityChain,
   verifySct,
@@ -42,6 +41,7 @@ export class CertificateAuthority {
   readonly #chainDer: readonly Uint8Array[];
   readonly #ctLog: { readonly link: CtLog; readonly key: PublicKey } | undefined;
   readonly #clock: () => number;
+  readonly #nextSerial = serialNumbers(randomBytes);
 
   /** Misconfigured unless chain, key and CT log fit together. */
   constructor(identity: AuthorityIdentity, ctLog: { link: CtLog; key: PublicKey } | undefined, clock: () => number) {
@@ -96,7 +96,7 @@ export class CertificateAuthority {
       extensions: principal.extensions,
       notBefore,
       notAfter: new Date(notBefore.getTime() + LIFETIME),
-      serial: serialNumber(randomBytes(SERIAL_BYTES)),
+      serial: this.#nextSerial(),
     };
   }
 

@@ -5,26 +5,31 @@
  */
 export function decodeOid(content: Uint8Array): string | undefined {
   if (content.length === 0 || content.length > 128 || (content.at(-1) ?? 0) >= 0x80) return undefined;
-  const arcs: (number | bigint)[] = [];
-  for (let at = 0; at < content.length;) {
-    let end = at;
-    while ((content[end] ?? 0) >= 0x80) end++;
-    if (content[at] === 0x80 || end - at >= 19) return undefined;
-    arcs.push(subidentifier(content.subarray(at, end + 1)));
-    at = end + 1;
+  let text = "";
+  let arc = 0;
+  let start = 0;
+  // Each certificate has some twenty: one pass over numbers, without an array or a view.
+  for (let at = 0; at < content.length; at++) {
+    const octet = content[at] ?? 0;
+    if (at === start && octet === 0x80) return undefined;
+    arc = arc * 128 + (octet & 0x7f);
+    if (octet >= 0x80) continue;
+    if (at - start >= 19) return undefined;
+    // Seven octets are 49 bits: exact in a double.
+    const exact = at - start < 7 ? arc : wideArc(content.subarray(start, at + 1));
+    text += start === 0 ? firstArcs(exact) : `.${exact}`;
+    arc = 0;
+    start = at + 1;
   }
-  const [first = 0, ...rest] = arcs;
-  return [...splitFirst(first), ...rest].join(".");
+  return text;
 }
 
-function subidentifier(octets: Uint8Array): number | bigint {
-  // Seven octets are 49 bits: exact in a double.
-  if (octets.length <= 7) return octets.reduce((arc, octet) => arc * 128 + (octet & 0x7f), 0);
+function wideArc(octets: Uint8Array): bigint {
   return octets.reduce((arc, octet) => (arc << 7n) | BigInt(octet & 0x7f), 0n);
 }
 
 /** The first subidentifier is 40 × arc 1 + arc 2; only under arc 2 may the second pass 39. */
-function splitFirst(first: number | bigint): [number, number | bigint] {
-  if (first >= 80) return [2, typeof first === "bigint" ? first - 80n : first - 80];
-  return [Math.floor(Number(first) / 40), Number(first) % 40];
+function firstArcs(first: number | bigint): string {
+  if (first >= 80) return `2.${typeof first === "bigint" ? first - 80n : first - 80}`;
+  return `${Math.floor(Number(first) / 40)}.${Number(first) % 40}`;
 }

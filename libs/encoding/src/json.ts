@@ -19,8 +19,8 @@ export interface JsonLimits {
 /**
  * RFC 8259 with the ambiguities of RFC 7493 (I-JSON) refused: what two parsers read differently must not be signed,
  * logged or decided on. Malformed are a byte order mark, invalid UTF-8, a lone surrogate, a key that comes twice, a
- * number that overflows, an integer that a double does not hold, nesting beyond the limit, and anything after the
- * value.
+ * number that overflows, an integer that a double does not hold, nesting beyond the limit, more than 200,000 values,
+ * and anything after the value.
  *
  * One pass of our own, because JSON.parse keeps the last of two equal keys without a word. 2 kB of a Rekor entry take
  * 4 µs (JSON.parse: 1.5 µs).
@@ -47,19 +47,10 @@ function decodeUtf8(bytes: Uint8Array, field: string): string {
 const WHITE_SPACE = /[ \t\n\r]*/y;
 // oxlint-disable-next-line no-control-regex -- RFC 8259, Section 7: control characters are what a string may not hold.
 const UNESCAPED = /[^"\\\u0000-\u001f]*/y;
-const ESCAPE = /\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4}))/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 
-const ESCAPED: Readonly<Record<string, string>> = {
-  '"': '"',
-  "\\": "\\",
-  "/": "/",
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-};
+/** 10 MB of `{},` are 3.5 million objects: 2.3 s for one request. No document that is read here has a tenth of this. */
+const MAX_VALUES = 200_000;
 
 class JsonParser {
   readonly #text: string;
@@ -68,6 +59,7 @@ class JsonParser {
   readonly #roundIntegers: boolean;
   #at = 0;
   #depth = 0;
+  #values = 0;
 
   constructor(text: string, field: string, maxDepth: number, roundIntegers: boolean) {
     this.#text = text;
@@ -85,6 +77,7 @@ class JsonParser {
   }
 
   #value(): JsonValue {
+    if (++this.#values > MAX_VALUES) throw this.#malformed(`more than ${MAX_VALUES} values`);
     switch (this.#text.charCodeAt(this.#at)) {
       case 0x22:
         return this.#string();
@@ -137,9 +130,9 @@ class JsonParser {
 
   #string(): string {
     if (this.#text.charCodeAt(this.#at) !== 0x22) throw this.#malformed("no JSON string or value");
-    this.#at++;
+    const start = this.#at++;
     let value = this.#unescaped();
-    while (this.#text.charCodeAt(this.#at) === 0x5c) value += this.#escape() + this.#unescaped();
+    if (this.#text.charCodeAt(this.#at) === 0x5c) value = this.#escaped(start);
     if (this.#text.charCodeAt(this.#at) !== 0x22) throw this.#malformed("a string with a control character or no end");
     this.#at++;
     if (!value.isWellFormed()) throw this.#malformed("a lone surrogate");
@@ -154,13 +147,23 @@ class JsonParser {
     return this.#text.slice(start, this.#at);
   }
 
-  #escape(): string {
-    ESCAPE.lastIndex = this.#at;
-    const match = ESCAPE.exec(this.#text);
-    if (match === null) throw this.#malformed("not a JSON escape");
-    this.#at = ESCAPE.lastIndex;
-    const [, short, unit] = match;
-    return short === undefined ? String.fromCharCode(Number.parseInt(unit ?? "", 16)) : (ESCAPED[short] ?? "");
+  /**
+   * A string with escapes, from its first quote. Here only its end is looked for; what is inside JSON.parse judges, which
+   * is as strict: one regular expression an escape took 1.3 s for 10 MB of them, this takes 0.06 s.
+   */
+  #escaped(start: number): string {
+    let end = this.#at;
+    for (let unit = 0x5c; unit !== 0x22; unit = this.#text.charCodeAt(end)) {
+      end += unit === 0x5c ? 2 : 1;
+      if (end >= this.#text.length) throw this.#malformed("a string with a control character or no end");
+    }
+    try {
+      const value = JSON.parse(this.#text.slice(start, end + 1)) as string;
+      this.#at = end;
+      return value;
+    } catch {
+      throw this.#malformed("a string with a control character or what is not a JSON escape");
+    }
   }
 
   #number(): number {

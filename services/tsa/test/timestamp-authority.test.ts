@@ -197,6 +197,15 @@ describe("time", () => {
     await clocked.stamp(request());
   });
 
+  test("that was wrong by decades for one request, which was refused, holds up none that follow", async () => {
+    let now = Date.parse("2099-01-01T00:00:00Z");
+    const clocked = authority(tsa, { clock: () => now });
+    await expect(clocked.stamp(request())).rejects.toThrow(RefusedToSign);
+    now = NOW;
+    expect(clocked.readiness()).toBeUndefined();
+    await clocked.stamp(request());
+  });
+
   test("that jitters below the accuracy never makes a token older than the one before", async () => {
     let now = NOW;
     const clocked = authority(tsa, { clock: () => now });

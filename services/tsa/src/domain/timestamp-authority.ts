@@ -65,9 +65,7 @@ export class TimestampAuthority {
     if (request.policy !== undefined && request.policy !== this.#policy) {
       throw new Unsupported(`timestamp request: policy ${request.policy} is not accepted, only ${this.#policy}`);
     }
-    const time = new Date(this.#clock.next());
-    const invalid = this.#outsideValidity(time);
-    if (invalid !== undefined) throw new RefusedToSign(`timestamp: ${invalid}`);
+    const time = new Date(this.#clock.next((now) => this.#assertValidity(new Date(now))));
     const info = encodeTimestampInfo({
       request,
       policy: this.#policy,
@@ -83,6 +81,11 @@ export class TimestampAuthority {
     const { now, behind } = this.#clock.look();
     if (behind > 0) return `the clock is ${Math.ceil(behind / 1000)} s behind the last token`;
     return this.#outsideValidity(new Date(now));
+  }
+
+  #assertValidity(time: Date): void {
+    const invalid = this.#outsideValidity(time);
+    if (invalid !== undefined) throw new RefusedToSign(`timestamp: ${invalid}`);
   }
 
   #outsideValidity(time: Date): string | undefined {

@@ -17,15 +17,20 @@ export class TokenClock {
     this.#wallClock = wallClock;
   }
 
-  /** Milliseconds since the epoch. */
-  next(): number {
+  /**
+   * Milliseconds since the epoch. `check` throws for a time that no token may carry; such a time is not remembered, or
+   * a clock that was wrong by years for one request would hold up all that follow.
+   */
+  next(check: (time: number) => void): number {
     const now = this.#wallClock();
     const behind = this.#latest - now;
     if (behind > TOLERANCE_MS) {
       throw new Unavailable("timestamp: the authority's clock went back", Math.min(Math.ceil(behind / 1000), 60));
     }
-    this.#latest = Math.max(this.#latest, now);
-    return this.#latest;
+    const time = Math.max(this.#latest, now);
+    check(time);
+    this.#latest = time;
+    return time;
   }
 
   /** For readiness: the clock as it is, and by how much it is behind what was already stamped. */

@@ -1,10 +1,10 @@
-import type { Server } from "node:http";
 import { type DynamicModule, Module, type Type } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
 import { Misconfigured } from "@chancery/fault";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BodyBudget } from "./body-budget.ts";
+import { drain } from "./drain.ts";
 import { type Failure, failureOf } from "./failure.ts";
 import { defaultErrorShape, faultFilter } from "./fault-filter.ts";
 import { HealthModule, ReadinessRegistry } from "./health.ts";
@@ -54,14 +54,22 @@ interface Timeouts {
   readonly idle: number;
   readonly keepAlive: number;
   readonly drain: number;
+  /** After the last connection was accepted: for requests that are on their way on sockets that seem idle. */
+  readonly linger: number;
 }
 
-const TIMEOUTS: Timeouts = { headers: 10_000, request: 30_000, idle: 60_000, keepAlive: 5_000, drain: 10_000 };
+const TIMEOUTS: Timeouts = {
+  headers: 10_000,
+  request: 30_000,
+  idle: 60_000,
+  keepAlive: 5_000,
+  drain: 10_000,
+  linger: 250,
+};
 const BODY_LIMIT = 4 * 1024 * 1024;
 const BODY_BUDGET = 128 * 1024 * 1024;
 /** Node sets no limit of its own; 2,000 half-open sockets were accepted at once in a trial. */
 const MAX_CONNECTIONS = 4_096;
-const DRAIN_POLL_MS = 50;
 
 @Module({})
 class ProcessModule {
@@ -90,7 +98,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
   let closed: Promise<void> | undefined;
   const close = async () => {
     readiness.close();
-    await drain(app, fastify.server, timeouts.drain);
+    await drain(fastify.server, () => app.close(), timeouts);
     await metrics?.close();
   };
   return {
@@ -163,21 +171,6 @@ async function listen(fastify: FastifyInstance, host: string, port: number): Pro
       throw new Misconfigured("host", `${host} is no address of this machine`, { cause });
     }
     throw cause;
-  }
-}
-
-/**
- * Closing a server ends its idle keep-alive sockets once, at that moment; one that falls idle later
- * would hold the end up until its own timeout, so they are closed as they fall idle.
- */
-async function drain(app: NestFastifyApplication, server: Server, within: number): Promise<void> {
-  const idle = setInterval(() => server.closeIdleConnections(), DRAIN_POLL_MS);
-  const late = setTimeout(() => server.closeAllConnections(), within);
-  try {
-    await app.close();
-  } finally {
-    clearInterval(idle);
-    clearTimeout(late);
   }
 }
 

@@ -1,3 +1,4 @@
+import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { Body, Controller, Get, HttpCode, Inject, Injectable, Module, Post, UseFilters } from "@nestjs/common";
@@ -382,6 +383,30 @@ describe("start and end", () => {
     await closed;
     expect(performance.now() - before).toBeLessThan(2_000);
     await expect(fetch(`${service.url}/ping`)).rejects.toThrow();
+  });
+
+  test("closing resets no client that keeps its connection", async () => {
+    const { service } = await start();
+    const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+    const ends: string[] = [];
+    const ask = () =>
+      new Promise<string>((resolve) => {
+        const request = httpRequest(`${service.url}/ping`, { agent }, (response) => {
+          response.resume().on("end", () => resolve("answered"));
+        });
+        request.on("error", (error: Error & { code?: string }) => resolve(String(error.code)));
+        request.end();
+      });
+    const clients = Array.from({ length: 16 }, async () => {
+      let end = "answered";
+      for (; end === "answered"; end = await ask()) await new Promise((resolve) => setTimeout(resolve, 3));
+      ends.push(end);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await service.close();
+    await Promise.all(clients);
+    agent.destroy();
+    expect(new Set(ends)).toEqual(new Set(["ECONNREFUSED"]));
   });
 
   test("closing does not wait for ever", async () => {

@@ -39,11 +39,11 @@ describe("the renewal timer", () => {
     vi.useRealTimers();
   });
 
-  test("looks every hour and signs once a day", async () => {
+  test("looks every five minutes and signs once a day", async () => {
     const time = timeUntil(START + 3 * DAY);
     const renewal = new Renewal(await TufRepository.open(world), () => time.now, listener, time.sleep);
     await renewal.run(time.signal);
-    expect(time.sleeps).toEqual(Array(73).fill(60));
+    expect(time.sleeps).toEqual(Array(865).fill(5));
     expect(renewed).toEqual([["timestamp"], ["timestamp"], ["timestamp"]]);
   });
 
@@ -55,10 +55,22 @@ describe("the renewal timer", () => {
     };
     const renewal = new Renewal(await TufRepository.open(world), () => time.now, listener, sleep);
     await renewal.run(time.signal);
-    expect(time.sleeps.slice(0, 24)).toEqual(Array(24).fill(60));
-    expect(time.sleeps.slice(24, 36)).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60]);
+    expect(time.sleeps.slice(0, 288)).toEqual(Array(288).fill(5));
+    expect(time.sleeps.slice(288, 300)).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 5, 5]);
     expect(failures).toHaveLength(10);
     expect(renewed).toEqual([["timestamp"]]);
+  });
+
+  test("is right again five minutes after the machine slept for two weeks", async () => {
+    const time = timeUntil(START + 14 * DAY + 5 * MINUTE);
+    const repository = await TufRepository.open(world);
+    const renewal = new Renewal(repository, () => time.now, listener, time.sleep);
+    // The machine's clock goes on while its timers stand still.
+    time.now = START + 14 * DAY;
+    expect(renewal.worry()).toMatch(/timestamp metadata expired/);
+    await renewal.run(time.signal);
+    expect(renewed).toEqual([["timestamp"]]);
+    expect(renewal.worry()).toBeUndefined();
   });
 
   test("says what went wrong once clients are in danger, and not before", async () => {

@@ -3,8 +3,9 @@ import { staleness } from "./lifetime.ts";
 import type { RoleName } from "./metadata.ts";
 import type { TufRepository } from "./repository.ts";
 
-const HOUR = 3_600_000;
+const LOOK_EVERY = 5 * 60_000;
 const FIRST_RETRY = 60_000;
+const LAST_RETRY = 60 * 60_000;
 
 export interface RenewalListener {
   renewed(roles: readonly RoleName[]): void;
@@ -44,16 +45,16 @@ export class Renewal {
   }
 
   /**
-   * Looks every hour, and sooner again after a failure: a minute later, then twice as long each time. The
-   * look is cheap, and an hour is short beside the six days that clients survive without us.
+   * Looks every five minutes, and after a failure a minute later, then twice as long each time. The look is cheap;
+   * and a timer stands still while its machine sleeps, so that a laptop may wake with metadata that is long expired.
    */
   async run(signal: AbortSignal): Promise<void> {
-    let [wait, retry] = [HOUR, FIRST_RETRY];
+    let [wait, retry] = [LOOK_EVERY, FIRST_RETRY];
     while (!signal.aborted) {
       await this.#sleep(wait, signal).catch(() => undefined);
       if (signal.aborted) return;
       const done = await this.renewNow();
-      [wait, retry] = done ? [HOUR, FIRST_RETRY] : [retry, Math.min(HOUR, retry * 2)];
+      [wait, retry] = done ? [LOOK_EVERY, FIRST_RETRY] : [retry, Math.min(LAST_RETRY, retry * 2)];
     }
   }
 

@@ -76,6 +76,9 @@ describe("a hashedrekord", () => {
     hash.value = hash.value.toUpperCase();
     expect(stored(proposal).data.hash.value).toBe(hash.value);
     expect(parseEntry(proposal).searchTexts).toContain(`sha256:${hash.value}`);
+    // In both cases at once one digest would have as many spellings, and one signature as many entries, as it has letters.
+    hash.value = `${"a".repeat(32)}${"A".repeat(32)}`;
+    expect(() => parseEntry(proposal)).toThrow("mixed case");
   });
 
   test("stores one spelling of the key, whatever line ends and white space it came with", async () => {

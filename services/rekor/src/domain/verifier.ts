@@ -8,6 +8,7 @@ import {
   parseSubjectAlternativeNames,
   verifyIssuedBy,
 } from "@chancery/x509";
+import { VerificationBudget } from "./verification-budget.ts";
 
 /** What a client names as the maker of a signature: a public key, or a certificate with or without its chain. */
 export interface Verifier {
@@ -19,6 +20,8 @@ export interface Verifier {
 }
 
 export const MAX_CERTIFICATES = 10;
+/** Each becomes a row of the search index; a certificate of 40 kB has room for ten thousand. */
+const MAX_SUBJECTS = 1_024;
 
 /**
  * PEM of one `PUBLIC KEY`, or of certificates, leaf first. Both meet the strict DER and key policy of the
@@ -27,7 +30,7 @@ export const MAX_CERTIFICATES = 10;
  * A chain MUST hold link by link; no root is trusted and no clock is asked, since what was signed last year may be
  * logged today.
  */
-export function parseVerifier(bytes: Uint8Array, field: string): Verifier {
+export function parseVerifier(bytes: Uint8Array, field: string, budget = new VerificationBudget()): Verifier {
   const blocks = parsePem(bytes, field, { labels: ["PUBLIC KEY", "CERTIFICATE"], max: MAX_CERTIFICATES });
   const [first, second] = blocks;
   if (first?.label === "PUBLIC KEY") {
@@ -39,20 +42,23 @@ export function parseVerifier(bytes: Uint8Array, field: string): Verifier {
     if (label !== "CERTIFICATE") throw new Malformed(`${field}: a public key among certificates`);
     return parseCertificate(der, place === 0 ? field : `${field}: certificate ${place}`);
   });
-  return certificateVerifier(chain, field);
+  return certificateVerifier(chain, field, budget);
 }
 
-function certificateVerifier(chain: readonly Certificate[], field: string): Verifier {
+function certificateVerifier(chain: readonly Certificate[], field: string, budget: VerificationBudget): Verifier {
   const [leaf] = chain;
   if (leaf === undefined) throw new Malformed(`${field}: no certificate`);
   for (const [place, issuer] of chain.slice(1).entries()) {
     const subject = chain[place];
+    budget.spendForIssuer(issuer, field);
     if (subject !== undefined) verifyIssuedBy(subject, issuer, `${field}: certificate ${place}`);
   }
+  const subjects = parseSubjectAlternativeNames(leaf).map((name) => name.value);
+  if (subjects.length > MAX_SUBJECTS) throw new Malformed(`${field}: more than ${MAX_SUBJECTS} alternative names`);
   return {
     publicKey: certificatePublicKey(leaf),
     pem: utf8(chain.map((certificate) => encodePem("CERTIFICATE", certificate.der)).join("")),
-    subjects: parseSubjectAlternativeNames(leaf).map((name) => name.value),
+    subjects,
   };
 }
 

@@ -1,6 +1,7 @@
-import { type PublicKey, sha256, verifyDigest, verifySignature } from "@chancery/crypto";
+import { type KeyAlgorithm, type PublicKey, sha256, verifyDigest, verifySignature } from "@chancery/crypto";
 import { concatBytes, decodeBase64, decodeBase64Lenient, parseJson, utf8 } from "@chancery/encoding";
 import { Malformed, TooLarge, Unverified } from "@chancery/fault";
+import type { VerificationBudget } from "../verification-budget.ts";
 import type { Verifier } from "../verifier.ts";
 import { MAX_SIGNATURES } from "./entry-kind.ts";
 import { isObject, SpecReader } from "./spec-reader.ts";
@@ -70,9 +71,9 @@ export interface PlacedVerifier {
 export function matchVerifiers(
   envelope: DsseEnvelope,
   verifiers: readonly PlacedVerifier[],
-  options: { readonly enough: boolean },
+  options: { readonly enough: boolean; readonly budget: VerificationBudget },
 ): ReadonlyMap<string, Verifier> {
-  const verify = messageVerifier(preAuthenticationEncoding(envelope));
+  const verify = messageVerifier(preAuthenticationEncoding(envelope), options.budget);
   const wanted = new Set(envelope.signatures.map((signature) => signature.text));
   const matched = new Map<string, Verifier>();
   for (const placed of verifiers) {
@@ -84,33 +85,39 @@ export function matchVerifiers(
 }
 
 /** Throws unless at least one signature of the envelope is this verifier's. */
-export function verifyOneSignature(envelope: DsseEnvelope, placed: PlacedVerifier): void {
-  signaturesOf(placed, envelope, messageVerifier(preAuthenticationEncoding(envelope)));
+export function verifyOneSignature(envelope: DsseEnvelope, placed: PlacedVerifier, budget: VerificationBudget): void {
+  signaturesOf(placed, envelope, messageVerifier(preAuthenticationEncoding(envelope), budget));
 }
 
-type VerifyMessage = (key: PublicKey, signature: Uint8Array) => boolean;
+type VerifyMessage = (key: PublicKey, signature: Uint8Array, field: string) => boolean;
 
 function signaturesOf({ verifier, field }: PlacedVerifier, envelope: DsseEnvelope, verify: VerifyMessage) {
-  const own = envelope.signatures.filter(({ bytes }) => verify(verifier.publicKey, bytes));
+  const own = envelope.signatures.filter(({ bytes }) => verify(verifier.publicKey, bytes, field));
   if (own.length === 0) throw new Unverified(`${field}: verifies none of the envelope's signatures`);
   return own;
 }
 
 /**
  * Ten signatures by ten verifiers over ten megabytes would hash a gigabyte for one request. So a large message is hashed
- * once; Ed25519 cannot take a hash for a message and gets a budget instead. The hash is SHA-256 for every other key, also
- * of the larger curves, as upstream.
+ * once for P-256 and RSA. Ed25519 cannot take a hash for a message, and for the larger curves that costs more than
+ * hashing: they get a budget of bytes. The hash is SHA-256 for every key but Ed25519, as upstream.
  */
-function messageVerifier(message: Uint8Array): VerifyMessage {
-  if (message.length <= LARGE_MESSAGE_BYTES) {
-    return (key, signature) => verifySignature(key, message, signature, "sha256");
-  }
-  const digest = sha256(message);
-  let budget = MAX_REHASHED_BYTES;
-  return (key, signature) => {
-    if (key.algorithm !== "ed25519") return verifyDigest(key, "sha256", digest, signature);
-    budget -= message.length;
-    if (budget < 0) throw new TooLarge("signatures: too many by Ed25519 keys for an envelope of this size");
-    return verifySignature(key, message, signature);
+function messageVerifier(message: Uint8Array, budget: VerificationBudget): VerifyMessage {
+  const large = message.length > LARGE_MESSAGE_BYTES;
+  const digest = large ? sha256(message) : undefined;
+  let bytes = large ? MAX_REHASHED_BYTES : Infinity;
+  return (key, signature, field) => {
+    budget.spend(key, field);
+    if (digest !== undefined && HASHED_ONCE.has(key.algorithm)) return verifyDigest(key, "sha256", digest, signature);
+    bytes -= message.length;
+    if (bytes < 0) throw new TooLarge(`${field}: too many signatures for an envelope of this size`);
+    return verifySignature(key, message, signature, "sha256");
   };
 }
+
+const HASHED_ONCE: ReadonlySet<KeyAlgorithm> = new Set<KeyAlgorithm>([
+  "ecdsa-p256",
+  "rsa-2048",
+  "rsa-3072",
+  "rsa-4096",
+]);

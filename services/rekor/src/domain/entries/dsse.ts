@@ -1,6 +1,7 @@
 import { sha256 } from "@chancery/crypto";
 import { canonicalJson, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
+import { VerificationBudget } from "../verification-budget.ts";
 import { parseVerifier, verifierSearchTexts } from "../verifier.ts";
 import { matchVerifiers, parseDsseEnvelope } from "./dsse-envelope.ts";
 import { type EntryKind, MAX_VERIFIERS, type ParsedEntry, type ProposedEntry } from "./entry-kind.ts";
@@ -33,11 +34,12 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   reader.end();
 
   const envelope = parseDsseEnvelope(envelopeText, proposed.at("envelope"));
+  const budget = new VerificationBudget();
   const verifiers = pems.map((pem, place) => {
     const field = `${proposed.at("verifiers")}.${place}`;
-    return { verifier: parseVerifier(pem, field), field };
+    return { verifier: parseVerifier(pem, field, budget), field };
   });
-  const matched = matchVerifiers(envelope, verifiers, { enough: true });
+  const matched = matchVerifiers(envelope, verifiers, { enough: true, budget });
   const envelopeHash = encodeHex(sha256(utf8(envelopeText)));
   const payloadHash = encodeHex(sha256(envelope.payload));
   const body = canonicalJson({

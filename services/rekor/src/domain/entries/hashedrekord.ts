@@ -32,6 +32,10 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   const digest = decodeHex(value, hash.at("value"));
   if (digest.length !== HASH_LENGTH[algorithm])
     throw new Malformed(`${hash.at("value")}: not of ${algorithm}'s length`);
+  // 2^30 spellings of one digest would be as many entries of one signature.
+  if (value !== value.toLowerCase() && value !== value.toUpperCase()) {
+    throw new Malformed(`${hash.at("value")}: hexadecimal digits in mixed case`);
+  }
   reader.end();
 
   const verifier = parseVerifier(pem, key.at("content"));
@@ -47,7 +51,7 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
     apiVersion,
     kind,
     spec: {
-      // Upstream keeps the digits' case; lowering it here would give one proposal two UUIDs.
+      // Upstream keeps the digits' case, and .NET writes capitals; lowering it here would give one proposal two UUIDs.
       data: { hash: { algorithm, value } },
       signature: { content: encodeBase64(content), publicKey: { content: encodeBase64(verifier.pem) } },
     },

@@ -9,6 +9,7 @@ import {
   utf8,
 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
+import { VerificationBudget } from "../verification-budget.ts";
 import { parseVerifier, type Verifier, verifierSearchTexts } from "../verifier.ts";
 import {
   type DsseEnvelope,
@@ -54,8 +55,9 @@ function parseVersion1({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   reader.end();
 
   const envelope = parseDsseEnvelope(envelopeText, content.at("envelope"));
-  const verifier = parseVerifier(pem, reader.at("publicKey"));
-  verifyOneSignature(envelope, { verifier, field: reader.at("publicKey") });
+  const budget = new VerificationBudget();
+  const verifier = parseVerifier(pem, reader.at("publicKey"), budget);
+  verifyOneSignature(envelope, { verifier, field: reader.at("publicKey") }, budget);
   const hash = sha256Of(utf8(envelopeText));
   const payloadHash = sha256Of(envelope.payload);
   const body = canonicalJson({
@@ -78,8 +80,9 @@ function parseVersion2({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   const { envelope, signatures, field } = readEnvelope(content.object("envelope"));
   reader.end();
 
-  const verifiers = signatures.map(({ pem, at }) => ({ verifier: parseVerifier(pem, at), field: at }));
-  matchVerifiers(envelope, verifiers, { enough: false });
+  const budget = new VerificationBudget();
+  const verifiers = signatures.map(({ pem, at }) => ({ verifier: parseVerifier(pem, at, budget), field: at }));
+  matchVerifiers(envelope, verifiers, { enough: false, budget });
   const body = canonicalJson({
     apiVersion,
     kind,

@@ -130,8 +130,8 @@ describe("gitlab-pipeline", () => {
     });
   });
 
-  test("a tag is under refs/tags; digest and visibility may be missing", () => {
-    const claims = { ...GITLAB, ref_type: "tag", ref: "v1", ci_config_sha: undefined, project_visibility: undefined };
+  test.for([undefined, null, ""])("a tag is under refs/tags; digest and visibility may be %j", (missing) => {
+    const claims = { ...GITLAB, ref_type: "tag", ref: "v1", ci_config_sha: missing, project_visibility: missing };
     const { extensions } = principal(settings, claims);
     expect(extensions["source-repository-ref"]).toBe("refs/tags/v1");
     expect(extensions).not.toHaveProperty("build-signer-digest");

@@ -20,10 +20,10 @@ export function claimText(claims: VerifiedClaims, name: string): string {
   return plainText(value, name);
 }
 
-/** As {@link claimText}, but the claim may be absent or empty. */
+/** As {@link claimText}, but the claim may be absent, empty or, as GitLab writes what it does not know, null. */
 export function optionalClaimText(claims: VerifiedClaims, name: string): string | undefined {
   const value = claims.all[name];
-  return value === undefined || value === "" ? undefined : plainText(value, name);
+  return value === undefined || value === null || value === "" ? undefined : plainText(value, name);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { Body, Controller, Get, HttpCode, Injectable, Module, Post, UseFilters } from "@nestjs/common";
 import { Duplicate, Malformed, Pushback, Unavailable } from "@chancery/fault";
+import type { LightMyRequestResponse } from "fastify";
 import { afterEach } from "vitest";
 import { createLogger, createService, faultFilter, type RunningService, type ServiceOptions } from "../src/index.ts";
 
@@ -74,7 +75,12 @@ export async function start(options: Partial<ServiceOptions> = {}) {
   const logger = createLogger({ level: "debug", human: false, write: (line) => lines.push(line) });
   const service = await createService({ modules: [EchoModule], logger, ...options });
   running.push(service);
-  const inject = (method: "GET" | "POST", url: string, payload?: Buffer | string, headers = {}) =>
+  const inject = (
+    method: "GET" | "POST",
+    url: string,
+    payload?: Buffer | string,
+    headers = {},
+  ): Promise<LightMyRequestResponse> =>
     service.app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
   return { service, inject, lines };
 }

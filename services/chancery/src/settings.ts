@@ -100,7 +100,10 @@ function tell(name: keyof typeof VARIABLES, flags: ServeFlags, environment: Envi
     return { key: `--${name}`, value: flag };
   }
   const value = environment[VARIABLES[name]];
-  return value === undefined || value === "" ? undefined : { key: VARIABLES[name], value };
+  if (value === undefined || value === "") return undefined;
+  // Kubernetes' own address of a service called chancery, put into every pod beside it; nobody wrote it for us.
+  if (name === "port" && /^(tcp|udp):\/\//.test(value)) return undefined;
+  return { key: VARIABLES[name], value };
 }
 
 /** A misspelt variable is not "not given": with CHANCERY_DATBASE_URL the entries would go into another database. */
@@ -115,12 +118,6 @@ function refuseUnknownVariables(environment: Environment): void {
 }
 
 function parsePort({ key, value }: Told): number {
-  if (value.startsWith("tcp://")) {
-    throw new Misconfigured(
-      key,
-      `${value} was set by Kubernetes for a service called chancery; set enableServiceLinks: false in the pod`,
-    );
-  }
   const port = Number(value);
   if (!/^\d{1,5}$/.test(value) || port < 1 || port > 65_535) {
     throw new Misconfigured(key, `${value} is not a port from 1 to 65535`);

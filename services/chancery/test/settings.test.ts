@@ -123,7 +123,6 @@ describe("what cannot be", () => {
     [{ CHANCERY_PORT: "0" }, "CHANCERY_PORT: 0 is not a port from 1 to 65535"],
     [{ CHANCERY_PORT: "65536" }, "CHANCERY_PORT: 65536 is not a port"],
     [{ CHANCERY_PORT: "8700x" }, "CHANCERY_PORT: 8700x is not a port"],
-    [{ CHANCERY_PORT: "tcp://10.0.0.1:8700" }, "enableServiceLinks: false"],
     [{ CHANCERY_HOST: "a b" }, "CHANCERY_HOST: a b is neither an IP address nor a host name"],
     [{ CHANCERY_URL: "localhost:8700" }, "CHANCERY_URL: localhost:8700 is not an absolute http or https URL"],
     [{ CHANCERY_URL: "http://localhost/x" }, "must be an origin"],
@@ -147,7 +146,12 @@ describe("what cannot be", () => {
   });
 
   test("what Kubernetes sets for a service called chancery is nobody's typing mistake", async () => {
-    const links = { CHANCERY_SERVICE_HOST: "10.0.0.1", CHANCERY_PORT_8700_TCP_ADDR: "10.0.0.1", CHANCERY_DB_PORT: "x" };
+    const links = {
+      CHANCERY_PORT: "tcp://10.0.0.1:80",
+      CHANCERY_SERVICE_HOST: "10.0.0.1",
+      CHANCERY_PORT_8700_TCP_ADDR: "10.0.0.1",
+      CHANCERY_DB_PORT: "x",
+    };
     expect((await settings(links)).port).toBe(8700);
   });
 });

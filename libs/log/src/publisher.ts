@@ -9,8 +9,8 @@ import type { Standing } from "./standing.ts";
 import type { StoredLog, Tree } from "./store.ts";
 import type { TileReads } from "./tile-reads.ts";
 
-/** How long another process may take from anchoring a head to publishing it before we do it for it. */
-const OTHERS_TURN_MS = [1, 2, 4, 8, 16, 32, 64, 128];
+/** How long another process may take for its anchor or its publication before we go on without it. */
+const OTHERS_TURN_MS = [1, 2, 4, 8, 16, 32, 64];
 const ATTEMPTS = 20;
 
 /** A tree just committed, with what proves it the heir of the tree before without reading anything. */
@@ -49,23 +49,34 @@ export class Publisher {
     if (this.#newest === undefined || this.#newest.head.size < checkpoint.head.size) this.#newest = checkpoint;
   }
 
-  /** Publishes a tree just grown, or finds that another process has published one with it inside. */
-  async publish(grown: GrownTree): Promise<PublishedCheckpoint> {
-    const anchored = this.#parts.signer.known;
-    if (anchored === undefined || anchored.size >= grown.tree.size) return await this.cover(grown.tree.size);
-    const signed = await this.#sign(anchored, await this.#proof(anchored, grown), grown.tree);
-    return signed === undefined ? await this.cover(grown.tree.size) : await this.#publish(signed);
+  /**
+   * Publishes a tree just grown, or finds that another process has published one with it inside. The tree before may
+   * be another process's, still on its way to the anchor: it gets its turn, so that each signs what it grew.
+   */
+  async publish({ tree, before, growth }: GrownTree): Promise<PublishedCheckpoint> {
+    const { signer } = this.#parts;
+    const { size, root, time } = before;
+    const proof = consistencyProofFrom(size, tree.size, growth.lookup);
+    for (const pause of OTHERS_TURN_MS) {
+      const signed = await this.#sign({ ...signer.key, size, root, time }, proof, tree);
+      if (signed !== undefined) return await this.#publish(signed);
+      const anchored = await signer.readAnchor();
+      if (anchored === undefined || anchored.size > size) break;
+      await delay(pause);
+    }
+    return await this.cover(tree.size);
   }
 
   /** A published checkpoint of at least this size: another process's if it comes soon, else our own. */
   async cover(size: bigint): Promise<PublishedCheckpoint> {
+    const { signer, stored } = this.#parts;
     if (this.#newest !== undefined && this.#newest.head.size >= size) return this.#newest;
+    const anchored = await signer.readAnchor();
+    if (anchored === undefined || anchored.size < size) return await this.advance();
     for (const pause of OTHERS_TURN_MS) {
-      const standing = await this.#parts.stored.reader.published();
+      const standing = await stored.reader.published();
       if (standing !== undefined) this.note(standing);
       if (standing !== undefined && standing.head.size >= size) return standing;
-      const anchored = await this.#parts.signer.readAnchor();
-      if (anchored === undefined || anchored.size < size) break;
       await delay(pause);
     }
     return await this.advance();
@@ -111,11 +122,6 @@ export class Publisher {
     if (standing === undefined) throw new Unavailable("the published checkpoint is not to be had", 1);
     this.note(standing);
     return standing;
-  }
-
-  async #proof(anchored: AnchoredHead, { before, tree, growth }: GrownTree): Promise<ConsistencyProof> {
-    if (anchored.size === before.size) return consistencyProofFrom(before.size, tree.size, growth.lookup);
-    return await this.#readProof(anchored, tree);
   }
 
   /** Tiles that a committed tree needs and that are not there are damage, not bad luck. */

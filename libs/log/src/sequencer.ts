@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { RefusedToSign, Unavailable, Unverified } from "@chancery/fault";
 import { OutcomeUnknown } from "@chancery/postgres";
-import { inclusionProof, inclusionProofFrom, leafHash, verifyInclusion } from "@chancery/tlog";
+import { type HashReader, inclusionProof, inclusionProofFrom, leafHash, verifyInclusion } from "@chancery/tlog";
 import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint } from "./entry.ts";
 import { integrate, type Integration, type Placement } from "./integrate.ts";
 import { frozenFault, type Pool, type Waiter } from "./pool.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Standing } from "./standing.ts";
 import type { StoredLog, TreeState } from "./store.ts";
-import type { TileReads } from "./tile-reads.ts";
+import { remembering, type TileReads } from "./tile-reads.ts";
 
 const LONGEST_PAUSE_MS = 500;
 /** Proofs made between two turns of the event loop: about 2 ms of work. */
@@ -128,26 +128,32 @@ export class Sequencer {
   async #answer(batch: readonly Waiter[], integration: Integration, checkpoint: PublishedCheckpoint): Promise<void> {
     // Let the next batch's first statements go out before the processor is busy here.
     await nextTurn();
+    const read = remembering(this.#parts.tiles.hashes(checkpoint.head.size));
     for (const [at, waiter] of batch.entries()) {
       if (at % ANSWERS_A_TURN === ANSWERS_A_TURN - 1) await nextTurn();
       const placement = integration.placements[at];
       try {
         if (placement === undefined) throw new Error("an entry of the batch has no place");
-        this.#parts.pool.resolve(waiter, await this.#appended(placement, integration, checkpoint));
+        this.#parts.pool.resolve(waiter, await this.#appended(placement, integration, checkpoint, read));
       } catch (error) {
         this.#parts.pool.reject(waiter, this.#parts.standing.heed(error));
       }
     }
   }
 
-  async #appended(placement: Placement, { growth }: Integration, checkpoint: PublishedCheckpoint): Promise<Appended> {
+  async #appended(
+    placement: Placement,
+    { growth }: Integration,
+    checkpoint: PublishedCheckpoint,
+    read: HashReader,
+  ): Promise<Appended> {
     if (placement.kind === "frozen") throw frozenFault(this.#parts.name);
     const { size } = checkpoint.head;
     const entry = placement.kind === "new" ? placement.entry : await this.#read(placement.index);
     const proof =
       placement.kind === "new" && growth?.size === size
         ? inclusionProofFrom(entry.index, size, growth.lookup)
-        : await inclusionProof(entry.index, size, this.#parts.tiles.hashes(size));
+        : await inclusionProof(entry.index, size, read);
     this.#verify(proof, placement.kind === "new" ? placement.leafHash : leafHash(entry.leaf), checkpoint);
     return { entry, duplicate: placement.kind === "known" && !placement.own, proof, checkpoint };
   }

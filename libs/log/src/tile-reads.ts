@@ -1,5 +1,5 @@
 import { Malformed } from "@chancery/fault";
-import { HASH_SIZE, type HashReader, type TileCoordinate, tileHashReader } from "@chancery/tlog";
+import { HASH_SIZE, type HashReader, type NodeCoordinate, type TileCoordinate, tileHashReader } from "@chancery/tlog";
 import type { LogReader, TileName } from "./store.ts";
 
 /** 4,096 full tiles: the upper levels of any log, and the lowest level of its youngest million entries. */
@@ -75,4 +75,23 @@ export class TileReads {
       this.#cachedBytes -= length;
     }
   }
+}
+
+/** A reader that hashes each node once, for the proofs of a whole batch, which share most of theirs. */
+export function remembering(read: HashReader): HashReader {
+  const known = new Map<string, Promise<Uint8Array>>();
+  const one = async (node: NodeCoordinate): Promise<Uint8Array> => {
+    const [hash] = await read([node]);
+    if (hash === undefined) throw new Malformed("tile: has no such node");
+    return hash;
+  };
+  return async (nodes) =>
+    await Promise.all(
+      nodes.map((node) => {
+        const name = `${node.level}/${node.index}`;
+        const hash = known.get(name) ?? one(node);
+        known.set(name, hash);
+        return hash;
+      }),
+    );
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ephemeralSigner } from "@chancery/crypto";
 import {
   aCertificate,
@@ -13,7 +13,9 @@ import {
   keyPem,
   type Proposal,
 } from "./proposals.ts";
-import { type RunningRekor, startRekor } from "./running-rekor.ts";
+import { RekorLog } from "../src/index.ts";
+import { EntryIds } from "../src/domain/entry-ids.ts";
+import { HOSTNAME, type RunningRekor, startRekor, TREE_ID } from "./running-rekor.ts";
 
 const SEARCH = "/api/v1/index/retrieve";
 
@@ -141,5 +143,27 @@ describe("searching", () => {
       expect([answer.status, answer.json.code], JSON.stringify(body).slice(0, 80)).toEqual([status, code]);
       expect(answer.json.message).toContain(message);
     }
+  });
+});
+
+describe("a search that is repeated", () => {
+  test("reads no entries, whose payloads would make it cost a second", async () => {
+    const signer = ephemeralSigner("ecdsa-p256");
+    const ids = [await logged(await intoto1(signer)), await logged(await hashedrekord({ signer }))];
+    const texts = [createHash("sha256").update(keyPem(signer)).digest("hex")];
+    // As after a start: nothing is known yet.
+    const cold = new RekorLog({ hostname: HOSTNAME, treeId: TREE_ID }, rekor);
+    const read = vi.spyOn(rekor.log, "entry");
+    expect(await cold.search(texts, "or")).toEqual(ids.toReversed());
+    expect(read).toHaveBeenCalledTimes(2);
+    expect(await cold.search(texts, "or")).toEqual(ids.toReversed());
+    expect(read).toHaveBeenCalledTimes(2);
+    read.mockRestore();
+  });
+
+  test("remembers only so many", () => {
+    const ids = new EntryIds(2);
+    for (const index of [1n, 2n, 3n, 3n]) ids.keep(index, `id ${index}`);
+    expect([1n, 2n, 3n].map((index) => ids.get(index))).toEqual([undefined, "id 2", "id 3"]);
   });
 });

@@ -7,6 +7,7 @@ import { type InclusionProof, leafHash } from "@chancery/tlog";
 import { bodyOf, parseEntry } from "./entries/entry-kinds.ts";
 import type { ProposedEntry } from "./entries/entry-kind.ts";
 import { encodeEntryId, parseEntryId } from "./entry-id.ts";
+import { EntryIds } from "./entry-ids.ts";
 import { searchKeys } from "./search-key.ts";
 import { signEntryTimestamp } from "./signed-entry-timestamp.ts";
 import type { RekorIdentity } from "./tree-head-signer.ts";
@@ -52,6 +53,7 @@ export class RekorLog {
   readonly #treeId: bigint;
   readonly #logId: string;
   readonly #searchLimit: number;
+  readonly #ids = new EntryIds();
 
   constructor(
     identity: RekorIdentity,
@@ -115,8 +117,8 @@ export class RekorLog {
     const ids: string[] = [];
     // A page at a time: an entry may have its attestation beside it.
     for (let at = 0; at < indexes.length; at += SEARCH_PAGE) {
-      const page = await Promise.all(indexes.slice(at, at + SEARCH_PAGE).map((index) => this.#log.entry(index)));
-      ids.push(...page.flatMap((entry) => (entry ? [encodeEntryId(this.#treeId, entry.identity)] : [])));
+      const page = await Promise.all(indexes.slice(at, at + SEARCH_PAGE).map((index) => this.#idAt(index)));
+      ids.push(...page.filter((id) => id !== undefined));
     }
     return ids;
   }
@@ -160,6 +162,19 @@ export class RekorLog {
       throw new Malformed(`treeID: ${treeId} is not a tree of this log`);
   }
 
+  async #idAt(index: bigint): Promise<string | undefined> {
+    const known = this.#ids.get(index);
+    if (known !== undefined) return known;
+    const entry = await this.#log.entry(index);
+    return entry && this.#idOf(entry);
+  }
+
+  #idOf({ index, identity }: LoggedEntry): string {
+    const id = this.#ids.get(index) ?? encodeEntryId(this.#treeId, identity);
+    this.#ids.keep(index, id);
+    return id;
+  }
+
   async #byLeafHash(hash: Uint8Array): Promise<ProvenEntry | undefined> {
     return this.#proveStored(await this.#log.findIdentity(hash));
   }
@@ -181,7 +196,7 @@ export class RekorLog {
     };
     return {
       ...promise,
-      entryId: encodeEntryId(this.#treeId, entry.identity),
+      entryId: this.#idOf(entry),
       signedEntryTimestamp: await signEntryTimestamp(this.#signer, promise),
       proof,
       checkpoint,

@@ -147,11 +147,22 @@ describe("one process for one directory", () => {
 
 // Process trees are read from /proc.
 describe.runIf(isLinux)("when a process dies", () => {
-  test("kill -9 of the owner takes the server with it, and its socket folder goes with the next start", async () => {
+  test("kill -9 of the owner takes the server and its socket's folder with it", async () => {
     const owner = await startOwner();
     const sockets = new URLSearchParams(owner.url.split("?")[1]).get("host")!;
+    expect((await stat(sockets)).isDirectory()).toBe(true);
     owner.process.kill("SIGKILL");
     await serverIsGone(directory);
+    await expect.poll(() => stat(sockets).catch(() => "gone")).toBe("gone");
+  });
+
+  test("a folder that was left all the same goes with the next start", async () => {
+    const first = await startEmbedded({ directory });
+    await first.stop();
+    const sockets = await readFile(join(directory, "socket-directory"), "utf8");
+    await mkdir(sockets, { mode: 0o700 });
+    const { uid, gid } = await stat(join(directory, "data"));
+    if (isRoot) await chown(sockets, uid, gid);
     const next = await startEmbedded({ directory });
     expect(await stat(sockets).catch(() => "gone")).toBe("gone");
     await next.stop();

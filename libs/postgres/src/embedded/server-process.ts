@@ -10,20 +10,29 @@ import { readPostmasterFile, stopOrphan } from "./orphan.ts";
 /**
  * Between us and PostgreSQL. Standard input is a pipe that only we hold: when we end, in whichever way, the
  * kernel closes it, `read` returns, and the server gets SIGINT, its fast shutdown. So a `kill -9` of
- * ours leaves no server behind. The server's process ID is told on standard output.
+ * ours leaves no server behind, nor the folder of its socket. Its process ID is told on standard output.
  */
 const KEEPER = `
+sockets=$1
+shift
 exec 3<&0 </dev/null
+closed=
+trap 'closed=1' USR1
 "$@" 3<&- >&2 &
 server=$!
-{ read -r _ <&3; kill -INT "$server"; } >/dev/null 2>&1 &
+{ read -r _ <&3; kill -USR1 $$; kill -INT "$server"; } >/dev/null 2>&1 &
 watch=$!
 exec 3<&-
 echo "$server"
 exec >&2
 wait "$server"
 status=$?
+while kill -0 "$server" 2>/dev/null; do
+  wait "$server"
+  status=$?
+done
 kill "$watch" 2>/dev/null
+if [ -n "$closed" ]; then rmdir "$sockets" 2>/dev/null; fi
 exit "$status"
 `;
 
@@ -91,7 +100,7 @@ export class ServerProcess {
     const { account, binaries, socketDirectory } = this.#cluster;
     const name = nameForServer(this.#data, account);
     const command = [binaries.postgres, "-D", name, ...settings(socketDirectory)];
-    const child = spawn("/bin/sh", ["-c", KEEPER, "sh", ...command], {
+    const child = spawn("/bin/sh", ["-c", KEEPER, "sh", socketDirectory, ...command], {
       ...account,
       cwd: this.#data,
       env: serverEnvironment(),

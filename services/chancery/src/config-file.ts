@@ -1,5 +1,5 @@
 import { Misconfigured } from "@chancery/fault";
-import { type FulcioConfig, parseFulcioConfig } from "@chancery/fulcio";
+import { type FulcioConfig, parseFulcioConfig, separateAliasKeys } from "@chancery/fulcio";
 import { parseYaml, readConfigFile } from "@chancery/service";
 import { z } from "zod";
 
@@ -37,13 +37,13 @@ export class ConfigFile {
   }
 
   static parse(text: string, file: string): ConfigFile {
-    const content = parseYaml(text, file);
+    const content = parseYaml(separateAliasKeys(text), file);
     if (typeof content !== "object" || content === null || Array.isArray(content)) {
       throw new Misconfigured(file, "must be a mapping of keys");
     }
-    const { chancery, ...rest } = content as Record<string, unknown>;
-    // Anchors and aliases are resolved by now; Fulcio's own parser judges what is left, and takes JSON.
-    const { issuers } = parseFulcioConfig(JSON.stringify(rest));
+    const { chancery } = content as Record<string, unknown>;
+    // Fulcio's parser gets the text as written: it reads every scalar as its text, where YAML would round numbers.
+    const { issuers } = parseFulcioConfig(text, ["chancery"]);
     return new ConfigFile(parseOwn(chancery, file), issuers);
   }
 }

@@ -77,17 +77,20 @@ describe("with a configuration", () => {
     expect(issuers?.map(({ url, type }) => [url, type])).toEqual([["https://issuer.example.com", "email"]]);
   });
 
-  test("anchors as keys, as in upstream's production file, are understood", async () => {
-    const config = await file(`define:
+  test.for(["*url :", "*url:"])(
+    "an anchor as a key, written %s as upstream's production file may, is understood",
+    async (key) => {
+      const config = await file(`define:
   - &url "https://issuer.example.com"
 oidc-issuers:
-  *url :
+  ${key}
     issuer-url: *url
     client-id: sigstore
     type: email
 `);
-    expect((await settings({ CHANCERY_CONFIG: config })).issuers?.[0]?.url).toBe("https://issuer.example.com");
-  });
+      expect((await settings({ CHANCERY_CONFIG: config })).issuers?.[0]?.url).toBe("https://issuer.example.com");
+    },
+  );
 
   test("the legacy JSON spelling is understood", async () => {
     const config = await file(

@@ -21,10 +21,12 @@ export interface FulcioConfig {
 /**
  * Reads upstream Fulcio's configuration, YAML or legacy JSON, as it is. Stricter than upstream: an unknown
  * key, an unknown type and whatever could never issue a certificate are refused here, with the key's name,
- * instead of being passed over.
+ * instead of being passed over. `beside` names top keys that are another reader's.
  */
-export function parseFulcioConfig(text: string): FulcioConfig {
-  const file = knownKeys(asMap(parseConfigDocument(text), "configuration"), FILE_KEYS, "");
+export function parseFulcioConfig(text: string, beside: readonly string[] = []): FulcioConfig {
+  const document = Object.entries(asMap(parseConfigDocument(text), "configuration"));
+  const own = Object.fromEntries(document.filter(([key]) => !beside.includes(key)));
+  const file = knownKeys(own, FILE_KEYS, "");
   const metadata = parseEach(file, "ci-issuer-metadata", parseCiMetadata);
   const settings = (section: "oidc-issuers" | "meta-issuers") =>
     parseEach(file, section, (value, key, url) => parseIssuer(value, key, url, section, metadata)).values();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { aStatement, base64, dsse, everyKind, hashedrekord, intoto1, intoto2, type Proposal } from "./proposals.ts";
 import {
   type AnsweredEntry,
@@ -38,6 +38,15 @@ describe("reading an entry", () => {
       expect(answer.headers["cache-control"]).toContain("no-cache");
       expect(answer.headers["etag"]).toBeUndefined();
     }
+  });
+
+  test("does not sign its timestamp anew each time, 47 microseconds of every read", async () => {
+    const id = await logged(await hashedrekord());
+    const sign = vi.spyOn(rekor.signer, "sign");
+    const [first, second] = [await get(`${ENTRIES}/${id}`), await get(`${ENTRIES}/${id}`)];
+    expect(sign).not.toHaveBeenCalled();
+    sign.mockRestore();
+    for (const { json } of [first, second]) expect(expectProven(json, rekor.pem)).toBe(id);
   });
 
   test("returns the attestation of an intoto entry, up to 100 KiB, and of no other", async () => {

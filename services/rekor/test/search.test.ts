@@ -14,7 +14,7 @@ import {
   type Proposal,
 } from "./proposals.ts";
 import { RekorLog } from "../src/index.ts";
-import { EntryIds } from "../src/domain/entry-ids.ts";
+import { IndexMemory } from "../src/domain/index-memory.ts";
 import { HOSTNAME, type RunningRekor, startRekor, TREE_ID } from "./running-rekor.ts";
 
 const SEARCH = "/api/v1/index/retrieve";
@@ -162,7 +162,7 @@ describe("a search that is repeated", () => {
   });
 
   test("remembers only so many", () => {
-    const ids = new EntryIds(2);
+    const ids = new IndexMemory<string>(2);
     for (const index of [1n, 2n, 3n, 3n]) ids.keep(index, `id ${index}`);
     expect([1n, 2n, 3n].map((index) => ids.get(index))).toEqual([undefined, "id 2", "id 3"]);
   });

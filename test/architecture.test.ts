@@ -16,7 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["x509", "tlog"],
   ["sigstore", "postgres"],
   ["log", "service"],
-  ["fulcio", "rekor", "ctlog", "tsa", "trust"],
+  ["fulcio", "rekor", "ctlog", "tsa", "trust", "auditor"],
   ["chancery"],
 ];
 

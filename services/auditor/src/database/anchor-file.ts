@@ -1,0 +1,50 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Unavailable } from "@chancery/fault";
+import { Difference } from "../domain/difference.ts";
+import { sha256 } from "../domain/merkle.ts";
+
+/** The highest tree head ever signed, as the log's anchor remembers it. */
+export interface AnchoredHead {
+  readonly origin: string;
+  /** Hexadecimal. */
+  readonly keyId: string;
+  readonly size: bigint;
+  readonly root: Uint8Array;
+}
+
+const FORM =
+  /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime \d{1,15}\n)sum (?<sum>[0-9a-f]{64})\n$/;
+
+/** The newest file of an anchor's folder; nothing is written, cleared or locked. Undefined where there is none. */
+export async function readAnchor(directory: string): Promise<AnchoredHead | undefined> {
+  for (;;) {
+    const name = (await listed(directory))
+      .filter((file) => /^\d{16}$/.test(file))
+      .sort()
+      .at(-1);
+    if (name === undefined) return undefined;
+    const text = await readFile(join(directory, name), "utf8").catch(() => undefined);
+    // Cleared away since it was listed: then there is a newer one.
+    if (text !== undefined) return parseAnchor(text, name);
+  }
+}
+
+async function listed(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw new Unavailable(`the anchor in ${directory} cannot be read`, 0, { cause });
+  }
+}
+
+function parseAnchor(text: string, name: string): AnchoredHead {
+  const { lines, origin, key, size, root, sum } = FORM.exec(text)?.groups ?? {};
+  if (lines === undefined || origin === undefined || key === undefined || root === undefined) {
+    throw new Difference({ kind: "anchor", field: `file ${name}` }, "an anchor", JSON.stringify(text.slice(0, 200)));
+  }
+  const own = sha256(Buffer.from(lines)).toHex();
+  if (own !== sum) throw new Difference({ kind: "anchor", field: `file ${name}, sum` }, own, String(sum));
+  return { origin, keyId: key, size: BigInt(size ?? 0), root: Uint8Array.fromHex(root) };
+}

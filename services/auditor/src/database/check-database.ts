@@ -1,0 +1,190 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import type { Queryable } from "@chancery/postgres";
+import { type LogIdentity, openCheckpoint } from "../domain/checkpoint.ts";
+import { Difference, expectEqual, NOTHING } from "../domain/difference.ts";
+import { HASH_BYTES, hashLeaf, sha256 } from "../domain/merkle.ts";
+import type { CleanLog, Progress } from "../domain/progress.ts";
+import { readAhead } from "../domain/read-ahead.ts";
+import { type StatedHead, TreeCheck } from "../domain/tree-check.ts";
+import { type AnchoredHead, readAnchor } from "./anchor-file.ts";
+import { checkSearchKeys, LookupCheck } from "./lookup-check.ts";
+import {
+  findStoredCheckpoint,
+  findStoredTree,
+  PAGE_ENTRIES,
+  refuseStrays,
+  type StoredCheckpoint,
+  type StoredEntry,
+  StoredLog,
+  type StoredTree,
+} from "./stored-log.ts";
+
+export interface DatabaseCheck {
+  readonly db: Queryable;
+  /** The log's name in the database. */
+  readonly name: string;
+  readonly key: KeyObject;
+  /** How its checkpoints are signed. */
+  readonly signs: LogIdentity["signs"];
+  /** Undefined: what the database says. */
+  readonly origin?: string | undefined;
+  /** The folder with the anchor's files; undefined: there is none to be had. */
+  readonly anchor?: string | undefined;
+  readonly progress?: Progress | undefined;
+}
+
+/** Pages under way. Three keep two connections of the server busy while the fourth is hashed. */
+const PAGES_AHEAD = 4;
+
+/**
+ * Reads a whole log from its database and derives all of it anew from its entries. Throws the first Difference. The log
+ * may be in use: what was there at the start is checked, in the order published, anchor, database, of which each
+ * may only be ahead of the one before.
+ */
+export async function checkDatabase(check: DatabaseCheck): Promise<CleanLog> {
+  const { db, name, progress = () => {} } = check;
+  const published = await findStoredCheckpoint(db, name);
+  const anchored = check.anchor === undefined ? undefined : await readAnchor(check.anchor);
+  const tree = await findStoredTree(db, name);
+  const log = new StoredLog(db, tree.id);
+  const heads = statedHeads(check, { tree, published, anchored });
+  const entries = new EntryCheck(log, tree, heads, published);
+  const pages = Math.ceil(Number(tree.size) / PAGE_ENTRIES);
+  for await (const page of readAhead(pages, PAGES_AHEAD, (at) => log.page(at, tree.size))) {
+    log.keepTiles(page.tiles);
+    await entries.add(page.entries, progress);
+  }
+  await entries.finish(progress);
+  await refuseStrays(log);
+  await checkSearchKeys(log, part(progress, "search keys", tree.size));
+  return { size: tree.size, root: tree.root, checked: covered(published, check.anchor !== undefined) };
+}
+
+function covered(published: StoredCheckpoint | undefined, anchor: boolean): string[] {
+  return [
+    published === undefined ? "no checkpoint yet" : `checkpoint of size ${published.size}`,
+    ...(anchor ? ["anchor"] : []),
+    "entries",
+    "tiles",
+    "tree",
+    "identities",
+    "leaf hashes",
+    "search keys",
+  ];
+}
+
+interface Stated {
+  readonly tree: StoredTree;
+  readonly published: StoredCheckpoint | undefined;
+  readonly anchored: AnchoredHead | undefined;
+}
+
+/** published <= anchor <= database, under one key and origin. */
+function statedHeads(check: DatabaseCheck, { tree, published, anchored }: Stated): StatedHead[] {
+  const key = publicKey(check.key);
+  const keyId = sha256(key.export({ type: "spki", format: "der" }));
+  expectEqual({ kind: "log", field: "key" }, keyId, tree.key_id);
+  const origin = check.origin ?? tree.origin;
+  expectEqual({ kind: "log", field: "origin" }, origin, tree.origin);
+  const heads: StatedHead[] = [{ by: "tree", size: tree.size, root: tree.root }];
+  if (check.anchor !== undefined) {
+    if (anchored === undefined) throw new Difference({ kind: "anchor", field: "file" }, "a tree head", NOTHING);
+    expectEqual({ kind: "anchor", field: "origin" }, origin, anchored.origin);
+    expectEqual({ kind: "anchor", field: "key" }, keyId, anchored.keyId);
+    expectAtMost("anchor", anchored.size, "the database", tree.size);
+    heads.unshift({ by: "anchor", ...anchored });
+  }
+  if (published === undefined) {
+    // A new log that ended before its first checkpoint was on disk; any other has had one.
+    if (tree.size > 0n) throw new Difference({ kind: "checkpoint", field: "row" }, "a checkpoint", NOTHING);
+    return heads;
+  }
+  const signer = check.signs === "text" ? (origin.split(" - ", 1)[0] ?? origin) : origin;
+  const head = openCheckpoint(published.note, { origin, signer, signs: check.signs, key });
+  expectEqual({ kind: "checkpoint", field: "size" }, head.size, published.size);
+  expectEqual({ kind: "checkpoint", field: "root" }, head.root, published.root);
+  if (head.time !== undefined) expectEqual({ kind: "checkpoint", field: "time" }, head.time, published.time);
+  expectAtMost("checkpoint", head.size, anchored ? "the anchor" : "the database", anchored?.size ?? tree.size);
+  return [{ by: "checkpoint", size: head.size, root: head.root }, ...heads];
+}
+
+/** The installation's own keys are private ones. */
+function publicKey(key: KeyObject): KeyObject {
+  return key.type === "private" ? createPublicKey(key) : key;
+}
+
+function expectAtMost(kind: "anchor" | "checkpoint", size: bigint, limiter: string, limit: bigint): void {
+  if (size > limit) throw new Difference({ kind, field: "size" }, `at most ${limit}, as ${limiter} says`, String(size));
+}
+
+/** Everything that is derived from the entries, in their order. */
+class EntryCheck {
+  readonly #tree: StoredTree;
+  readonly #published: StoredCheckpoint | undefined;
+  readonly #merkle: TreeCheck;
+  readonly #identities: LookupCheck;
+  readonly #leafHashes: LookupCheck;
+  #next = 0n;
+  #time = 0n;
+
+  constructor(log: StoredLog, tree: StoredTree, heads: readonly StatedHead[], published: StoredCheckpoint | undefined) {
+    this.#tree = tree;
+    this.#published = published;
+    this.#merkle = new TreeCheck(tree.size, heads, log);
+    this.#identities = new LookupCheck(log, "identity", tree.size);
+    this.#leafHashes = new LookupCheck(log, "leaf hash", tree.size);
+  }
+
+  async add(entries: readonly StoredEntry[], progress: Progress): Promise<void> {
+    const first = this.#next;
+    const hashes = new Uint8Array(entries.length * HASH_BYTES);
+    for (const [at, entry] of entries.entries()) hashes.set(this.#take(entry), at * HASH_BYTES);
+    const left = this.#tree.size - first;
+    if (BigInt(entries.length) < left && entries.length < PAGE_ENTRIES) throw missing(this.#next);
+    await this.#merkle.add(hashes);
+    for (const [at, { identity }] of entries.entries()) {
+      const hash = hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+      if (this.#identities.isFull) await this.#checkLookups(progress);
+      this.#identities.add(identity ?? hash);
+      this.#leafHashes.add(identity === undefined ? undefined : hash);
+    }
+    progress("entries", this.#next, this.#tree.size);
+  }
+
+  async finish(progress: Progress): Promise<void> {
+    const edge = await this.#merkle.finish();
+    expectEqual({ kind: "tree", field: "edge" }, Buffer.concat(edge), this.#tree.edge);
+    this.#expectTime("tree", this.#tree.time, this.#time);
+    await this.#checkLookups(progress);
+  }
+
+  /** Its leaf hash, once its place and time are right. */
+  #take({ index, time, leaf }: StoredEntry): Uint8Array {
+    if (index !== this.#next) throw missing(this.#next);
+    if (time < this.#time) {
+      throw new Difference({ kind: "entry", index, field: "time" }, `${this.#time} or later`, String(time));
+    }
+    this.#time = time;
+    this.#next++;
+    if (this.#published?.size === this.#next) this.#expectTime("checkpoint", this.#published.time, time);
+    return hashLeaf(leaf);
+  }
+
+  /** A head is never older than its youngest entry. */
+  #expectTime(kind: "tree" | "checkpoint", stated: bigint, youngest: bigint): void {
+    if (stated < youngest) throw new Difference({ kind, field: "time" }, `${youngest} or later`, String(stated));
+  }
+
+  async #checkLookups(progress: Progress): Promise<void> {
+    await this.#identities.finishWindow(part(progress, "identities", this.#tree.size));
+    await this.#leafHashes.finishWindow(part(progress, "leaf hashes", this.#tree.size));
+  }
+}
+
+function missing(index: bigint): Difference {
+  return new Difference({ kind: "entry", index, field: "leaf" }, "an entry", NOTHING);
+}
+
+function part(progress: Progress, step: string, size: bigint): (done: number) => void {
+  return (done) => progress(step, BigInt(Math.floor(done * Number(size))), size);
+}

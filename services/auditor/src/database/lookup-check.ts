@@ -1,0 +1,156 @@
+import { Difference, NOTHING } from "../domain/difference.ts";
+import { HASH_BYTES } from "../domain/merkle.ts";
+import { readAhead } from "../domain/read-ahead.ts";
+import { PackedRows } from "./packed-rows.ts";
+import type { StoredLog } from "./stored-log.ts";
+
+/** 128 MB of hashes. A log of more entries reads the table once for each such window. */
+export const WINDOW_ENTRIES = 2 ** 22;
+/** 16 MB of a table in a statement, at most half a second. */
+const BLOCKS = 2048;
+const STATEMENTS = 2;
+
+const TABLES = { identity: "log.identity", "leaf hash": "log.leaf_hash" } as const;
+
+/**
+ * The rows by which entries are found: one for each entry that wants one, under its hash, and no other. What is wanted
+ * is gathered a window of entries at a time; then the table is read as it lies on the disk, because a look-up for each
+ * entry would cost more than all the hashing.
+ */
+export class LookupCheck {
+  readonly #log: StoredLog;
+  readonly #kind: keyof typeof TABLES;
+  readonly #hashes: Uint8Array;
+  readonly #wanted: Uint8Array;
+  #first = 0n;
+  #count = 0;
+
+  constructor(log: StoredLog, kind: keyof typeof TABLES, size: bigint) {
+    const window = size < WINDOW_ENTRIES ? Number(size) : WINDOW_ENTRIES;
+    this.#log = log;
+    this.#kind = kind;
+    this.#hashes = new Uint8Array(window * HASH_BYTES);
+    this.#wanted = new Uint8Array(window);
+  }
+
+  get isFull(): boolean {
+    return this.#count === this.#wanted.length;
+  }
+
+  /** Undefined where the entry has no row of its own. */
+  add(hash: Uint8Array | undefined): void {
+    if (hash !== undefined) {
+      this.#hashes.set(hash, this.#count * HASH_BYTES);
+      this.#wanted[this.#count] = 1;
+    }
+    this.#count++;
+  }
+
+  /** Throws the Difference of the lowest entry that has one, and goes on to the next window. */
+  async finishWindow(progress: (done: number) => void): Promise<void> {
+    const found = new Uint8Array(this.#count);
+    let first: Difference | undefined;
+    for await (const rows of this.#read(progress)) {
+      while (!rows.done) first = lower(first, this.#judge(rows.int8(), rows.bytes(rows.int4()), found));
+    }
+    const missing = this.#wanted.subarray(0, this.#count).findIndex((wanted, at) => wanted !== found[at]);
+    if (missing >= 0) first = lower(first, await this.#missing(missing));
+    if (first !== undefined) throw first;
+    this.#first += BigInt(this.#count);
+    this.#count = 0;
+    this.#wanted.fill(0);
+  }
+
+  async *#read(progress: (done: number) => void): AsyncGenerator<PackedRows> {
+    const [first, end] = [this.#first, this.#first + BigInt(this.#count)];
+    const table = TABLES[this.#kind];
+    const { db, id } = this.#log;
+    const blocks = await blocksOf(this.#log, table);
+    let done = 0;
+    const read = (at: number) =>
+      db.query<{ rows: Uint8Array | null; lowest: bigint | null; highest: bigint | null; size: bigint }>(
+        lookupRows(table),
+        [id, `(${at * BLOCKS},0)`, `(${(at + 1) * BLOCKS},0)`, first, end],
+      );
+    for await (const [row] of readAhead(Math.ceil(blocks / BLOCKS), STATEMENTS, read)) {
+      if (row?.lowest != null && row.lowest < 0n) throw this.#stray(row.lowest, row.size);
+      if (row?.highest != null && row.highest >= row.size) throw this.#stray(row.highest, row.size);
+      progress(Math.min(1, (++done * BLOCKS) / blocks));
+      yield new PackedRows(row?.rows ?? null);
+    }
+  }
+
+  #judge(index: bigint, hash: Uint8Array, found: Uint8Array): Difference | undefined {
+    const at = Number(index - this.#first);
+    const place = { kind: this.#kind, index } as const;
+    const wanted = this.#hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+    if (this.#wanted[at] !== 1) return new Difference(place, NOTHING, hash);
+    if (Buffer.compare(hash, wanted) !== 0) return new Difference(place, wanted, hash);
+    if (found[at] === 1) return new Difference(place, "one row", "two");
+    found[at] = 1;
+    return undefined;
+  }
+
+  async #missing(at: number): Promise<Difference> {
+    const hash = this.#hashes.slice(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+    const { db, id } = this.#log;
+    const table = TABLES[this.#kind];
+    const [other] = await db.query<{ index: bigint }>(`SELECT index FROM ${table} WHERE log = $1 AND hash = $2`, [
+      id,
+      hash,
+    ]);
+    const found = other === undefined ? NOTHING : `that hash for entry ${other.index}`;
+    return new Difference({ kind: this.#kind, index: this.#first + BigInt(at) }, hash, found);
+  }
+
+  #stray(index: bigint, size: bigint): Difference {
+    return new Difference({ kind: this.#kind, index }, NOTHING, `a row for an entry outside the tree of ${size}`);
+  }
+}
+
+/** Search keys may be of any entry there is. */
+export async function checkSearchKeys(log: StoredLog, progress: (done: number) => void): Promise<void> {
+  const blocks = await blocksOf(log, "log.search_key");
+  const read = (at: number) =>
+    log.db.query<{ lowest: bigint | null; highest: bigint | null; size: bigint }>(SEARCH_KEYS, [
+      log.id,
+      `(${at * BLOCKS},0)`,
+      `(${(at + 1) * BLOCKS},0)`,
+    ]);
+  let done = 0;
+  for await (const [row] of readAhead(Math.ceil(blocks / BLOCKS), STATEMENTS, read)) {
+    progress(Math.min(1, (++done * BLOCKS) / blocks));
+    if (row?.lowest == null || row.highest == null) continue;
+    if (row.lowest >= 0n && row.highest < row.size) continue;
+    const index = row.lowest < 0n ? row.lowest : row.highest;
+    const found = `a key of an entry outside the tree of ${row.size}`;
+    throw new Difference({ kind: "search key", index }, NOTHING, found);
+  }
+}
+
+function lower(a: Difference | undefined, b: Difference | undefined): Difference | undefined {
+  return a === undefined || (b !== undefined && entryOf(b) < entryOf(a)) ? b : a;
+}
+
+function entryOf({ place }: Difference): bigint {
+  return "index" in place ? place.index : 0n;
+}
+
+async function blocksOf({ db }: StoredLog, table: string): Promise<number> {
+  const [row] = await db.query<{ blocks: bigint }>(
+    "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint AS blocks",
+    [table],
+  );
+  return Number(row?.blocks ?? 0n);
+}
+
+/** By place on the disk. The tree is of the same snapshot as the rows, so that a log may grow meanwhile. */
+const lookupRows = (table: string) => `SELECT
+    string_agg(int8send(index) || int4send(length(hash)) || hash, ''::bytea)
+      FILTER (WHERE index >= $4 AND index < $5) AS rows,
+    min(index) AS lowest, max(index) AS highest, (SELECT size FROM log.tree WHERE log = $1) AS size
+  FROM ${table} WHERE log = $1 AND ctid >= $2::tid AND ctid < $3::tid`;
+
+const SEARCH_KEYS = `SELECT min(index) AS lowest, max(index) AS highest,
+    (SELECT size FROM log.tree WHERE log = $1) AS size
+  FROM log.search_key WHERE log = $1 AND ctid >= $2::tid AND ctid < $3::tid`;

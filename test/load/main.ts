@@ -1,13 +1,18 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpus } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startChancery, type ChanceryProcess } from "@chancery/testing";
 import { closedLoop, type LoadResult } from "./closed-loop.ts";
+import { percentile, spread } from "./figures.ts";
 import { treeCpu } from "./process-cpu.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
 const USAGE = `bench [SCENARIO …] [--clients 1,8,32] [--rounds 3] [--seconds 3]
-scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")} (all by default)`;
+scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")} (all by default)
+bench log […]: the log's engine alone (see bench log --help)`;
 
 /** More requests than any round can send. */
 const MOST_PER_SECOND = 6_000;
@@ -85,22 +90,17 @@ async function measure(
   if (unexpected > 0) process.exitCode = 1;
 }
 
-function percentile(result: LoadResult, rank: number): number {
-  return (
-    result.latencies[Math.min(result.latencies.length - 1, Math.floor(result.latencies.length * rank))] ?? Number.NaN
-  );
-}
-
-function spread(values: readonly number[], digits: number): string {
-  const ascending = values.toSorted((a, b) => a - b);
-  const [low, mid, high] = [ascending[0], ascending[Math.floor(ascending.length / 2)], ascending.at(-1)].map((value) =>
-    (value ?? Number.NaN).toFixed(digits),
-  );
-  return `${mid} (${low}–${high})`;
-}
-
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-await main();
+/** In a process of its own, which runs the sources. */
+async function benchLog(args: readonly string[]): Promise<void> {
+  const program = join(import.meta.dirname, "log-bench.ts");
+  const child = spawn(process.execPath, ["--conditions=@chancery/source", program, ...args], { stdio: "inherit" });
+  const [code] = (await once(child, "exit")) as [number | null];
+  process.exitCode = code ?? 1;
+}
+
+if (process.argv[2] === "log") await benchLog(process.argv.slice(3));
+else await main();

@@ -1,0 +1,13 @@
+/** Of latencies in ascending order. */
+export function percentile({ latencies }: { readonly latencies: Float64Array }, rank: number): number {
+  return latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * rank))] ?? Number.NaN;
+}
+
+/** The median, and between what it lies. */
+export function spread(values: readonly number[], digits: number): string {
+  const ascending = values.toSorted((a, b) => a - b);
+  const [low, mid, high] = [ascending[0], ascending[Math.floor(ascending.length / 2)], ascending.at(-1)].map((value) =>
+    (value ?? Number.NaN).toFixed(digits),
+  );
+  return `${mid} (${low}–${high})`;
+}

@@ -1,0 +1,197 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { createKeyFile } from "../../libs/crypto/src/index.ts";
+import { type EmbeddedPostgres, startEmbedded } from "../../libs/postgres/src/index.ts";
+import { percentile, spread } from "./figures.ts";
+import { inFlight, type Measured } from "./in-flight.ts";
+import { type LogSite, newEntry, openLog, type OpenLog } from "./log-node.ts";
+import { treeCpu } from "./process-cpu.ts";
+
+const USAGE = `bench log [--sizes 10000] [--large] [--clients 1,8,32,128,512] [--processes 1,2,4] [--readers 8]
+          [--rounds 3] [--seconds 3] [--directory DIR]
+The engine in this process on an embedded PostgreSQL: entries of 1,351 bytes with three search keys, each answered
+once its checkpoint is published. --large also measures with 3,000,000 entries (7 GB, minutes); --directory keeps
+the database for the next run. An empty list leaves its part out.`;
+
+const LARGE = 3_000_000;
+const FILL = 2048;
+
+interface Plan {
+  readonly sizes: readonly number[];
+  readonly clients: readonly number[];
+  readonly processes: readonly number[];
+  readonly readers: readonly number[];
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+interface Round extends Measured {
+  /** CPU microseconds per call. */
+  readonly node: number;
+  readonly database: number;
+}
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const numbers = (list: string) => list.split(",").filter(Boolean).map(Number);
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      sizes: { type: "string", default: "10000" },
+      large: { type: "boolean", default: false },
+      clients: { type: "string", default: "1,8,32,128,512" },
+      processes: { type: "string", default: "1,2,4" },
+      readers: { type: "string", default: "8" },
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "3" },
+      directory: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return void print(USAGE);
+  const plan = {
+    sizes: [...numbers(values.sizes), ...(values.large ? [LARGE] : [])],
+    clients: numbers(values.clients),
+    processes: numbers(values.processes),
+    readers: numbers(values.readers),
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+  };
+  const directory = values.directory ?? (await mkdtemp(join(tmpdir(), "chancery-bench-")));
+  print(`${cpus().length} cores, shared by the log, its embedded PostgreSQL and this client; Node ${process.version}`);
+  print(`each figure: median of ${plan.rounds} rounds of ${plan.seconds} s (lowest–highest)\n`);
+  try {
+    await bench(directory, plan);
+  } finally {
+    if (values.directory === undefined) await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function bench(directory: string, plan: Plan): Promise<void> {
+  const anchors = join(directory, "anchor");
+  const keyFile = join(directory, "key.pem");
+  await mkdir(anchors, { recursive: true });
+  const fresh = !existsSync(keyFile);
+  if (fresh) await createKeyFile(keyFile, "ecdsa-p256");
+  const startServer = () => startEmbedded({ directory: join(directory, "postgres") });
+  let server: EmbeddedPostgres = await startServer();
+  const site = (): LogSite => ({ url: server.url, anchors, keyFile });
+  if (fresh) await (await openLog(site(), true))[Symbol.asyncDispose]();
+  try {
+    for (const size of plan.sizes) {
+      await fillTo(site(), size);
+      await server.stop();
+      const began = performance.now();
+      server = await startServer();
+      const started = performance.now();
+      await using node = await openLog(site());
+      const ready = performance.now();
+      print(
+        `${await sizeOf(node)} entries: ready ${Math.round(ready - began)} ms after the start, of which PostgreSQL ${Math.round(started - began)} ms`,
+      );
+      await measureSize(node, site(), plan);
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+async function measureSize(node: OpenLog, site: LogSite, plan: Plan): Promise<void> {
+  if (plan.readers.length > 0) print(`  readers   entries with proof/s${HEADINGS}`);
+  for (const readers of plan.readers) {
+    const { size } = (await node.log.published()).head;
+    await measure(readers, plan, async () => {
+      const index = BigInt(Math.floor(Math.random() * Number(size)));
+      await Promise.all([node.log.entry(index), node.log.inclusionProof(index, size)]);
+    });
+  }
+  if (plan.clients.length > 0) print(`  in flight entries/s           ${HEADINGS}`);
+  for (const clients of plan.clients) await measure(clients, plan, () => node.log.append(newEntry()));
+  await printBytes(node);
+  if (plan.processes.length > 0) print("  processes entries/s, 256 in flight in all");
+  for (const processes of plan.processes) await measureProcesses(site, processes, plan);
+  print("");
+}
+
+const HEADINGS = "  p50 ms               p99 ms               CPU µs Node          CPU µs PostgreSQL";
+
+async function measure(clients: number, plan: Plan, call: () => Promise<unknown>): Promise<void> {
+  const rounds: Round[] = [];
+  for (let round = -1; round < plan.rounds; round++) {
+    const before = treeCpu(process.pid);
+    const measured = await inFlight(clients, { seconds: round < 0 ? Math.min(1, plan.seconds) : plan.seconds }, call);
+    const after = treeCpu(process.pid);
+    const perCall = (used: number) => (used / measured.count) * 1e6;
+    const cpu = { node: perCall(after.program - before.program), database: perCall(after.children - before.children) };
+    if (round >= 0) rounds.push({ ...measured, ...cpu });
+  }
+  const column = (pick: (round: Round) => number, digits: number) => spread(rounds.map(pick), digits).padEnd(21);
+  print(
+    `  ${String(clients).padEnd(9)} ${column((r) => r.count / r.seconds, 0)} ${column((r) => percentile(r, 0.5), 2)}` +
+      `${column((r) => percentile(r, 0.99), 2)}${column((r) => r.node, 0)}${column((r) => r.database, 0)}`,
+  );
+}
+
+/** Every process in turn with the same number in flight in all, so that only their number differs. */
+async function measureProcesses(site: LogSite, count: number, plan: Plan): Promise<void> {
+  const rates: number[] = [];
+  for (let round = 0; round < plan.rounds; round++) {
+    const args = [site.url, site.anchors, site.keyFile, String(256 / count), String(plan.seconds)];
+    const program = join(import.meta.dirname, "log-process.ts");
+    const children = Array.from({ length: count }, () =>
+      spawn(process.execPath, ["--conditions=@chancery/source", program, ...args], {
+        stdio: ["pipe", "pipe", "inherit"],
+      }),
+    );
+    await Promise.all(children.map(nextLine));
+    for (const child of children) child.stdin.write("go\n");
+    const ended = children.map((child) => once(child, "exit"));
+    const counts = await Promise.all(children.map(nextLine));
+    await Promise.all(ended);
+    rates.push(counts.reduce((sum, line) => sum + Number(line), 0) / plan.seconds);
+  }
+  print(`  ${String(count).padEnd(9)} ${spread(rates, 0)}`);
+}
+
+async function nextLine(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error("a process without an output");
+  const line = once(child.stdout, "data").then(([chunk]) => String(chunk).trim());
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`a process of the log ended with ${String(code)}`);
+  });
+  return await Promise.race([line, ended]);
+}
+
+async function fillTo(site: LogSite, size: number): Promise<void> {
+  await using node = await openLog(site);
+  const missing = size - Number(await sizeOf(node));
+  if (missing <= 0) return;
+  const { count, seconds } = await inFlight(FILL, { count: missing }, () => node.log.append(newEntry()));
+  print(`filled with ${count} entries, ${FILL} in flight: ${Math.round(count / seconds)}/s`);
+  await node.db.query("CHECKPOINT");
+}
+
+async function sizeOf({ log }: OpenLog): Promise<bigint> {
+  return (await log.published()).head.size;
+}
+
+async function printBytes(node: OpenLog): Promise<void> {
+  const size = Number(await sizeOf(node));
+  const rows = await node.db.query<{ name: string; heap: bigint; total: bigint }>(
+    `SELECT relname AS name, pg_table_size(oid) AS heap, pg_total_relation_size(oid) AS total
+     FROM pg_class WHERE relnamespace = 'log'::regnamespace AND relkind IN ('r', 'p') ORDER BY total DESC`,
+  );
+  const total = rows.reduce((sum, row) => sum + Number(row.total), 0);
+  const perEntry = (bytes: number) => Math.round(bytes / size);
+  const parts = rows
+    .filter((row) => perEntry(Number(row.total)) > 0)
+    .map((row) => `${row.name} ${perEntry(Number(row.heap))} + ${perEntry(Number(row.total - row.heap))}`);
+  print(`  bytes per entry: ${perEntry(total)} at ${size} entries (rows + indexes: ${parts.join(", ")})`);
+}
+
+await main();

@@ -1,0 +1,75 @@
+import { randomBytes } from "node:crypto";
+import { loadKeyFile, sha256, type Signer } from "../../libs/crypto/src/index.ts";
+import {
+  FileAnchor,
+  type NewEntry,
+  PostgresLogStore,
+  TransparencyLog,
+  type TreeHeadSigner,
+} from "../../libs/log/src/index.ts";
+import { Database } from "../../libs/postgres/src/index.ts";
+import { leafHash, noteKeyHash, noteKeyRule, signCheckpoint } from "../../libs/tlog/src/index.ts";
+
+/** Where a log lies, for every process that writes to it. */
+export interface LogSite {
+  readonly url: string;
+  readonly anchors: string;
+  readonly keyFile: string;
+}
+
+export interface OpenLog extends AsyncDisposable {
+  readonly log: TransparencyLog;
+  readonly db: Database;
+}
+
+/** The size of a hashedrekord whose verifier is a certificate. */
+const LEAF_BYTES = 1351;
+/** One key of three is of someone who logs often; the other two are of this entry alone. */
+const NAMES = 1000;
+
+export async function openLog(site: LogSite, create = false): Promise<OpenLog> {
+  const db = await Database.open(site.url);
+  const log = await TransparencyLog.open({
+    name: "bench",
+    store: await PostgresLogStore.open(db),
+    anchor: await FileAnchor.open(site.anchors, "bench"),
+    signer: checkpointSigner(await loadKeyFile(site.keyFile)),
+    create,
+  });
+  const reason = await log.readiness();
+  if (reason !== undefined) throw new Error(reason);
+  const close = async () => {
+    await log.close();
+    await db.close();
+  };
+  return { log, db, [Symbol.asyncDispose]: close };
+}
+
+function checkpointSigner(signer: Signer): TreeHeadSigner {
+  const origin = "bench.example";
+  return {
+    origin,
+    keyId: noteKeyHash(noteKeyRule(signer.publicKey), origin, signer.publicKey),
+    sign: (head) => signCheckpoint({ origin, ...head, extensions: [] }, origin, signer),
+  };
+}
+
+const noise = Buffer.from(randomBytes(96 * 1024).toString("base64"), "latin1");
+const nothing = new Uint8Array();
+let made = 0;
+
+/** As Rekor logs: base64 throughout, which hardly shrinks, and never the same twice. */
+export function newEntry(): NewEntry {
+  const leaf = new Uint8Array(LEAF_BYTES);
+  const start = Math.floor(Math.random() * (noise.length - LEAF_BYTES));
+  leaf.set(noise.subarray(start, start + LEAF_BYTES));
+  const unique = randomBytes(64);
+  leaf.set(Buffer.from(unique.toString("base64"), "latin1"), 100);
+  const name = Buffer.from(`person-${made++ % NAMES}@example.com`);
+  return {
+    identity: leafHash(leaf),
+    leaf: () => leaf,
+    extra: nothing,
+    searchKeys: [unique.subarray(0, 32), unique.subarray(32), sha256(name)],
+  };
+}

@@ -1,0 +1,15 @@
+import { inFlight } from "./in-flight.ts";
+import { newEntry, openLog } from "./log-node.ts";
+
+/** One of several processes on one log: says `ready`, waits for a line, appends for its time, says how many. */
+const [url = "", anchors = "", keyFile = "", clients = "1", seconds = "1"] = process.argv.slice(2);
+await using node = await openLog({ url, anchors, keyFile });
+const { log } = node;
+await inFlight(Number(clients), { seconds: 0.5 }, () => log.append(newEntry()));
+process.stdout.write("ready\n");
+process.stdin.once("data", () => {
+  void inFlight(Number(clients), { seconds: Number(seconds) }, () => log.append(newEntry())).then(({ count }) => {
+    process.stdout.write(`${count}\n`, () => process.exit());
+  });
+});
+await new Promise(() => {});

@@ -2,3 +2,4 @@ export { Database, OutcomeUnknown, type Prepared, type Queryable } from "./datab
 export { bigintArray, bytesArray, integerArray } from "./binary-array.ts";
 export { startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from "./embedded.ts";
 export { migrate, type Migration } from "./migrate.ts";
+export { runningEmbedded } from "./embedded/running.ts";

@@ -1,0 +1,81 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { Unavailable } from "@chancery/fault";
+
+/** A log's own answers are far below; what is above is not one of them. */
+const MAX_BYTES = 64 * 1024 * 1024;
+const TIMEOUT_MS = 30_000;
+/** A log under load says 429 or 503, and goes on a moment later. */
+const PAUSES_MS = [250, 1_000, 4_000];
+
+/** Reads what a log serves to anyone. What cannot be had is Unavailable; what is not there is undefined. */
+export class HttpLog {
+  readonly base: string;
+
+  constructor(base: string) {
+    this.base = base.replace(/\/+$/, "");
+  }
+
+  async get(path: string): Promise<Uint8Array | undefined> {
+    return this.#ask(path, {});
+  }
+
+  async getJson(path: string): Promise<unknown> {
+    const bytes = await this.#ask(path, {});
+    return bytes && this.#parse(path, bytes);
+  }
+
+  async postJson(path: string, body: object): Promise<unknown> {
+    const headers = { "Content-Type": "application/json" };
+    const bytes = await this.#ask(path, { method: "POST", body: JSON.stringify(body), headers });
+    return bytes && this.#parse(path, bytes);
+  }
+
+  /** For an answer that is not what the API says. */
+  notAnAnswer(path: string, why: string): Unavailable {
+    return new Unavailable(`${this.base}${path}: ${why}`, 0);
+  }
+
+  #parse(path: string, bytes: Uint8Array): unknown {
+    try {
+      return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    } catch {
+      throw this.notAnAnswer(path, "is not JSON");
+    }
+  }
+
+  async #ask(path: string, request: RequestInit): Promise<Uint8Array | undefined> {
+    for (const pause of PAUSES_MS) {
+      const answer = await this.#try(path, request);
+      if (answer.status === 404) return undefined;
+      if (answer.ok) return this.#bounded(path, answer);
+      await answer.body?.cancel();
+      if (answer.status !== 429 && answer.status !== 503) throw this.notAnAnswer(path, `answers ${answer.status}`);
+      await delay(pause);
+    }
+    throw this.notAnAnswer(path, "answers 429 or 503 again and again");
+  }
+
+  async #try(path: string, request: RequestInit): Promise<Response> {
+    try {
+      return await fetch(this.base + path, { ...request, redirect: "error", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    } catch (cause) {
+      throw new Unavailable(`${this.base}${path}: cannot be reached`, 0, { cause });
+    }
+  }
+
+  async #bounded(path: string, answer: Response): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    try {
+      for await (const chunk of answer.body ?? []) {
+        length += chunk.length;
+        if (length > MAX_BYTES) break;
+        chunks.push(chunk);
+      }
+    } catch (cause) {
+      throw new Unavailable(`${this.base}${path}: ended in the middle`, 0, { cause });
+    }
+    if (length > MAX_BYTES) throw this.notAnAnswer(path, `is larger than ${MAX_BYTES} bytes`);
+    return Buffer.concat(chunks);
+  }
+}

@@ -1,0 +1,62 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { HttpLog } from "./http-log.ts";
+
+/** A log as the installation's own trusted root names it. */
+export interface PublishedLog {
+  readonly baseUrl: URL;
+  readonly key: KeyObject;
+}
+
+export interface PublishedTrust {
+  readonly rekor: readonly PublishedLog[];
+  readonly ctlog: readonly PublishedLog[];
+}
+
+const PATH = "/trust/trusted_root.json";
+
+/**
+ * Keys from the very server that is checked: they show that it agrees with itself, not that it is the one clients
+ * trust. Undefined where it publishes none.
+ */
+export async function publishedTrust(origin: string): Promise<PublishedTrust | undefined> {
+  const server = new HttpLog(origin);
+  const root = await server.getJson(PATH);
+  if (root === undefined) return undefined;
+  const logs = (name: string) => member(root, name, Array.isArray).map(publishedLog);
+  try {
+    return { rekor: logs("tlogs"), ctlog: logs("ctlogs") };
+  } catch (cause) {
+    throw server.notAnAnswer(PATH, cause instanceof Error ? cause.message : "is not a trusted root");
+  }
+}
+
+function publishedLog(log: unknown): PublishedLog {
+  const rawBytes = member(member(log, "publicKey", isObject), "rawBytes", isText);
+  return {
+    baseUrl: new URL(member(log, "baseUrl", isText)),
+    key: createPublicKey({ key: Buffer.from(rawBytes, "base64"), format: "der", type: "spki" }),
+  };
+}
+
+/** A member of a JSON object, if it is of its type. */
+export function member<T>(value: unknown, name: string, is: (member: unknown) => member is T): T {
+  const found: unknown = isObject(value) ? value[name] : undefined;
+  if (!is(found)) throw new TypeError(`${name} is missing or of another type`);
+  return found;
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+export function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+export function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isText);
+}

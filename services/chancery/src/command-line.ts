@@ -21,6 +21,7 @@ variable, a variable over the file's \`chancery:\` section.
 Without --config, development mode: a built-in identity provider, on loopback only, that lets
 anyone on this machine be anyone.
 
+  chancery fsck [FLAGS]    checks whole logs, hash by hash: chancery fsck --help
   chancery --version
   chancery --help
 `;
@@ -51,12 +52,17 @@ export async function run(argv: readonly string[], environment: Environment, ter
 }
 
 async function obey(argv: readonly string[], environment: Environment, terminal: Terminal): Promise<number> {
+  if (argv[0] === "fsck") {
+    const { fsck } = await import("./fsck/command.ts");
+    return fsck(argv.slice(1), environment, terminal);
+  }
   const { command, flags } = parseCommandLine(argv);
   if (flags.help === true || flags.version === true) {
     terminal.out(flags.help === true ? USAGE : `${version()}\n`);
     return 0;
   }
-  if (command !== "serve") throw new Misconfigured(command ?? "command", "there is only `chancery serve`; see --help");
+  if (command !== "serve")
+    throw new Misconfigured(command ?? "command", "there is only `chancery serve` and `chancery fsck`; see --help");
   // Only now: the services take half a second to load, and --help needs none of them.
   const { serve } = await import("./serve.ts");
   return serve(flags satisfies ServeFlags, environment);

@@ -1,0 +1,123 @@
+import { parseArgs } from "node:util";
+import { type CleanLog, Difference, describePlace } from "@chancery/auditor";
+import { Fault, Misconfigured } from "@chancery/fault";
+import { redact } from "@chancery/service";
+import type { Environment } from "../settings.ts";
+import { showBar } from "./progress-bar.ts";
+import { openSources, type Source } from "./sources.ts";
+
+const USAGE = `usage: chancery fsck [FLAGS]
+
+Reads whole logs and derives every hash anew, with code that shares nothing with what grew them: checkpoint,
+leaves, tiles and root; in a database also identities, leaf hashes, search keys, times and the anchor. Names
+the first difference. The logs may be in use. Exit codes: 0 clean, 1 a difference, 2 could not be read.
+
+  --log rekor|ctlog    one log only                              both
+  --url URL            from outside, through what anyone may read
+  --database-url URL   from this PostgreSQL, with --log and --key, without the anchor
+  --data FOLDER        from this installation: its database, keys and anchor (the default,
+                       as CHANCERY_DATA and CHANCERY_DATABASE_URL say)
+  --key FILE           the log's public key in PEM               the installation's, or URL/trust
+  --json               one line of JSON a log
+`;
+
+const FLAGS = {
+  log: { type: "string" },
+  url: { type: "string" },
+  "database-url": { type: "string" },
+  data: { type: "string" },
+  key: { type: "string" },
+  json: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+export type FsckFlags = ReturnType<typeof parseFlags>;
+
+interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+type Outcome = CleanLog | Difference | Error;
+
+/** `chancery fsck`: resolves with the exit code. What could not be read is never said to be damaged. */
+export async function fsck(argv: readonly string[], environment: Environment, terminal: Terminal): Promise<number> {
+  try {
+    const flags = parseFlags(argv);
+    if (flags.help === true) {
+      terminal.out(USAGE);
+      return 0;
+    }
+    await using sources = await openSources(flags, environment);
+    const codes: number[] = [];
+    for (const source of sources.logs) codes.push(await checkOne(source, flags.json === true, terminal));
+    // A difference in one log outweighs that another could not be read.
+    return codes.includes(1) ? 1 : Math.max(...codes);
+  } catch (error) {
+    terminal.err(`chancery: ${explain(error)}\n`);
+    return 2;
+  }
+}
+
+function parseFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS }).values;
+  } catch (error) {
+    throw new Misconfigured("command line", (error instanceof Error ? error.message : "").split(". ", 1)[0] ?? "");
+  }
+}
+
+async function checkOne(source: Source, json: boolean, terminal: Terminal): Promise<number> {
+  const bar = showBar(source.log, process.stderr, (text) => terminal.err(text));
+  const started = performance.now();
+  let outcome: Outcome;
+  try {
+    outcome = await source.check(bar.progress);
+  } catch (error) {
+    outcome = error instanceof Error ? error : new Error(String(error));
+  } finally {
+    bar.done();
+  }
+  const seconds = (performance.now() - started) / 1000;
+  terminal.out(json ? `${JSON.stringify(asJson(source, outcome, seconds))}\n` : asText(source, outcome, seconds));
+  return outcome instanceof Difference ? 1 : outcome instanceof Error ? 2 : 0;
+}
+
+function asText({ log, note }: Source, outcome: Outcome, seconds: number): string {
+  if (outcome instanceof Difference) {
+    const { place, expected, found } = outcome;
+    const lines = [`DIFFERENCE at ${describePlace(place)}`, `  expected  ${expected}`, `  found     ${found}`];
+    return `${log}: ${lines.join("\n")}\n`;
+  }
+  if (outcome instanceof Error) return `${log}: could not be read: ${explain(outcome)}\n`;
+  const { size, root, checked } = outcome;
+  const rate = Math.round(Number(size) / seconds).toLocaleString("en");
+  const lines = [
+    `clean: ${size.toLocaleString("en")} entries in ${seconds.toFixed(1)} s (${rate}/s)`,
+    `  root      ${root.toHex()}`,
+    `  checked   ${checked.join(", ")}`,
+    ...(note === undefined ? [] : [`  note      ${note}`]),
+  ];
+  return `${log}: ${lines.join("\n")}\n`;
+}
+
+function asJson({ log }: Source, outcome: Outcome, seconds: number): object {
+  if (outcome instanceof Difference) {
+    const { place, expected, found } = outcome;
+    const where = Object.fromEntries(
+      Object.entries(place).map(([name, value]) => [name, typeof value === "bigint" ? String(value) : value]),
+    );
+    return { log, result: "difference", place: where, where: describePlace(place), expected, found };
+  }
+  if (outcome instanceof Error) return { log, result: "unreadable", reason: explain(outcome) };
+  const { size, root, checked } = outcome;
+  return { log, result: "clean", size: String(size), root: root.toHex(), seconds: Number(seconds.toFixed(3)), checked };
+}
+
+/** Planned failures in one line, with their cause; anything else is ours to explain, so its stack is shown. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return redact(String(error));
+  if (!(error instanceof Fault)) return redact(error.stack ?? error.message);
+  const { cause } = error;
+  return redact(cause instanceof Error ? `${error.message} (${cause.message})` : error.message);
+}

@@ -1,0 +1,139 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { checkDatabase, checkUrl, type CleanLog, type Progress } from "@chancery/auditor";
+import { Misconfigured } from "@chancery/fault";
+import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
+import { z } from "zod";
+import { type Environment, resolveSettings } from "../settings.ts";
+import type { FsckFlags } from "./command.ts";
+
+/** A log and how it is read. */
+export interface Source {
+  readonly log: LogName;
+  /** What a reader of the result should know of it. */
+  readonly note?: string | undefined;
+  readonly check: (progress: Progress) => Promise<CleanLog>;
+}
+
+export interface Sources extends AsyncDisposable {
+  readonly logs: readonly Source[];
+}
+
+const LOGS = ["rekor", "ctlog"] as const;
+type LogName = (typeof LOGS)[number];
+
+const CONNECTIONS = 4;
+
+export async function openSources(flags: FsckFlags, environment: Environment): Promise<Sources> {
+  const names = chosenLogs(flags);
+  const given = flags.key === undefined ? undefined : await readKey(flags.key);
+  if (given !== undefined && names.length > 1) throw new Misconfigured("--key", "is of one log: say which with --log");
+  if (flags.url !== undefined) return urlSources(flags, flags.url, names, given);
+  await using opened = new AsyncDisposableStack();
+  const logs =
+    flags["database-url"] !== undefined && flags.data === undefined
+      ? await databaseSources(flags["database-url"], names, given, opened)
+      : await installationSources(flags, environment, names, opened, given);
+  const all = opened.move();
+  return { logs, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+function chosenLogs({ log }: FsckFlags): readonly LogName[] {
+  if (log === undefined) return LOGS;
+  const names = LOGS.filter((name) => name === log);
+  if (names.length === 0) throw new Misconfigured("--log", `${log} is neither ${LOGS.join(" nor ")}`);
+  return names;
+}
+
+async function readKey(path: string): Promise<KeyObject> {
+  try {
+    // Of a private key the public half is taken.
+    return createPublicKey(await readFile(path));
+  } catch (cause) {
+    throw new Misconfigured("--key", `${path} is no key in PEM that can be read`, { cause });
+  }
+}
+
+function urlSources(flags: FsckFlags, url: string, names: readonly LogName[], key: KeyObject | undefined): Sources {
+  if (flags.data !== undefined || flags["database-url"] !== undefined) {
+    throw new Misconfigured("--url", "reads from outside: not together with --data or --database-url");
+  }
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
+    throw new Misconfigured("--url", `${url} is not an absolute http or https URL`);
+  }
+  const note =
+    key === undefined ? "the key is the server's own word: --key FILE checks against one you have" : undefined;
+  const logs = names.map((log) => ({
+    log,
+    note,
+    check: (progress: Progress) => checkUrl({ url, log, key, progress }),
+  }));
+  return { logs, [Symbol.asyncDispose]: async () => {} };
+}
+
+async function databaseSources(
+  url: string,
+  [log, ...more]: readonly LogName[],
+  key: KeyObject | undefined,
+  opened: AsyncDisposableStack,
+): Promise<Source[]> {
+  if (log === undefined || more.length > 0 || key === undefined) {
+    throw new Misconfigured("--database-url", "needs --log and --key, or --data for all of an installation");
+  }
+  const db = opened.use(await Database.open(url, { max: CONNECTIONS }));
+  const note = "without its anchor: a database that was put back as a whole cannot be told";
+  return [{ log, note, check: (progress) => checkDatabase({ db, name: log, key, signs: signs(log), progress }) }];
+}
+
+/** Only what is needed of it; who opens the installation to run it checks the rest. */
+const installationFile = z.object({ hostname: z.string(), treeId: z.string(), shard: z.string() });
+
+async function installationSources(
+  flags: FsckFlags,
+  environment: Environment,
+  names: readonly LogName[],
+  opened: AsyncDisposableStack,
+  given: KeyObject | undefined,
+): Promise<Source[]> {
+  const { data, databaseUrl } = await resolveSettings(
+    { data: flags.data, "database-url": flags["database-url"] },
+    environment,
+  );
+  const { hostname, treeId, shard } = await readInstallation(data);
+  const db = await openDatabase(data, databaseUrl, opened);
+  const origins = { rekor: `${hostname} - ${treeId}`, ctlog: `${hostname}/ctlog/${shard}` };
+  return Promise.all(
+    names.map(async (name) => {
+      const key = given ?? (await readKey(join(data, "keys", `${name}.pem`)));
+      const parts = { db, name, key, signs: signs(name), origin: origins[name], anchor: join(data, "anchor", name) };
+      return { log: name, check: (progress: Progress) => checkDatabase({ ...parts, progress }) };
+    }),
+  );
+}
+
+async function readInstallation(data: string) {
+  const path = join(data, "installation.json");
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  if (text === undefined) throw new Misconfigured("--data", `${data} holds no installation`);
+  try {
+    return installationFile.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new Misconfigured("--data", `${path} is not whole`, { cause });
+  }
+}
+
+/** The installation's own PostgreSQL may be running under `chancery serve`; else it runs while we read. */
+async function openDatabase(data: string, url: string | undefined, opened: AsyncDisposableStack): Promise<Database> {
+  if (url !== undefined) return opened.use(await Database.open(url, { max: CONNECTIONS }));
+  const directory = join(data, "postgres");
+  const running = await runningEmbedded(directory);
+  const attached = running && (await Database.open(running, { max: CONNECTIONS }).catch(() => undefined));
+  if (attached) return opened.use(attached);
+  const server = opened.use(await startEmbedded({ directory }));
+  return opened.use(await Database.open(server.url, { max: CONNECTIONS }));
+}
+
+function signs(log: LogName): "text" | "tree head" {
+  return log === "rekor" ? "text" : "tree head";
+}

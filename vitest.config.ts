@@ -27,6 +27,15 @@ export default defineConfig({
           hookTimeout: 180_000,
         },
       },
+      {
+        ...source,
+        test: {
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

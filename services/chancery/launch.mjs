@@ -18,7 +18,9 @@ const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
 
   serve    install, build and run the whole stack (npm start)
   dev      the same, rebuilt and restarted on every change (npm run dev)
-  test     every test (npm test); arguments go to vitest
+  test     every test but the fault tests (npm test); arguments go to vitest
+  faults   kills, stops, cuts and fills what the log runs on (npm run faults); arguments go to vitest
+  soak     the fault tests with ten times as many faults (npm run soak)
   bench    measures the hot paths (npm run bench)
   check    types, lint and format (npm run check)
   format   formats (npm run format)
@@ -37,19 +39,16 @@ const COMMANDS = {
   },
 
   async test(args) {
-    await install();
-    await build();
-    const counts = countsFile();
-    const reporters = args.some((arg) => arg.startsWith("--reporter")) ? [] : ["--reporter=default"];
-    const reporter = join(import.meta.dirname, "launch/count-reporter.mjs");
-    const code = await runForeground(
-      NODE,
-      [BIN("vitest/vitest.mjs"), "run", ...reporters, `--reporter=${reporter}`, ...args],
-      { env: { CHANCERY_TEST_COUNTS: counts } },
-    );
-    printCounts(counts);
-    await rm(counts, { force: true });
-    return code;
+    return await runTests(["--project=!faults", ...args]);
+  },
+
+  async faults(args) {
+    return await runTests(["--project=faults", ...args]);
+  },
+
+  async soak(args) {
+    process.env.CHANCERY_FAULT_FACTOR ??= "10";
+    return await runTests(["--project=faults", ...args]);
   },
 
   async bench(args) {
@@ -76,6 +75,22 @@ const COMMANDS = {
     return runForeground(NODE, [BIN("oxfmt/bin/oxfmt"), ...args]);
   },
 };
+
+async function runTests(args) {
+  await install();
+  await build();
+  const counts = countsFile();
+  const reporters = args.some((arg) => arg.startsWith("--reporter")) ? [] : ["--reporter=default"];
+  const reporter = join(import.meta.dirname, "launch/count-reporter.mjs");
+  const code = await runForeground(
+    NODE,
+    [BIN("vitest/vitest.mjs"), "run", ...reporters, `--reporter=${reporter}`, ...args],
+    { env: { CHANCERY_TEST_COUNTS: counts } },
+  );
+  printCounts(counts);
+  await rm(counts, { force: true });
+  return code;
+}
 
 const [name, ...args] = process.argv.slice(2);
 if (!Object.hasOwn(COMMANDS, name ?? "") || !existsSync(join(ROOT, "pnpm-lock.yaml"))) {

@@ -1,0 +1,178 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Unavailable } from "../../libs/fault/src/index.ts";
+import { FileAnchor, type LogOptions, type LogStore, PostgresLogStore, type Step } from "../../libs/log/src/index.ts";
+import { Database } from "../../libs/postgres/src/index.ts";
+import { Dice, minutes, times } from "./rig/dice.ts";
+import { Journal } from "./rig/journal.ts";
+import { LogNode } from "./rig/log-node-process.ts";
+import { type FaultLog, FaultSite, LOG, report } from "./rig/site.ts";
+
+const STEPS: readonly Step[] = ["locked", "stored", "committed", "anchored", "signed", "published"];
+const WAYS = ["throws before", "throws after", "kills after"] as const;
+/** Around the edges of tiles of the first and the second level. */
+const SMALL = [0, 1, 255, 256, 257];
+const LARGE = [65_535, 65_536, 65_537];
+type Way = (typeof WAYS)[number];
+type Batch = "one" | "mixed" | "many";
+
+/** From this step on the batch is in the tree. */
+const COMMITTED = new Set<Step>(["committed", "anchored", "signed", "published"]);
+
+let site: FaultSite;
+let warm: LogNode;
+let cases = 0;
+const bases = new Map<number, FaultLog>();
+const dice = new Dice("failpoints");
+
+beforeAll(async () => {
+  site = await FaultSite.open();
+  warm = LogNode.start(new Journal());
+  let base = await site.log();
+  for (const size of [...SMALL, ...LARGE]) {
+    if (size > 0) base = await site.log(base);
+    await grow(base, size);
+    bases.set(size, base);
+  }
+}, minutes(3));
+
+afterAll(async () => {
+  await warm?.kill();
+  await site?.[Symbol.asyncDispose]();
+  report("failpoints", { cases });
+});
+
+/** Brings the log to this size through the engine, in batches that no service would make. */
+async function grow(base: FaultLog, size: number): Promise<void> {
+  await using db = await Database.open(base.url, { max: 2 });
+  const limits = { entries: 70_000, batchEntries: 8192, ahead: 70_000 };
+  const log = await base.open(db, { create: size === 0, limits });
+  const from = Number((await log.published()).head.size);
+  const names = Array.from({ length: size - from }, (_, at) => `base.${from + at}`);
+  await base.append(log, names);
+  await log.close();
+}
+
+/** What the batch is: one entry, enough to fill a tile, or one that is logged already with two new ones. */
+function namesOf(batch: Batch, size: number): { names: string[]; fresh: number } {
+  const fresh = batch === "one" ? 1 : batch === "mixed" ? 2 : dice.between(257, 300);
+  const names = Array.from({ length: fresh }, (_, at) => `new.${at}`);
+  return { names: batch === "mixed" && size > 0 ? ["base.0", ...names] : names, fresh };
+}
+
+/** A log in which a step fails once, before anything of it happened or after all of it did. */
+async function failing(log: FaultLog, db: Database, step: Step, way: Way): Promise<Partial<LogOptions>> {
+  let armed = true;
+  const fail = (at: Step, when: Way): void => {
+    if (!armed || at !== step || when !== way) return;
+    armed = false;
+    throw way === "throws before" ? new Unavailable(`before ${step}`, 1) : new Error(`after ${step}`);
+  };
+  const failpoint = (at: Step) => {
+    // Within the transaction what is before a step is after the step before it.
+    if (at === "locked") fail("stored", "throws before");
+    if (at === "stored") fail("committed", "throws before");
+    fail(at, "throws after");
+  };
+  const anchor = await FileAnchor.open(log.anchors, LOG);
+  const signer = log.signer();
+  return {
+    failpoint,
+    store: failingStore(await PostgresLogStore.open(db, failpoint), fail),
+    anchor: {
+      read: () => anchor.read(),
+      compareAndSwap: async (expected, next) => {
+        fail("anchored", "throws before");
+        return await anchor.compareAndSwap(expected, next);
+      },
+    },
+    signer: {
+      origin: signer.origin,
+      keyId: signer.keyId,
+      sign: async (head, time) => {
+        fail("signed", "throws before");
+        return await signer.sign(head, time);
+      },
+    },
+  };
+}
+
+function failingStore(store: LogStore, fail: (at: Step, when: Way) => void): LogStore {
+  return {
+    create: (name, key, time) => store.create(name, key, time),
+    find: async (name) => {
+      const { reader, writer } = (await store.find(name))!;
+      return {
+        reader,
+        writer: {
+          tree: () => writer.tree(),
+          freeze: () => writer.freeze(),
+          commit: async (identities, integrate) => {
+            fail("locked", "throws before");
+            await writer.commit(identities, integrate);
+          },
+          publish: async (checkpoint) => {
+            fail("published", "throws before");
+            return await writer.publish(checkpoint);
+          },
+        },
+      };
+    },
+  };
+}
+
+/** Its callers are told of trouble, and the same process goes on as if nothing had been. */
+async function throwAndGoOn(log: FaultLog, names: readonly string[], step: Step, way: Way): Promise<void> {
+  await using db = await Database.open(log.url, { max: 3 });
+  const opened = await log.open(db, await failing(log, db, step, way));
+  await expect(log.append(opened, names)).rejects.toThrow();
+  await log.append(opened, names);
+  await log.append(opened, ["next"]);
+  expect(await opened.readiness()).toBeUndefined();
+  await opened.close();
+}
+
+/** It dies, and another process finds all of the batch or nothing of it. */
+async function killAndGoOn(
+  log: FaultLog,
+  names: string[],
+  step: Step,
+  sizes: readonly [bigint, bigint],
+): Promise<void> {
+  const node = warm;
+  log.adopt(node);
+  warm = LogNode.start(new Journal());
+  expect(await node.order("open", log.opening())).toBe("");
+  await node.order("arm", { step, action: "kill" });
+  void node.order("append", { names });
+  await node.ended();
+  await using db = await Database.open(log.url, { max: 3 });
+  const opened = await log.open(db);
+  expect((await opened.published()).head.size).toBe(sizes[COMMITTED.has(step) ? 1 : 0]);
+  await log.append(opened, names);
+  await log.append(opened, ["next"]);
+  await opened.close();
+}
+
+async function inject(size: number, step: Step, way: Way, batch: Batch): Promise<void> {
+  const { names, fresh } = namesOf(batch, size);
+  const log = await site.log(bases.get(size));
+  if (way === "kills after") await killAndGoOn(log, names, step, [BigInt(size), BigInt(size + fresh)]);
+  else await throwAndGoOn(log, names, step, way);
+  expect((await log.check()).entries).toBe(size + fresh + 1);
+  if (size > 1000) await log.drop();
+  cases++;
+}
+
+describe.each(STEPS)("at '%s'", (step) => {
+  const batches = (["one", "mixed", "many"] as const).flatMap((batch) =>
+    SMALL.map((size): readonly [number, Batch] => [size, batch]),
+  );
+  const round = batches.concat(LARGE.map((size) => [size, "mixed"] as const));
+  const all = Array.from({ length: times(1) }, () => round).flat();
+
+  describe.each(WAYS)("what %s it", (way) => {
+    test.each(all)("harms nothing at size %i with a batch of %s", async (size, batch) => {
+      await inject(size, step, way, batch);
+    });
+  });
+});

@@ -1,0 +1,97 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Step } from "../../libs/log/src/index.ts";
+import { Dice, minutes, times } from "./rig/dice.ts";
+import type { LogNode } from "./rig/log-node-process.ts";
+import { type FaultLog, FaultSite, report, spread } from "./rig/site.ts";
+
+let site: FaultSite;
+
+beforeAll(async () => {
+  site = await FaultSite.open();
+});
+
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]();
+});
+
+const ROUNDS = times(30);
+const PROCESSES = 4;
+const OTHERS_GO_ON_MS = 10_000;
+/** The server ends a transaction that is idle for 5 s; a process waits 0.13 s for another's turn. */
+const PAST_THE_LOCK_MS = 5_500;
+const PAST_A_TURN_MS = 500;
+/** Longer than a statement may take, and than an answer is waited for. */
+const PAST_ALL_MS = 36_000;
+
+const STEPS: readonly Step[] = ["locked", "stored", "committed", "anchored", "signed", "published"];
+/** Of a process that stopped after the anchor took its head, that head's signature is still to come. */
+const OWES_A_SIGNATURE = new Set<Step>(["anchored"]);
+
+interface Round {
+  readonly step: Step | "anywhere";
+  readonly asleep: number;
+}
+
+/** Every step in turn, one sleep that outlasts everything, and some at a moment that nobody chose. */
+function roundsOf(dice: Dice): Round[] {
+  return Array.from({ length: ROUNDS }, (_, at) => {
+    const step = at % 7 === 6 ? "anywhere" : STEPS[at % 7]!;
+    if (at === 1) return { step, asleep: PAST_ALL_MS };
+    const holdsLock = step === "locked" || step === "stored";
+    return { step, asleep: holdsLock || dice.chance(0.1) ? PAST_THE_LOCK_MS : PAST_A_TURN_MS };
+  });
+}
+
+async function stop(node: LogNode, { step }: Round, dice: Dice): Promise<void> {
+  if (step === "anywhere") {
+    await delay(dice.between(0, 100));
+    node.signal("SIGSTOP");
+    return;
+  }
+  node.struck = undefined;
+  await node.order("arm", { step, action: "stop", skip: dice.between(0, 5) });
+  await node.until(() => node.struck === step, 20_000, `it comes to '${step}'`);
+}
+
+/** What it signs from now on is newer than all there was, but for a head that it anchored itself. */
+async function expectNothingStale(log: FaultLog, node: LogNode, { step }: Round): Promise<void> {
+  const newest = log.journal.signed.reduce((size, head) => (head.size > size ? head.size : size), 0n);
+  const before = node.signed.length;
+  node.signal("SIGCONT");
+  await node.acknowledges(OTHERS_GO_ON_MS, 5);
+  const stale = node.signed.slice(before).filter((size) => size <= newest);
+  const owed = step === "anywhere" || OWES_A_SIGNATURE.has(step) ? 1 : 0;
+  expect(stale.length, `stopped at '${step}'`).toBeLessThanOrEqual(owed);
+}
+
+test(
+  `of ${PROCESSES} processes one is stopped and woken, ${ROUNDS} times: the others go on, and there is one history`,
+  async () => {
+    const dice = new Dice("stopped-process");
+    const log = await site.log();
+    const nodes = [await log.openNode({ create: true })];
+    while (nodes.length < PROCESSES) nodes.push(await log.openNode());
+    for (const [at, node] of nodes.entries()) {
+      await node.order("load", { prefix: `${at}`, clients: 4, pause: 10 });
+    }
+    const waits: number[] = [];
+    for (const round of roundsOf(dice)) {
+      const stopped = dice.pick(nodes);
+      await stop(stopped, round, dice);
+      const since = performance.now();
+      for (const other of nodes.filter((node) => node !== stopped)) {
+        await other.until(() => other.lastAcknowledged > since, OTHERS_GO_ON_MS, `others go on at '${round.step}'`);
+        waits.push(other.lastAcknowledged - since);
+      }
+      await delay(Math.max(0, round.asleep - (performance.now() - since)));
+      await expectNothingStale(log, stopped, round);
+    }
+    await Promise.all(nodes.map((node) => node.order("quiet", {})));
+    await log.end();
+    const verdict = await log.check();
+    expect(log.journal.refusals).toEqual([]);
+    report("one of four stopped", { rounds: ROUNDS, "others' next answer after": spread(waits) }, verdict);
+  },
+  minutes(6),
+);

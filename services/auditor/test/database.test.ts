@@ -43,6 +43,27 @@ describe("a log as the engine left it is clean", () => {
     await expect(world.check()).resolves.toMatchObject({ size: 517n });
   });
 
+  test("a log that grows while it is read", async () => {
+    const world = await server.grow("tree head", [300]);
+    const log = await world.open();
+    const growing = new AbortController();
+    const grown = (async () => {
+      for (let name = 1000; !growing.signal.aborted; name += 5) {
+        await Promise.all(Array.from({ length: 5 }, (_, at) => log.append(newEntry("tree head", name + at))));
+      }
+    })();
+    let last = 0n;
+    for (let round = 0; round < 12; round++) {
+      const { size } = await world.check();
+      expect(size).toBeGreaterThanOrEqual(last);
+      last = size;
+    }
+    growing.abort();
+    await grown;
+    await log.close();
+    expect(last).toBeGreaterThan(300n);
+  });
+
   test("progress is told up to the last entry, and without an anchor the rest is checked", async () => {
     const world = await server.grow("text", [600]);
     const told: [string, bigint, bigint][] = [];

@@ -11,14 +11,18 @@ import { checkDatabase, type CleanLog, type DatabaseCheck, type LogIdentity } fr
 type Form = LogIdentity["signs"];
 
 /** `text`: as Rekor names, signs and logs. `tree head`: as a CT log does. */
-export function headSigner(signs: Form, signer: Signer): TreeHeadSigner {
-  const origin = signs === "text" ? "log.example - 42" : "log.example/ctlog/2026";
+export function headSigner(
+  signs: Form,
+  signer: Signer,
+  origin = signs === "text" ? "log.example - 42" : "log.example/ctlog/2026",
+): TreeHeadSigner {
+  const [hostname = origin] = origin.split(" - ", 1);
   return {
     origin,
     keyId: sha256(signer.publicKey.spki),
     sign: (head, time) =>
       signs === "text"
-        ? signCheckpoint({ origin, ...head, extensions: [] }, "log.example", signer, "ecdsa")
+        ? signCheckpoint({ origin, ...head, extensions: [] }, hostname, signer, "ecdsa")
         : signTreeHead(head, BigInt(time), origin, signer),
   };
 }
@@ -40,6 +44,8 @@ export interface StoredWorld {
   readonly anchor: string;
   readonly log: number;
   check(changes?: Partial<DatabaseCheck>): Promise<CleanLog>;
+  /** Opens it again, for more. */
+  open(): Promise<TransparencyLog>;
   /** As whoever owns the machine could, with no trigger and no grant in the way; undone when the check is over. */
   checkDamaged(damages: readonly [sql: string, ...params: unknown[]][]): Promise<CleanLog>;
 }
@@ -71,9 +77,14 @@ export async function startServer(): Promise<Server> {
       const anchor = join(directory, name);
       await mkdir(anchor);
       const key = ephemeralSigner("ecdsa-p256");
-      await growLog({ name: "other", db, anchor, signer: headSigner(signs, key) }, signs, [3]);
-      await growLog({ name: "audited", db, anchor, signer: headSigner(signs, key) }, signs, batches);
-      return storedWorld(db, key, join(anchor, "audited"), signs);
+      const openLog = async (log: string, create: boolean) => {
+        const store = await PostgresLogStore.open(db);
+        const signer = headSigner(signs, key);
+        return TransparencyLog.open({ name: log, store, anchor: await FileAnchor.open(anchor, log), signer, create });
+      };
+      await grow(await openLog("other", true), signs, [3]);
+      await grow(await openLog("audited", true), signs, batches);
+      return storedWorld(db, key, join(anchor, "audited"), signs, () => openLog("audited", false));
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(open.map((db) => db.close()));
@@ -83,14 +94,7 @@ export async function startServer(): Promise<Server> {
   };
 }
 
-async function growLog(
-  parts: { name: string; db: Database; anchor: string; signer: TreeHeadSigner },
-  signs: Form,
-  batches: readonly number[],
-) {
-  const { name, db, signer } = parts;
-  const [store, anchor] = [await PostgresLogStore.open(db), await FileAnchor.open(parts.anchor, name)];
-  const log = await TransparencyLog.open({ name, store, anchor, signer, create: true });
+async function grow(log: TransparencyLog, signs: Form, batches: readonly number[]) {
   let next = 0;
   for (const count of batches) {
     const entries = Array.from({ length: count }, () => newEntry(signs, next++));
@@ -99,7 +103,13 @@ async function growLog(
   await log.close();
 }
 
-async function storedWorld(db: Database, key: Signer, anchor: string, signs: Form): Promise<StoredWorld> {
+async function storedWorld(
+  db: Database,
+  key: Signer,
+  anchor: string,
+  signs: Form,
+  open: StoredWorld["open"],
+): Promise<StoredWorld> {
   const [row] = await db.query<{ id: number }>("SELECT id FROM log.log WHERE name = 'audited'");
   const check = (changes: Partial<DatabaseCheck> = {}) =>
     checkDatabase({ db, name: "audited", key: key.publicKey.keyObject, signs, anchor, ...changes });
@@ -109,6 +119,7 @@ async function storedWorld(db: Database, key: Signer, anchor: string, signs: For
     anchor,
     log: row!.id,
     check,
+    open,
     async checkDamaged(damages) {
       const undone = await db
         .transaction(async (tx) => {

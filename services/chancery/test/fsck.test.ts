@@ -1,0 +1,147 @@
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Database, runningEmbedded } from "@chancery/postgres";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { run } from "../src/command-line.ts";
+import { startTestStack, type TestStack } from "./start-stack.ts";
+
+async function fsck(...flags: string[]) {
+  let [out, err] = ["", ""];
+  const terminal = { out: (text: string) => void (out += text), err: (text: string) => void (err += text) };
+  const code = await run(["fsck", ...flags], {}, terminal);
+  return { code, out, err };
+}
+
+async function logEntry(url: string, text: string): Promise<void> {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const pem = publicKey.export({ type: "spki", format: "pem" });
+  const answer = await fetch(`${url}/api/v1/log/entries`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({
+      apiVersion: "0.0.1",
+      kind: "hashedrekord",
+      spec: {
+        data: { hash: { algorithm: "sha256", value: createHash("sha256").update(text).digest("hex") } },
+        signature: {
+          content: sign("sha256", Buffer.from(text), privateKey).toString("base64"),
+          publicKey: { content: Buffer.from(pem).toString("base64") },
+        },
+      },
+    }),
+  });
+  expect(answer.status, await answer.text()).toBe(201);
+}
+
+async function issueCertificate(url: string): Promise<void> {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const token = await (await fetch(`${url}/idp/token?email=dev@example.com`)).text();
+  const answer = await fetch(`${url}/api/v2/signingCert`, {
+    method: "POST",
+    body: JSON.stringify({
+      credentials: { oidcIdentityToken: token },
+      publicKeyRequest: {
+        publicKey: { algorithm: "ECDSA", content: publicKey.export({ type: "spki", format: "pem" }) },
+        proofOfPossession: sign("sha256", Buffer.from("dev@example.com"), privateKey).toString("base64"),
+      },
+    }),
+  });
+  expect(answer.status).toBe(200);
+}
+
+describe("chancery fsck", () => {
+  let folder: string;
+  let running: TestStack;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "chancery-fsck-"));
+    running = await startTestStack({ data: join(folder, "data") });
+    for (let at = 0; at < 23; at++) await logEntry(running.url, `artifact ${at}`);
+    for (let at = 0; at < 3; at++) await issueCertificate(running.url);
+  });
+  afterAll(async () => {
+    await running[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test("finds both logs of a running installation clean, from inside", async () => {
+    const { code, out, err } = await fsck("--data", running.data);
+    expect([code, err], out).toEqual([0, ""]);
+    expect(out).toMatch(/^rekor: clean: 23 entries/m);
+    expect(out).toMatch(/^ctlog: clean: 3 entries/m);
+    expect(out).toContain("anchor, entries, tiles, tree, identities, leaf hashes, search keys");
+  });
+
+  test("finds them clean from outside, by any name of the host", async () => {
+    const { port } = new URL(running.url);
+    for (const url of [running.url, `http://127.0.0.1:${port}`]) {
+      const { code, out } = await fsck("--url", url);
+      expect(code, out).toBe(0);
+      expect(out).toMatch(/^rekor: clean: 23 entries/m);
+      expect(out).toMatch(/^ctlog: clean: 3 entries/m);
+      expect(out).toContain("the key is the server's own word");
+    }
+  });
+
+  test("says it in JSON, checked with a key at hand", async () => {
+    const key = join(folder, "rekor.pub");
+    await writeFile(key, await (await fetch(`${running.url}/trust/rekor.pub`)).text());
+    const { code, out } = await fsck("--url", running.url, "--log", "rekor", "--key", key, "--json");
+    expect(code, out).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ log: "rekor", result: "clean", size: "23" });
+    const other = await fsck("--url", running.url, "--log", "ctlog", "--key", key, "--json");
+    expect(other.code).toBe(1);
+    expect(JSON.parse(other.out)).toMatchObject({
+      result: "difference",
+      place: { kind: "checkpoint", field: "signature" },
+    });
+  });
+
+  test("names a flipped bit, with exit code 1, and is clean again when it is put back", async () => {
+    const db = await Database.open((await runningEmbedded(join(running.data, "postgres")))!, { max: 1 });
+    const flip = () =>
+      db.transaction(async (tx) => {
+        await tx.query("SET LOCAL session_replication_role = replica");
+        await tx.query(
+          `UPDATE log.entry SET leaf = set_byte(leaf, 9, get_byte(leaf, 9) # 1)
+           WHERE index = 7 AND log = (SELECT id FROM log.log WHERE name = 'rekor')`,
+        );
+      });
+    await flip();
+    const damaged = await fsck("--data", running.data);
+    await flip();
+    await db.close();
+    expect(damaged.code).toBe(1);
+    expect(damaged.out).toMatch(
+      /^rekor: DIFFERENCE at entry 7, leaf\n {2}expected {2}[0-9a-f]{64}\n {2}found {5}[0-9a-f]{64}$/m,
+    );
+    expect(damaged.out).toMatch(/^ctlog: clean/m);
+    expect((await fsck("--data", running.data)).code).toBe(0);
+  });
+
+  test("explains itself", async () => {
+    const { code, out } = await fsck("--help");
+    expect(code).toBe(0);
+    for (const flag of ["--log", "--url", "--database-url", "--data", "--key", "--json"]) expect(out).toContain(flag);
+  });
+
+  test.for([
+    [["--log", "tsa"], "--log: tsa is neither rekor nor ctlog"],
+    [["--url", "ftp://x"], "--url: ftp://x is not an absolute http or https URL"],
+    [["--database-url", "postgres://nobody@localhost/x"], "--database-url: needs --log and --key"],
+    [["--data", "/nonexistent"], "--data: /nonexistent holds no installation"],
+    [["--key", "/nonexistent"], "--key: /nonexistent is no key"],
+    [["--loud"], "command line: Unknown option '--loud'"],
+  ])("refuses %j in one line, with exit code 2", async ([flags, reason]) => {
+    const { code, err } = await fsck(...(flags as string[]));
+    expect([code, err.trimEnd().split("\n").length]).toEqual([2, 1]);
+    expect(err).toContain(reason);
+  });
+
+  test("what cannot be reached is no difference", async () => {
+    const { code, out } = await fsck("--url", "http://127.0.0.1:1", "--log", "rekor");
+    expect(code).toBe(2);
+    expect(out).toContain("could not be read");
+  });
+});

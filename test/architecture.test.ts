@@ -81,6 +81,14 @@ describe("imports go inwards", () => {
     ).toEqual([]);
   });
 
+  test("the auditor shares no code with what grows, hashes and signs the logs", () => {
+    expect(
+      violations(
+        (file, imported) => file.package === "auditor" && /^@chancery\/(?!fault$|encoding$|postgres$)/.test(imported),
+      ),
+    ).toEqual([]);
+  });
+
   test("no source imports the testing package", () => {
     expect(violations((_file, imported) => workspacePackage(imported) === "testing")).toEqual([]);
   });

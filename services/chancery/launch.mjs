@@ -21,6 +21,7 @@ const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
   test     every test but the fault tests (npm test); arguments go to vitest
   faults   kills, stops, cuts and fills what the log runs on (npm run faults); arguments go to vitest
   soak     the fault tests with ten times as many faults (npm run soak)
+  fsck     checks whole logs, hash by hash (npm run fsck -- --help)
   bench    measures the hot paths (npm run bench)
   check    types, lint and format (npm run check)
   format   formats (npm run format)
@@ -49,6 +50,12 @@ const COMMANDS = {
   async soak(args) {
     process.env.CHANCERY_FAULT_FACTOR ??= "10";
     return await runTests(["--project=faults", ...args]);
+  },
+
+  async fsck(args) {
+    await install();
+    await build();
+    return runForeground(NODE, [MAIN, "fsck", ...args]);
   },
 
   async bench(args) {

@@ -1,9 +1,16 @@
 import { Malformed } from "@chancery/fault";
-import { HASH_SIZE, type HashReader, type NodeCoordinate, type TileCoordinate, tileHashReader } from "@chancery/tlog";
+import {
+  HASH_SIZE,
+  HashTile,
+  type HashReader,
+  type NodeCoordinate,
+  type TileCoordinate,
+  tileHashReader,
+} from "@chancery/tlog";
 import type { LogReader, TileName } from "./store.ts";
 
-/** 4,096 full tiles: the upper levels of any log, and the lowest level of its youngest million entries. */
-const CACHE_BYTES = 32 * 1024 * 1024;
+/** 4,096 full tiles with the nodes in them: the upper levels of any log, and what was read last of the lowest. */
+const CACHED_TILES = 4096;
 
 /**
  * Tiles, from memory where it can be. A tile only ever grows at its end, so whatever was read once stays
@@ -11,8 +18,7 @@ const CACHE_BYTES = 32 * 1024 * 1024;
  */
 export class TileReads {
   readonly #reader: LogReader;
-  readonly #cache = new Map<string, Uint8Array>();
-  #cachedBytes = 0;
+  readonly #cache = new Map<string, HashTile>();
   #wanted = new Map<string, { tile: TileName; answer: PromiseWithResolvers<Uint8Array> }>();
 
   constructor(reader: LogReader) {
@@ -21,19 +27,23 @@ export class TileReads {
 
   /** Nodes of the tree of this size. */
   hashes(size: bigint): HashReader {
-    return tileHashReader((tile) => this.tile(tile), size);
+    return tileHashReader((tile) => this.#hashTile(tile), size);
   }
 
-  async tile({ level, index, width }: TileCoordinate): Promise<Uint8Array> {
+  /** The first `width` hashes of a tile, concatenated. */
+  async tile(tile: TileCoordinate): Promise<Uint8Array> {
+    const { hashes } = await this.#hashTile(tile);
+    return hashes.subarray(0, tile.width * HASH_SIZE);
+  }
+
+  async #hashTile({ level, index, width }: TileCoordinate): Promise<HashTile> {
     const name = `${level}/${index}`;
     const bytes = width * HASH_SIZE;
-    let hashes = this.#cached(name);
-    if (hashes === undefined || hashes.length < bytes) {
-      hashes = await this.#want(name, { level, index });
-      this.#keep(name, hashes);
-    }
-    if (hashes.length < bytes) throw new Malformed(`tile ${name}: has fewer than ${width} hashes`);
-    return hashes.length === bytes ? hashes : hashes.subarray(0, bytes);
+    const cached = this.#cached(name);
+    if (cached !== undefined && cached.hashes.length >= bytes) return cached;
+    const tile = this.#keep(name, await this.#want(name, { level, index }));
+    if (tile.hashes.length < bytes) throw new Malformed(`tile ${name}: has fewer than ${width} hashes`);
+    return tile;
   }
 
   #want(name: string, tile: TileName): Promise<Uint8Array> {
@@ -56,24 +66,26 @@ export class TileReads {
     }
   }
 
-  #cached(name: string): Uint8Array | undefined {
-    const hashes = this.#cache.get(name);
-    if (hashes === undefined) return undefined;
+  #cached(name: string): HashTile | undefined {
+    const tile = this.#cache.get(name);
+    if (tile === undefined) return undefined;
     // A Map keeps the order of insertion: what was used last stands last.
     this.#cache.delete(name);
-    this.#cache.set(name, hashes);
-    return hashes;
+    this.#cache.set(name, tile);
+    return tile;
   }
 
-  #keep(name: string, hashes: Uint8Array): void {
-    this.#cachedBytes += hashes.length - (this.#cache.get(name)?.length ?? 0);
-    this.#cache.delete(name);
-    this.#cache.set(name, hashes);
-    for (const [oldest, { length }] of this.#cache) {
-      if (this.#cachedBytes <= CACHE_BYTES) return;
-      this.#cache.delete(oldest);
-      this.#cachedBytes -= length;
+  #keep(name: string, hashes: Uint8Array): HashTile {
+    const known = this.#cached(name);
+    if (known !== undefined) {
+      known.grow(hashes);
+      return known;
     }
+    const tile = new HashTile(hashes);
+    this.#cache.set(name, tile);
+    const [oldest] = this.#cache.keys();
+    if (this.#cache.size > CACHED_TILES && oldest !== undefined) this.#cache.delete(oldest);
+    return tile;
   }
 }
 

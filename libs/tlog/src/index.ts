@@ -1,5 +1,6 @@
 export * from "./checkpoint.ts";
 export * from "./growth.ts";
+export * from "./hash-tile.ts";
 export * from "./hash-tree.ts";
 export { EMPTY_ROOT, HASH_SIZE, leafHash, nodeHash } from "./merkle.ts";
 export * from "./note.ts";

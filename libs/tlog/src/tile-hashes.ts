@@ -1,42 +1,38 @@
-import { Malformed } from "@chancery/fault";
+import type { HashTile } from "./hash-tile.ts";
 import type { HashReader, NodeCoordinate } from "./hash-tree.ts";
-import { HASH_SIZE, nodeHash } from "./merkle.ts";
-import { TILE_HEIGHT, TILE_WIDTH, type TileCoordinate, tileWidth } from "./tile.ts";
+import { TILE_HEIGHT, type TileCoordinate, tileWidth } from "./tile.ts";
 
-/** The tile's hashes, concatenated; MUST hold at least `width` of them. */
-export type TileReader = (tile: TileCoordinate) => Promise<Uint8Array>;
+/** The tile; MUST hold at least `width` hashes. */
+export type TileReader = (tile: TileCoordinate) => Promise<HashTile>;
 
 /**
  * Reads nodes of the tree of `size` leaves from its hash tiles: each tile once a call, all at the
- * same time. Tiles hold every eighth level only; a node between two is hashed from the level below
- * it, at most 128 hashes of one tile.
+ * same time. Tiles hold every eighth level only; a node between two is hashed from the level below.
  */
 export function tileHashReader(readTile: TileReader, size: bigint): HashReader {
   return async (nodes) => {
-    const tiles = new Map<string, Promise<Uint8Array>>();
-    return Promise.all(
-      nodes.map(async (node) => {
-        const [tile, first] = tileOf(node, size);
-        const name = `${tile.level}/${tile.index}`;
-        const reading = tiles.get(name) ?? readTile(tile);
-        tiles.set(name, reading);
-        return subtreeHash(await reading, first, 1 << (node.level % TILE_HEIGHT));
-      }),
-    );
+    const tiles = new Map<string, Promise<HashTile>>();
+    const places = nodes.map((node) => {
+      const [tile, index] = tileOf(node, size);
+      const name = `${tile.level}/${tile.index}`;
+      if (!tiles.has(name)) tiles.set(name, readTile(tile));
+      return { name, level: node.level % TILE_HEIGHT, index };
+    });
+    const read = new Map(await Promise.all([...tiles].map(async ([name, reading]) => [name, await reading] as const)));
+    return places.map(({ name, level, index }) => nodeOf(read.get(name), level, index));
   };
 }
 
-/** The tile that holds a node's hash or what it is hashed from, and where in the tile that begins. */
+/** The tile that holds a node's hash or what it is hashed from, and which of that tile's nodes of its level it is. */
 function tileOf({ level, index }: NodeCoordinate, size: bigint): [TileCoordinate, number] {
   const tileLevel = Math.floor(level / TILE_HEIGHT);
-  const first = index << BigInt(level % TILE_HEIGHT);
-  const tileIndex = Number(first / BigInt(TILE_WIDTH));
+  const within = BigInt(TILE_HEIGHT - (level % TILE_HEIGHT));
+  const tileIndex = Number(index >> within);
   const width = tileWidth(tileLevel, tileIndex, size);
-  return [{ level: tileLevel, index: tileIndex, width }, Number(first % BigInt(TILE_WIDTH))];
+  return [{ level: tileLevel, index: tileIndex, width }, Number(index & ((1n << within) - 1n))];
 }
 
-function subtreeHash(tile: Uint8Array, first: number, count: number): Uint8Array {
-  if ((first + count) * HASH_SIZE > tile.length) throw new Malformed("tile: is shorter than its tree needs");
-  if (count === 1) return tile.slice(first * HASH_SIZE, (first + 1) * HASH_SIZE);
-  return nodeHash(subtreeHash(tile, first, count / 2), subtreeHash(tile, first + count / 2, count / 2));
+function nodeOf(tile: HashTile | undefined, level: number, index: number): Uint8Array {
+  if (tile === undefined) throw new Error("a tile was not read");
+  return tile.node(level, index);
 }

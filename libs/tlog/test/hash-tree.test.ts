@@ -7,6 +7,7 @@ import {
   EMPTY_TREE,
   growTree,
   HASH_SIZE,
+  HashTile,
   foldNodes,
   type HashLookup,
   type HashReader,
@@ -116,7 +117,7 @@ describe("proofs from tiles", () => {
       expect(width).toBe(tileWidth(level, index, BigInt(size)));
       expect(width).toBeGreaterThan(0);
       reads.push(`${level}/${index}`);
-      return tiles.get(`${level}/${index}`)!.slice(0, width * HASH_SIZE);
+      return new HashTile(tiles.get(`${level}/${index}`)!.slice(0, width * HASH_SIZE));
     }, BigInt(size));
 
   const around = fc.oneof(
@@ -151,6 +152,27 @@ describe("proofs from tiles", () => {
     );
   });
 
+  test("a tile that is kept while it grows has the same nodes as one read anew", () => {
+    const whole = tiles.get("0/3")!;
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 256 }), { minLength: 1, maxLength: 5 }), (widths) => {
+        const kept = new HashTile(new Uint8Array());
+        for (const width of widths.toSorted((a, b) => a - b)) {
+          kept.grow(whole.slice(0, width * HASH_SIZE));
+          for (let level = 0; level < 8; level++) {
+            const end = width >> level;
+            for (let index = 0; index < end; index++) {
+              const node = { level, index: BigInt((256 * 3) >> level) + BigInt(index) };
+              expect(kept.node(level, index)).toEqual(lookup(node));
+            }
+            expect(() => kept.node(level, end)).toThrow("shorter than its tree needs");
+          }
+        }
+      }),
+      { numRuns: 10 },
+    );
+  });
+
   test("read each tile once", async () => {
     const reads: string[] = [];
     await inclusionProof(65_535n, 65_999n, reader(65_999, reads));
@@ -158,7 +180,7 @@ describe("proofs from tiles", () => {
   });
 
   test("refuse a tile that is too short", async () => {
-    const short = tileHashReader(async () => new Uint8Array(3 * HASH_SIZE), 200n);
+    const short = tileHashReader(async () => new HashTile(new Uint8Array(3 * HASH_SIZE)), 200n);
     await expect(inclusionProof(5n, 200n, short)).rejects.toThrow("shorter than its tree needs");
   });
 });

@@ -12,6 +12,7 @@ import { answerBrokenRequest, guardBodies, openToAllOrigins, requestIds, takeBod
 import { KnownPaths, refuseUnknownPaths } from "./known-paths.ts";
 import { createLogger, type Logger, nestLogger } from "./logger.ts";
 import { type RunningMetrics, startMetrics } from "./metrics.ts";
+import { limitRequests } from "./request-limits.ts";
 
 export interface ServiceOptions {
   /** What runs in this process: the list is the process. */
@@ -26,6 +27,8 @@ export interface ServiceOptions {
   readonly bodyLimit?: number;
   /** Bytes of all bodies being received or worked on. Default 128 MiB. */
   readonly bodyBudget?: number;
+  /** Requests being answered at once; above it they are pushed back. Default 4,096. */
+  readonly requestLimit?: number;
   /** A line for each request. Default off. */
   readonly accessLog?: boolean;
   readonly readiness?: ReadinessRegistry;
@@ -70,6 +73,8 @@ const BODY_LIMIT = 4 * 1024 * 1024;
 const BODY_BUDGET = 128 * 1024 * 1024;
 /** Node sets no limit of its own; 2,000 half-open sockets were accepted at once in a trial. */
 const MAX_CONNECTIONS = 4_096;
+/** One for each connection. */
+const REQUEST_LIMIT = MAX_CONNECTIONS;
 
 @Module({})
 class ProcessModule {
@@ -138,6 +143,7 @@ async function buildApp(
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   fastify.server.maxConnections = MAX_CONNECTIONS;
+  limitRequests(fastify, options.requestLimit ?? REQUEST_LIMIT);
   takeBodiesRaw(fastify);
   openToAllOrigins(fastify);
   refuseUnknownPaths(fastify, new KnownPaths(fastify));

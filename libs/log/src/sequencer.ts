@@ -1,7 +1,16 @@
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { RefusedToSign, Unavailable, Unverified } from "@chancery/fault";
 import { OutcomeUnknown } from "@chancery/postgres";
-import { type HashReader, inclusionProof, inclusionProofFrom, leafHash, verifyInclusion } from "@chancery/tlog";
+import {
+  GrownProofs,
+  type HashReader,
+  type InclusionProof,
+  inclusionProof,
+  leafHash,
+  type PairHash,
+  rememberingNodeHash,
+  verifyInclusion,
+} from "@chancery/tlog";
 import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint } from "./entry.ts";
 import { integrate, type Integration, type Placement } from "./integrate.ts";
 import { frozenFault, type Pool, type Waiter } from "./pool.ts";
@@ -128,13 +137,18 @@ export class Sequencer {
   async #answer(batch: readonly Waiter[], integration: Integration, checkpoint: PublishedCheckpoint): Promise<void> {
     // Let the next batch's first statements go out before the processor is busy here.
     await nextTurn();
-    const read = remembering(this.#parts.tiles.hashes(checkpoint.head.size));
+    const { head } = checkpoint;
+    const proofs: BatchProofs = {
+      grown: integration.growth?.size === head.size ? new GrownProofs(integration.growth) : undefined,
+      read: remembering(this.#parts.tiles.hashes(head.size)),
+      hashPair: rememberingNodeHash(),
+    };
     for (const [at, waiter] of batch.entries()) {
       if (at % ANSWERS_A_TURN === ANSWERS_A_TURN - 1) await nextTurn();
       const placement = integration.placements[at];
       try {
         if (placement === undefined) throw new Error("an entry of the batch has no place");
-        this.#parts.pool.resolve(waiter, await this.#appended(placement, integration, checkpoint, read));
+        this.#parts.pool.resolve(waiter, await this.#appended(placement, checkpoint, proofs));
       } catch (error) {
         this.#parts.pool.reject(waiter, this.#parts.standing.heed(error));
       }
@@ -143,25 +157,24 @@ export class Sequencer {
 
   async #appended(
     placement: Placement,
-    { growth }: Integration,
     checkpoint: PublishedCheckpoint,
-    read: HashReader,
+    { grown, read, hashPair }: BatchProofs,
   ): Promise<Appended> {
     if (placement.kind === "frozen") throw frozenFault(this.#parts.name);
-    const { size } = checkpoint.head;
     const entry = placement.kind === "new" ? placement.entry : await this.#read(placement.index);
     const proof =
-      placement.kind === "new" && growth?.size === size
-        ? inclusionProofFrom(entry.index, size, growth.lookup)
-        : await inclusionProof(entry.index, size, read);
-    this.#verify(proof, placement.kind === "new" ? placement.leafHash : leafHash(entry.leaf), checkpoint);
+      placement.kind === "new" && grown !== undefined
+        ? grown.inclusion(entry.index)
+        : await inclusionProof(entry.index, checkpoint.head.size, read);
+    const hash = placement.kind === "new" ? placement.leafHash : leafHash(entry.leaf);
+    this.#verify(proof, hash, checkpoint, hashPair);
     return { entry, duplicate: placement.kind === "known" && !placement.own, proof, checkpoint };
   }
 
   /** No answer leaves that its receiver would find wrong. */
-  #verify(proof: Appended["proof"], hash: Uint8Array, { head }: PublishedCheckpoint): void {
+  #verify(proof: InclusionProof, hash: Uint8Array, { head }: PublishedCheckpoint, hashPair: PairHash): void {
     try {
-      verifyInclusion(proof, hash, head);
+      verifyInclusion(proof, hash, head, hashPair);
     } catch (error) {
       if (!(error instanceof Unverified)) throw error;
       throw this.#parts.standing.refuse(`the stored entry ${proof.index} is not the one in its tree`, error);
@@ -173,6 +186,14 @@ export class Sequencer {
     if (entry === undefined) throw this.#parts.standing.refuse(`entry ${index} is missing from its database`);
     return entry;
   }
+}
+
+/** What the proofs of a batch have in common, which is most of them. */
+interface BatchProofs {
+  /** Undefined where the checkpoint is of another tree than the batch grew. */
+  readonly grown: GrownProofs | undefined;
+  readonly read: HashReader;
+  readonly hashPair: PairHash;
 }
 
 /** Committing more would leave the anchor so far behind that a crash looked like a restored backup. */

@@ -1,6 +1,6 @@
 import { equalBytes } from "@chancery/encoding";
 import { Malformed, Unverified } from "@chancery/fault";
-import { EMPTY_ROOT, HASH_SIZE, nodeHash } from "./merkle.ts";
+import { EMPTY_ROOT, HASH_SIZE, nodeHash, type PairHash } from "./merkle.ts";
 import type { TreeHead } from "./tree-head.ts";
 
 /** Shows that leaf `index` is in the tree of `size` leaves. RFC 9162, Section 2.1.3. */
@@ -22,18 +22,22 @@ export interface ConsistencyProof {
  *
  * Nothing is trusted yet: the caller compares the result with a verified checkpoint.
  */
-export function rootFromInclusionProof(proof: InclusionProof, leafHash: Uint8Array): Uint8Array {
+export function rootFromInclusionProof(
+  proof: InclusionProof,
+  leafHash: Uint8Array,
+  hashPair: PairHash = nodeHash,
+): Uint8Array {
   let [fn, sn, root] = [proof.index, proof.size - 1n, checkHash(leafHash, "leaf hash")];
   if (fn < 0n || fn > sn) throw new Malformed("inclusion proof: leaf index is outside the tree");
   for (const sibling of proof.path) {
     checkHash(sibling, "inclusion proof");
     if (sn === 0n) throw new Malformed("inclusion proof: path is too long");
     if (fn % 2n === 1n || fn === sn) {
-      root = nodeHash(sibling, root);
+      root = hashPair(sibling, root);
       // A right-edge node without a sibling is promoted unchanged to the next level.
       for (; fn % 2n === 0n && fn !== 0n; fn >>= 1n) sn >>= 1n;
     } else {
-      root = nodeHash(root, sibling);
+      root = hashPair(root, sibling);
     }
     [fn, sn] = [fn >> 1n, sn >> 1n];
   }
@@ -42,9 +46,14 @@ export function rootFromInclusionProof(proof: InclusionProof, leafHash: Uint8Arr
 }
 
 /** Throws unless the proof shows, for exactly this tree head, that the leaf is in the log. */
-export function verifyInclusion(proof: InclusionProof, leafHash: Uint8Array, head: TreeHead): void {
+export function verifyInclusion(
+  proof: InclusionProof,
+  leafHash: Uint8Array,
+  head: TreeHead,
+  hashPair: PairHash = nodeHash,
+): void {
   if (proof.size !== head.size) throw new Unverified("inclusion proof: is for a tree of another size");
-  if (!equalBytes(rootFromInclusionProof(proof, leafHash), head.root)) {
+  if (!equalBytes(rootFromInclusionProof(proof, leafHash, hashPair), head.root)) {
     throw new Unverified("inclusion proof: does not lead to the tree head");
   }
 }

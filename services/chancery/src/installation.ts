@@ -87,7 +87,8 @@ async function openAlone(directory: string, hostname: string, now: Date): Promis
     await rm(join(directory, UNFINISHED), { force: true });
     return { ...found, awaitsLogs: names.includes(AWAITS_LOGS) };
   }
-  if (!names.includes(UNFINISHED)) refuseForeign(directory, names);
+  // A mark that came back, out of an old backup, must not make a first run of what has published.
+  refuseForeign(directory, names, names.includes(UNFINISHED) ? PUBLISHED : [...MADE, ...PUBLISHED]);
   return make(directory, hostname, now);
 }
 
@@ -148,8 +149,8 @@ function describe(file: InstallationFile) {
  * Keys or logs without the file that says what they are: it was lost, or this is another program's
  * folder. New keys beside old logs would be the half-trusted mix that nobody can repair.
  */
-function refuseForeign(directory: string, names: readonly string[]): void {
-  const left = [...MADE, ...PUBLISHED].find((name) => names.includes(name));
+function refuseForeign(directory: string, names: readonly string[], traces: readonly string[]): void {
+  const left = traces.find((name) => names.includes(name));
   if (left === undefined) return;
   throw new Misconfigured(
     "CHANCERY_DATA",

@@ -121,6 +121,19 @@ describe("what is refused", () => {
     },
   );
 
+  test.for(["tuf", "anchor", "postgres"])(
+    "a folder with %s and the mark of a first run: its keys have signed, and a first run would delete them",
+    async (left) => {
+      await open();
+      const key = await readFile(join(data, "keys", "rekor.pem"), "utf8");
+      await rm(join(data, "installation.json"));
+      await mkdir(join(data, left));
+      await writeFile(join(data, "installation.unfinished"), "");
+      await expect(open()).rejects.toThrow(`CHANCERY_DATA: ${data} holds ${left} and no installation.json`);
+      expect(await readFile(join(data, "keys", "rekor.pem"), "utf8")).toBe(key);
+    },
+  );
+
   test("another host name, for it stands in every checkpoint", async () => {
     await open("localhost");
     await expect(open("sigstore.example.com")).rejects.toThrow("CHANCERY_URL: this installation signs as localhost");

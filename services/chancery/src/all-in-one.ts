@@ -53,7 +53,10 @@ export async function startStack(
   progress("opening the logs");
   await migrate(db, "log", logMigrations);
   const logs = await openLogs(db, settings.data, installation, opened);
-  if (installation.awaitsLogs) await confirmLogs(settings.data);
+  if (installation.awaitsLogs) {
+    await requireMade(logs);
+    await confirmLogs(settings.data);
+  }
 
   progress("starting the services");
   const idp = await identityProvider;
@@ -117,6 +120,16 @@ async function openLogs(
   const rekor = await open("rekor", rekorTreeHeadSigner({ hostname, treeId, signer: keys.rekor }));
   const ctlog = await open("ctlog", ctTreeHeadSigner({ origin: `${hostname}/ctlog/${shard}`, signer: keys.ctlog }));
   return { rekor, ctlog };
+}
+
+/**
+ * On a first start, where nothing has been served yet and another database may still be named. Most often it is that of
+ * another installation; confirmed on that one, these logs could never be made anywhere else.
+ */
+async function requireMade({ rekor, ctlog }: Logs): Promise<void> {
+  const reason = (await rekor.readiness()) ?? (await ctlog.readiness());
+  if (reason !== undefined)
+    throw new Misconfigured("CHANCERY_DATABASE_URL", `cannot hold the logs of a new installation: ${reason}`);
 }
 
 function modules(settings: Settings, installation: Installation, logs: Logs, logger: Logger) {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startEmbedded } from "@chancery/postgres";
 import { freePort } from "@chancery/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestStack, type TestStack } from "./start-stack.ts";
@@ -159,6 +160,19 @@ describe("what a start leaves behind when it cannot be", () => {
     await new Promise((resolve) => holder.close(resolve));
     await using running = await startTestStack({ data, port: String(port) });
     expect(await json(`${running.url}/readyz`)).toEqual({ status: "ready" });
+  });
+
+  test("no installation bound for ever to another one's database", async () => {
+    await using server = await startEmbedded({ directory: join(folder, "server") });
+    const database = server.url.replace("@/", "@localhost/");
+    await using first = await startTestStack({ data: join(folder, "first"), "database-url": database });
+    const data = join(folder, "second");
+    await expect(startTestStack({ data, "database-url": database })).rejects.toThrow(
+      "CHANCERY_DATABASE_URL: cannot hold the logs of a new installation: log rekor: its database was made for origin",
+    );
+    await using second = await startTestStack({ data });
+    expect(await json(`${second.url}/readyz`)).toEqual({ status: "ready" });
+    expect(await json(`${first.url}/readyz`)).toEqual({ status: "ready" });
   });
 });
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
 import { createService, type RunningService } from "@chancery/service";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -29,6 +30,13 @@ function get(path: string, headers: Record<string, string> = {}): Promise<{ stat
     request.on("error", reject);
     request.end();
   });
+}
+
+async function conversation(said: string): Promise<string> {
+  const socket = connect(Number(new URL(service.url).port), "127.0.0.1", () => socket.write(said));
+  let heard = "";
+  for await (const chunk of socket) heard += String(chunk);
+  return heard;
 }
 
 async function discovery(): Promise<Record<string, string>> {
@@ -92,18 +100,32 @@ describe("who may reach it", () => {
     ["a name that only resolves here", { Host: "evil.example:8700" }],
     ["a name that only looks local", { Host: "localhost.evil.example" }],
     ["a request through a proxy", { "X-Forwarded-For": "203.0.113.9" }],
+    ["a request through a proxy that tells only the scheme", { "X-Forwarded-Proto": "https" }],
+    ["a request through a proxy that tells only the peer", { "X-Real-IP": "203.0.113.9" }],
+    ["a request through a proxy that tells only itself", { Via: "1.1 proxy" }],
+    ["a page that a proxy serves under another name", { Origin: "https://sigstore.example.com" }],
+    ["what follows from such a page", { Referer: "https://sigstore.example.com/" }],
   ] as const)("not %s", async ([, headers]) => {
     for (const path of ["/idp/token?email=dev@example.com", "/idp/.well-known/openid-configuration", "/idp/auth"]) {
       expect((await get(path, headers)).status).toBe(403);
     }
   });
 
-  test.for([{ Host: "127.0.0.1:1" }, { Host: "[::1]:1" }, { Host: "LOCALHOST" }, { "Sec-Fetch-Site": "none" }])(
-    "%o may",
-    async (headers) => {
-      expect((await get("/idp/token?email=dev@example.com", headers as Record<string, string>)).status).toBe(200);
-    },
-  );
+  test("not a proxy as nginx comes, which names nobody and our own address", async () => {
+    const ask = "GET /idp/token?email=dev@example.com HTTP/1.0\r\nHost: 127.0.0.1:8700\r\nConnection: close\r\n\r\n";
+    expect(await conversation(ask)).toMatch(/^HTTP\/1\.1 403 /);
+  });
+
+  test.for([
+    { Host: "127.0.0.1:1" },
+    { Host: "[::1]:1" },
+    { Host: "LOCALHOST" },
+    { "Sec-Fetch-Site": "none" },
+    { Origin: "null" },
+    { Referer: "http://localhost:5/" },
+  ])("%o may", async (headers) => {
+    expect((await get("/idp/token?email=dev@example.com", headers as Record<string, string>)).status).toBe(200);
+  });
 });
 
 /** A browser with a cookie jar, which follows redirects until it leaves the provider. */

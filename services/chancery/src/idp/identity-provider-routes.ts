@@ -57,12 +57,24 @@ function refusalOf(request: FastifyRequest): string | undefined {
     return "the development identity provider serves this machine only";
   const host = headers.host?.replace(/:\d+$/, "") ?? "";
   if (!isLoopbackHost(host)) return "Host: the development identity provider answers to localhost only";
-  if (headers["forwarded"] !== undefined || headers["x-forwarded-for"] !== undefined) {
-    return "the development identity provider is not to be put behind a proxy";
-  }
+  if (isProxied(request.raw)) return "the development identity provider is not to be put behind a proxy";
   const site = headers["sec-fetch-site"];
   if (site !== undefined && site !== "none" && site !== "same-origin") return "Sec-Fetch-Site: not from another site";
   return undefined;
+}
+
+const PROXY_HEADER = /^(forwarded|x-forwarded-.*|x-real-ip|via|true-client-ip|cf-.*)$/;
+
+/**
+ * A proxy says so, or (nginx, as it comes) names no one and writes our own address into Host: then it speaks
+ * HTTP/1.0, and a browser behind it still tells the name it went to.
+ */
+function isProxied({ headers, httpVersion }: IncomingMessage): boolean {
+  if (httpVersion === "1.0" || Object.keys(headers).some((name) => PROXY_HEADER.test(name))) return true;
+  return [headers.origin, headers.referer].some((from) => {
+    const site = from === undefined ? null : URL.parse(from);
+    return site !== null && !isLoopbackHost(site.hostname);
+  });
 }
 
 async function answerToken(idp: IdentityProvider, request: FastifyRequest, reply: FastifyReply): Promise<void> {

@@ -13,6 +13,8 @@ export interface ChanceryOptions {
   readonly port?: number;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** "alive" for a start that is not meant to become ready: it is refused, and says so. */
+  readonly until?: "ready" | "alive";
 }
 
 /** `GET /api/v1/log`, the part that tests compare. */
@@ -57,7 +59,7 @@ export async function startChancery(options: ChanceryOptions = {}): Promise<Chan
   child.stderr.on("data", (chunk: Buffer) => printed.push(chunk.toString()));
   const output = () => printed.join("");
   const url = `http://localhost:${port}`;
-  await untilReady(url, child, output);
+  await untilAnswered(`${url}/${options.until === "alive" ? "livez" : "readyz"}`, child, output);
 
   const stop = () => end(child, "SIGTERM");
   return {
@@ -97,7 +99,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function untilReady(url: string, child: ChildProcess, output: () => string): Promise<void> {
+async function untilAnswered(url: string, child: ChildProcess, output: () => string): Promise<void> {
   const giveUp = Date.now() + READY_WITHIN_MS;
   let last = "";
   while (Date.now() < giveUp) {
@@ -105,7 +107,7 @@ async function untilReady(url: string, child: ChildProcess, output: () => string
       throw new Error(`chancery ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);
     }
     try {
-      const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3_000) });
+      const answer = await fetch(url, { signal: AbortSignal.timeout(3_000) });
       last = await answer.text();
       if (answer.ok) return;
     } catch (error) {

@@ -31,6 +31,7 @@ export class FaultSite implements AsyncDisposable {
   readonly keyFile: string;
   readonly key: Signer;
   #made = 0;
+  #admin: Database | undefined;
 
   private constructor(directory: string, postgres: EmbeddedPostgres, keyFile: string, key: Signer) {
     this.directory = directory;
@@ -50,12 +51,16 @@ export class FaultSite implements AsyncDisposable {
   /** A log that was never opened, in a database and an anchor folder of its own, or a copy of one that nobody has open. */
   async log(copyOf?: FaultLog): Promise<FaultLog> {
     const name = `faults_${++this.#made}`;
-    await using admin = await Database.open(this.postgres.url, { max: 1 });
+    const admin = await this.admin();
     await admin.query(`CREATE DATABASE ${name} TEMPLATE ${copyOf?.database ?? "template1"} STRATEGY wal_log`);
     const anchors = join(this.directory, name);
     if (copyOf === undefined) await mkdir(anchors);
     else await cp(copyOf.anchors, anchors, { recursive: true });
-    return new FaultLog(this, name, anchors, copyOf?.journal);
+    return new FaultLog(this, name, anchors, new Journal(copyOf?.journal));
+  }
+
+  async admin(): Promise<Database> {
+    return (this.#admin ??= await Database.open(this.postgres.url, { max: 1 }));
   }
 
   urlOf(database: string): string {
@@ -63,6 +68,7 @@ export class FaultSite implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#admin?.close();
     await this.postgres.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
@@ -76,8 +82,8 @@ export class FaultLog {
   readonly journal: Journal;
   readonly nodes: LogNode[] = [];
 
-  constructor(site: FaultSite, database: string, anchors: string, told?: Journal) {
-    this.journal = new Journal(told);
+  constructor(site: FaultSite, database: string, anchors: string, journal: Journal) {
+    this.journal = journal;
     this.site = site;
     this.database = database;
     this.anchors = anchors;
@@ -85,6 +91,11 @@ export class FaultLog {
 
   get url(): string {
     return this.site.urlOf(this.database);
+  }
+
+  /** The same log, with the database or the anchors of another in the place of its own. */
+  over(other: { database?: string; anchors?: string }): FaultLog {
+    return new FaultLog(this.site, other.database ?? this.database, other.anchors ?? this.anchors, this.journal);
   }
 
   /** What a process is told to open it. */
@@ -166,7 +177,7 @@ export class FaultLog {
   }
 
   async drop(): Promise<void> {
-    await using admin = await Database.open(this.site.postgres.url, { max: 1 });
+    const admin = await this.site.admin();
     await admin.query(`DROP DATABASE ${this.database} WITH (FORCE)`);
     await rm(this.anchors, { recursive: true, force: true });
   }

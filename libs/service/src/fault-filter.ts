@@ -42,6 +42,8 @@ function sendFailure(shape: ErrorShape, error: unknown, request: FastifyRequest,
     return;
   }
   reply.code(status).header("Content-Type", shape.contentType ?? "application/json; charset=utf-8");
+  // The route may have said how long its answer stays true; a cache would keep "not found" for what comes next.
+  if (reply.getHeader("Cache-Control") !== "no-cache") reply.header("Cache-Control", "no-store");
   if (failure.retryAfter !== undefined) reply.header("Retry-After", String(Math.ceil(failure.retryAfter)));
   const body = shape.body(failure);
   reply.send(typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body));

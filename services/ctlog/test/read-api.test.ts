@@ -153,6 +153,20 @@ describe("pages of a log of 2,100", () => {
   });
 });
 
+describe("what is not there yet", () => {
+  test.for([
+    "tile/0/001",
+    "tile/0/000.p/8",
+    "ct/v1/get-sth-consistency?first=1&second=8",
+    "ct/v1/get-entry-and-proof?leaf_index=7&tree_size=8",
+    `ct/v1/get-proof-by-hash?hash=${encodeURIComponent(Buffer.alloc(32).toString("base64"))}&tree_size=8`,
+  ])("%s is asked for before its time, and no cache keeps the answer", async (path) => {
+    const answer = await world.fetch(path);
+    expect([400, 404]).toContain(answer.status);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+  });
+});
+
 describe("tiles", () => {
   test("of the published size, and narrower ones, are its leaf hashes", async () => {
     const { entries } = await world.get<{ entries: { leaf_input: string }[] }>("ct/v1/get-entries?start=0&end=6");

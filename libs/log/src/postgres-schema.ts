@@ -110,12 +110,16 @@ CREATE TRIGGER frozen_for_ever BEFORE UPDATE ON log.tree
   },
 ];
 
-/** A trigger for who connects as the tables' owner; the grants are for every other role. */
+/**
+ * A trigger for who connects as the tables' owner; the grants are for every other role. The owner of `log` keeps
+ * its UPDATE, which PostgreSQL wants of it to check a foreign key (FOR KEY SHARE); the trigger refuses it all the same.
+ */
 function appendOnly(table: string): string {
+  const grantees = table === "log" ? "PUBLIC" : "PUBLIC, CURRENT_USER";
   return `
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log.${table}
   FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change();
-REVOKE UPDATE, DELETE, TRUNCATE ON log.${table} FROM PUBLIC, CURRENT_USER;
+REVOKE UPDATE, DELETE, TRUNCATE ON log.${table} FROM ${grantees};
 `;
 }
 

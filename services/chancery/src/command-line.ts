@@ -56,7 +56,7 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
     const { fsck } = await import("./fsck/command.ts");
     return fsck(argv.slice(1), environment, terminal);
   }
-  const { command, flags } = parseCommandLine(argv);
+  const { command, flags } = parseCommandLine(argv, environment);
   if (flags.help === true || flags.version === true) {
     terminal.out(flags.help === true ? USAGE : `${version()}\n`);
     return 0;
@@ -68,17 +68,26 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
   return serve(flags satisfies ServeFlags, environment);
 }
 
-function parseCommandLine(argv: readonly string[]) {
+function parseCommandLine(argv: readonly string[], environment: Environment) {
   try {
     const { values: flags, positionals } = parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true });
     const [command, extra] = positionals;
-    if (extra !== undefined) throw new Misconfigured(extra, "is one word too many");
+    if (extra !== undefined) throw new Misconfigured(extra, `is one word too many${npmHint(extra, environment)}`);
     return { command, flags };
   } catch (error) {
     if (error instanceof Misconfigured) throw error;
     // Its second sentence explains how to pass something that looks like a flag.
     throw new Misconfigured("command line", messageOf(error).split(". ", 1)[0] ?? "cannot be read");
   }
+}
+
+/** npm takes flags for its own unless they follow `--`, and leaves us their values. */
+function npmHint(extra: string, environment: Environment): string {
+  const script = environment["npm_lifecycle_event"];
+  if (script === undefined) return "";
+  const taken = Object.keys(FLAGS).find((flag) => environment[`npm_config_${flag.replaceAll("-", "_")}`] !== undefined);
+  const command = script === "start" ? "npm start" : `npm run ${script}`;
+  return `; flags go after \`--\`: ${command} -- --${taken ?? "FLAG"} ${extra}`;
 }
 
 function version(): string {

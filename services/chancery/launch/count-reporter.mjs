@@ -1,18 +1,44 @@
-// A vitest reporter that leaves the run's counts in the file named by CHANCERY_TEST_COUNTS, from which the
-// launcher prints its last line.
+// A vitest reporter that leaves the run's counts, and what was left out, in the file named by
+// CHANCERY_TEST_COUNTS, from which the launcher prints its last lines.
 
 import { writeFileSync } from "node:fs";
 
+/** How a title says why its tests are skipped. */
+const REASON = /\[left out: [^\]]*\]/;
+
 export default class CountReporter {
+  onInit(vitest) {
+    this.vitest = vitest;
+  }
+
   onTestRunEnd(modules, unhandledErrors) {
     const counts = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
+    const leftOut = {};
+    // What a name asked for by -t passes over was left out by whoever asked.
+    const all = this.vitest.getGlobalTestNamePattern() === undefined;
     for (const module of modules) {
       // A file that could not be loaded, or a hook that failed, has no failing test of its own.
       counts.failed += module.errors().length;
-      for (const test of module.children.allTests()) counts[test.result().state] += 1;
+      for (const test of module.children.allTests()) {
+        const result = test.result();
+        counts[result.state] += 1;
+        if (all && result.state === "skipped") {
+          const title = leftOutTitle(test, result.note);
+          leftOut[title] = (leftOut[title] ?? 0) + 1;
+        }
+      }
       for (const suite of module.children.allSuites()) counts.failed += suite.errors().length;
     }
     const file = process.env["CHANCERY_TEST_COUNTS"];
-    if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
+    if (file !== undefined) writeFileSync(file, JSON.stringify({ ...counts, leftOut }));
   }
+}
+
+/** Tests that share the outermost describe and the reason are one line; without a reason, what was skipped is named. */
+function leftOutTitle(test, note) {
+  const path = [test];
+  while (path[0].parent.type !== "module") path.unshift(path[0].parent);
+  const reason = note === undefined ? REASON.exec(test.fullName)?.[0] : `[left out: ${note}]`;
+  if (reason !== undefined) return path[0].name.includes(reason) ? path[0].name : `${path[0].name} ${reason}`;
+  return (path.find((task) => task.options.mode === "skip") ?? test).fullName;
 }

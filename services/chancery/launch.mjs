@@ -9,6 +9,7 @@ import { develop } from "./launch/dev.mjs";
 import { build, install, NODE } from "./launch/prepare.mjs";
 import { ROOT } from "./launch/root.mjs";
 import { runForeground, runTied } from "./launch/run.mjs";
+import { rememberSignals, Stopped } from "./launch/stop.mjs";
 import { countsFile, printCounts } from "./launch/test-counts.mjs";
 
 const MAIN = join(ROOT, "services/chancery/dist/main.js");
@@ -104,9 +105,12 @@ if (!Object.hasOwn(COMMANDS, name ?? "") || !existsSync(join(ROOT, "pnpm-lock.ya
   process.stderr.write(USAGE);
   process.exit(2);
 }
+rememberSignals();
 try {
   process.exitCode = await COMMANDS[name](args);
 } catch (error) {
-  process.stderr.write(`chancery: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  if (!(error instanceof Stopped)) {
+    process.stderr.write(`chancery: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+  process.exitCode = error instanceof Stopped ? error.code : 1;
 }

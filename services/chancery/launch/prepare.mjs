@@ -6,6 +6,7 @@ import { delimiter, dirname, join } from "node:path";
 import { runQuietly } from "./run.mjs";
 import { step } from "./progress.mjs";
 import { ROOT } from "./root.mjs";
+import { goOn } from "./stop.mjs";
 
 /** The npm package `node` brings the version that the workspace is written for. */
 export const NODE = join(ROOT, "node_modules/node/bin/node");
@@ -105,6 +106,7 @@ function childEnv() {
 /** Two starts in one clone: the second waits for the first, or takes over from one that died. */
 async function takeLock() {
   for (let waited = false; ; waited = true) {
+    await goOn();
     try {
       writeFileSync(LOCK, String(process.pid), { flag: "wx" });
       return;

@@ -8,12 +8,12 @@ export async function step(what, work, { quietBelowMs = 0 } = {}) {
   const started = performance.now();
   const stop = process.stderr.isTTY ? spin(what, started, quietBelowMs) : announce(what, quietBelowMs);
   try {
-    return await work();
+    await work();
   } finally {
     stop();
-    const took = performance.now() - started;
-    if (took >= quietBelowMs) process.stderr.write(`chancery: ${what} took ${seconds(took)}\n`);
   }
+  const took = performance.now() - started;
+  if (took >= quietBelowMs) process.stderr.write(`chancery: ${what} took ${seconds(took)}\n`);
 }
 
 function spin(what, started, quietBelowMs) {

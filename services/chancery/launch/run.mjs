@@ -1,18 +1,17 @@
 // Child processes: quiet ones whose output is shown only if they fail, and the one in the foreground.
 
 import { spawn } from "node:child_process";
-import { constants } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "./root.mjs";
+import { goOn, onLostParent, signalCode, SIGNALS } from "./stop.mjs";
 
 const KEPT_OUTPUT = 64 * 1024;
 const SHOWN_LINES = 60;
 /** A terminal sends Ctrl-C to npm and to us, and npm sends it on: within this time they are one. */
 const SAME_SIGNAL_MS = 300;
-const PARENT_POLL_MS = 500;
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 export async function runQuietly(program, args, { cwd, env } = {}) {
+  await goOn();
   const child = spawn(program, args, { cwd, env: env ?? process.env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   const keep = (chunk) => {
@@ -21,6 +20,8 @@ export async function runQuietly(program, args, { cwd, env } = {}) {
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
   const code = await withSignals(child, (signal) => child.kill(signal));
+  // Before its code is looked at: what a signal ended has not failed.
+  await goOn();
   if (code === 0) return;
   const tail = output.trimEnd().split("\n").slice(-SHOWN_LINES).join("\n");
   throw new Error(`${[program, ...args].join(" ")} ended with ${code}\n${tail}`);
@@ -28,6 +29,7 @@ export async function runQuietly(program, args, { cwd, env } = {}) {
 
 /** Runs a program with our terminal, whose Ctrl-C reaches it directly, and passes its exit code on. */
 export async function runForeground(program, args, { env } = {}) {
+  await goOn();
   const child = spawn(program, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: "inherit" });
   return withSignals(child, (signal) => {
     if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
@@ -36,6 +38,7 @@ export async function runForeground(program, args, { env } = {}) {
 
 /** Runs the program that we stand for: what we are told, it is told. */
 export async function runTied(program, args) {
+  await goOn();
   const child = spawnTied(program, args);
   return withSignals(child, (signal) => child.kill(signal === "SIGHUP" ? "SIGTERM" : signal));
 }
@@ -45,6 +48,7 @@ export function startTied(program, args) {
   const child = spawnTied(program, args);
   const code = ended(child);
   return {
+    ended: code,
     stop() {
       child.kill("SIGTERM");
       return code;
@@ -52,11 +56,11 @@ export function startTied(program, args) {
   };
 }
 
-/** Resolves when we are told to stop. */
+/** Resolves when we are told to stop, with the signal. */
 export async function untilStopped() {
   return new Promise((resolve) => {
     onSignal(resolve);
-    onLostParent(resolve);
+    onLostParent(() => resolve("SIGTERM"));
   });
 }
 
@@ -97,26 +101,10 @@ function onSignal(forward) {
   };
 }
 
-/**
- * npm runs a script through `sh`, and a signal that npm passes on ends that shell and not us: whoever
- * stopped npm would leave the stack running. A parent that is gone is the only sign of it.
- */
-function onLostParent(lost) {
-  if (process.env.npm_lifecycle_event === undefined) return () => {};
-  const parent = process.ppid;
-  const timer = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(timer);
-    lost();
-  }, PARENT_POLL_MS);
-  timer.unref();
-  return () => clearInterval(timer);
-}
-
 async function ended(child) {
   return new Promise((resolve, reject) => {
     if (child.exitCode !== null) resolve(child.exitCode);
     child.once("error", reject);
-    child.once("close", (code, signal) => resolve(code ?? 128 + (constants.signals[signal] ?? 0)));
+    child.once("close", (code, signal) => resolve(code ?? signalCode(signal)));
   });
 }

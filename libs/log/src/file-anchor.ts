@@ -8,7 +8,7 @@ import { type Anchor, type AnchoredHead, sameAnchor } from "./anchor.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 const SEQUENCE = /^\d{16}$/;
-/** Older ones are of use only to someone who wants to see how the log grew. */
+/** Older ones are of use only to someone who wants to see how the log grew; they go when there are as many again. */
 const KEPT = 16;
 
 interface Numbered {
@@ -54,43 +54,44 @@ export class FileAnchor implements Anchor {
       const current = sameAnchor(this.#last?.head, expected) ? this.#last : await this.#newest();
       if (!sameAnchor(current?.head, expected)) return false;
       const sequence = (current?.sequence ?? 0) + 1;
-      if (!(await this.#link(sequence, next))) {
+      const sequences = await this.#link(sequence, next);
+      if (sequences?.at(-1) !== sequence) {
         this.#last = undefined;
+        if (sequences !== undefined) await unlink(this.#path(sequence));
         return false;
       }
-      const sequences = await this.#sequences();
-      if (sequences.at(-1) !== sequence) {
-        await unlink(this.#path(sequence));
-        this.#last = undefined;
-        return false;
-      }
-      // A crash from here on leaves the new head in force: the database holds it already.
-      await syncDirectory(this.#directory);
       this.#last = { sequence, head: next };
-      await Promise.all(sequences.slice(0, -KEPT).map((old) => unlink(this.#path(old)).catch(() => {})));
+      if (sequences.length >= 2 * KEPT) await this.#clear(sequences.slice(0, -KEPT));
       return true;
     });
   }
 
-  /** False when the number is taken. */
-  async #link(sequence: number, head: AnchoredHead): Promise<boolean> {
+  /**
+   * Durable when it resolves, with the numbers there are after it; undefined when the number is taken. A log's every
+   * batch waits for this: what need not be done one after the other is done at the same time.
+   */
+  async #link(sequence: number, head: AnchoredHead): Promise<number[] | undefined> {
     const unlinked = join(this.#directory, `new-${randomUUID()}`);
-    const file = await open(unlinked, "wx", 0o600);
-    try {
-      await file.writeFile(encodeAnchor(head));
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
+    await using closing = new AsyncDisposableStack();
+    const [file, directory] = await Promise.all([open(unlinked, "wx", 0o600), open(this.#directory, "r")]);
+    closing.use(file);
+    closing.use(directory);
+    closing.defer(() => unlink(unlinked));
+    await file.writeFile(encodeAnchor(head));
+    await file.datasync();
     try {
       await link(unlinked, this.#path(sequence));
-      return true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      return false;
-    } finally {
-      await unlink(unlinked);
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
+      throw error;
     }
+    // A crash from here on leaves the new head in force: the database holds it already.
+    const [sequences] = await Promise.all([this.#sequences(), directory.sync()]);
+    return sequences;
+  }
+
+  async #clear(old: readonly number[]): Promise<void> {
+    await Promise.all(old.map((sequence) => unlink(this.#path(sequence)).catch(() => {})));
   }
 
   async #newest(): Promise<Numbered | undefined> {

@@ -8,7 +8,7 @@ export interface NewEntry {
   readonly leaf: (place: Place) => Uint8Array;
   /** Kept beside the leaf, not hashed (CT: the chain; Rekor: an attestation, or nothing). */
   readonly extra: Uint8Array;
-  /** Lookup keys, already hashed and normalised, at most 64 bytes each. */
+  /** Lookup keys, already hashed and normalised, at most 64 bytes each; their first 16 tell them apart. */
   readonly searchKeys: readonly Uint8Array[];
 }
 

@@ -1,6 +1,7 @@
 import { encodeHex } from "@chancery/encoding";
 import { type Growth, growTree, leafHash } from "@chancery/tlog";
 import type { LoggedEntry, NewEntry } from "./entry.ts";
+import { shortKey } from "./search-key.ts";
 import type { Addition, PlacedEntry, TreeState } from "./store.ts";
 
 /** Where an entry of the batch is: new in it, there before (`own`: by an earlier attempt at this batch), or nowhere. */
@@ -68,6 +69,5 @@ function coveringSize(grown: bigint, placements: readonly Placement[]): bigint {
 }
 
 function distinct(keys: readonly Uint8Array[]): readonly Uint8Array[] {
-  if (keys.length < 2) return keys;
-  return [...new Map(keys.map((key) => [encodeHex(key), key])).values()];
+  return [...new Map(keys.map(shortKey).map((key) => [encodeHex(key), key])).values()];
 }

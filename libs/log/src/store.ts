@@ -35,6 +35,7 @@ export interface PlacedEntry {
   readonly leaf: Uint8Array;
   readonly leafHash: Uint8Array;
   readonly extra: Uint8Array;
+  /** As short as they are searched by, and each once. */
   readonly searchKeys: readonly Uint8Array[];
 }
 

@@ -16,6 +16,7 @@ import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint, TreeHeadSign
 import { type Failpoint, noFailpoint } from "./failpoint.ts";
 import { frozenFault, Pool, type PoolLimits } from "./pool.ts";
 import { Publisher } from "./publisher.ts";
+import { shortKey } from "./search-key.ts";
 import { Sequencer } from "./sequencer.ts";
 import { Standing } from "./standing.ts";
 import type { LogStore, StoredLog } from "./store.ts";
@@ -180,7 +181,7 @@ export class TransparencyLog {
     if (keys.length > LARGEST_SEARCH) throw new TooLarge(`search: has more than ${LARGEST_SEARCH} keys`);
     if (keys.length === 0 || limit < 1) return [];
     const { size } = (await this.#publishedForReads()) ?? { size: 0n };
-    return await this.#stored.reader.search(keys, operator, size, Math.min(limit, LARGEST_READ));
+    return await this.#stored.reader.search(keys.map(shortKey), operator, size, Math.min(limit, LARGEST_READ));
   }
 
   async inclusionProof(index: bigint, size: bigint): Promise<InclusionProof> {

@@ -85,23 +85,26 @@ async function bench(directory: string, plan: Plan): Promise<void> {
   try {
     for (const size of plan.sizes) {
       await fillTo(site(), size);
+      await measureSize(site(), plan);
       await server.stop();
       const began = performance.now();
       server = await startServer();
       const started = performance.now();
       await using node = await openLog(site());
       const ready = performance.now();
-      print(
-        `${await sizeOf(node)} entries: ready ${Math.round(ready - began)} ms after the start, of which PostgreSQL ${Math.round(started - began)} ms`,
-      );
-      await measureSize(node, site(), plan);
+      const ofPostgres = Math.round(started - began);
+      print(`  ready ${Math.round(ready - began)} ms after the start, of which PostgreSQL ${ofPostgres} ms`);
+      await printBytes(node);
+      print("");
     }
   } finally {
     await server.stop();
   }
 }
 
-async function measureSize(node: OpenLog, site: LogSite, plan: Plan): Promise<void> {
+async function measureSize(site: LogSite, plan: Plan): Promise<void> {
+  await using node = await openLog(site);
+  print(`${await sizeOf(node)} entries`);
   if (plan.readers.length > 0) print(`  readers   entries with proof/s${HEADINGS}`);
   for (const readers of plan.readers) {
     const { size } = (await node.log.published()).head;
@@ -112,10 +115,8 @@ async function measureSize(node: OpenLog, site: LogSite, plan: Plan): Promise<vo
   }
   if (plan.clients.length > 0) print(`  in flight entries/s           ${HEADINGS}`);
   for (const clients of plan.clients) await measure(clients, plan, () => node.log.append(newEntry()));
-  await printBytes(node);
   if (plan.processes.length > 0) print("  processes entries/s, 256 in flight in all");
   for (const processes of plan.processes) await measureProcesses(site, processes, plan);
-  print("");
 }
 
 const HEADINGS = "  p50 ms               p99 ms               CPU µs Node          CPU µs PostgreSQL";
@@ -173,7 +174,6 @@ async function fillTo(site: LogSite, size: number): Promise<void> {
   if (missing <= 0) return;
   const { count, seconds } = await inFlight(FILL, { count: missing }, () => node.log.append(newEntry()));
   print(`filled with ${count} entries, ${FILL} in flight: ${Math.round(count / seconds)}/s`);
-  await node.db.query("CHECKPOINT");
 }
 
 async function sizeOf({ log }: OpenLog): Promise<bigint> {

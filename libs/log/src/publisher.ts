@@ -46,6 +46,7 @@ export class Publisher {
   }
 
   note(checkpoint: PublishedCheckpoint): void {
+    this.#parts.standing.meet(checkpoint.head);
     if (this.#newest === undefined || this.#newest.head.size < checkpoint.head.size) this.#newest = checkpoint;
   }
 

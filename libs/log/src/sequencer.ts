@@ -10,6 +10,7 @@ import {
   type PairHash,
   rememberingNodeHash,
   verifyInclusion,
+  type TreeHead,
 } from "@chancery/tlog";
 import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint } from "./entry.ts";
 import { integrate, type Integration, type Placement } from "./integrate.ts";
@@ -90,10 +91,11 @@ export class Sequencer {
     const until = performance.now() + this.#parts.doubtMs;
     for (let pause = 10; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       let attempt: Integration | undefined;
+      const { signed } = this.#parts.standing;
       try {
         await this.#parts.stored.writer.commit(
           batch.map((entry) => entry.identity),
-          (state, known) => (attempt = this.#integrate(state, known, batch)).addition,
+          (state, known) => (attempt = this.#integrate(state, known, batch, signed)).addition,
         );
         if (attempt === undefined) throw new Error("the store committed without asking what");
         return doubtful === undefined ? attempt : ownKnown(attempt, doubtful);
@@ -112,9 +114,14 @@ export class Sequencer {
     }
   }
 
-  #integrate(state: TreeState, known: readonly (bigint | undefined)[], batch: readonly NewEntry[]): Integration {
+  #integrate(
+    state: TreeState,
+    known: readonly (bigint | undefined)[],
+    batch: readonly NewEntry[],
+    signed: TreeHead | undefined,
+  ): Integration {
     const { standing, clock, ahead } = this.#parts;
-    standing.assertTree(state);
+    standing.assertTree(state, signed);
     const integration = integrate(state, known, batch, clock());
     const unpublished = (integration.growth?.size ?? 0n) - (state.published?.size ?? 0n);
     if (integration.growth !== undefined && unpublished > ahead) throw new TooFarAhead();

@@ -1,6 +1,6 @@
 import { equalBytes } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
-import { edgeRoot } from "@chancery/tlog";
+import { edgeRoot, type TreeHead } from "@chancery/tlog";
 import type { AnchoredHead } from "./anchor.ts";
 import type { AnchoredSigner } from "./anchored-signer.ts";
 import type { LogKey, LogWriter, TreeState } from "./store.ts";
@@ -12,6 +12,7 @@ export class Standing {
   /** How many entries the database may be ahead of the anchor, which is what a crash can leave. */
   readonly #ahead: bigint;
   #refusal: string | undefined;
+  #met: TreeHead | undefined;
 
   constructor(log: string, signer: AnchoredSigner, ahead: bigint) {
     this.#log = log;
@@ -39,13 +40,27 @@ export class Standing {
     return this.refuse(error.message, error);
   }
 
+  /**
+   * The highest head that this process knows to have been signed. It is to be taken BEFORE the database is asked: an
+   * answer that was held up on its way is older than what was signed meanwhile, and yet no restored backup.
+   */
+  get signed(): TreeHead | undefined {
+    const anchored = this.#signer.known;
+    if (this.#met === undefined || (anchored !== undefined && anchored.size >= this.#met.size)) return anchored;
+    return this.#met;
+  }
+
+  /** A published checkpoint was signed too, whoever's anchor knows of it. */
+  meet(head: TreeHead): void {
+    if (this.#met === undefined || this.#met.size < head.size) this.#met = head;
+  }
+
   /** What a batch can check under its lock without another read. */
-  assertTree(state: TreeState): void {
-    const known = this.#signer.known;
+  assertTree(state: TreeState, signed: TreeHead | undefined): void {
     const reason =
       keyReason(this.#signer.key, state) ??
       treeReason(state) ??
-      (known === undefined ? undefined : olderReason(known, state));
+      (signed === undefined ? undefined : olderReason(signed, state));
     if (reason !== undefined) throw this.refuse(reason);
   }
 
@@ -57,8 +72,9 @@ export class Standing {
     const before = await this.#signer.readAnchor();
     const reason = before && anchorKeyReason(this.#signer.key, before);
     if (reason !== undefined) throw this.refuse(reason);
+    const signed = this.signed;
     const state = await writer.tree();
-    this.assertTree(state);
+    this.assertTree(state, signed);
     if (before === undefined) {
       throw this.refuse(
         `its anchor is missing and its database holds ${state.size} entries: restore the anchor, or accept the database`,
@@ -99,7 +115,7 @@ export function treeReason(tree: TreeState): string | undefined {
  * A database that was put back. Signing would show a second history to everyone who saw the first (Venafi's
  * log died of a restored backup in 2017).
  */
-export function olderReason(anchored: AnchoredHead, tree: TreeState): string | undefined {
+export function olderReason(anchored: TreeHead, tree: TreeState): string | undefined {
   if (tree.size < anchored.size) {
     return `its database is older than what was signed: it holds ${tree.size} entries, a tree of ${anchored.size} was signed`;
   }

@@ -116,7 +116,7 @@ export class TransparencyLog {
       const state = await this.#stored.writer.tree();
       this.#frozen = state.frozen;
       if (create && state.size === 0n && state.published === undefined) {
-        this.#standing.assertTree(state);
+        this.#standing.assertTree(state, this.#standing.signed);
         const first = await this.#signer.signFirst(state.time);
         if (first !== undefined) this.#publisher.note(await this.#stored.writer.publish(first));
       }
@@ -213,8 +213,10 @@ export class TransparencyLog {
     if (this.#standing.refusal !== undefined) return this.#standing.refusal;
     if (this.#closed) return `log ${this.#name}: is closing`;
     try {
-      const { state } = await this.#standing.examine(this.#stored.writer);
+      const { anchored, state } = await this.#standing.examine(this.#stored.writer);
       this.#frozen ||= state.frozen;
+      // A power cut takes a publication back, and who published it may never come again.
+      if ((state.published?.size ?? -1n) < anchored.size) await this.#publisher.cover(anchored.size);
       return this.#frozen ? `log ${this.#name}: is frozen` : undefined;
     } catch (error) {
       if (error instanceof RefusedToSign) this.#standing.heed(error);
@@ -252,7 +254,7 @@ export class TransparencyLog {
 
   async #lastSigned(refusal: string): Promise<PublishedCheckpoint> {
     const standing = await this.#stored.reader.published();
-    const anchored = this.#signer.known;
+    const anchored = this.#standing.signed;
     const isLast = anchored !== undefined && standing !== undefined && standing.head.size === anchored.size;
     if (!isLast || !equalBytes(standing.head.root, anchored.root)) throw new RefusedToSign(refusal);
     return standing;
@@ -267,8 +269,15 @@ export class TransparencyLog {
   /** The published size, asked for anew if what is in memory does not reach beyond `index`. */
   async #sizeAbove(index: bigint): Promise<bigint> {
     const known = this.#publisher.newest?.head.size ?? 0n;
-    if (this.#standing.refusal === undefined && known > index) return known;
-    return (await this.#publishedForReads())?.size ?? 0n;
+    if (this.#standing.refusal !== undefined) return (await this.#publishedForReads())?.size ?? 0n;
+    return known > index ? known : (await this.#readAnew()).head.size;
+  }
+
+  /** Not from memory, nor by a question under way, which may have been asked before another process published. */
+  async #readAnew(): Promise<PublishedCheckpoint> {
+    await this.#reading?.catch(() => {});
+    this.#reading ??= this.#readPublished().finally(() => (this.#reading = undefined));
+    return await this.#reading;
   }
 
   async #expectPublished(size: bigint): Promise<void> {

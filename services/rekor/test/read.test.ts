@@ -49,6 +49,18 @@ describe("reading an entry", () => {
     for (const { json } of [first, second]) expect(expectProven(json, rekor.pem)).toBe(id);
   });
 
+  test("signs no timestamp for an entry that was changed in the database", async () => {
+    const id = await logged(await hashedrekord());
+    const genuine = await rekor.log.entry(BigInt(onlyEntry((await get(`${ENTRIES}/${id}`)).json).logIndex));
+    const forged = { ...genuine, leaf: new TextEncoder().encode('{"forged":true}') };
+    const read = vi.spyOn(rekor.log, "entry").mockResolvedValue(forged as never);
+    const answer = await get(`${ENTRIES}?logIndex=0`);
+    read.mockRestore();
+    expect(answer.status).toBe(503);
+    expect(answer.text).toContain("is not the one in its tree");
+    expect(expectProven((await get(`${ENTRIES}/${id}`)).json, rekor.pem)).toBe(id);
+  });
+
   test("returns the attestation of an intoto entry, up to 100 KiB, and of no other", async () => {
     const payload = aStatement();
     for (const proposal of [await intoto1(undefined, payload), await intoto2(undefined, payload)]) {

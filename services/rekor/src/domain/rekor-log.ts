@@ -1,9 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import { type Signer, spkiHash } from "@chancery/crypto";
 import { encodeBase64, encodeHex, encodePem } from "@chancery/encoding";
-import { Malformed } from "@chancery/fault";
+import { Malformed, RefusedToSign } from "@chancery/fault";
 import type { Appended, LoggedEntry, PublishedCheckpoint, TransparencyLog } from "@chancery/log";
-import { type InclusionProof, leafHash } from "@chancery/tlog";
+import { type InclusionProof, leafHash, verifyInclusion } from "@chancery/tlog";
 import { bodyOf, parseEntry } from "./entries/entry-kinds.ts";
 import type { ProposedEntry } from "./entries/entry-kind.ts";
 import { encodeEntryId, parseEntryId } from "./entry-id.ts";
@@ -196,6 +196,7 @@ export class RekorLog {
     // Asked for after the entry, so that it covers it.
     const checkpoint = await this.#log.published();
     const proof = await this.#log.inclusionProof(entry.index, checkpoint.head.size);
+    expectIncluded(entry, proof, checkpoint);
     return this.#prove({ entry, proof, checkpoint });
   }
 
@@ -214,5 +215,14 @@ export class RekorLog {
       checkpoint,
       attestation: entry.extra.length > 0 ? entry.extra : undefined,
     };
+  }
+}
+
+/** Nothing read from the database is signed, as an entry's timestamp, unless it is in the tree that was published. */
+function expectIncluded(entry: LoggedEntry, proof: InclusionProof, { head }: PublishedCheckpoint): void {
+  try {
+    verifyInclusion(proof, leafHash(entry.leaf), head);
+  } catch (cause) {
+    throw new RefusedToSign(`the stored entry ${entry.index} is not the one in its tree`, { cause });
   }
 }

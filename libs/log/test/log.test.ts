@@ -271,6 +271,16 @@ describe.each(stores)("a log in %s", (_kind, openStore) => {
     ).rejects.toBeInstanceOf(TooLarge);
   });
 
+  test("tells keys apart by their first sixteen bytes, also two of one entry", async () => {
+    const world = await newWorld();
+    const log = await world.start();
+    const [a, alike, other] = ["0123456789abcdef-a", "0123456789abcdef-b", "0123456789abcdeX-a"];
+    await world.append(log, newEntry(0, [a, alike, other]));
+    await world.append(log, newEntry(1, [alike]));
+    expect(await log.search([utf8(a)], "or", 10)).toEqual([1n, 0n]);
+    expect(await log.search([utf8(a), utf8(other)], "and", 10)).toEqual([0n]);
+  });
+
   test("refuses identities and keys that it could not keep whole", async () => {
     const log = await (await newWorld()).start();
     await expect(log.append({ ...newEntry(1), identity: new Uint8Array(16) })).rejects.toBeInstanceOf(Malformed);

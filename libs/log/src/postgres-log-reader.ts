@@ -3,15 +3,18 @@ import { bigintArray, bytesArray, type Database, integerArray } from "@chancery/
 import { leafHash } from "@chancery/tlog";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
 import * as sql from "./postgres-statements.ts";
+import { SharedQuery } from "./shared-query.ts";
 import type { LogReader, TileName } from "./store.ts";
 
 export class PostgresLogReader implements LogReader {
   readonly #db: Database;
   readonly #log: number;
+  readonly #single: SharedQuery<bigint, LoggedEntry | undefined>;
 
   constructor(db: Database, log: number) {
     this.#db = db;
     this.#log = log;
+    this.#single = new SharedQuery((indexes) => this.#entriesAt(indexes));
   }
 
   async published(): Promise<PublishedCheckpoint | undefined> {
@@ -23,11 +26,24 @@ export class PostgresLogReader implements LogReader {
   }
 
   async entries(start: bigint, count: number): Promise<LoggedEntry[]> {
+    if (count === 1) {
+      const entry = await this.#single.ask(start);
+      return entry === undefined ? [] : [entry];
+    }
     const rows = await this.#db.query<EntryRow>(sql.ENTRIES, [this.#log, start, count]);
     if (rows.some((row, at) => row.index !== start + BigInt(at))) {
       throw new RefusedToSign(`an entry at or after index ${start} is missing from the database`);
     }
     return rows.map(loggedEntry);
+  }
+
+  async #entriesAt(indexes: readonly bigint[]): Promise<(LoggedEntry | undefined)[]> {
+    const rows = await this.#db.query<EntryRow>(sql.ENTRIES_AT, [this.#log, bigintArray(indexes)]);
+    const found = new Map(rows.map((row) => [row.index, row]));
+    return indexes.map((index) => {
+      const row = found.get(index);
+      return row && loggedEntry(row);
+    });
   }
 
   async tiles(tiles: readonly TileName[]): Promise<Uint8Array[]> {

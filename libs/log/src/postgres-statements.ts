@@ -123,6 +123,11 @@ export const ENTRIES = prepared(
    WHERE log = $1 AND index >= $2 AND index < $2::bigint + $3 ORDER BY index`,
 );
 
+export const ENTRIES_AT = prepared(
+  "entries-at",
+  "SELECT index, time, identity, leaf, extra FROM log.entry WHERE log = $1 AND index = ANY ($2::bigint[])",
+);
+
 export const TILES = prepared(
   "tiles",
   `SELECT ordinal, hashes FROM unnest($2::int[], $3::bigint[]) WITH ORDINALITY AS asked (level, index, ordinal)

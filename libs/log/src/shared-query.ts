@@ -1,0 +1,49 @@
+/** Queries under way at a time. While one is being answered, the next is on its way. */
+const UNDER_WAY = 2;
+/** What one query asks for at most: its answers are held in memory together. */
+const LARGEST = 32;
+
+interface Asked<Key, Answer> {
+  readonly key: Key;
+  readonly answer: PromiseWithResolvers<Answer>;
+}
+
+/**
+ * One query for many callers, as a batch is one commit for many: what is asked for while others are being answered
+ * goes together next. There is no timer, so who is alone waits for nobody.
+ */
+export class SharedQuery<Key, Answer> {
+  readonly #query: (keys: readonly Key[]) => Promise<readonly Answer[]>;
+  #waiting: Asked<Key, Answer>[] = [];
+  #underWay = 0;
+
+  /** `query` answers in the order it was asked. */
+  constructor(query: (keys: readonly Key[]) => Promise<readonly Answer[]>) {
+    this.#query = query;
+  }
+
+  ask(key: Key): Promise<Answer> {
+    const answer = Promise.withResolvers<Answer>();
+    this.#waiting.push({ key, answer });
+    if (this.#underWay < UNDER_WAY) void this.#run();
+    return answer.promise;
+  }
+
+  async #run(): Promise<void> {
+    this.#underWay++;
+    // What is asked for in the same turn goes together.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) await this.#answer(this.#waiting.splice(0, LARGEST));
+    this.#underWay--;
+  }
+
+  async #answer(asked: readonly Asked<Key, Answer>[]): Promise<void> {
+    try {
+      const answers = await this.#query(asked.map(({ key }) => key));
+      if (answers.length !== asked.length) throw new Error("a query answered other than it was asked");
+      for (const [at, answer] of answers.entries()) asked[at]?.answer.resolve(answer);
+    } catch (error) {
+      for (const { answer } of asked) answer.reject(error);
+    }
+  }
+}

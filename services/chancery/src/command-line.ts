@@ -21,7 +21,8 @@ variable, a variable over the file's \`chancery:\` section.
 Without --config, development mode: a built-in identity provider, on loopback only, that lets
 anyone on this machine be anyone.
 
-  chancery fsck [FLAGS]    checks whole logs, hash by hash: chancery fsck --help
+  chancery fsck [FLAGS]             checks whole logs, hash by hash: chancery fsck --help
+  chancery accept-anchor --log LOG  for a log that lost its anchor: chancery accept-anchor --help
   chancery --version
   chancery --help
 `;
@@ -55,6 +56,10 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
   if (argv[0] === "fsck") {
     const { fsck } = await import("./fsck/command.ts");
     return fsck(argv.slice(1), environment, terminal);
+  }
+  if (argv[0] === "accept-anchor") {
+    const { acceptAnchorCommand } = await import("./accept-anchor.ts");
+    return acceptAnchorCommand(argv.slice(1), environment, (text) => terminal.out(text));
   }
   const { command, flags } = parseCommandLine(argv, environment);
   if (flags.help === true || flags.version === true) {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { access, constants, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createKeyFile, loadKeyFile, type Signer, spkiHash } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
@@ -72,6 +72,7 @@ type InstallationFile = z.infer<typeof installationFile>;
  */
 export async function openInstallation(directory: string, hostname: string, now: Date): Promise<Installation> {
   await makePrivateDirectory(directory);
+  await requireAccess(directory);
   return withLock(join(directory, "installation.lock"), LOCK_WAIT_MS, () => openAlone(directory, hostname, now));
 }
 
@@ -164,6 +165,15 @@ async function makePrivateDirectory(path: string): Promise<void> {
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
     throw new Misconfigured("CHANCERY_DATA", `${path} cannot be made (${code})`, { cause });
+  }
+}
+
+/** Said at once and by name, before the lock's file or anything else in the folder is tried. */
+async function requireAccess(directory: string): Promise<void> {
+  try {
+    await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new Misconfigured("CHANCERY_DATA", `${directory} may not be read and written by this user`, { cause });
   }
 }
 

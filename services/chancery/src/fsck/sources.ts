@@ -112,7 +112,7 @@ async function installationSources(
   );
 }
 
-async function readInstallation(data: string) {
+export async function readInstallation(data: string) {
   const path = join(data, "installation.json");
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) throw new Misconfigured("--data", `${data} holds no installation`);

@@ -1,0 +1,130 @@
+import { readdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ctTreeHeadSigner } from "@chancery/ctlog";
+import { encodeHex } from "@chancery/encoding";
+import { Malformed, Misconfigured, RefusedToSign } from "@chancery/fault";
+import { acceptAnchor, type Anchor, type AnchoredHead, FileAnchor, PostgresLogStore } from "@chancery/log";
+import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
+import { rekorTreeHeadSigner } from "@chancery/rekor";
+import { readInstallation } from "./fsck/sources.ts";
+import { type Installation, openInstallation } from "./installation.ts";
+import { type Environment, resolveSettings, type Settings } from "./settings.ts";
+
+const USAGE = `usage: chancery accept-anchor --log rekor|ctlog [FLAGS]
+
+For a log that refuses because its anchor is missing, damaged or too old: sets the anchor to what the database
+holds, after proving that this extends all the anchor and the published checkpoint still say. Only you can know that
+the database is the newest there ever was; if it is not, the log will contradict what it has signed, for ever.
+Run \`chancery fsck\` first, and stop every chancery on the folder.
+
+  --log rekor|ctlog
+  --data FOLDER        the installation                          CHANCERY_DATA, or ./.chancery
+  --database-url URL   its PostgreSQL, if not the embedded one   CHANCERY_DATABASE_URL
+`;
+
+const FLAGS = {
+  log: { type: "string" },
+  data: { type: "string" },
+  "database-url": { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+const SIGNERS = {
+  rekor: ({ hostname, treeId, keys }: Installation) => rekorTreeHeadSigner({ hostname, treeId, signer: keys.rekor }),
+  ctlog: ({ hostname, shard, keys }: Installation) =>
+    ctTreeHeadSigner({ origin: `${hostname}/ctlog/${shard}`, signer: keys.ctlog }),
+};
+
+/** `chancery accept-anchor`: resolves with the exit code. */
+export async function acceptAnchorCommand(
+  argv: readonly string[],
+  environment: Environment,
+  out: (text: string) => void,
+): Promise<number> {
+  const flags = parseFlags(argv);
+  if (flags.help === true) {
+    out(USAGE);
+    return 0;
+  }
+  const { log: name } = flags;
+  if (name !== "rekor" && name !== "ctlog") {
+    throw new Misconfigured("--log", name === undefined ? "say rekor or ctlog" : `${name} is neither rekor nor ctlog`);
+  }
+  const settings = await resolveSettings({ data: flags.data, "database-url": flags["database-url"] }, environment);
+  // Before it is opened, which would make one where there is none.
+  const { hostname } = await readInstallation(settings.data);
+  const installation = await openInstallation(settings.data, hostname, new Date());
+  await using opened = new AsyncDisposableStack();
+  const db = await openStopped(settings, opened);
+  const directory = join(settings.data, "anchor");
+  const anchor = await FileAnchor.open(directory, name);
+  await setDamagedAside(anchor, join(directory, name), out);
+  const store = await PostgresLogStore.open(db);
+  const { before, after } = await acceptAnchor({ name, store, anchor, signer: SIGNERS[name](installation) });
+  out(`${name}: anchor accepted\n  before  ${describe(before)}\n  after   ${describe(after)}\n`);
+  return 0;
+}
+
+function parseFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS }).values;
+  } catch (error) {
+    throw new Misconfigured("command line", (error instanceof Error ? error.message : "").split(". ", 1)[0] ?? "");
+  }
+}
+
+/** The installation's database, which no other Chancery uses: what runs might sign while its anchor is replaced. */
+async function openStopped({ data, databaseUrl }: Settings, opened: AsyncDisposableStack): Promise<Database> {
+  let url = databaseUrl;
+  if (url === undefined) {
+    const directory = join(data, "postgres");
+    const running = await runningEmbedded(directory);
+    // The address is left behind by one that has ended.
+    const answering = running && (await Database.open(running, { max: 1 }).catch(() => undefined));
+    if (answering) {
+      await answering.close();
+      throw runs(data);
+    }
+    url = opened.use(await startEmbedded({ directory })).url;
+  }
+  // One connection: any other of this name is another process.
+  const db = opened.use(await Database.open(url, { max: 1 }));
+  const others = await db.query(
+    `SELECT FROM pg_stat_activity
+     WHERE application_name = 'chancery' AND datname = current_database() AND pid <> pg_backend_pid()`,
+  );
+  if (others.length > 0) throw runs("its database");
+  return db;
+}
+
+function runs(place: string): Misconfigured {
+  return new Misconfigured("CHANCERY_DATA", `a chancery runs on ${place}; stop it first`);
+}
+
+/**
+ * A file that is damaged says nothing, but those before it do: only the damaged ones go aside, so that the
+ * database must still extend the newest head that can be read.
+ */
+async function setDamagedAside(anchor: Anchor, folder: string, out: (text: string) => void): Promise<void> {
+  for (;;) {
+    try {
+      await anchor.read();
+      return;
+    } catch (error) {
+      if (!(error instanceof RefusedToSign && error.cause instanceof Malformed)) throw error;
+    }
+    const newest = (await readdir(folder))
+      .filter((name) => /^\d{16}$/.test(name))
+      .sort()
+      .at(-1);
+    if (newest === undefined) return;
+    const aside = `damaged-${Date.now()}-${newest}`;
+    await rename(join(folder, newest), join(folder, aside));
+    out(`${join(folder, newest)} is damaged: renamed to ${aside}\n`);
+  }
+}
+
+function describe(head: AnchoredHead | undefined): string {
+  return head === undefined ? "none" : `size ${head.size}, root ${encodeHex(head.root)}`;
+}

@@ -9,6 +9,7 @@ import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { rekorTreeHeadSigner } from "@chancery/rekor";
 import { readInstallation } from "./fsck/sources.ts";
 import { type Installation, openInstallation } from "./installation.ts";
+import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings, type Settings } from "./settings.ts";
 
 const USAGE = `usage: chancery accept-anchor --log rekor|ctlog [FLAGS]
@@ -89,7 +90,7 @@ async function openStopped({ data, databaseUrl }: Settings, opened: AsyncDisposa
     url = opened.use(await startEmbedded({ directory })).url;
   }
   // One connection: any other of this name is another process.
-  const db = opened.use(await Database.open(url, { max: 1 }));
+  const db = opened.use(await onOwnDatabase(databaseUrl, Database.open(url, { max: 1 })));
   const others = await db.query(
     `SELECT FROM pg_stat_activity
      WHERE application_name = 'chancery' AND datname = current_database() AND pid <> pg_backend_pid()`,

@@ -17,6 +17,7 @@ import { CLIENT_ID, createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
 import { confirmLogs, type Installation, openInstallation } from "./installation.ts";
 import { isLoopbackHost } from "./loopback.ts";
+import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import type { Settings } from "./settings.ts";
 
 export interface RunningStack extends AsyncDisposable {
@@ -51,7 +52,7 @@ export async function startStack(
 
   const db = await openDatabase(settings, opened, progress);
   progress("opening the logs");
-  await migrate(db, "log", logMigrations);
+  await onOwnDatabase(settings.databaseUrl, migrate(db, "log", logMigrations));
   const logs = await openLogs(db, settings.data, installation, opened);
   if (installation.awaitsLogs) {
     await requireMade(logs);
@@ -88,6 +89,7 @@ function bannerFacts({ url, data, databaseUrl, issuers }: Settings, { shard }: I
     data,
     database: databaseUrl === undefined ? "embedded PostgreSQL" : describeDatabase(databaseUrl),
     identityProvider: issuers === undefined ? `${url}/idp` : undefined,
+    issuers: issuers?.map((issuer) => `${issuer.url} (client ${issuer.clientId})`) ?? [],
   };
 }
 
@@ -101,7 +103,7 @@ async function openDatabase(
     const directory = join(settings.data, "postgres");
     url = opened.use(await startEmbedded({ directory, progress })).url;
   }
-  return opened.use(await Database.open(url));
+  return opened.use(await onOwnDatabase(settings.databaseUrl, Database.open(url)));
 }
 
 async function openLogs(
@@ -210,10 +212,4 @@ async function requireFreePort(host: string, port: number): Promise<void> {
   } finally {
     await new Promise((resolve) => probe.close(resolve));
   }
-}
-
-/** Host and name of a database, for people: the URL holds a password. */
-function describeDatabase(databaseUrl: string): string {
-  const url = new URL(databaseUrl);
-  return `PostgreSQL ${url.host === "" ? (url.searchParams.get("host") ?? "local") : url.host}${url.pathname}`;
 }

@@ -9,6 +9,8 @@ export interface BannerFacts {
   readonly database: string;
   /** In development mode. */
   readonly identityProvider: string | undefined;
+  /** Those configured, each with its client. */
+  readonly issuers: readonly string[];
 }
 
 export interface PasteLines {
@@ -29,12 +31,19 @@ export function places(facts: BannerFacts): readonly (readonly [name: string, pl
     ["TUF", `${url}/tuf`],
     ["Trust", `${url}/trust/trusted_root.json`],
     ...(identityProvider === undefined ? [] : [["Identity provider", identityProvider] as const]),
+    ...facts.issuers.map((issuer) => ["Issuer", issuer] as const),
     ["Data", facts.data],
     ["Database", facts.database],
   ];
 }
 
 export const DEVELOPMENT_WARNING = "Development identity provider: anyone on this machine can be anyone.";
+
+const VARIABLES = [
+  "$TOKEN     an OpenID Connect token of one of the issuers above, made for its client",
+  "$IDENTITY  whom the token is for, as in the certificate: an e-mail address, or the URI of a workload",
+  "$ISSUER    the URL of the issuer that made the token",
+];
 
 /** The exact lines to point cosign here, sign a file and verify it. */
 export function pasteLines({ url, rootChecksum, identityProvider }: BannerFacts): readonly PasteLines[] {
@@ -85,7 +94,7 @@ export function renderBanner(facts: BannerFacts, colour: boolean, troubles: read
       ? [paint(1, "Chancery is ready.")]
       : [
           paint(31, "Chancery runs, and is not ready:"),
-          ...troubles.map(({ service, reason }) => `  ${service}: ${reason}`),
+          ...troubles.map(({ service, reason }) => `  ${service}: ${reason.replace(`log ${service}: `, "")}`),
         ]),
     "",
     ...table.map(([name, place]) => `  ${paint(2, name.padEnd(width))}  ${place}`),
@@ -96,6 +105,7 @@ ${paint(1, `${title}:`)}
 
 ${indent(lines)}`,
     ),
+    ...(facts.identityProvider === undefined ? ["", indent(VARIABLES)] : []),
     "",
     paint(
       2,

@@ -44,9 +44,11 @@ const VARIABLES = {
   "database-url": "CHANCERY_DATABASE_URL",
 } as const;
 
+const PASSWORD_FILE = "CHANCERY_DATABASE_PASSWORD_FILE";
+
 /** Read elsewhere than in the table above: the password file here, the others by the test runner. */
 const OTHER_VARIABLES: ReadonlySet<string> = new Set([
-  "CHANCERY_DATABASE_PASSWORD_FILE",
+  PASSWORD_FILE,
   "CHANCERY_REQUIRE_CLIENTS",
   "CHANCERY_TEST_COUNTS",
 ]);
@@ -83,6 +85,7 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     metrics: own.metrics === undefined ? undefined : { port: own.metrics.port, host: own.metrics.host ?? "127.0.0.1" },
   };
   if (settings.issuers === undefined) refuseOpenDevelopment(settings, chosen("url", "").key);
+  else if (chosen("url", "").value === "") refuseGuessedUrl(settings);
   return settings;
 }
 
@@ -113,7 +116,7 @@ function refuseUnknownVariables(environment: Environment): void {
     .filter((name) => name.startsWith("CHANCERY_") && !known.has(name) && !OTHER_VARIABLES.has(name))
     .find((name) => !SERVICE_LINK.test(name));
   if (unknown !== undefined) {
-    throw new Misconfigured(unknown, `there is no such setting; known are ${[...known].join(", ")}`);
+    throw new Misconfigured(unknown, `there is no such setting; known are ${[...known, PASSWORD_FILE].join(", ")}`);
   }
 }
 
@@ -167,6 +170,15 @@ function readPassword(file: string): string {
   } catch (cause) {
     throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", `${file} cannot be read`, { cause });
   }
+}
+
+/** What listens for others is called by a name that only its operator knows. */
+function refuseGuessedUrl({ host }: Settings): void {
+  if (isLoopbackHost(host)) return;
+  throw new Misconfigured(
+    "CHANCERY_URL",
+    `must be said when listening beyond loopback (${host}): it is written into all trust material, for ever`,
+  );
 }
 
 /** The development identity provider lets anyone be anyone, so nobody beyond this machine may reach it. */

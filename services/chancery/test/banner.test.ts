@@ -8,6 +8,7 @@ const facts: BannerFacts = {
   data: "/home/dev/.chancery",
   database: "embedded PostgreSQL",
   identityProvider: "http://localhost:8700/idp",
+  issuers: [],
 };
 
 describe("the banner", () => {
@@ -45,14 +46,19 @@ describe("the banner", () => {
   });
 
   test("does not say that all is well when it is not", () => {
-    const text = renderBanner(facts, false, [{ service: "rekor", reason: "the database lost entries" }]);
+    const text = renderBanner(facts, false, [{ service: "rekor", reason: "log rekor: the database lost entries" }]);
     expect(text).not.toContain("Chancery is ready.");
     expect(text).toContain("Chancery runs, and is not ready:\n  rekor: the database lost entries\n");
   });
 
   test("speaks of no development where there is none", () => {
-    const text = renderBanner({ ...facts, identityProvider: undefined }, false);
+    const text = renderBanner(
+      { ...facts, identityProvider: undefined, issuers: ["https://a.example (client sigstore)"] },
+      false,
+    );
     expect(text).not.toMatch(/development|idp|curl/i);
     expect(text).toContain('--identity-token "$TOKEN"');
+    expect(text).toMatch(/Issuer +https:\/\/a\.example \(client sigstore\)\n/);
+    for (const name of ["TOKEN", "IDENTITY", "ISSUER"]) expect(text).toMatch(new RegExp(`^ {2}\\$${name} `, "m"));
   });
 });

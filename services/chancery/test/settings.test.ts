@@ -62,19 +62,31 @@ describe("without anything", () => {
 describe("who wins", () => {
   test("flag over variable over file over default", async () => {
     const config = await file(`${ISSUER}chancery:\n  port: 1001\n  host: 10.0.0.1\n  log-level: debug\n`);
-    const environment = { CHANCERY_CONFIG: config, CHANCERY_PORT: "1002" };
+    const environment = { CHANCERY_CONFIG: config, CHANCERY_PORT: "1002", CHANCERY_URL: "https://a.example" };
     expect(await settings(environment)).toMatchObject({ port: 1002, host: "10.0.0.1", logLevel: "debug" });
     expect(await settings(environment, { port: "1003" })).toMatchObject({ port: 1003 });
-    expect(await settings({ CHANCERY_CONFIG: config })).toMatchObject({ port: 1001, url: "http://localhost:1001" });
+    expect(await settings({ CHANCERY_CONFIG: config, CHANCERY_HOST: "::1" })).toMatchObject({
+      port: 1001,
+      url: "http://localhost:1001",
+    });
   });
 });
 
 describe("with a configuration", () => {
   test("its issuers are the only ones, and any host will do", async () => {
     const config = await file(ISSUER);
-    const { issuers, host } = await settings({ CHANCERY_CONFIG: config, CHANCERY_HOST: "0.0.0.0" });
+    const { issuers, host } = await settings({
+      CHANCERY_CONFIG: config,
+      CHANCERY_HOST: "0.0.0.0",
+      CHANCERY_URL: "https://a.example",
+    });
     expect(host).toBe("0.0.0.0");
     expect(issuers?.map(({ url, type }) => [url, type])).toEqual([["https://issuer.example.com", "email"]]);
+  });
+
+  test("beyond loopback its URL must be said", async () => {
+    const refused = settings({ CHANCERY_CONFIG: await file(ISSUER), CHANCERY_HOST: "0.0.0.0" });
+    await expect(refused).rejects.toThrow(/^CHANCERY_URL: must be said/);
   });
 
   test.for(["*url :", "*url:"])(

@@ -10,6 +10,17 @@ import { z } from "zod";
 
 const port = z.int().min(1).max(65_535);
 
+/** Those of upstream's format (the newer spelling) and ours. */
+const TOP_KEYS = ["oidc-issuers", "meta-issuers", "ci-issuer-metadata", "define", "chancery"];
+
+const METRICS = { port, host: z.string().min(1).optional() };
+
+const WANTED: Readonly<Record<string, string>> = {
+  string: "a text",
+  boolean: "true or false",
+  object: "a mapping of keys",
+};
+
 const ownSection = z.strictObject({
   host: z.string().min(1).optional(),
   port: port.optional(),
@@ -18,7 +29,7 @@ const ownSection = z.strictObject({
   "database-url": z.string().min(1).optional(),
   "log-level": z.enum(["error", "warn", "info", "debug"]).optional(),
   "access-log": z.boolean().optional(),
-  metrics: z.strictObject({ port, host: z.string().min(1).optional() }).optional(),
+  metrics: z.strictObject(METRICS).optional(),
 });
 
 export type OwnSection = z.infer<typeof ownSection>;
@@ -37,14 +48,38 @@ export class ConfigFile {
   }
 
   static parse(text: string, file: string): ConfigFile {
-    const content = parseYaml(separateAliasKeys(text), file);
+    const content = parsePlainly(text, file);
     if (typeof content !== "object" || content === null || Array.isArray(content)) {
       throw new Misconfigured(file, "must be a mapping of keys");
     }
     const { chancery } = content as Record<string, unknown>;
     // Fulcio's parser gets the text as written: it reads every scalar as its text, where YAML would round numbers.
-    const { issuers } = parseFulcioConfig(text, ["chancery"]);
+    const { issuers } = parseIssuers(text, file);
     return new ConfigFile(parseOwn(chancery, file), issuers);
+  }
+}
+
+/** The reader's message ends where its picture of the place would follow. */
+function parsePlainly(text: string, file: string): unknown {
+  try {
+    return parseYaml(separateAliasKeys(text), file);
+  } catch (error) {
+    if (!(error instanceof Misconfigured)) throw error;
+    const reason = error.message.slice(`${file}: `.length).replace(/:$/, "");
+    throw new Misconfigured(file, reason, { cause: error });
+  }
+}
+
+/** Fulcio's parser knows no file, and of the first level not that ours stands there too. */
+function parseIssuers(text: string, file: string): FulcioConfig {
+  try {
+    return parseFulcioConfig(text, ["chancery"]);
+  } catch (error) {
+    if (!(error instanceof Misconfigured)) throw error;
+    const isTop = /^[^.:\s]+: is not a key that is known here$/.test(error.message);
+    throw new Misconfigured(file, isTop ? `${error.message}; known are ${TOP_KEYS.join(", ")}` : error.message, {
+      cause: error,
+    });
   }
 }
 
@@ -53,6 +88,19 @@ function parseOwn(section: unknown, file: string): OwnSection {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const unknown = issue?.code === "unrecognized_keys" ? issue.keys : [];
-  const key = ["chancery", ...(issue?.path ?? []), ...unknown.slice(0, 1)].map(String).join(".");
-  throw new Misconfigured(key, unknown.length > 0 ? `unknown key in ${file}` : `${issue?.message} (in ${file})`);
+  const path = issue?.path ?? [];
+  const key = ["chancery", ...path, ...unknown.slice(0, 1)].map(String).join(".");
+  if (unknown.length === 0) throw new Misconfigured(key, `${plainly(issue)} (in ${file})`);
+  const known = path[0] === "metrics" ? METRICS : ownSection.shape;
+  throw new Misconfigured(key, `unknown key in ${file}; known are ${Object.keys(known).join(", ")}`);
+}
+
+type Issue = z.core.$ZodIssue | undefined;
+
+function plainly(issue: Issue): string {
+  if (issue?.path.at(-1) === "port") return "must be a port from 1 to 65535";
+  if (issue?.code === "invalid_value") return `must be one of ${issue.values.map(String).join(", ")}`;
+  if (issue?.code === "invalid_type") return `must be ${WANTED[issue.expected] ?? issue.expected}`;
+  if (issue?.code === "too_small") return "must not be empty";
+  return issue?.message ?? "is not understood";
 }

@@ -115,6 +115,8 @@ oidc-issuers:
     ["", "must be a mapping of keys"],
     ["chancery: {port: 9000}", "oidc-issuers: no issuer is configured"],
     [`${ISSUER}oidc-isuers: {}`, "oidc-isuers: "],
+    [`${ISSUER}foo: {}`, ".yaml: foo: is not a key that is known here; known are oidc-issuers"],
+    [`${ISSUER}chancery: {host: 1}`, "chancery.host: must be a text (in "],
     [`${ISSUER}chancery: {prot: 9000}`, "chancery.prot: unknown key"],
     [`${ISSUER}chancery: {port: 0}`, "chancery.port: "],
     [`${ISSUER}chancery: {metrics: {port: 2112, pprof: true}}`, "chancery.metrics.pprof: unknown key"],

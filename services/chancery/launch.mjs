@@ -15,6 +15,9 @@ import { countsFile, printCounts } from "./launch/test-counts.mjs";
 const MAIN = join(ROOT, "services/chancery/dist/main.js");
 const BIN = (name) => join(ROOT, "node_modules", name);
 
+/** Two at a time also on two cores: half the time they wait for what they killed. */
+const FAULTS = ["--project=faults", "--maxWorkers=2"];
+
 const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
 
   serve    install, build and run the whole stack (npm start)
@@ -45,12 +48,12 @@ const COMMANDS = {
   },
 
   async faults(args) {
-    return await runTests(["--project=faults", ...args]);
+    return await runTests([...FAULTS, ...args]);
   },
 
   async soak(args) {
     process.env.CHANCERY_FAULT_FACTOR ??= "10";
-    return await runTests(["--project=faults", ...args]);
+    return await runTests([...FAULTS, ...args]);
   },
 
   async fsck(args) {

@@ -14,7 +14,8 @@ import { askAgain, judgeStack } from "./rig/stack.ts";
 
 const run = promisify(execFile);
 const ROUNDS = times(5);
-const DISK = "160m";
+/** Room for the database and what it keeps of its write-ahead log, which it would let grow to a gibibyte. */
+const DISK = "384m";
 /** PostgreSQL is started again after at most 5 s, and then recovers. */
 const RESUMES_MS = 30_000;
 
@@ -117,7 +118,8 @@ describe.skipIf(refusal !== undefined)(`a full disk${refusal ?? ""}`, () => {
         for (let reads = 0; reads < 20; reads++) {
           expect((await fetch(`${stack.url}/api/v1/log`)).status).toBe(200);
           expect((await fetch(`${stack.url}/api/v1/log/entries?logIndex=${round}`)).status).toBe(200);
-          expect((await client.log(newHashedRekord())).status).toBe(503);
+          // A small one may find room in a page that was half empty; the next one does not.
+          await untilPutOff();
         }
         await rm(join(disk, "ballast"));
         waits.push(await expectGoesOn(performance.now()));
@@ -133,6 +135,7 @@ describe.skipIf(refusal !== undefined)(`a full disk${refusal ?? ""}`, () => {
       const waits: number[] = [];
       for (let round = 0; round < times(2); round++) {
         await using admin = await administrator();
+        await admin.query("CHECKPOINT");
         await fill();
         await untilPanic(admin);
         await untilPutOff();

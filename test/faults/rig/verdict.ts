@@ -35,7 +35,7 @@ interface Row {
  */
 export async function judge(db: Database, log: string, journal: Journal): Promise<Verdict> {
   const id = (await db.query<{ id: number }>("SELECT id FROM log.log WHERE name = $1", [log]))[0]!.id;
-  const heads = [...journal.signed, ...journal.acknowledged.map(({ head }) => head)];
+  const heads = distinct([...journal.signed, ...journal.acknowledged.map(({ head }) => head)]);
   const wanted = new Set(heads.map(({ size }) => size));
   const roots = new Map<bigint, string>();
   const leaves: string[] = [];
@@ -50,12 +50,12 @@ export async function judge(db: Database, log: string, journal: Journal): Promis
     );
     for (const { index, identity, leaf } of rows) {
       if (index !== BigInt(leaves.length)) gaps++;
-      const hash = sha256(ZERO, leaf);
-      const name = (identity === null ? hash : Buffer.from(identity)).toString("latin1");
+      const leafHash = sha256(ZERO, leaf);
+      const name = (identity === null ? leafHash : Buffer.from(identity)).toString("latin1");
       if (identities.has(name)) duplicates++;
       identities.add(name);
-      leaves.push(hash.toString("hex"));
-      edge.add(hash);
+      leaves.push(leafHash.toString("hex"));
+      edge.add(leafHash);
       if (wanted.has(BigInt(leaves.length))) roots.set(BigInt(leaves.length), edge.root());
     }
     if (rows.length < PAGE || gaps > 0) break;
@@ -90,9 +90,7 @@ const ZERO = Uint8Array.of(0);
 const ONE = Uint8Array.of(1);
 
 function sha256(...parts: Uint8Array[]): Buffer {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  return createHash("sha256").update(Buffer.concat(parts)).digest();
 }
 
 /** The whole subtrees of a growing tree, largest first. RFC 6962, Section 2.1. */
@@ -113,6 +111,10 @@ class Edge {
       "hex",
     );
   }
+}
+
+function distinct(heads: readonly Head[]): Head[] {
+  return [...new Map(heads.map((head) => [`${head.size} ${head.root} ${head.time}`, head])).values()];
 }
 
 function toldTwoPlaces({ acknowledged }: Journal): number {

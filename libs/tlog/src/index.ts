@@ -1,4 +1,5 @@
 export * from "./checkpoint.ts";
+export * from "./cosignature.ts";
 export * from "./growth.ts";
 export * from "./hash-tile.ts";
 export * from "./hash-tree.ts";

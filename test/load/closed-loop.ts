@@ -1,4 +1,4 @@
-import { Agent, request } from "node:http";
+import { Connection } from "./connection.ts";
 
 export interface LoadRequest {
   readonly method: "GET" | "POST";
@@ -21,41 +21,53 @@ export interface LoadResult {
   /** Milliseconds, ascending. */
   readonly latencies: Float64Array;
   readonly unexpected: number;
+  /** One of the answers that were not expected. */
+  readonly surprise: string | undefined;
+  /** CPU seconds of this process. */
+  readonly cpu: number;
 }
 
 /** Keeps `clients` requests in flight over as many keep-alive connections until the time is over. */
 export async function closedLoop(origin: string, load: Load): Promise<LoadResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: load.clients });
-  const { hostname, port } = new URL(origin);
+  const connections = await Promise.all(Array.from({ length: load.clients }, () => Connection.open(origin)));
   const latencies: number[] = [];
   let unexpected = 0;
+  let surprise: string | undefined;
+  const cpuBefore = process.cpuUsage();
   const began = performance.now();
   const end = began + load.seconds * 1000;
-  const client = async () => {
+  const client = async (connection: Connection) => {
     while (performance.now() < end) {
       const next = load.next();
       if (next === undefined) return;
+      const bytes = onTheWire(origin, next);
       const start = performance.now();
-      const status = await send(agent, hostname, port, next);
+      const { status, body } = await connection.send(bytes);
       latencies.push(performance.now() - start);
-      if (status !== load.expect) unexpected++;
+      if (status === load.expect) continue;
+      unexpected++;
+      surprise ??= `${status} ${body.toString().slice(0, 200)}`;
     }
   };
-  await Promise.all(Array.from({ length: load.clients }, client));
+  await Promise.all(connections.map(client));
   const seconds = (performance.now() - began) / 1000;
-  agent.destroy();
-  return { requests: latencies.length, seconds, latencies: Float64Array.from(latencies).sort(), unexpected };
+  const { user, system } = process.cpuUsage(cpuBefore);
+  for (const connection of connections) connection[Symbol.dispose]();
+  return {
+    requests: latencies.length,
+    seconds,
+    latencies: Float64Array.from(latencies).sort(),
+    unexpected,
+    surprise,
+    cpu: (user + system) / 1e6,
+  };
 }
 
-function send(agent: Agent, hostname: string, port: string, load: LoadRequest): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const headers = { ...load.headers, ...(load.body ? { "Content-Length": String(load.body.length) } : {}) };
-    const outgoing = request({ agent, hostname, port, method: load.method, path: load.path, headers }, (answer) => {
-      answer.resume();
-      answer.once("end", () => resolve(answer.statusCode ?? 0));
-      answer.once("error", reject);
-    });
-    outgoing.once("error", reject);
-    outgoing.end(load.body);
-  });
+const NOTHING = new Uint8Array();
+
+function onTheWire(origin: string, { method, path, headers = {}, body = NOTHING }: LoadRequest): Uint8Array {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const length = method === "POST" ? `Content-Length: ${body.length}\r\n` : "";
+  const head = `${method} ${path} HTTP/1.1\r\nHost: ${origin.slice(origin.indexOf("://") + 3)}\r\n${lines.join("")}${length}\r\n`;
+  return Buffer.concat([Buffer.from(head, "latin1"), body]);
 }

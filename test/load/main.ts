@@ -6,12 +6,14 @@ import { parseArgs } from "node:util";
 import { startChancery, type ChanceryProcess } from "@chancery/testing";
 import { closedLoop, type LoadResult } from "./closed-loop.ts";
 import { percentile, spread } from "./figures.ts";
+import { benchFulcio } from "./fulcio-bench.ts";
 import { treeCpu } from "./process-cpu.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
 const USAGE = `bench [SCENARIO …] [--clients 1,8,32] [--rounds 3] [--seconds 3]
 scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")} (all by default)
+bench fulcio […]: certificates, in all cases that matter (see bench fulcio --help)
 bench log […]: the log's engine alone (see bench log --help)`;
 
 /** More requests than any round can send. */
@@ -21,6 +23,8 @@ interface Round extends LoadResult {
   /** CPU microseconds per request: the program, and PostgreSQL. */
   readonly node: number;
   readonly database: number;
+  /** And of this client. */
+  readonly client: number;
 }
 
 async function main(): Promise<void> {
@@ -48,7 +52,7 @@ async function main(): Promise<void> {
     if (positionals.length > 0 && !positionals.includes(scenario.name)) continue;
     print(`${scenario.name}: ${scenario.title}`);
     print(
-      "  clients   requests/s              p50 ms               p99 ms               CPU µs Node          CPU µs PostgreSQL",
+      "  clients   requests/s              p50 ms               p99 ms               CPU µs Node          CPU µs PostgreSQL    of the client",
     );
     for (const clients of values.clients.split(",").map(Number)) {
       await measure(stack, scenario, clients, Number(values.rounds), Number(values.seconds));
@@ -77,6 +81,7 @@ async function measure(
         ...result,
         node: perRequest(after.program - before.program),
         database: perRequest(after.children - before.children),
+        client: perRequest(result.cpu),
       });
     }
   }
@@ -84,7 +89,7 @@ async function measure(
   const unexpected = results.reduce((sum, { unexpected: count }) => sum + count, 0);
   print(
     `  ${String(clients).padEnd(9)} ${column((r) => r.requests / r.seconds, 0)} ${column((r) => percentile(r, 0.5), 2)}` +
-      `${column((r) => percentile(r, 0.99), 2)}${column((r) => r.node, 0)}${column((r) => r.database, 0)}` +
+      `${column((r) => percentile(r, 0.99), 2)}${column((r) => r.node, 0)}${column((r) => r.database, 0)}${column((r) => r.client, 0)}` +
       (unexpected > 0 ? `  ${unexpected} UNEXPECTED ANSWERS` : ""),
   );
   if (unexpected > 0) process.exitCode = 1;
@@ -102,5 +107,7 @@ async function benchLog(args: readonly string[]): Promise<void> {
   process.exitCode = code ?? 1;
 }
 
-if (process.argv[2] === "log") await benchLog(process.argv.slice(3));
+const [, , program, ...args] = process.argv;
+if (program === "log") await benchLog(args);
+else if (program === "fulcio") await benchFulcio(args);
 else await main();

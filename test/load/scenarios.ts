@@ -2,25 +2,6 @@ import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto"
 import { closedLoop } from "./closed-loop.ts";
 import { json, once, repeat, type Scenario } from "./scenario.ts";
 
-const email = "bench@example.com";
-
-const fulcio: Scenario = {
-  name: "fulcio",
-  title: "issue a certificate (v2, P-256, CT log on)",
-  expect: 200,
-  prepare: async (stack) => {
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const request = {
-      credentials: { oidcIdentityToken: await stack.token(email) },
-      publicKeyRequest: {
-        publicKey: { algorithm: "ECDSA", content: publicKey.export({ type: "spki", format: "pem" }) },
-        proofOfPossession: sign("sha256", Buffer.from(email), privateKey).toString("base64"),
-      },
-    };
-    return repeat([{ method: "POST", path: "/api/v2/signingCert", ...json(request) }]);
-  },
-};
-
 /** Entries of about 800 B each, every one new: a deduplicated entry would cost no commit. */
 function hashedRekords(count: number) {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -86,4 +67,4 @@ const checkpoint: Scenario = {
   prepare: async () => repeat([{ method: "GET", path: "/api/v1/log" }]),
 };
 
-export const SCENARIOS: readonly Scenario[] = [fulcio, rekor, read, checkpoint, tsa];
+export const SCENARIOS: readonly Scenario[] = [rekor, read, checkpoint, tsa];

@@ -12,6 +12,8 @@ export interface ChanceryOptions {
   readonly data?: string;
   readonly port?: number;
   readonly args?: readonly string[];
+  /** Flags of Node itself. */
+  readonly node?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** "alive" for a start that is not meant to become ready: it is refused, and says so. */
   readonly until?: "ready" | "alive";
@@ -48,7 +50,7 @@ export async function startChancery(options: ChanceryOptions = {}): Promise<Chan
   const port = options.port ?? (await freePort());
   const child = spawn(
     process.execPath,
-    [MAIN, "serve", "--port", String(port), "--data", data, ...(options.args ?? [])],
+    [...(options.node ?? []), MAIN, "serve", "--port", String(port), "--data", data, ...(options.args ?? [])],
     {
       env: { ...cleanEnvironment(), ...options.env },
       stdio: ["ignore", "pipe", "pipe"],

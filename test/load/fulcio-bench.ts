@@ -1,0 +1,189 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startChancery, startFakeIssuer } from "@chancery/testing";
+import { closedLoop, type LoadRequest, type LoadResult } from "./closed-loop.ts";
+import { percentile, spread } from "./figures.ts";
+import { EMAIL, GITHUB, type Identity, signingRequests } from "./fulcio-requests.ts";
+import { treeCpu } from "./process-cpu.ts";
+import { repeat } from "./scenario.ts";
+
+const USAGE = `bench fulcio [--clients 1,32] [--ct-log on,off] [--identities email,github-workflow] [--rounds 5]
+             [--seconds 3] [--requests 8192] [--profile DIR]
+POST /api/v2/signingCert with RS256 tokens and P-256 keys: with the CT log on at the whole program on its embedded
+PostgreSQL, with it off at Fulcio alone. --requests different ones of each identity are made beforehand, each with a
+token and a key of its own, and sent in turn. All cases take turns within a round. --profile keeps
+the servers' CPU profiles.`;
+
+interface Round extends LoadResult {
+  /** CPU microseconds per request. */
+  readonly node: number;
+  readonly database: number;
+  readonly client: number;
+}
+
+/** A server as it is measured. */
+interface Server {
+  readonly ctLog: "on" | "off";
+  readonly url: string;
+  readonly pid: number;
+}
+
+interface Case {
+  readonly server: Server;
+  readonly identity: Identity;
+  readonly clients: number;
+  readonly next: () => LoadRequest | undefined;
+  readonly rounds: Round[];
+}
+
+const WARM_CLIENTS = 16;
+const WARM_SECONDS = 3;
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+export async function benchFulcio(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      clients: { type: "string", default: "1,32" },
+      "ct-log": { type: "string", default: "on,off" },
+      identities: { type: "string", default: "email,github-workflow" },
+      rounds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "3" },
+      requests: { type: "string", default: "8192" },
+      profile: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return void print(USAGE);
+  await using open = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), "chancery-bench-"));
+  open.defer(() => rm(directory, { recursive: true, force: true }));
+  const identities = [EMAIL, GITHUB].filter(({ name }) => values.identities.split(",").includes(name));
+  const issuers = await Promise.all(
+    identities.map(async (identity) => ({ identity, issuer: open.use(await startFakeIssuer()) })),
+  );
+  const config = join(directory, "config.yaml");
+  const entries = issuers.map(({ identity, issuer }) => {
+    return [issuer.url, { "issuer-url": issuer.url, "client-id": "sigstore", type: identity.issuerType }] as const;
+  });
+  await writeFile(config, JSON.stringify({ "oidc-issuers": Object.fromEntries(entries) }));
+  const servers = await startServers(open, values["ct-log"].split(","), config, directory, values.profile);
+  const pools = new Map<Identity, () => LoadRequest | undefined>();
+  for (const { identity, issuer } of issuers) {
+    pools.set(identity, repeat(await signingRequests(issuer, identity, Number(values.requests))));
+  }
+  const cases = servers.flatMap((server) =>
+    values.clients.split(",").flatMap((clients) =>
+      identities.map((identity): Case => {
+        const next = pools.get(identity) ?? (() => undefined);
+        return { server, identity, clients: Number(clients), next, rounds: [] };
+      }),
+    ),
+  );
+  await run(cases, Number(values.rounds), Number(values.seconds));
+}
+
+async function startServers(
+  open: AsyncDisposableStack,
+  wanted: readonly string[],
+  config: string,
+  directory: string,
+  profiles: string | undefined,
+): Promise<Server[]> {
+  const profile = (name: string) =>
+    profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}/${name}`];
+  const servers: Server[] = [];
+  if (wanted.includes("on")) {
+    const stack = open.use(await startChancery({ args: ["--config", config], node: profile("on") }));
+    servers.push({ ctLog: "on", url: stack.url, pid: stack.pid });
+  }
+  if (wanted.includes("off")) {
+    const program = join(import.meta.dirname, "fulcio-node.ts");
+    const child = spawn(process.execPath, [...profile("off"), program, config, directory], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    // Its log goes where that of the whole program goes: into a pipe that is read.
+    child.stderr.resume();
+    open.defer(() => stopped(child));
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    servers.push({ ctLog: "off", url: line.toString().trim(), pid: child.pid ?? Number.NaN });
+  }
+  return servers;
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  const exit = once(child, "exit");
+  child.kill("SIGTERM");
+  await exit;
+}
+
+async function run(cases: readonly Case[], rounds: number, seconds: number): Promise<void> {
+  print(`${cpus().length} cores, shared by server, PostgreSQL and this client; Node ${process.version}`);
+  // Until the compiler has seen enough: the first thousands of certificates cost several times the later ones.
+  for (const one of cases) await measure({ ...one, clients: WARM_CLIENTS }, WARM_SECONDS);
+  for (let round = 0; round < rounds; round++) {
+    for (const one of cases) one.rounds.push(await measure(one, seconds));
+  }
+  print(`median of ${rounds} rounds of ${seconds} s (lowest–highest); load ${loadavg()[0]?.toFixed(1)} at the end\n`);
+  print(
+    "CT log  identity         clients  cert/s               p50 ms               p99 ms               " +
+      "CPU µs/certificate   of it Node           PostgreSQL           client",
+  );
+  for (const one of cases) print(row(one));
+  for (const one of cases.filter(({ identity }) => identity === GITHUB)) printRatio(one, cases);
+}
+
+async function measure({ server, clients, next }: Case, seconds: number): Promise<Round> {
+  const before = treeCpu(server.pid);
+  const result = await closedLoop(server.url, { clients, seconds, expect: 200, next });
+  const after = treeCpu(server.pid);
+  if (result.surprise !== undefined) {
+    print(`${result.unexpected} UNEXPECTED ANSWERS: ${result.surprise}`);
+    process.exitCode = 1;
+  }
+  const perRequest = (used: number) => (used / result.requests) * 1e6;
+  return {
+    ...result,
+    node: perRequest(after.program - before.program),
+    database: perRequest(after.children - before.children),
+    client: perRequest(result.cpu),
+  };
+}
+
+function row({ server, identity, clients, rounds }: Case): string {
+  const column = (pick: (round: Round) => number, digits: number) => spread(rounds.map(pick), digits).padEnd(21);
+  return (
+    `${server.ctLog.padEnd(7)} ${identity.name.padEnd(16)} ${String(clients).padEnd(8)} ` +
+    column((r) => r.requests / r.seconds, 0) +
+    column((r) => percentile(r, 0.5), 2) +
+    column((r) => percentile(r, 0.99), 2) +
+    column((r) => r.node + r.database, 0) +
+    column((r) => r.node, 0) +
+    column((r) => r.database, 0) +
+    column((r) => r.client, 0)
+  );
+}
+
+/** Round by round, because only what ran side by side met the same machine. */
+function printRatio(github: Case, cases: readonly Case[]): void {
+  const email = cases.find(
+    (one) => one.identity === EMAIL && one.server === github.server && one.clients === github.clients,
+  );
+  if (email === undefined) return;
+  const ratio = (pick: (round: Round) => number) => {
+    const pairs = github.rounds.map((round, at) => [round, email.rounds[at]] as const);
+    return spread(
+      pairs.map(([a, b]) => (b === undefined ? Number.NaN : pick(a) / pick(b))),
+      2,
+    );
+  };
+  print(
+    `CT log ${github.server.ctLog}, ${github.clients} clients: github-workflow / email: time ${ratio((r) => r.seconds / r.requests)}, ` +
+      `CPU ${ratio((r) => r.node + r.database)}`,
+  );
+}

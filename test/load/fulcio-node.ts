@@ -1,0 +1,28 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createKeyFile, type Signer } from "@chancery/crypto";
+import { FulcioModule, parseFulcioConfig } from "@chancery/fulcio";
+import { createLogger, createService } from "@chancery/service";
+import { createRootAuthority, parseCertificate } from "@chancery/x509";
+
+/** Fulcio alone without a CT log, which the whole program never runs without: says where it listens, until SIGTERM. */
+const [configFile = "", directory = ""] = process.argv.slice(2);
+const signer = await createKeyFile(join(directory, "authority.pem"), "ecdsa-p256");
+const logger = createLogger().child({ from: "fulcio" });
+const service = await createService({
+  logger,
+  modules: [
+    FulcioModule.forRoot(
+      { ...parseFulcioConfig(await readFile(configFile, "utf8")), allowLoopbackHttp: true },
+      { issuer: { chain: [await root(signer)], signer }, audit: (event) => logger.info(event, "issuance") },
+    ),
+  ],
+});
+process.once("SIGTERM", () => void service.close());
+process.stdout.write(`${service.url}\n`);
+
+async function root(key: Signer) {
+  const validity = { notBefore: new Date(), notAfter: new Date(Date.now() + 86_400_000) };
+  const subject = { organization: "bench", commonName: "bench" };
+  return parseCertificate(await createRootAuthority({ ...validity, subject, signer: key }), "authority");
+}

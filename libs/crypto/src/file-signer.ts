@@ -1,12 +1,19 @@
 import { createPrivateKey, type KeyObject, randomBytes } from "node:crypto";
 import { link, open, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { parsePem } from "@chancery/encoding";
+import { encodePem, parsePem } from "@chancery/encoding";
 import { Fault, Misconfigured } from "@chancery/fault";
 import type { KeyAlgorithm } from "./algorithm.ts";
-import { plain } from "./sha.ts";
+import { decryptPrivateKey, encryptPrivateKey } from "./encrypted-key.ts";
+import { readPrivately, unreadable } from "./private-file.ts";
 import { generatePrivateKey, type Signer, signerFromKeyObject } from "./signer.ts";
 import { verifySignature } from "./verify.ts";
+
+/** How a key file is locked beyond its permissions. */
+export interface KeyFileLock {
+  /** Of PKCS#8's PBES2. Without one the file MUST NOT be encrypted, with one it MUST be. */
+  readonly passphrase?: string | undefined;
+}
 
 /**
  * Makes a key and its file, PKCS#8 in PEM, readable by its owner alone. A file that is there is never replaced: a log
@@ -17,11 +24,11 @@ import { verifySignature } from "./verify.ts";
  * gets Misconfigured. The promise is kept only after the directory is flushed: before, a power cut could take back a
  * key that has already signed.
  */
-export async function createKeyFile(path: string, algorithm: KeyAlgorithm): Promise<Signer> {
+export async function createKeyFile(path: string, algorithm: KeyAlgorithm, lock: KeyFileLock = {}): Promise<Signer> {
   const key = generatePrivateKey(algorithm);
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`);
   try {
-    await writeDurably(temporary, key.export({ type: "pkcs8", format: "pem" }));
+    await writeDurably(temporary, await pemOf(key, lock));
     await link(temporary, path);
   } catch (error) {
     throw misconfigured(path, error);
@@ -33,12 +40,12 @@ export async function createKeyFile(path: string, algorithm: KeyAlgorithm): Prom
 }
 
 /**
- * PKCS#8, or SEC 1 as `openssl ecparam -genkey` writes it, unencrypted. Refused are a file that others can read, one
- * that holds anything else, and a key that {@link parsePublicKey} refuses. Faults name the path and never quote the
- * file.
+ * PKCS#8, plain or under PBES2, or SEC 1 as `openssl ecparam -genkey` writes it. Refused are a file that others can
+ * read, one that holds anything else, and a key that {@link parsePublicKey} refuses. Faults name the path and never
+ * quote the file.
  */
-export async function loadKeyFile(path: string): Promise<Signer> {
-  const key = privateKeyOf(path, await readPrivately(path));
+export async function loadKeyFile(path: string, lock: KeyFileLock = {}): Promise<Signer> {
+  const key = privateKeyOf(path, await readPrivately(path), lock);
   const signer = acceptable(path, key);
   // A PKCS#8 EC key carries its public half, and OpenSSL believes it: a damaged file could sign what no one can verify.
   const probe = new Uint8Array(32);
@@ -48,36 +55,46 @@ export async function loadKeyFile(path: string): Promise<Signer> {
   return signer;
 }
 
-const LABELS = ["PRIVATE KEY", "EC PRIVATE KEY", "EC PARAMETERS"];
+const ENCRYPTED = "ENCRYPTED PRIVATE KEY";
+const LABELS = ["PRIVATE KEY", "EC PRIVATE KEY", "EC PARAMETERS", ENCRYPTED];
 
-/** Far above an RSA 4096 key, far below what a mistaken path could hold. */
-const MAX_BYTES = 64 * 1024;
-
-async function readPrivately(path: string): Promise<Uint8Array> {
-  try {
-    await using file = await open(path, "r");
-    const { mode, size } = await file.stat();
-    // The file that was opened, not the name: nobody can swap it in between.
-    if ((mode & 0o077) !== 0 && process.platform !== "win32") {
-      throw new Misconfigured(path, "the key file is open to other users; chmod 600 it");
-    }
-    if (size > MAX_BYTES) throw new Misconfigured(path, "too large to be a key");
-    return plain(await file.readFile());
-  } catch (error) {
-    throw misconfigured(path, error);
-  }
+async function pemOf(key: KeyObject, { passphrase }: KeyFileLock): Promise<string> {
+  if (passphrase === undefined) return key.export({ type: "pkcs8", format: "pem" });
+  return encodePem(ENCRYPTED, await encryptPrivateKey(key, passphrase));
 }
 
-function privateKeyOf(path: string, text: Uint8Array): KeyObject {
+function privateKeyOf(path: string, text: Uint8Array, { passphrase }: KeyFileLock): KeyObject {
   try {
+    refuseOldEncryption(path, text);
     const blocks = parsePem(text, path, { labels: LABELS, max: 2 }).filter(({ label }) => label !== "EC PARAMETERS");
     const [block] = blocks;
     if (block === undefined || blocks.length > 1) throw new Misconfigured(path, "not exactly one private key");
+    if (block.label === ENCRYPTED) return opened(path, block.der, passphrase);
+    // Whoever gave one believes that the key is safe in a backup.
+    if (passphrase !== undefined) {
+      throw new Misconfigured(path, "the key is not encrypted, though a passphrase was given");
+    }
     const type = block.label === "PRIVATE KEY" ? "pkcs8" : "sec1";
     return createPrivateKey({ key: Buffer.from(block.der), format: "der", type });
   } catch (error) {
     throw misconfigured(path, error);
   }
+}
+
+function opened(path: string, bytes: Uint8Array, passphrase: string | undefined): KeyObject {
+  if (passphrase === undefined) throw new Misconfigured(path, "the key is encrypted, and no passphrase was given");
+  try {
+    return decryptPrivateKey(bytes, passphrase, path);
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw new Misconfigured(path, "the passphrase does not open the key");
+  }
+}
+
+/** `Proc-Type: 4,ENCRYPTED` of RFC 1421, as `openssl rsa -aes256` writes it: its key is one round of MD5. */
+function refuseOldEncryption(path: string, text: Uint8Array): void {
+  if (!Buffer.from(text.buffer, text.byteOffset, text.length).includes("\nProc-Type:")) return;
+  throw new Misconfigured(path, "encrypted the old way (Proc-Type); `openssl pkcs8 -topk8` writes it anew");
 }
 
 function acceptable(path: string, key: KeyObject): Signer {
@@ -90,21 +107,11 @@ function acceptable(path: string, key: KeyObject): Signer {
 
 /** No cause is kept: what OpenSSL or a parser says about a key file is not worth the risk of it being logged. */
 function misconfigured(path: string, error: unknown): Misconfigured {
-  if (error instanceof Misconfigured) return error;
-  if (error instanceof Fault) return new Misconfigured(path, error.message.replace(`${path}: `, ""));
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return new Misconfigured(path, REASONS.get(code) ?? `not a usable private key${code === "" ? "" : ` (${code})`}`);
+  if (error instanceof Fault && !(error instanceof Misconfigured)) {
+    return new Misconfigured(path, error.message.replace(`${path}: `, ""));
+  }
+  return unreadable(path, error);
 }
-
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ["ENOENT", "there is no such file or directory"],
-  ["EACCES", "this process may not read or write there"],
-  ["EEXIST", "there is a key already, and it is never replaced"],
-  ["EISDIR", "a directory, not a key file"],
-  ["ENOSPC", "the disk is full"],
-  ["EPERM", "the file system refused (it needs hard links)"],
-  ["EROFS", "the file system is read-only"],
-]);
 
 async function writeDurably(path: string, text: string | Buffer): Promise<void> {
   await using file = await open(path, "wx", 0o600);

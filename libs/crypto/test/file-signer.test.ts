@@ -105,7 +105,7 @@ describe("a key that others brought", () => {
 
   test.for([0o644, 0o640, 0o604, 0o660, 0o602, 0o610, 0o666])("with mode %o is refused", async (mode) => {
     const path = await file(`mode-${mode}.pem`, pkcs8(privateKey), mode);
-    expect(await refusal(path)).toEqual(new Misconfigured(path, "the key file is open to other users; chmod 600 it"));
+    expect(await refusal(path)).toEqual(new Misconfigured(path, "the file is open to other users; chmod 600 it"));
   });
 });
 
@@ -125,7 +125,7 @@ describe("what is no usable key is refused by its path", () => {
     [
       "an encrypted key",
       privateKey.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" }),
-      /a PEM block ENCRYPTED PRIVATE KEY where/,
+      /the key is encrypted, and no passphrase was given/,
     ],
     ["P-224", pkcs8(generateKeyPairSync("ec", { namedCurve: "secp224r1" }).privateKey), /is not P-256, P-384 or P-521/],
     ["RSA 1024", pkcs8(generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey), /2048, 3072 or 4096/],

@@ -3,6 +3,7 @@ import type { Signer } from "@chancery/crypto";
 import { der, equalBytes } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import type { Certificate } from "./certificate.ts";
+import { createCertificateRequest } from "./csr.ts";
 import { type DistinguishedName, encodeDistinguishedName } from "./distinguished-name.ts";
 import { encodeExtension, type Extension } from "./extension.ts";
 import { OID } from "./oid.ts";
@@ -18,7 +19,8 @@ import {
 } from "./standard-extensions.ts";
 
 interface LongLived {
-  readonly subject: DistinguishedName;
+  /** Or a DER Name, as a request has it. */
+  readonly subject: DistinguishedName | Uint8Array;
   readonly notBefore: Date;
   readonly notAfter: Date;
   /** From `serialNumber`; fresh random bytes if left out. */
@@ -53,7 +55,7 @@ export function createRootAuthority(request: RootAuthorityRequest): Promise<Uint
   const { subject, signer, extendedKeyUsage, pathLength = 1 } = request;
   const spki = signer.publicKey.spki;
   const extensions = authorityExtensions(spki, pathLength, extendedKeyUsage);
-  return signCertificate({ ...request, spki }, encodeDistinguishedName(subject), signer, extensions);
+  return signCertificate({ ...request, spki }, encodeName(subject), signer, extensions);
 }
 
 /** An authority below another, which issues leaves. */
@@ -76,6 +78,16 @@ export function createTimestampingCertificate(request: TimestampingCertificateRe
     subjectKeyIdentifierExtension(spki),
     issuedBy(issuer, issuerSigner),
   ]);
+}
+
+/** What an issuing authority asks of whoever holds the root: the profile of {@link createIntermediateAuthority}. */
+export function createIntermediateRequest(subject: DistinguishedName, signer: Signer): Promise<Uint8Array> {
+  const extensions = authorityExtensions(signer.publicKey.spki, 0, [OID.codeSigning]);
+  return createCertificateRequest({ subject, signer, extensions });
+}
+
+function encodeName(name: DistinguishedName | Uint8Array): Uint8Array {
+  return name instanceof Uint8Array ? name : encodeDistinguishedName(name);
 }
 
 function authorityExtensions(
@@ -113,7 +125,7 @@ async function signCertificate(
     algorithm,
     issuerName,
     der.sequence(der.time(request.notBefore), der.time(request.notAfter)),
-    encodeDistinguishedName(request.subject),
+    encodeName(request.subject),
     request.spki,
     der.explicit(3, der.sequence(...extensions.map(encodeExtension))),
   );

@@ -9,7 +9,7 @@ import { allowsKeyUsage, basicConstraints, extendedKeyUsage } from "./standard-e
 const MAX_CHAIN = 10;
 
 /** Critical extensions whose meaning the walk below honours, or that bind no one but the last holder. */
-const UNDERSTOOD: ReadonlySet<string> = new Set([
+export const UNDERSTOOD: ReadonlySet<string> = new Set([
   OID.basicConstraints,
   OID.keyUsage,
   OID.extendedKeyUsage,

@@ -41,6 +41,39 @@ export function assertDistinguishedName(reader: DerReader): void {
   }
 }
 
+const SHORT: ReadonlyMap<string, string> = new Map([
+  [OID.commonName, "CN"],
+  ["2.5.4.6", "C"],
+  ["2.5.4.7", "L"],
+  ["2.5.4.8", "ST"],
+  [OID.organization, "O"],
+  ["2.5.4.11", "OU"],
+  ["2.5.4.5", "serialNumber"],
+  ["0.9.2342.19200300.100.1.25", "DC"],
+]);
+
+/** For people alone: a name that two libraries would show differently is nothing to decide by. */
+export function showDistinguishedName(name: Uint8Array): string {
+  const rdns = new DerReader(name, "name").sequence();
+  const parts: string[] = [];
+  while (!rdns.done()) {
+    const rdn = rdns.set();
+    while (!rdn.done()) {
+      const pair = rdn.sequence();
+      const type = pair.oid();
+      const value = pair.any();
+      parts.push(`${SHORT.get(type) ?? type}=${showValue(value)}`);
+    }
+  }
+  return parts.length === 0 ? "without a name" : parts.join(", ");
+}
+
+/** PrintableString, UTF8String and IA5String all read as UTF-8; what a terminal would obey is not shown. */
+function showValue(value: Uint8Array): string {
+  const text = new TextDecoder().decode(new DerReader(value, "name").read(value[0] ?? 0));
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "?").slice(0, MAX_CHARACTERS);
+}
+
 function attribute(oid: string, value: string, what: string): Uint8Array {
   if (value === "" || value.length > MAX_CHARACTERS || !value.isWellFormed()) {
     throw new Malformed(`name: ${what} has between 1 and ${MAX_CHARACTERS} characters`);

@@ -1,6 +1,7 @@
 export * from "./authority.ts";
+export * from "./authority-review.ts";
 export * from "./certificate.ts";
-export * from "./chain.ts";
+export { verifyAuthorityChain, verifyChain, verifyIssuedBy, verifyTimestampingChain } from "./chain.ts";
 export * from "./csr.ts";
 export * from "./digitally-signed.ts";
 export * from "./distinguished-name.ts";

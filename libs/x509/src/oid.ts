@@ -10,6 +10,9 @@ export const OID = {
   authorityKeyIdentifier: "2.5.29.35",
   extendedKeyUsage: "2.5.29.37",
 
+  /** PKCS #9, RFC 2985, Section 5.4.2. */
+  extensionRequest: "1.2.840.113549.1.9.14",
+
   anyExtendedKeyUsage: "2.5.29.37.0",
   codeSigning: "1.3.6.1.5.5.7.3.3",
   timeStamping: "1.3.6.1.5.5.7.3.8",

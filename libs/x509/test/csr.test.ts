@@ -5,7 +5,8 @@ import * as peculiar from "@peculiar/x509";
 import { concatBytes } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 import { describe, expect, test } from "vitest";
-import { parseCertificateRequest } from "../src/index.ts";
+import { ephemeralSigner, type KeyAlgorithm } from "@chancery/crypto";
+import { createIntermediateRequest, encodeDistinguishedName, parseCertificateRequest } from "../src/index.ts";
 
 type Algorithm = (webcrypto.EcKeyGenParams | webcrypto.RsaHashedKeyGenParams | { name: string }) & { hash?: string };
 
@@ -95,3 +96,42 @@ describe("a certificate request is refused", () => {
 function matches(haystack: Uint8Array, needle: Uint8Array, at: number): boolean {
   return needle.every((byte, index) => haystack[at + index] === byte);
 }
+
+describe("the request of an issuing authority", () => {
+  test.for<KeyAlgorithm>(["ecdsa-p256", "ecdsa-p384", "rsa-2048", "ed25519"])(
+    "for a key of %s asks others for what the profile needs",
+    async (algorithm) => {
+      const signer = ephemeralSigner(algorithm);
+      const subject = { organization: "Example", commonName: "Example intermediate" };
+      const bytes = await createIntermediateRequest(subject, signer);
+      const parsed = parseCertificateRequest(bytes, "csr");
+      expect(parsed.publicKey.spki).toEqual(signer.publicKey.spki);
+      expect(parsed.subject).toEqual(encodeDistinguishedName(subject));
+
+      const oracle = new peculiar.Pkcs10CertificateRequest(bytes.slice());
+      expect(await oracle.verify()).toBe(true);
+      expect(oracle.subject).toBe("O=Example, CN=Example intermediate");
+      const asked = new Map(oracle.extensions.map((extension) => [extension.type, extension]));
+      expect([...asked].map(([oid, { critical }]) => [oid, critical])).toEqual([
+        ["2.5.29.15", true],
+        ["2.5.29.37", false],
+        ["2.5.29.19", true],
+        ["2.5.29.14", false],
+      ]);
+      const { keyCertSign, cRLSign } = peculiar.KeyUsageFlags;
+      expect((asked.get("2.5.29.15") as peculiar.KeyUsagesExtension).usages).toBe(keyCertSign | cRLSign);
+      expect((asked.get("2.5.29.37") as peculiar.ExtendedKeyUsageExtension).usages).toEqual(["1.3.6.1.5.5.7.3.3"]);
+      expect(asked.get("2.5.29.19")).toMatchObject({ ca: true, pathLength: 0 });
+    },
+  );
+
+  test.skipIf(spawnSync("openssl", ["version"]).status !== 0)("is read and verified by openssl", async () => {
+    const bytes = await createIntermediateRequest({ commonName: "Example" }, ephemeralSigner("ecdsa-p256"));
+    const args = ["req", "-inform", "DER", "-noout", "-verify", "-text"];
+    const { stdout, stderr, status } = spawnSync("openssl", args, { input: bytes, encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, expect.stringContaining("verify OK")]);
+    expect(stdout).toMatch(/Basic Constraints: critical\s+CA:TRUE, pathlen:0/);
+    expect(stdout).toMatch(/Key Usage: critical\s+Certificate Sign, CRL Sign/);
+    expect(stdout).toMatch(/Extended Key Usage: \s+Code Signing/);
+  });
+});

@@ -5,9 +5,9 @@ import {
   type Certificate,
   LeafIssuer,
   type LeafRequest,
+  reviewAuthorityChain,
   serialNumbers,
   type SignedCertificateTimestamp,
-  verifyAuthorityChain,
   verifySct,
 } from "@chancery/x509";
 import type { CtLog } from "./ct-log.ts";
@@ -47,11 +47,8 @@ export class CertificateAuthority {
   constructor(identity: AuthorityIdentity, ctLog: { link: CtLog; key: PublicKey } | undefined, clock: () => number) {
     const [issuing] = identity.chain;
     if (issuing === undefined) throw new Misconfigured("fulcio.chain", "has no certificate");
-    try {
-      verifyAuthorityChain(identity.chain);
-    } catch (cause) {
-      throw new Misconfigured("fulcio.chain", cause instanceof Error ? cause.message : "does not verify", { cause });
-    }
+    const complaints = reviewAuthorityChain(identity.chain, identity.signer.publicKey.spki);
+    if (complaints.length > 0) throw new Misconfigured("fulcio.chain", complaints.join("; "));
     this.chain = identity.chain;
     this.#leaves = new LeafIssuer(issuing, identity.signer);
     this.#issuerKeyHash = spkiHash(identity.signer.publicKey);

@@ -5,6 +5,7 @@ import type { FulcioExtensionName } from "@chancery/x509";
 import { asBoolean, asMap, asText, knownKeys, parseConfigDocument } from "./config/document.ts";
 import { CI_KEYS, EXTENSION_KEYS, FILE_KEYS, ISSUER_KEYS } from "./config/keys.ts";
 import type { CiMetadata } from "./domain/ci-metadata.ts";
+import type { ClientAlgorithm } from "./domain/client-algorithm.ts";
 import { IssuerPool } from "./domain/issuer-pool.ts";
 import type { IssuerSettings } from "./domain/issuer-settings.ts";
 import { parseTemplate, type Template } from "./domain/template.ts";
@@ -16,6 +17,8 @@ export interface FulcioConfig {
   readonly allowLoopbackHttp?: boolean;
   /** Seconds from `iat` to `exp` beyond which a token is refused; a day if left out. */
   readonly longestTokenLife?: number;
+  /** The keys that may be certified; upstream's default if left out. */
+  readonly clientAlgorithms?: readonly ClientAlgorithm[];
 }
 
 /**

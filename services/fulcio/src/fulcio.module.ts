@@ -71,6 +71,7 @@ export class FulcioModule implements OnModuleInit {
       audit: links.audit ?? (() => undefined),
       longestTokenLife: config.longestTokenLife ?? A_DAY,
       clock,
+      clientAlgorithms: config.clientAlgorithms,
     });
     return {
       module: FulcioModule,
@@ -100,7 +101,7 @@ function ctLog({ ctLog: link, ctLogKey: key }: FulcioLinks): { link: CtLog; key:
 function refuseOtherMethods(fastify: FastifyInstance): void {
   for (const [url, taken] of Object.entries(PATHS)) {
     fastify.route({
-      method: ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((method) => method !== taken),
+      method: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].filter((method) => method !== taken),
       url,
       handler: (_request, reply) =>
         reply.code(501).type("application/json").send(rpcStatus(GRPC.unimplemented, "Method Not Allowed")),

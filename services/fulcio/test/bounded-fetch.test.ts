@@ -113,7 +113,7 @@ describe("an issuer that misbehaves", () => {
       const answer = await fulcio.enrol(issuer.token(), email);
       expect([answer.status, answer.json().code]).toEqual([503, 14]);
       expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
-      expect(answer.json().message).toBe(
+      expect(answer.told()).toBe(
         "There was an error processing the identity token: the issuer cannot be asked for its keys",
       );
       expect(trapped).toBe(0);

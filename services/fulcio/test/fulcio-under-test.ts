@@ -87,6 +87,8 @@ export interface Answer {
   readonly body: string;
   // oxlint-disable-next-line typescript/no-explicit-any -- each test says what it expects in there.
   json(): any;
+  /** Of a refusal: upstream's sentence and, after a colon, our reason. */
+  told(): string;
 }
 
 export interface FulcioOptions {
@@ -124,6 +126,10 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
       headers: response.headers,
       body: response.body,
       json: () => JSON.parse(response.body),
+      told: () => {
+        const { message, details } = JSON.parse(response.body) as { message: string; details: { message: string }[] };
+        return [message, ...details.map((detail) => detail.message)].join(": ");
+      },
     };
   };
   return {

@@ -214,10 +214,8 @@ describe("hostile tokens", () => {
     const answer = await fulcio.enrol(token, "dev@example.com");
     expect(performance.now() - started).toBeLessThan(250);
     expect([400, 413]).toContain(answer.status);
-    const { code, message, details } = answer.json();
-    expect([3, 8]).toContain(code);
-    expect(details).toEqual([]);
-    expect(message).toMatch(/^(There was an error processing the identity token: |request body: )/);
+    expect([3, 8]).toContain(answer.json().code);
+    expect(answer.told()).toMatch(/^(There was an error processing the identity token: |request body: )/);
     for (const part of token.split(".").filter((text) => text.length > 8)) expect(answer.body).not.toContain(part);
     expect(answer.body).not.toContain("dev@example.com");
     expect(answer.body).not.toContain("CERTIFICATE");

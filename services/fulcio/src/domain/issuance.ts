@@ -4,6 +4,7 @@ import type { Audit, RefusedEvent } from "./audit.ts";
 import type { CertificateAuthority, IssuedCertificate } from "./certificate-authority.ts";
 import type { VerifiedClaims } from "./claims.ts";
 import { assertAudience, assertTimes, parseIdentityToken, type UnverifiedToken } from "./identity-token.ts";
+import type { ClientAlgorithm } from "./client-algorithm.ts";
 import type { IssuerKeys } from "./issuer-keys.ts";
 import type { IssuerPool, MatchedIssuer } from "./issuer-pool.ts";
 import type { Principal } from "./principal.ts";
@@ -19,6 +20,8 @@ export interface IssuanceOptions {
   /** Seconds from `iat` to `exp` beyond which a token is refused. */
   readonly longestTokenLife: number;
   readonly clock: () => number;
+  /** Keys that may be certified; upstream's default if left out. */
+  readonly clientAlgorithms?: readonly ClientAlgorithm[] | undefined;
 }
 
 /** From a token and a proof to a certificate, or to a reason why not; each leaves one line in the audit. */
@@ -34,7 +37,10 @@ export class Issuance {
     try {
       known.claims = await this.#verifiedClaims(token);
       const principal = toPrincipal(this.#options.pool.match(known.claims.issuer), known.claims);
-      const issued = await this.#options.authority.issue(principal, provenKey(proof, principal.name));
+      const issued = await this.#options.authority.issue(
+        principal,
+        provenKey(proof, principal.name, this.#options.clientAlgorithms),
+      );
       await this.#options.audit({
         outcome: "issued",
         issuer: known.claims.issuer,

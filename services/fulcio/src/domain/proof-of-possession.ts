@@ -9,6 +9,7 @@ import {
 import { der, parsePem, utf8 } from "@chancery/encoding";
 import { InsecureKey, Malformed, Unsupported, Unverified } from "@chancery/fault";
 import { OID, parseCertificateRequest } from "@chancery/x509";
+import { assertPermitted, type ClientAlgorithm, DEFAULT_CLIENT_ALGORITHMS } from "./client-algorithm.ts";
 import { REFUSAL, refusal } from "./refusal.ts";
 
 /** How a client shows that it holds the key it wants certified. */
@@ -25,11 +26,20 @@ export type Proof =
       readonly pem: Uint8Array;
     };
 
-/** The key the client holds; nothing else of what it sent is used. */
-export function provenKey(proof: Proof, name: string): PublicKey {
-  return proof.type === "challenge"
-    ? keyOfChallenge(proof.publicKey, proof.signature, name)
-    : keyOfCertificateRequest(proof.pem);
+/** The key the client holds, if such keys may be certified; nothing else of what it sent is used. */
+export function provenKey(
+  proof: Proof,
+  name: string,
+  permitted: readonly ClientAlgorithm[] = DEFAULT_CLIENT_ALGORITHMS,
+): PublicKey {
+  if (proof.type === "challenge") {
+    const key = keyOfChallenge(proof.publicKey, proof.signature, name);
+    assertPermitted(key, keyHash(key), permitted);
+    return key;
+  }
+  const { publicKey, hash } = parseRequest(proof.pem);
+  assertPermitted(publicKey, hash, permitted);
+  return publicKey;
 }
 
 function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, name: string): PublicKey {
@@ -63,12 +73,6 @@ function spkiOf(bytes: Uint8Array): Uint8Array {
   return der.sequence(der.sequence(der.oid(OID.rsaEncryption), der.null()), der.bitString(block.der));
 }
 
-function keyOfCertificateRequest(pem: Uint8Array): PublicKey {
-  const { publicKey, hash } = parseRequest(pem);
-  assertPermitted(publicKey, hash);
-  return publicKey;
-}
-
 function parseRequest(pem: Uint8Array): ReturnType<typeof parseCertificateRequest> {
   try {
     const labels = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
@@ -77,14 +81,14 @@ function parseRequest(pem: Uint8Array): ReturnType<typeof parseCertificateReques
     return parseCertificateRequest(block.der, "certificate signing request");
   } catch (error) {
     if (error instanceof InsecureKey) throw refusal(REFUSAL.insecureKey, error);
+    if (error instanceof Unsupported) throw refusal(REFUSAL.signatureAlgorithm, error);
     throw refusal(error instanceof Unverified ? REFUSAL.signature : REFUSAL.certificateRequest, error);
   }
 }
 
-/** Upstream's default registry: each key with its own hash only. An RSA request hashed with SHA-384 is not in it. */
-function assertPermitted(key: PublicKey, hash: HashAlgorithm): void {
-  const own = key.algorithm === "ed25519" ? "sha512" : defaultHash(key.algorithm);
-  if (hash !== own) throw new Unsupported(`signing algorithm not permitted: ${key.algorithm}, ${hash}`);
+/** The hash of a key's own scheme; inside Ed25519 it is SHA-512. */
+function keyHash({ algorithm }: PublicKey): HashAlgorithm {
+  return algorithm === "ed25519" ? "sha512" : defaultHash(algorithm);
 }
 
 function asText(bytes: Uint8Array): string {

@@ -2,7 +2,7 @@ import { Fault, type FaultCode, Pushback, Unavailable } from "@chancery/fault";
 
 /**
  * Upstream's sentences (fulcio: pkg/server/error.go). Scripts match on them, so they never change;
- * our reason follows after a colon.
+ * our reason follows after a colon in the log, and beside them in an answer.
  */
 export const REFUSAL = {
   identityToken: "There was an error processing the identity token",
@@ -10,9 +10,16 @@ export const REFUSAL = {
   insecureKey: "The public key supplied in the request is insecure",
   signature: "The signature supplied in the request could not be verified",
   certificateRequest: "The certificate signing request could not be parsed",
+  signatureAlgorithm: "unrecognized signature algorithm",
   ctLog: "Error entering certificate in CTL",
   authority: "error communicating with CA backend",
 } as const;
+
+/** Upstream's sentence and our reason, of a message that {@link refusal} or {@link AuthorityFailure} put together. */
+export function sentenceAndReason(message: string): { readonly sentence: string; readonly reason?: string } {
+  const sentence = Object.values(REFUSAL).find((known) => message.startsWith(`${known}: `));
+  return sentence === undefined ? { sentence: message } : { sentence, reason: message.slice(sentence.length + 2) };
+}
 
 /** A request that gets no certificate, for a reason that lies in the request. */
 class Refused extends Fault {

@@ -1,5 +1,6 @@
+import { utf8 } from "@chancery/encoding";
 import type { ErrorShape, Failure } from "@chancery/service";
-import { AuthorityFailure } from "../domain/refusal.ts";
+import { AuthorityFailure, sentenceAndReason } from "../domain/refusal.ts";
 
 /** gRPC status codes, which the gateway in front of upstream's service writes into its errors. */
 export const GRPC = {
@@ -31,14 +32,25 @@ const CODES: Readonly<Record<Failure["code"], number>> = {
   internal: GRPC.internal,
 };
 
-/** As google.rpc.Status is rendered. */
-export function rpcStatus(code: number, message: string): string {
-  return JSON.stringify({ code, message, details: [] });
+/** google.rpc.Status as the gateway renders it, but as bytes: to a text the framework would add a charset. */
+export function rpcStatus(code: number, message: string, details: readonly object[] = []): Uint8Array {
+  return utf8(JSON.stringify({ code, message, details }));
 }
 
-/** The failures of the authority and its log are told in upstream's words; their causes are only logged. */
+/**
+ * In upstream's words, letter for letter, with our reason beside them as a detail that clients print and need not
+ * know. Of the authority's and its log's failures nothing is told but what a fault says.
+ */
 export const fulcioErrors: ErrorShape = {
   contentType: "application/json",
-  body: ({ code, message, error }) =>
-    rpcStatus(CODES[code], error instanceof AuthorityFailure ? error.message : message),
+  body: ({ code, message, error }) => {
+    const told = error instanceof AuthorityFailure ? error.message : message;
+    const { sentence, reason } = sentenceAndReason(told);
+    return rpcStatus(CODES[code], sentence, reason === undefined ? [] : [localizedMessage(reason)]);
+  },
 };
+
+/** google.rpc.LocalizedMessage, for people; a status carries such details by their type's URL. */
+function localizedMessage(message: string): object {
+  return { "@type": "type.googleapis.com/google.rpc.LocalizedMessage", locale: "en", message };
+}

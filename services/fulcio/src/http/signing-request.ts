@@ -37,8 +37,10 @@ export function parseV2Request(body: Uint8Array | undefined, authorization: stri
   }
   const inBody = text(credentials, "oidcIdentityToken") ?? "";
   const token = inBody === "" ? tokenOf(authorization) : inBody;
+  const keyMessage = message(keyRequest, "publicKey");
+  assertEnum(keyMessage, "algorithm");
   if (csr !== undefined && csr.length > 0) return { token, proof: { type: "certificate-request", pem: csr } };
-  const content = text(message(keyRequest, "publicKey"), "content") ?? "";
+  const content = text(keyMessage, "content") ?? "";
   const signature = bytes(keyRequest, "proofOfPossession") ?? new Uint8Array();
   return { token, proof: { type: "challenge", publicKey: utf8(content), signature } };
 }
@@ -61,6 +63,7 @@ export function parseV1Request(body: Uint8Array | undefined, authorization: stri
   if (csr !== undefined && csr.length > 0) return { token, proof: { type: "certificate-request", pem: csr } };
   const publicKey = message(request, "publicKey");
   if (publicKey === undefined) throw refusal(REFUSAL.publicKey, new Malformed("none was given"));
+  text(publicKey, "algorithm");
   const signature = bytes(request, "signedEmailAddress") ?? new Uint8Array();
   const content = bytes(publicKey, "content") ?? new Uint8Array();
   return { token, proof: { type: "challenge", publicKey: content, signature } };
@@ -104,6 +107,13 @@ function text(object: JsonObject | undefined, name: string): string | undefined 
   const value = field(object, name);
   if (value !== undefined && typeof value !== "string") throw new Malformed(`request body: ${name} is not a string`);
   return value;
+}
+
+/** A name or a number; unknown names say nothing, as protojson takes them. */
+function assertEnum(object: JsonObject | undefined, name: string): void {
+  const value = field(object, name);
+  if (value === undefined || typeof value === "string" || Number.isInteger(value)) return;
+  throw new Malformed(`request body: ${name} is neither a name nor a whole number`);
 }
 
 function bytes(object: JsonObject | undefined, name: string): Uint8Array | undefined {

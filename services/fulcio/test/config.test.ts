@@ -79,6 +79,17 @@ ci-issuer-metadata:
     expect(issuers.map(({ type }) => type)).toEqual(["email", "spiffe", "kubernetes"]);
     expect(issuers[0]!.skipEmailVerification).toBe(true);
   });
+
+  test("legacy JSON in any case, as Go decodes it", () => {
+    const issuer = { issuerUrl: "https://ci.example.com", ClientId: "sigstore", type: "ci-provider", CiProvider: "ci" };
+    const { issuers } = parseFulcioConfig(
+      JSON.stringify({
+        oidcIssuers: { "https://ci.example.com": issuer },
+        ciIssuerMetadata: { ci: { SubjectAlternativeNameTemplate: "https://{{.a}}" } },
+      }),
+    );
+    expect(issuers[0]).toMatchObject({ clientId: "sigstore", ciProvider: "ci" });
+  });
 });
 
 const email = yaml("type: email");
@@ -98,7 +109,7 @@ const refused: [what: string, config: string, key: string, reason: RegExp][] = [
   ["no YAML", "a: [", "configuration", /./],
   ["no type", yaml("contact: x"), "type", /is missing/],
   ["an unknown type", yaml("type: emial"), "type", /emial is not one of email/],
-  ["a type that is not built yet", yaml("type: buildkite-job"), "type", /buildkite-job is not one of/],
+  ["an unknown type of CI", yaml("type: drone-job"), "type", /drone-job is not one of/],
   ["no audience", "oidc-issuers: { 'https://a.example': { type: email } }", "client-id", /missing/],
   ["another issuer-url", yaml("type: email\nissuer-url: https://other.example.com"), "issuer-url", /not the URL/],
   ["plain http", yaml("type: email", "http://issuer.example.com"), "http://issuer.example.com", /https/],

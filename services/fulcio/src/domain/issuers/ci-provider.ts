@@ -15,12 +15,13 @@ export const ciProvider: IssuerType = {
     if (metadata === undefined) throw new Misconfigured(`${key}.ci-provider`, `ci-issuer-metadata has no ${provider}`);
     return (claims) => {
       const values = valuesOf(claims, metadata.defaults);
+      const named = valuesOf(claims, metadata.defaults, true);
       const subject = plainText(claims.subject, "sub");
       const extensions: { [name in FulcioExtensionName]?: string } = {};
       for (const [name, template] of metadata.extensions) {
         extensions[name] = plainText(renderTemplate(template, values, true), name);
       }
-      const san = renderTemplate(metadata.subjectAlternativeName, values, false);
+      const san = renderTemplate(metadata.subjectAlternativeName, named, false);
       return {
         name: subject,
         san: { type: "uri", value: canonicalUri(san, "the certificate's name") },
@@ -31,11 +32,19 @@ export const ciProvider: IssuerType = {
   },
 };
 
-/** A claim wins over the default of its name; numbers and booleans are written out, numbers without an exponent. */
-function valuesOf(claims: VerifiedClaims, defaults: ReadonlyMap<string, string>): Values {
+/** As Go prints a null: GitLab's `ci_config_sha` is one where the definition is another project's. */
+const NULL = "<nil>";
+
+/**
+ * A claim wins over the default of its name; numbers and booleans are written out, numbers without an exponent.
+ * In a name a null is refused: two tenants without a value must not become one identity.
+ */
+function valuesOf(claims: VerifiedClaims, defaults: ReadonlyMap<string, string>, isName = false): Values {
   return (name) => {
     const claim = claims.all[name];
-    if (claim === undefined || claim === null) return defaults.get(name);
+    if (claim === undefined) return defaults.get(name);
+    if (claim === null && isName) throw new Malformed(`${name} claim is null`);
+    if (claim === null) return NULL;
     if (typeof claim === "number") return decimal(claim, name);
     return typeof claim === "boolean" ? String(claim) : plainText(claim, name);
   };

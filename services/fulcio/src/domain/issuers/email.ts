@@ -26,7 +26,7 @@ export const email: IssuerType = {
 };
 
 /** The forms upstream takes: a boolean, or the words some providers write instead. */
-function isVerified(value: JsonValue | undefined): boolean {
+export function isVerified(value: JsonValue | undefined): boolean {
   return value === true || value === "true" || value === "True";
 }
 

@@ -1,7 +1,10 @@
 import { Misconfigured } from "@chancery/fault";
 import type { IssuerSettings } from "../issuer-settings.ts";
 import type { IssuerType } from "../issuer-type.ts";
+import { buildkiteJob } from "./buildkite-job.ts";
+import { chainguardIdentity } from "./chainguard-identity.ts";
 import { ciProvider } from "./ci-provider.ts";
+import { codefreshWorkflow } from "./codefresh-workflow.ts";
 import { email } from "./email.ts";
 import { githubWorkflow } from "./github-workflow.ts";
 import { gitlabPipeline } from "./gitlab-pipeline.ts";
@@ -19,6 +22,9 @@ const ISSUER_TYPES: readonly IssuerType[] = [
   kubernetes,
   githubWorkflow,
   gitlabPipeline,
+  buildkiteJob,
+  codefreshWorkflow,
+  chainguardIdentity,
   ciProvider,
 ];
 

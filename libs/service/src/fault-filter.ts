@@ -9,7 +9,7 @@ export interface ErrorShape {
   /** Where the API's published status differs from the common table. */
   readonly status?: (failure: Failure) => number;
   /** Of a body that is no object. */
-  readonly contentType?: string;
+  readonly contentType?: string | ((failure: Failure) => string);
 }
 
 export const defaultErrorShape: ErrorShape = {
@@ -41,7 +41,8 @@ function sendFailure(shape: ErrorShape, error: unknown, request: FastifyRequest,
     reply.raw.destroy();
     return;
   }
-  reply.code(status).header("Content-Type", shape.contentType ?? "application/json; charset=utf-8");
+  const type = typeof shape.contentType === "function" ? shape.contentType(failure) : shape.contentType;
+  reply.code(status).header("Content-Type", type ?? "application/json; charset=utf-8");
   // The route may have said how long its answer stays true; a cache would keep "not found" for what comes next.
   if (reply.getHeader("Cache-Control") !== "no-cache") reply.header("Cache-Control", "no-store");
   if (failure.retryAfter !== undefined) reply.header("Retry-After", String(Math.ceil(failure.retryAfter)));

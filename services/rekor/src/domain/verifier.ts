@@ -21,7 +21,7 @@ export interface Verifier {
 
 export const MAX_CERTIFICATES = 10;
 /** Each becomes a row of the search index; a certificate of 40 kB has room for ten thousand. */
-const MAX_SUBJECTS = 1_024;
+export const MAX_SUBJECTS = 1_024;
 
 /**
  * PEM of one `PUBLIC KEY`, or of certificates, leaf first. Both meet the strict DER and key policy of the

@@ -50,7 +50,10 @@ export function parseDsseSignature(text: string, field: string): DsseSignature {
 }
 
 /** PAE(type, body) = "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body. DSSE protocol, "Signature Definition". */
-export function preAuthenticationEncoding({ payloadType, payload }: DsseEnvelope): Uint8Array {
+export function preAuthenticationEncoding({
+  payloadType,
+  payload,
+}: Pick<DsseEnvelope, "payloadType" | "payload">): Uint8Array {
   const type = utf8(payloadType);
   return concatBytes(utf8(`DSSEv1 ${type.length} `), type, utf8(` ${payload.length} `), payload);
 }

@@ -1,0 +1,87 @@
+import type { Signer } from "@chancery/crypto";
+import { Malformed, NotFound } from "@chancery/fault";
+import type { Appended, PublishedCheckpoint, TransparencyLog } from "@chancery/log";
+import {
+  type EntryBundleCoordinate,
+  type InclusionProof,
+  leafHash,
+  MAX_BUNDLED_ENTRY_BYTES,
+  type TileCoordinate,
+} from "@chancery/tlog";
+import { searchKeys } from "../search-key.ts";
+import { parseDsse, type DsseRequest } from "./dsse.ts";
+import { type HashedRekordRequest, parseHashedRekord } from "./hashedrekord.ts";
+import { type RekorV2Identity, v2LogId } from "./tree-head-signer.ts";
+
+/** dev.sigstore.rekor.v2.CreateEntryRequest: one of the two. */
+export type CreateEntryRequest = { readonly hashedRekord: HashedRekordRequest } | { readonly dsse: DsseRequest };
+
+/** An entry with what a client needs to verify it offline: dev.sigstore.rekor.v1.TransparencyLogEntry. */
+export interface LoggedV2Entry {
+  readonly logId: Uint8Array;
+  readonly body: Uint8Array;
+  readonly proof: InclusionProof;
+  readonly checkpoint: PublishedCheckpoint;
+}
+
+export interface CreatedV2Entry {
+  readonly entry: LoggedV2Entry;
+  /** The log had it before, at the index of the proof. */
+  readonly duplicate: boolean;
+}
+
+const NOTHING = new Uint8Array();
+
+/** Rekor's v2 log: entries are written one by one and read as tiles. */
+export class RekorV2Log {
+  readonly #log: TransparencyLog;
+  readonly #logId: Uint8Array;
+
+  constructor(
+    { origin }: RekorV2Identity,
+    { log, signer }: { readonly log: TransparencyLog; readonly signer: Signer },
+  ) {
+    this.#log = log;
+    this.#logId = v2LogId(origin, signer);
+  }
+
+  /** Verifies and logs a request. It is answered once a signed and published tree head covers it. */
+  async create(request: CreateEntryRequest): Promise<CreatedV2Entry> {
+    const { body, searchTexts } = "dsse" in request ? parseDsse(request.dsse) : parseHashedRekord(request.hashedRekord);
+    // An entry bundle gives each entry a length of 16 bits. c2sp.org/tlog-tiles.
+    if (body.length > MAX_BUNDLED_ENTRY_BYTES) {
+      throw new Malformed(`entry: its canonical form has ${body.length} bytes, more than ${MAX_BUNDLED_ENTRY_BYTES}`);
+    }
+    const appended = await this.#log.append({
+      identity: leafHash(body),
+      leaf: () => body,
+      extra: NOTHING,
+      searchKeys: searchKeys(searchTexts),
+    });
+    return { entry: this.#entryOf(appended), duplicate: appended.duplicate };
+  }
+
+  async checkpoint(): Promise<Uint8Array> {
+    return (await this.#log.published()).note;
+  }
+
+  async tile({ level, index, width }: TileCoordinate): Promise<Uint8Array> {
+    return (await this.#log.tile(level, index, width)) ?? notThere("tile");
+  }
+
+  async entryBundle({ index, width }: EntryBundleCoordinate): Promise<Uint8Array> {
+    return (await this.#log.entryBundle(index, width)) ?? notThere("entry bundle");
+  }
+
+  readiness(): Promise<string | undefined> {
+    return this.#log.readiness();
+  }
+
+  #entryOf({ entry, proof, checkpoint }: Appended): LoggedV2Entry {
+    return { logId: this.#logId, body: entry.leaf, proof, checkpoint };
+  }
+}
+
+function notThere(what: string): never {
+  throw new NotFound(`${what}: no published tree has it at this width`);
+}

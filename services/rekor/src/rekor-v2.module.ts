@@ -1,0 +1,69 @@
+import { type DynamicModule, Inject, Module, type NestModule, type OnModuleInit } from "@nestjs/common";
+import { HttpAdapterHost } from "@nestjs/core";
+import type { Signer } from "@chancery/crypto";
+import type { TransparencyLog } from "@chancery/log";
+import { ReadinessRegistry } from "@chancery/service";
+import type { FastifyInstance } from "fastify";
+import { RekorV2Log } from "./domain/v2/rekor-v2-log.ts";
+import type { RekorV2Identity } from "./domain/v2/tree-head-signer.ts";
+import { MAX_REQUEST_BYTES } from "./http/v2/create-entry-request.ts";
+import { V2EntriesController } from "./http/v2/entries.controller.ts";
+import { V2TilesController } from "./http/v2/tiles.controller.ts";
+import { rpcStatus } from "./http/v2/v2-errors.ts";
+
+export interface RekorV2Links {
+  /** Opened with `rekorV2TreeHeadSigner` of the same origin and key. */
+  readonly log: TransparencyLog;
+  readonly signer: Signer;
+}
+
+const ENTRIES = "/api/v2/log/entries";
+const UNIMPLEMENTED = 12;
+
+/** The Rekor v2 API over one log. */
+@Module({})
+export class RekorV2Module implements NestModule, OnModuleInit {
+  readonly #adapterHost: HttpAdapterHost;
+  readonly #readiness: ReadinessRegistry;
+  readonly #log: RekorV2Log;
+
+  constructor(
+    @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
+    @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
+    @Inject(RekorV2Log) log: RekorV2Log,
+  ) {
+    this.#adapterHost = adapterHost;
+    this.#readiness = readiness;
+    this.#log = log;
+  }
+
+  static forRoot(identity: RekorV2Identity, links: RekorV2Links): DynamicModule {
+    return {
+      module: RekorV2Module,
+      controllers: [V2EntriesController, V2TilesController],
+      providers: [{ provide: RekorV2Log, useValue: new RekorV2Log(identity, links) }],
+    };
+  }
+
+  /** Nest calls this before it makes the routes; `onModuleInit` would be too late. */
+  configure(): void {
+    this.#fastify.addHook("onRoute", (route) => {
+      if (route.url === ENTRIES && route.method === "POST") route.bodyLimit = MAX_REQUEST_BYTES;
+    });
+  }
+
+  onModuleInit(): void {
+    this.#readiness.add("rekor-v2", () => this.#log.readiness());
+    // The gateway in front of upstream's service answers 501 where HTTP has 405; 405 says that a log is frozen.
+    this.#fastify.route({
+      method: ["GET", "PUT", "PATCH", "DELETE"],
+      url: ENTRIES,
+      handler: (_request, reply) =>
+        reply.code(501).type("application/json").send(rpcStatus(UNIMPLEMENTED, "Method Not Allowed")),
+    });
+  }
+
+  get #fastify(): FastifyInstance {
+    return this.#adapterHost.httpAdapter.getInstance<FastifyInstance>();
+  }
+}

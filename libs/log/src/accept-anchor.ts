@@ -32,7 +32,9 @@ export async function acceptAnchor(options: {
     if (older === undefined) continue;
     verifyConsistency(await consistencyProof(older.size, state.size, tiles.hashes(state.size)), older, state);
   }
-  const { size, root, time } = state;
+  const { size, root } = state;
+  // A head signed again has a later time than its tree.
+  const time = Math.max(state.time, before?.time ?? 0, state.published?.time ?? 0);
   const after = { origin: signer.origin, keyId: signer.keyId, size, root, time };
   if (!(await anchor.compareAndSwap(before, after))) {
     throw new RefusedToSign(`log ${name}: its anchor moved meanwhile, so a process is running on it; stop it first`);

@@ -32,8 +32,7 @@ export class AnchoredSigner {
 
   async readAnchor(): Promise<AnchoredHead | undefined> {
     const read = await this.#anchor.read();
-    // Our own step may have come while this was read; what is known never gets less.
-    if (read !== undefined && (this.#known === undefined || read.size >= this.#known.size)) this.#known = read;
+    if (read !== undefined) this.#learn(read);
     return read;
   }
 
@@ -47,7 +46,8 @@ export class AnchoredSigner {
 
   /**
    * Signs `next` if it is what `anchored` became. `anchored` is what the anchor is believed to say;
-   * undefined when it says something else by now, in which case nothing was signed.
+   * undefined when it says something else by now, in which case nothing was signed. The time that is signed is that of
+   * `next`, or a later one where that would not be after what was signed before.
    *
    * The anchor moves before the signature is made: a crash between the two costs a signature that is made
    * again at the next start, never one that was forgotten.
@@ -59,12 +59,12 @@ export class AnchoredSigner {
     onAnchored: () => void | Promise<void> = () => {},
   ): Promise<PublishedCheckpoint | undefined> {
     this.#check(anchored, proof, next);
-    const head = { ...this.key, size: next.size, root: next.root, time: next.time };
+    const head = { ...this.key, size: next.size, root: next.root, time: timeAfter(anchored, next) };
     const moved = sameAnchor(anchored, head)
       ? sameAnchor(await this.#anchor.read(), head)
       : await this.#anchor.compareAndSwap(anchored, head);
     if (!moved) return undefined;
-    this.#known = head;
+    this.#learn(head);
     await onAnchored();
     return await this.#sign(head);
   }
@@ -81,11 +81,24 @@ export class AnchoredSigner {
         { cause },
       );
     }
-    if (next.time < anchored.time) throw new RefusedToSign("the tree's time is before that of the one signed last");
+  }
+
+  /** What is read may be older than a step of our own that came meanwhile; what is known never gets less. */
+  #learn(head: AnchoredHead): void {
+    if (this.#known === undefined || !isBefore(head, this.#known)) this.#known = head;
   }
 
   async #sign({ size, root, time }: AnchoredHead): Promise<PublishedCheckpoint> {
     const head = { size, root };
     return { head, time, note: await this.#signer.sign(head, time) };
   }
+}
+
+function isBefore(head: AnchoredHead, other: AnchoredHead): boolean {
+  return head.size < other.size || (head.size === other.size && head.time < other.time);
+}
+
+/** The same tree may be signed again as of now, and another process may have done so after this one was committed. */
+function timeAfter(anchored: AnchoredHead, next: TreeHead & { readonly time: number }): number {
+  return Math.max(next.time, next.size === anchored.size ? anchored.time : anchored.time + 1);
 }

@@ -35,10 +35,16 @@ export interface Appended {
 
 export interface PublishedCheckpoint {
   readonly head: TreeHead;
-  /** Of the youngest entry in the tree, or of the log's creation. */
+  /** When it was signed: not before the youngest entry in the tree, nor before any checkpoint signed earlier. */
   readonly time: number;
   /** What the signer returned. */
   readonly note: Uint8Array;
+}
+
+/** Of a larger tree, or of the same one signed later. */
+export function isNewer(checkpoint: PublishedCheckpoint, than: PublishedCheckpoint): boolean {
+  const [size, other] = [checkpoint.head.size, than.head.size];
+  return size > other || (size === other && checkpoint.time > than.time);
 }
 
 /**

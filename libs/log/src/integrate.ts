@@ -20,16 +20,17 @@ export interface Integration {
 }
 
 /**
- * Places a batch at the end of the tree, in the order it came. All of it has one time, that of the clock,
- * unless the clock went back: then that of the last batch again.
+ * Places a batch at the end of the tree, in the order it came. All of it has one time, which is asked for if any of it
+ * is new: it comes after everything that was signed or shown before.
  */
 export function integrate(
   before: TreeState,
   known: readonly (bigint | undefined)[],
   batch: readonly NewEntry[],
-  now: number,
+  stamp: (last: number) => number,
 ): Integration {
-  const time = Math.max(now, before.time);
+  const isNew = !before.frozen && batch.some((_, at) => known[at] === undefined);
+  const time = isNew ? stamp(Math.max(before.time, before.published?.time ?? 0)) : before.time;
   const entries: PlacedEntry[] = [];
   const placements = batch.map((entry, at): Placement => {
     const index = known[at];

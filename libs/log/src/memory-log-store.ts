@@ -1,6 +1,6 @@
 import { concatBytes, encodeHex, equalBytes } from "@chancery/encoding";
 import { EMPTY_ROOT, HASH_SIZE, leafHash } from "@chancery/tlog";
-import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
+import { isNewer, type LoggedEntry, type PublishedCheckpoint } from "./entry.ts";
 import type {
   Addition,
   Integrate,
@@ -90,9 +90,7 @@ class MemoryLog implements LogWriter, LogReader {
   }
 
   async publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint> {
-    if (this.#published === undefined || this.#published.head.size < checkpoint.head.size) {
-      this.#published = checkpoint;
-    }
+    if (this.#published === undefined || isNewer(checkpoint, this.#published)) this.#published = checkpoint;
     return this.#published;
   }
 
@@ -135,7 +133,7 @@ class MemoryLog implements LogWriter, LogReader {
       ...this.#key,
       ...this.#tree,
       frozen: this.#frozen,
-      published: this.#published?.head,
+      published: this.#published && { ...this.#published.head, time: this.#published.time },
       volatile: undefined,
     };
   }

@@ -183,12 +183,13 @@ interface TreeRow {
   readonly frozen: boolean;
   readonly published_size: bigint | null;
   readonly published_root: Uint8Array | null;
+  readonly published_time: bigint | null;
   readonly volatile: string;
 }
 
 function treeState([row]: readonly TreeRow[]): TreeState {
   if (row === undefined) throw new RefusedToSign("the log's row is gone from the database");
-  const { origin, key_id: keyId, size, root, frozen, published_size: publishedSize, published_root: published } = row;
+  const { origin, key_id: keyId, size, root, frozen } = row;
   const edge = Array.from({ length: row.edge.length / HASH_SIZE }, (_, at) =>
     row.edge.slice(at * HASH_SIZE, (at + 1) * HASH_SIZE),
   );
@@ -200,7 +201,11 @@ function treeState([row]: readonly TreeRow[]): TreeState {
     edge,
     frozen,
     time: Number(row.time),
-    published: publishedSize === null || published === null ? undefined : { size: publishedSize, root: published },
+    published: publishedHead(row),
     volatile: row.volatile === "" ? undefined : `PostgreSQL runs with ${row.volatile} off`,
   };
+}
+
+function publishedHead({ published_size: size, published_root: root, published_time: time }: TreeRow) {
+  return size === null || root === null || time === null ? undefined : { size, root, time: Number(time) };
 }

@@ -26,7 +26,7 @@ export const LOCK_TREE = prepared("lock", "SELECT FROM log.tree WHERE log = $1 F
 export const TREE = prepared(
   "tree",
   `SELECT l.origin, l.key_id, t.size, t.root, t.edge, t.time, t.frozen,
-     p.size AS published_size, p.root AS published_root, ${VOLATILE} AS volatile
+     p.size AS published_size, p.root AS published_root, p.time AS published_time, ${VOLATILE} AS volatile
    FROM log.log l JOIN log.tree t ON t.log = l.id LEFT JOIN log.published p ON p.log = l.id
    WHERE l.id = $1`,
 );
@@ -110,7 +110,7 @@ export const PUBLISH = prepared(
   `INSERT INTO log.published (log, size, root, time, note)
    SELECT $1, $2, $3, $4, $5 FROM set_config('synchronous_commit', 'off', true)
    ON CONFLICT (log) DO UPDATE SET size = excluded.size, root = excluded.root, time = excluded.time, note = excluded.note
-   WHERE published.size < excluded.size RETURNING size`,
+   WHERE (published.size, published.time) < (excluded.size, excluded.time) RETURNING size`,
 );
 
 export const PUBLISHED = prepared("published", "SELECT size, root, time, note FROM log.published WHERE log = $1");

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { equalBytes } from "@chancery/encoding";
 import { Fault, Unavailable } from "@chancery/fault";
 import { type ConsistencyProof, consistencyProof, consistencyProofFrom, type Growth } from "@chancery/tlog";
 import type { AnchoredHead } from "./anchor.ts";
 import type { AnchoredSigner } from "./anchored-signer.ts";
-import type { PublishedCheckpoint } from "./entry.ts";
+import { isNewer, type PublishedCheckpoint } from "./entry.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Standing } from "./standing.ts";
-import type { StoredLog, Tree } from "./store.ts";
+import type { StoredLog, Tree, TreeState } from "./store.ts";
 import type { TileReads } from "./tile-reads.ts";
 
 /** How long another process may take for its anchor or its publication before we go on without it. */
@@ -47,7 +48,7 @@ export class Publisher {
 
   note(checkpoint: PublishedCheckpoint): void {
     this.#parts.standing.meet(checkpoint.head);
-    if (this.#newest === undefined || this.#newest.head.size < checkpoint.head.size) this.#newest = checkpoint;
+    if (this.#newest === undefined || isNewer(checkpoint, this.#newest)) this.#newest = checkpoint;
   }
 
   /**
@@ -56,16 +57,36 @@ export class Publisher {
    */
   async publish({ tree, before, growth }: GrownTree): Promise<PublishedCheckpoint> {
     const { signer } = this.#parts;
-    const { size, root, time } = before;
+    const { size } = before;
     const proof = consistencyProofFrom(size, tree.size, growth.lookup);
+    let anchored = this.#expected(before);
     for (const pause of OTHERS_TURN_MS) {
-      const signed = await this.#sign({ ...signer.key, size, root, time }, proof, tree);
+      const signed = await this.#sign(anchored, proof, tree);
       if (signed !== undefined) return await this.#publish(signed);
-      const anchored = await signer.readAnchor();
-      if (anchored === undefined || anchored.size > size) break;
-      await delay(pause);
+      const read = await signer.readAnchor();
+      if (read === undefined || read.size > size) break;
+      // The tree before, signed again meanwhile by whoever renewed it.
+      if (read.size === size) anchored = read;
+      else await delay(pause);
     }
     return await this.cover(tree.size);
+  }
+
+  /** Signs the newest tree again; undefined when `stamp` wants no newer time, it is frozen, or it grew meanwhile. */
+  async renew(stamp: (last: number) => number | undefined): Promise<PublishedCheckpoint | undefined> {
+    const { standing, stored } = this.#parts;
+    const { anchored, state } = await standing.examine(stored.writer);
+    if (state.frozen || state.size !== anchored.size) return undefined;
+    const time = stamp(Math.max(state.time, anchored.time));
+    if (time === undefined) return undefined;
+    const signed = await this.#sign(anchored, await this.#readProof(anchored, state), { ...state, time });
+    return signed && (await this.#publish(signed));
+  }
+
+  /** What the anchor says if nobody else is at work: the tree before, as it was signed last. */
+  #expected({ size, root, time }: Tree): AnchoredHead {
+    const { key, known } = this.#parts.signer;
+    return known?.size === size && equalBytes(known.root, root) ? known : { ...key, size, root, time };
   }
 
   /** A published checkpoint of at least this size: another process's if it comes soon, else our own. */
@@ -88,7 +109,7 @@ export class Publisher {
     const { standing, stored } = this.#parts;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { anchored, state } = await standing.examine(stored.writer);
-      if (state.published?.size === state.size) return await this.#standingCheckpoint();
+      if (isPublished(state, anchored)) return await this.#standingCheckpoint();
       const proof = await this.#readProof(anchored, state);
       const signed = await this.#sign(anchored, proof, state);
       if (signed !== undefined) return await this.#publish(signed);
@@ -134,4 +155,9 @@ export class Publisher {
       throw this.#parts.standing.refuse(`its stored tiles do not make up its tree (${error.message})`, error);
     }
   }
+}
+
+/** As it was signed last: a crash may have come between the anchor and what readers see. */
+export function isPublished({ size, published }: TreeState, anchored: AnchoredHead): boolean {
+  return published?.size === size && published.time >= anchored.time;
 }

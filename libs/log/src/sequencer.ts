@@ -14,6 +14,7 @@ import {
 } from "@chancery/tlog";
 import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint } from "./entry.ts";
 import { integrate, type Integration, type Placement } from "./integrate.ts";
+import type { LogClock } from "./log-clock.ts";
 import { frozenFault, type Pool, type Waiter } from "./pool.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Standing } from "./standing.ts";
@@ -31,7 +32,7 @@ export interface SequencerParts {
   readonly publisher: Publisher;
   readonly standing: Standing;
   readonly tiles: TileReads;
-  readonly clock: () => number;
+  readonly clock: LogClock;
   readonly ahead: bigint;
   readonly doubtMs: number;
 }
@@ -122,7 +123,7 @@ export class Sequencer {
   ): Integration {
     const { standing, clock, ahead } = this.#parts;
     standing.assertTree(state, signed);
-    const integration = integrate(state, known, batch, clock());
+    const integration = integrate(state, known, batch, (last) => clock.stamp(last));
     const unpublished = (integration.growth?.size ?? 0n) - (state.published?.size ?? 0n);
     if (integration.growth !== undefined && unpublished > ahead) throw new TooFarAhead();
     return integration;

@@ -131,6 +131,9 @@ function newerReason(anchored: AnchoredHead, tree: TreeState, ahead: bigint): st
   if (published > anchored.size) {
     return `its anchor is older than what was published: it knows a tree of ${anchored.size} entries, ${published} were published`;
   }
+  if (tree.published !== undefined && published === anchored.size && tree.published.time > anchored.time) {
+    return `its anchor is older than what was published: it knows the tree of ${published} entries as it was signed earlier`;
+  }
   if (tree.size - anchored.size > ahead) {
     return `its anchor is older than its database by ${tree.size - anchored.size} entries, and a crash leaves at most ${ahead}`;
   }

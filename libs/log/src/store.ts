@@ -18,7 +18,7 @@ export interface Tree extends TreeHead {
 export interface TreeState extends LogKey, Tree {
   readonly frozen: boolean;
   /** Of the newest published checkpoint; undefined before the first. */
-  readonly published: TreeHead | undefined;
+  readonly published: (TreeHead & { readonly time: number }) | undefined;
   /** A sentence why what is committed here might not survive a power cut. */
   readonly volatile: string | undefined;
 }
@@ -68,7 +68,7 @@ export interface LogWriter {
    * Throws OutcomeUnknown when it cannot tell whether the commit happened.
    */
   commit(identities: readonly Uint8Array[], integrate: Integrate): Promise<void>;
-  /** Stores the checkpoint unless one of at least its size stands there. Resolves with what stands there. */
+  /** Stores the checkpoint if it is newer than what stands there. Resolves with what stands there. */
   publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint>;
   /** For ever. */
   freeze(): Promise<void>;

@@ -14,8 +14,9 @@ import type { Anchor } from "./anchor.ts";
 import { AnchoredSigner } from "./anchored-signer.ts";
 import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
 import { type Failpoint, noFailpoint } from "./failpoint.ts";
+import { LogClock } from "./log-clock.ts";
 import { frozenFault, Pool, type PoolLimits } from "./pool.ts";
-import { Publisher } from "./publisher.ts";
+import { isPublished, Publisher } from "./publisher.ts";
 import { shortKey } from "./search-key.ts";
 import { Sequencer } from "./sequencer.ts";
 import { Standing } from "./standing.ts";
@@ -33,6 +34,8 @@ export interface LogOptions {
    */
   readonly create?: boolean;
   readonly clock?: () => number;
+  /** Milliseconds since any one moment, by a clock that nobody can set; that of the machine's start if not given. */
+  readonly elapsed?: () => number;
   readonly limits?: Partial<LogLimits>;
   readonly failpoint?: Failpoint;
 }
@@ -69,6 +72,7 @@ export class TransparencyLog {
   readonly #tiles: TileReads;
   readonly #publisher: Publisher;
   readonly #sequencer: Sequencer;
+  readonly #clock: LogClock;
   #frozen = false;
   #closed = false;
   #readAt = -Infinity;
@@ -85,6 +89,7 @@ export class TransparencyLog {
     this.#standing = standing;
     this.#tiles = tiles;
     this.#publisher = publisher;
+    this.#clock = new LogClock(options.clock ?? Date.now, options.elapsed);
     this.#sequencer = new Sequencer({
       name: options.name,
       pool: new Pool(limits),
@@ -92,7 +97,7 @@ export class TransparencyLog {
       publisher,
       standing,
       tiles,
-      clock: options.clock ?? Date.now,
+      clock: this.#clock,
       ahead: BigInt(limits.ahead),
       doubtMs: limits.doubtMs,
     });
@@ -216,13 +221,30 @@ export class TransparencyLog {
       const { anchored, state } = await this.#standing.examine(this.#stored.writer);
       this.#frozen ||= state.frozen;
       // A power cut takes a publication back, and who published it may never come again.
-      if ((state.published?.size ?? -1n) < anchored.size) await this.#publisher.cover(anchored.size);
-      return this.#frozen ? `log ${this.#name}: is frozen` : undefined;
+      const published = state.published?.size ?? -1n;
+      if (published < anchored.size) await this.#publisher.cover(anchored.size);
+      else if (published === state.size && !isPublished(state, anchored)) await this.#publisher.advance();
+      if (this.#frozen) return `log ${this.#name}: is frozen`;
+      const doubt = this.#clock.doubt(Math.max(state.time, anchored.time));
+      return doubt && `log ${this.#name}: ${doubt}`;
     } catch (error) {
       if (error instanceof RefusedToSign) this.#standing.heed(error);
       if (this.#standing.refusal !== undefined) return this.#standing.refusal;
       return `log ${this.#name}: ${error instanceof Unavailable ? error.message : "cannot be examined"}`;
     }
+  }
+
+  /**
+   * Signs the newest tree head again if it was signed `maxAge` ago, so that those who watch an idle log see that it
+   * lives; resolves with whether it did. Nothing grows by it. A frozen log's last checkpoint stays as it is.
+   */
+  async renew(maxAge: number): Promise<boolean> {
+    this.#standing.assert();
+    const { time } = await this.#readAnew();
+    if (this.#frozen || this.#closed || this.#clock.age(time) < maxAge) return false;
+    // Asked twice: another process may have signed it since.
+    const stamp = (last: number) => (this.#clock.age(last) < maxAge ? undefined : this.#clock.stamp(last));
+    return (await this.#publisher.renew(stamp)) !== undefined;
   }
 
   /** For ever: entries under way before it are logged or told that it is frozen. Its last checkpoint stays. */

@@ -165,7 +165,17 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
       expect(await log.writer.publish(checkpoint(3n))).toEqual(checkpoint(5n));
       expect(await log.writer.publish({ ...checkpoint(5n), note: utf8("again") })).toEqual(checkpoint(5n));
       expect(await log.reader.published()).toEqual(checkpoint(5n));
-      expect((await log.writer.tree()).published).toEqual({ size: 5n, root: EMPTY_ROOT });
+      expect((await log.writer.tree()).published).toEqual({ size: 5n, root: EMPTY_ROOT, time: 5 });
+    });
+
+    test("publishes a tree again only as of a later time", async () => {
+      await log.writer.publish(checkpoint(5n));
+      const later = { ...checkpoint(5n), time: 6, note: utf8("signed again") };
+      expect(await log.writer.publish(later)).toEqual(later);
+      expect(await log.writer.publish(checkpoint(5n))).toEqual(later);
+      expect(await log.reader.published()).toEqual(later);
+      expect((await log.writer.tree()).published).toEqual({ size: 5n, root: EMPTY_ROOT, time: 6 });
+      expect(await log.writer.publish(checkpoint(7n))).toEqual(checkpoint(7n));
     });
 
     test("finds entries by any or all of their keys, newest first, below a size, up to a limit", async () => {

@@ -1,4 +1,13 @@
-import { Controller, type DynamicModule, Inject, Module, type NestModule, type OnModuleInit } from "@nestjs/common";
+import {
+  Controller,
+  type DynamicModule,
+  Inject,
+  Logger,
+  Module,
+  type NestModule,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from "@nestjs/common";
 import { HttpAdapterHost } from "@nestjs/core";
 import { ExecutionContextHost } from "@nestjs/core/helpers/execution-context-host.js";
 import type { Signer } from "@chancery/crypto";
@@ -8,6 +17,7 @@ import { faultFilter, ReadinessRegistry } from "@chancery/service";
 import type { Certificate } from "@chancery/x509";
 import type { FastifyInstance } from "fastify";
 import { CertificateTransparencyLog } from "./domain/certificate-transparency-log.ts";
+import { TreeHeadRenewal } from "./domain/tree-head-renewal.ts";
 import { MAX_BODY_BYTES } from "./http/ct-api.ts";
 import { CtController } from "./http/ct.controller.ts";
 import { textErrors } from "./http/text-errors.ts";
@@ -29,21 +39,26 @@ const SHARD = Symbol("shard");
 
 /** One shard of the CT log. It has nothing to make a request with: everything it knows was submitted to it. */
 @Module({})
-export class CtLogModule implements NestModule, OnModuleInit {
+export class CtLogModule implements NestModule, OnModuleInit, OnModuleDestroy {
   readonly #adapterHost: HttpAdapterHost;
   readonly #readiness: ReadinessRegistry;
   readonly #log: CertificateTransparencyLog;
+  readonly #renewal: TreeHeadRenewal;
   readonly #shard: string;
+  readonly #stop = new AbortController();
+  #renewing: Promise<void> | undefined;
 
   constructor(
     @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
     @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
     @Inject(CertificateTransparencyLog) log: CertificateTransparencyLog,
+    @Inject(TreeHeadRenewal) renewal: TreeHeadRenewal,
     @Inject(SHARD) shard: string,
   ) {
     this.#adapterHost = adapterHost;
     this.#readiness = readiness;
     this.#log = log;
+    this.#renewal = renewal;
     this.#shard = shard;
   }
 
@@ -56,6 +71,7 @@ export class CtLogModule implements NestModule, OnModuleInit {
       controllers: [controllerOf(shard)],
       providers: [
         { provide: CertificateTransparencyLog, useValue: new CertificateTransparencyLog({ roots, ...links }) },
+        { provide: TreeHeadRenewal, useValue: new TreeHeadRenewal(links.log, renewalLog(shard)) },
         { provide: SHARD, useValue: shard },
       ],
       exports: [CertificateTransparencyLog],
@@ -77,7 +93,20 @@ export class CtLogModule implements NestModule, OnModuleInit {
 
   onModuleInit(): void {
     this.#readiness.add("ctlog", () => this.#log.readiness());
+    this.#renewing = this.#renewal.run(this.#stop.signal);
   }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#stop.abort();
+    await this.#renewing;
+  }
+}
+
+function renewalLog(shard: string) {
+  const logger = new Logger(`ctlog ${shard}`);
+  return {
+    failed: (error: unknown) => logger.warn("the tree head could not be signed anew; trying again", error),
+  };
 }
 
 /** A route's path stands on its class, so each shard of a process needs a class of its own; it adds nothing else. */

@@ -16,6 +16,7 @@ export interface CtWorldParts {
   readonly store: MemoryLogStore;
   readonly anchor: MemoryAnchor;
   readonly clock: () => number;
+  readonly elapsed: () => number;
   readonly limits: Partial<LogLimits>;
 }
 
@@ -40,10 +41,11 @@ export class CtWorld implements AsyncDisposable {
 
   static async start(parts: Partial<CtWorldParts> = {}): Promise<CtWorld> {
     const { authority = await createAuthority(), signer = ephemeralSigner("ecdsa-p256"), ...rest } = parts;
-    const { store = new MemoryLogStore(), anchor = new MemoryAnchor(), clock = Date.now, limits = {} } = rest;
+    const { store = new MemoryLogStore(), anchor = new MemoryAnchor(), clock = Date.now, limits = {}, elapsed } = rest;
     const heads = ctTreeHeadSigner({ origin: ORIGIN, signer });
     const create = (await anchor.read()) === undefined;
-    const log = await TransparencyLog.open({ name: "ct", create, store, anchor, signer: heads, clock, limits });
+    const time = elapsed === undefined ? { clock } : { clock, elapsed };
+    const log = await TransparencyLog.open({ name: "ct", create, store, anchor, signer: heads, ...time, limits });
     const module = CtLogModule.forRoot({ shard: SHARD, roots: [authority.root] }, { log, signer });
     const service = await createService({ modules: [module] });
     return new CtWorld(authority, signer.publicKey, log, service.app.get(CertificateTransparencyLog), service);

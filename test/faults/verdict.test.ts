@@ -64,9 +64,17 @@ test("an entry that stands there twice is a duplicate, and so is one that was to
   expect(await elsewhere).toMatchObject({ duplicates: 1, lost: 1 });
 });
 
-test("a larger tree of an earlier time is told", async () => {
+test("a larger tree of an earlier time, or of the same, is told", async () => {
   const earlier = verdictOn({ journal: ({ signed }) => void signed.push({ ...signed.at(-1)!, time: 1 }) });
   expect(await earlier).toMatchObject({ backwards: 1 });
+  const atOnce = verdictOn({
+    journal: ({ signed, acknowledged }) => {
+      signed.splice(0, Infinity, ...signed.map((head) => ({ ...head, time: 1 })));
+      acknowledged.length = 0;
+    },
+  });
+  // Of the empty tree and five batches each but the first.
+  expect(await atOnce).toMatchObject({ backwards: 5 });
 });
 
 test("an entry without its lookup is unfindable", async () => {

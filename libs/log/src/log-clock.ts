@@ -21,13 +21,12 @@ const RETRY_AFTER = 10;
 export class LogClock {
   readonly #now: () => number;
   readonly #elapsed: () => number;
-  /** The furthest that the clock was ahead of the time since the machine's start, as far as it was believed. */
-  #ahead: number;
+  /** The furthest that the clock was ahead of the time since the machine's start while it was not doubted. */
+  #ahead: number | undefined;
 
   constructor(now: () => number, elapsed: () => number = sinceStart) {
     this.#now = now;
     this.#elapsed = elapsed;
-    this.#ahead = now() - elapsed();
   }
 
   /**
@@ -55,11 +54,12 @@ export class LogClock {
       return `the clock stands ${inWords(last - now)} behind the newest tree head: nothing is logged until it is set right`;
     }
     const ahead = now - this.#elapsed();
-    if (ahead - this.#ahead > TOLERANCE_MS) {
-      return `the clock jumped ${inWords(ahead - this.#ahead)} ahead: nothing is logged until it is set right, or Chancery started anew`;
+    const known = this.#ahead ?? ahead;
+    if (ahead - known > TOLERANCE_MS) {
+      return `the clock jumped ${inWords(ahead - known)} ahead: nothing is logged until it is set right, or Chancery started anew`;
     }
     // Small steps, as time servers make them, are no doubt however many there are.
-    this.#ahead = Math.max(this.#ahead, ahead);
+    this.#ahead = Math.max(known, ahead);
     return undefined;
   }
 }

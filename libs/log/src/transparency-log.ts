@@ -125,7 +125,9 @@ export class TransparencyLog {
         const first = await this.#signer.signFirst(state.time);
         if (first !== undefined) this.#publisher.note(await this.#stored.writer.publish(first));
       }
-      await this.#publisher.advance();
+      const { time } = await this.#publisher.advance();
+      // What jumps from now on is seen.
+      this.#clock.doubt(time);
     } catch (error) {
       if (!(error instanceof RefusedToSign)) throw error;
       this.#standing.heed(error);

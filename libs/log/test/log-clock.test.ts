@@ -81,6 +81,16 @@ describe("a clock that is set", () => {
     await world.check(log, 4);
   });
 
+  test("right after a start on a wrong one, a day behind, needs no other start", async () => {
+    const { machine, world } = await started();
+    machine.now -= DAY;
+    const again = await world.start(machine);
+    expect(await again.readiness()).toMatch(/the clock stands 24 hours behind/);
+    machine.now += DAY;
+    await world.append(again, newEntry("a"));
+    await world.check(again, 4);
+  });
+
   test("ahead is accepted by a start", async () => {
     const { machine, world, log } = await started();
     machine.now += 365 * DAY;

@@ -12,6 +12,8 @@ interface TreeHeadJson {
   readonly sha256_root_hash: string;
 }
 
+const unexpected = () => expect.unreachable();
+
 /** Looks so many times, as fast as it can. */
 async function look(renewal: (sleep: () => Promise<void>) => TreeHeadRenewal, times: number): Promise<void> {
   const stop = new AbortController();
@@ -29,10 +31,9 @@ describe("the tree head of an idle log", () => {
     now += 10;
     await world.submitPrecertificate();
     const before = await world.get<TreeHeadJson>("ct/v1/get-sth");
-    const failed = () => expect.unreachable();
     for (let hours = 1; hours <= 3; hours++) {
       now += RENEW_AFTER_MS;
-      await look((sleep) => new TreeHeadRenewal(world.log, { failed }, sleep), 3);
+      await look((sleep) => new TreeHeadRenewal(world.log, { failed: unexpected }, sleep), 3);
       expect(await world.get("ct/v1/get-sth")).toMatchObject({
         tree_size: before.tree_size,
         sha256_root_hash: before.sha256_root_hash,

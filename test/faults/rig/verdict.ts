@@ -13,7 +13,7 @@ export interface Verdict {
   readonly gaps: number;
   /** Entries that stand there twice, and clients that were told two places for one entry. */
   readonly duplicates: number;
-  /** Heads of a larger tree with an earlier time. */
+  /** Heads of a larger tree that are not of a later time. RFC 6962, Section 3.5. */
   readonly backwards: number;
   /** Entries without what finds them: identity, leaf hash or search key. */
   readonly unfindable: number;
@@ -128,8 +128,12 @@ function toldTwoPlaces({ acknowledged }: Journal): number {
 }
 
 function backwards(heads: readonly Head[]): number {
-  const sorted = heads.toSorted((a, b) => Number(a.size - b.size) || a.time - b.time);
-  return sorted.filter(({ time }, at) => at > 0 && time < sorted[at - 1]!.time).length;
+  // A checkpoint of Rekor v1 tells no time.
+  const sorted = heads.filter(({ time }) => time > 0).toSorted((a, b) => Number(a.size - b.size) || a.time - b.time);
+  return sorted.filter(({ size, time }, at) => {
+    const before = sorted[at - 1];
+    return before !== undefined && size > before.size && time <= before.time;
+  }).length;
 }
 
 async function unfindable(db: Database, id: number): Promise<number> {

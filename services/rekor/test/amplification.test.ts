@@ -16,11 +16,11 @@ function sha256Signers(namedCurve: string, count: number): Signer[] {
 const names = (count: number) =>
   Array.from({ length: count }, (_, place) => ({ type: "email" as const, value: `${place}@b.c` }));
 
-function timed(proposal: Proposal): { readonly outcome: unknown; readonly milliseconds: number } {
+async function timed(proposal: Proposal): Promise<{ readonly outcome: unknown; readonly milliseconds: number }> {
   const began = performance.now();
   let outcome: unknown;
   try {
-    outcome = parseEntry(proposal).body.length;
+    outcome = (await parseEntry(proposal)).body.length;
   } catch (error) {
     outcome = error;
   }
@@ -34,7 +34,9 @@ describe("a small request that would keep everyone else waiting is refused", () 
     ["P-521", 70_000],
   ])("ten signatures by ten keys on %s over %i bytes", async (curve, size) => {
     const signers = sha256Signers(curve, 10);
-    const { outcome, milliseconds } = timed(await dsse({ signers, payload: "x".repeat(size), payloadType: "text" }));
+    const { outcome, milliseconds } = await timed(
+      await dsse({ signers, payload: "x".repeat(size), payloadType: "text" }),
+    );
     expect(outcome).toMatchObject({ code: "too-large", message: expect.stringContaining("too many signatures") });
     // Some 60 ms; it took 0.6 s for P-521, and 1 s above 64 kB.
     expect(milliseconds).toBeLessThan(500);
@@ -46,8 +48,8 @@ describe("a small request that would keep everyone else waiting is refused", () 
     ["P-521", 3],
   ])("but on %s all pairs of %i are verified", async (curve, count) => {
     const signers = sha256Signers(curve, count);
-    expect(timed(await dsse({ signers })).outcome).toBeGreaterThan(count * 100);
-    expect(timed(await dsse({ signers, payload: "x".repeat(70_000) })).outcome).toBeGreaterThan(count * 100);
+    expect((await timed(await dsse({ signers }))).outcome).toBeGreaterThan(count * 100);
+    expect((await timed(await dsse({ signers, payload: "x".repeat(70_000) }))).outcome).toBeGreaterThan(count * 100);
   });
 
   test.each([
@@ -59,22 +61,27 @@ describe("a small request that would keep everyone else waiting is refused", () 
       await intoto1(undefined, payload),
       await intoto2(undefined, payload),
     ]) {
-      expect(timed(proposal).outcome).toMatchObject({ code: "malformed", message: expect.stringContaining(message) });
+      expect((await timed(proposal)).outcome).toMatchObject({
+        code: "malformed",
+        message: expect.stringContaining(message),
+      });
     }
   });
 
   test("brackets in a statement's texts are not its structure", async () => {
     const digest = "a".repeat(64);
     const statement = { name: '["\\"['.repeat(1_000), subject: [{ digest: { sha256: digest } }] };
-    const { searchTexts } = parseEntry(await dsse({ payload: JSON.stringify(statement), payloadType: IN_TOTO }));
+    const { searchTexts } = await parseEntry(await dsse({ payload: JSON.stringify(statement), payloadType: IN_TOTO }));
     expect(searchTexts).toContain(`sha256:${digest}`);
   });
 
   test("a certificate of a thousand and more names, each a row of the search index", async () => {
     const many = await aCertificate(names(1_024));
-    expect(parseEntry(await hashedrekord({ signer: many.signer, verifier: many.leaf })).searchTexts).toContain("7@b.c");
+    expect((await parseEntry(await hashedrekord({ signer: many.signer, verifier: many.leaf }))).searchTexts).toContain(
+      "7@b.c",
+    );
     const tooMany = await aCertificate(names(1_025));
     const proposal = await hashedrekord({ signer: tooMany.signer, verifier: tooMany.leaf });
-    expect(() => parseEntry(proposal)).toThrow("more than 1024 alternative names");
+    await expect(parseEntry(proposal)).rejects.toThrow("more than 1024 alternative names");
   });
 });

@@ -9,9 +9,9 @@ const CLIENT_FAULTS = ["malformed", "unverified", "insecure-key", "unsupported",
 /** Members a proposal may do without. */
 const OPTIONAL = /\.(keyid|payloadHash)$/;
 
-function refusal(proposal: Proposal): Fault {
+async function refusal(proposal: Proposal): Promise<Fault> {
   try {
-    parseEntry(proposal);
+    await parseEntry(proposal);
   } catch (error) {
     expect(error).toBeInstanceOf(Fault);
     expect(CLIENT_FAULTS).toContain((error as Fault).code);
@@ -54,53 +54,56 @@ function members(): { proposal: Proposal; path: Path; name: string }[] {
 }
 
 describe("every member of every kind", () => {
-  test("is missed by name when it is absent, null or empty", () => {
+  test("is missed by name when it is absent, null or empty", async () => {
     for (const { proposal, path, name } of members()) {
       if (OPTIONAL.test(name) || /\d$/.test(name)) continue;
       for (const value of [MISSING, null]) {
-        expect(refusal(bend(proposal, path, value)).message, name).toBe(`${name}: is required`);
+        expect((await refusal(bend(proposal, path, value))).message, name).toBe(`${name}: is required`);
       }
-      expect(refusal(bend(proposal, path, "")).message, name).toContain(name);
+      expect((await refusal(bend(proposal, path, ""))).message, name).toContain(name);
     }
   });
 
-  test("is refused by name in every other JSON type", () => {
+  test("is refused by name in every other JSON type", async () => {
     const wrong = [7, -1.5, true, false, [], [1], [null], {}, { a: 1 }, [{}], [[]]];
     for (const { proposal, path, name } of members()) {
       for (const value of wrong) {
-        expect(refusal(bend(proposal, path, value)).message, `${name} = ${JSON.stringify(value)}`).toContain(name);
+        expect((await refusal(bend(proposal, path, value))).message, `${name} = ${JSON.stringify(value)}`).toContain(
+          name,
+        );
       }
     }
   });
 
-  test("is refused when it holds a text that is none of its own", () => {
+  test("is refused when it holds a text that is none of its own", async () => {
     const texts = ["x", "not base64!", "AAAA", "\u0000", "é", "=".repeat(100), "0".repeat(64), "é".repeat(64)];
     for (const { proposal, path, name } of members()) {
       if (OPTIONAL.test(name) || name === "spec.content.hash.value") continue;
-      for (const text of texts) expect(refusal(bend(proposal, path, text)).message.length, name).toBeLessThan(512);
+      for (const text of texts)
+        expect((await refusal(bend(proposal, path, text))).message.length, name).toBeLessThan(512);
     }
   });
 
-  test("has no neighbour that the log does not know", () => {
+  test("has no neighbour that the log does not know", async () => {
     for (const { proposal, path } of members()) {
       const inside = path.reduce((object, name) => object[name], proposal.spec);
       if (typeof inside !== "object" || Array.isArray(inside)) continue;
       const name = `spec.${[...path, "surprise"].join(".")}`;
-      expect(refusal(bend(proposal, [...path, "surprise"], "x")).message).toContain(name);
-      const url = refusal(bend(proposal, [...path, "url"], "http://169.254.169.254/")).message;
+      expect((await refusal(bend(proposal, [...path, "surprise"], "x"))).message).toContain(name);
+      const url = (await refusal(bend(proposal, [...path, "url"], "http://169.254.169.254/"))).message;
       expect(url).toContain(`${[...path, "url"].join(".")}: the log fetches nothing`);
     }
   });
 
-  test("can be any JSON at all without an error that is nobody's", () => {
-    fc.assert(
-      fc.property(fc.nat(), fc.jsonValue({ maxDepth: 4 }), fc.boolean(), (place, value, look) => {
+  test("can be any JSON at all without an error that is nobody's", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.jsonValue({ maxDepth: 4 }), fc.boolean(), async (place, value, look) => {
         const all = members();
         const { proposal, path } = all[place % all.length]!;
         const bent = JSON.parse(JSON.stringify(bend(proposal, path, value)));
         try {
-          if (look) bodyOf(bent);
-          else parseEntry(bent);
+          if (look) await bodyOf(bent);
+          else await parseEntry(bent);
         } catch (error) {
           expect(error).toBeInstanceOf(Fault);
           expect(CLIENT_FAULTS).toContain((error as Fault).code);
@@ -135,7 +138,9 @@ describe("the envelope inside a dsse entry", () => {
     ];
     for (const envelope of bad) {
       const spec = { proposedContent: { ...proposal.spec.proposedContent, envelope } };
-      expect(refusal({ ...proposal, spec }).message, envelope.slice(0, 50)).toContain("spec.proposedContent.envelope");
+      expect((await refusal({ ...proposal, spec })).message, envelope.slice(0, 50)).toContain(
+        "spec.proposedContent.envelope",
+      );
     }
   });
 });
@@ -143,7 +148,9 @@ describe("the envelope inside a dsse entry", () => {
 describe("kinds and versions", () => {
   test("that are not here are refused", async () => {
     const proposal = await hashedrekord();
-    expect(refusal({ ...proposal, kind: "jar" }).message).toBe("kind: entry kind 'jar' is not enabled on this server");
-    expect(refusal({ ...proposal, apiVersion: "9.9.9" }).message).toContain("version '9.9.9' not found");
+    expect((await refusal({ ...proposal, kind: "jar" })).message).toBe(
+      "kind: entry kind 'jar' is not enabled on this server",
+    );
+    expect((await refusal({ ...proposal, apiVersion: "9.9.9" })).message).toContain("version '9.9.9' not found");
   });
 });

@@ -32,8 +32,8 @@ const vectors = readdirSync(FOLDER)
 const upstreamKey = parsePublicKeyPem(readFileSync(join(FOLDER, "rekor.sigstore.dev.pub"), "utf8"), "key");
 
 describe.for(vectors)("the public Rekor's %s", ([, vector]) => {
-  test("has the same canonical body and UUID here", () => {
-    const { body } = parseEntry(vector.proposed);
+  test("has the same canonical body and UUID here", async () => {
+    const { body } = await parseEntry(vector.proposed);
     expect(new TextDecoder().decode(body)).toBe(vector.body);
     expect(encodeHex(leafHash(body))).toBe(vector.uuid);
   });
@@ -56,9 +56,10 @@ describe.for(vectors)("the public Rekor's %s", ([, vector]) => {
     verifyInclusion(proof, decodeHex(vector.uuid, "uuid"), { size: BigInt(size), root: decodeBase64(root, "root") });
   });
 
-  test("is found by its stored form, which proves nothing any more", () => {
+  test("is found by its stored form, which proves nothing any more", async () => {
     const stored = JSON.parse(vector.body) as ProposedEntry;
-    expect(encodeHex(leafHash(bodyOf(stored)))).toBe(vector.uuid);
-    if (stored.kind !== "hashedrekord") expect(() => parseEntry(stored)).toThrow(/is required|no such member|computed/);
+    expect(encodeHex(leafHash(await bodyOf(stored)))).toBe(vector.uuid);
+    if (stored.kind !== "hashedrekord")
+      await expect(parseEntry(stored)).rejects.toThrow(/is required|no such member|computed/);
   });
 });

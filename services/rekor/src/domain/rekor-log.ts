@@ -75,7 +75,7 @@ export class RekorLog {
 
   /** Verifies and logs a proposal. It is answered once a signed and published tree head covers it. */
   async create(proposed: ProposedEntry): Promise<CreatedEntry> {
-    const { body, searchTexts, attestation = NOTHING } = parseEntry(proposed);
+    const { body, searchTexts, attestation = NOTHING } = await parseEntry(proposed);
     const appended = await this.#log.append({
       identity: leafHash(body),
       leaf: () => body,
@@ -103,7 +103,7 @@ export class RekorLog {
     // All proposals are judged before the first look-up: one bad proposal refuses the request.
     const bodies: Uint8Array[] = [];
     for (const proposal of proposals) {
-      bodies.push(bodyOf(proposal));
+      bodies.push(await bodyOf(proposal));
       // Each may cost what a write costs: others get their turn in between.
       await setImmediate();
     }

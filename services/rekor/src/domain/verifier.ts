@@ -1,20 +1,15 @@
-import { parsePublicKey, type PublicKey, sha256 } from "@chancery/crypto";
-import { encodeHex, encodePem, parsePem, utf8 } from "@chancery/encoding";
+import { parsePublicKey, type PublicKey } from "@chancery/crypto";
+import { encodePem, parsePem, utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
-import {
-  type Certificate,
-  certificatePublicKey,
-  parseCertificate,
-  parseSubjectAlternativeNames,
-  verifyIssuedBy,
-} from "@chancery/x509";
+import { type Certificate, parseCertificate, parseSubjectAlternativeNames, verifyIssuedBy } from "@chancery/x509";
+import type { SigningKey } from "./pki/signing-key.ts";
 import { VerificationBudget } from "./verification-budget.ts";
 
 /** What a client names as the maker of a signature: a public key, or a certificate with or without its chain. */
-export interface Verifier {
+export interface Verifier extends SigningKey {
   readonly publicKey: PublicKey;
-  /** The canonical form that is logged and searched by: PEM, one block after another. */
-  readonly pem: Uint8Array;
+  /** PEM, one block after another. */
+  readonly canonical: Uint8Array;
   /** Every subject alternative name of the certificate; none for a key. */
   readonly subjects: readonly string[];
 }
@@ -36,7 +31,7 @@ export function parseVerifier(bytes: Uint8Array, field: string, budget = new Ver
   if (first?.label === "PUBLIC KEY") {
     if (second !== undefined) throw new Malformed(`${field}: more than one public key`);
     const publicKey = parsePublicKey(first.der, field);
-    return { publicKey, pem: utf8(encodePem("PUBLIC KEY", publicKey.spki)), subjects: [] };
+    return { publicKey, canonical: utf8(encodePem("PUBLIC KEY", publicKey.spki)), subjects: [] };
   }
   const chain = blocks.map(({ label, der }, place) => {
     if (label !== "CERTIFICATE") throw new Malformed(`${field}: a public key among certificates`);
@@ -56,24 +51,8 @@ function certificateVerifier(chain: readonly Certificate[], field: string, budge
   const subjects = parseSubjectAlternativeNames(leaf).map((name) => name.value);
   if (subjects.length > MAX_SUBJECTS) throw new Malformed(`${field}: more than ${MAX_SUBJECTS} alternative names`);
   return {
-    publicKey: certificatePublicKey(leaf),
-    pem: utf8(chain.map((certificate) => encodePem("CERTIFICATE", certificate.der)).join("")),
+    publicKey: parsePublicKey(leaf.spki, field),
+    canonical: utf8(chain.map((certificate) => encodePem("CERTIFICATE", certificate.der)).join("")),
     subjects,
   };
-}
-
-/** SHA-256 of the canonical PEM: what `--public-key` is searched by. */
-export function verifierDigest(verifier: Verifier): string {
-  return encodeHex(sha256(verifier.pem));
-}
-
-/**
- * A verifier's search texts.
- *
- * Upstream indexes the key of a dsse or intoto entry only as `sha256:<hex>`, and searches for `<hex>`: it never finds
- * one. Both forms are kept here, for either way of asking.
- */
-export function verifierSearchTexts(verifier: Verifier): string[] {
-  const digest = verifierDigest(verifier);
-  return [digest, `sha256:${digest}`, ...verifier.subjects];
 }

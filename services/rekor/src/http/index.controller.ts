@@ -19,7 +19,7 @@ export class IndexController {
   @HttpCode(200)
   async search(@Body() body: Uint8Array, @Headers("content-type") contentType: string | undefined) {
     requireJson(contentType);
-    const { texts, operator } = readSearchQuery(body);
+    const { texts, operator } = await readSearchQuery(body);
     return this.#log.search(texts, operator);
   }
 }

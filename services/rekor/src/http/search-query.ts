@@ -1,6 +1,8 @@
 import { decodeBase64 } from "@chancery/encoding";
 import { Malformed, Unsupported } from "@chancery/fault";
-import { parseVerifier, verifierDigest } from "../domain/verifier.ts";
+import { isEmail } from "../domain/pki/email.ts";
+import { signatureFormat } from "../domain/pki/signature-formats.ts";
+import { keyDigest } from "../domain/pki/signing-key.ts";
 import { isObject } from "../domain/entries/spec-reader.ts";
 import { MAX_SEARCH_BYTES, member, optionalText, parseObject } from "./request-body.ts";
 import { violation } from "./schema-violation.ts";
@@ -22,7 +24,7 @@ const MAX_SUBJECT_LENGTH = 512;
 const MEMBERS = new Set(["email", "subject", "hash", "publicKey", "operator"]);
 
 /** The body of `POST /api/v1/index/retrieve`. */
-export function readSearchQuery(body: Uint8Array): SearchQuery {
+export async function readSearchQuery(body: Uint8Array): Promise<SearchQuery> {
   const query = parseObject(body, "query", MAX_SEARCH_BYTES);
   for (const name of Object.keys(query)) {
     if (!MEMBERS.has(name)) throw new Malformed(`${name.slice(0, 64)}: no such member in a search`);
@@ -41,7 +43,7 @@ export function readSearchQuery(body: Uint8Array): SearchQuery {
   }
   const texts = [
     hash === undefined ? hash : prefixedHash(hash),
-    key === undefined ? key : keyText(key),
+    key === undefined ? key : await keyText(key),
     email,
     subject,
   ];
@@ -53,7 +55,7 @@ function prefixedHash(hash: string): string {
   return hash.includes(":") ? hash : `${HASH_OF_LENGTH[hash.length]}:${hash}`;
 }
 
-function keyText(key: Parameters<typeof member>[0]): string {
+async function keyText(key: Parameters<typeof member>[0]): Promise<string> {
   if ("url" in key) throw new Malformed("publicKey.url: the log fetches nothing, send the key itself");
   const format = optionalText(key, "format", "publicKey.format");
   if (format === undefined) throw violation.required("publicKey.format", "body");
@@ -62,12 +64,10 @@ function keyText(key: Parameters<typeof member>[0]): string {
   if (strange !== undefined) throw new Malformed(`publicKey.${strange.slice(0, 64)}: no such member in a search`);
   const content = optionalText(key, "content", "publicKey.content");
   if (content === undefined) throw new Malformed("publicKey.content: is required");
-  if (format !== "x509")
+  const supported = signatureFormat(format);
+  if (supported === undefined) {
     throw new Unsupported("publicKey.format: the PKI format requested is not supported by this server");
-  return verifierDigest(parseVerifier(decodeBase64(content, "publicKey.content"), "publicKey.content"));
-}
-
-/** A shape, not a judgement: one `@` between two parts without white space or control characters. */
-function isEmail(text: string): boolean {
-  return text.length <= 320 && /^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(text);
+  }
+  const bytes = decodeBase64(content, "publicKey.content");
+  return keyDigest(await supported.parseKey({ bytes, field: "publicKey.content" }));
 }

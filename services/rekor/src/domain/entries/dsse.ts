@@ -2,7 +2,8 @@ import { sha256 } from "@chancery/crypto";
 import { canonicalJson, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { VerificationBudget } from "../verification-budget.ts";
-import { parseVerifier, verifierSearchTexts } from "../verifier.ts";
+import { keySearchTexts } from "../pki/signing-key.ts";
+import { parseVerifier } from "../verifier.ts";
 import { matchVerifiers, parseDsseEnvelope } from "./dsse-envelope.ts";
 import { type EntryKind, MAX_VERIFIERS, type ParsedEntry, type ProposedEntry } from "./entry-kind.ts";
 import { statementDigests } from "./in-toto-statement.ts";
@@ -51,13 +52,13 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
       // Base64 is ASCII, so the order of UTF-16 code units is the byte order that upstream sorts by.
       signatures: [...matched]
         .toSorted(([one], [other]) => (one < other ? -1 : 1))
-        .map(([signature, { pem }]) => ({ signature, verifier: encodeBase64(pem) })),
+        .map(([signature, { canonical }]) => ({ signature, verifier: encodeBase64(canonical) })),
     },
   });
   return {
     body: utf8(body),
     searchTexts: [
-      ...[...matched.values()].flatMap(verifierSearchTexts),
+      ...[...matched.values()].flatMap(keySearchTexts),
       `sha256:${payloadHash}`,
       `sha256:${envelopeHash}`,
       ...statementDigests(envelope.payloadType, envelope.payload, proposed.at("envelope")),

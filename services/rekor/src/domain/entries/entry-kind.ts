@@ -22,7 +22,7 @@ export interface EntryKind {
   readonly kind: string;
   readonly apiVersions: readonly string[];
   /** MUST throw a Fault that names the member for anything it does not accept, and MUST verify every signature. */
-  parse(proposed: ProposedEntry): ParsedEntry;
+  parse(proposed: ProposedEntry): ParsedEntry | Promise<ParsedEntry>;
   /**
    * Whether the object is one out of the log and not a proposal. Such a one can be looked up and never
    * logged: what is signed is no longer in it.

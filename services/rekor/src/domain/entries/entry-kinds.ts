@@ -5,16 +5,18 @@ import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
 import { hashedrekord } from "./hashedrekord.ts";
 import { intoto } from "./intoto.ts";
 import { rekord } from "./rekord.ts";
+import { rfc3161 } from "./rfc3161.ts";
+import { tuf } from "./tuf.ts";
 
 /** Every kind that can be logged. To add one: a file beside this one, and its line here. */
-const ENTRY_KINDS: readonly EntryKind[] = [hashedrekord, dsse, intoto, rekord];
+const ENTRY_KINDS: readonly EntryKind[] = [hashedrekord, dsse, intoto, rekord, rfc3161, tuf];
 
 /** The length prefix of an entry bundle has 16 bits (c2sp.org/tlog-tiles): what is longer could not be published. */
 const MAX_BODY_BYTES = 65_535;
 
 /** Verifies a proposal by its kind's rules. */
-export function parseEntry(proposed: ProposedEntry): ParsedEntry {
-  const parsed = kindOf(proposed).parse(proposed);
+export async function parseEntry(proposed: ProposedEntry): Promise<ParsedEntry> {
+  const parsed = await kindOf(proposed).parse(proposed);
   if (parsed.body.length > MAX_BODY_BYTES) {
     throw new TooLarge(`spec: the entry to log has ${parsed.body.length} bytes, more than ${MAX_BODY_BYTES}`);
   }
@@ -25,10 +27,10 @@ export function parseEntry(proposed: ProposedEntry): ParsedEntry {
  * The body to look for in the log: of a proposal, or of an entry that came out of the log. Verifies the
  * former; the latter is found or not, and is not believed either way.
  */
-export function bodyOf(proposed: ProposedEntry): Uint8Array {
+export async function bodyOf(proposed: ProposedEntry): Promise<Uint8Array> {
   const { apiVersion, kind, spec } = proposed;
   if (kindOf(proposed).isStored(spec)) return utf8(canonicalJson({ apiVersion, kind, spec }));
-  return parseEntry(proposed).body;
+  return (await parseEntry(proposed)).body;
 }
 
 function kindOf({ kind, apiVersion }: ProposedEntry): EntryKind {

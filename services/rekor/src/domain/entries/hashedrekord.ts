@@ -1,7 +1,8 @@
 import { defaultHash, HASH_LENGTH, verifyDigest } from "@chancery/crypto";
 import { canonicalJson, decodeHex, encodeBase64, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
-import { parseVerifier, verifierSearchTexts } from "../verifier.ts";
+import { keySearchTexts } from "../pki/signing-key.ts";
+import { parseVerifier } from "../verifier.ts";
 import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
 import { SpecReader } from "./spec-reader.ts";
 
@@ -53,8 +54,8 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
     spec: {
       // Upstream keeps the digits' case, and .NET writes capitals; lowering it here would give one proposal two UUIDs.
       data: { hash: { algorithm, value } },
-      signature: { content: encodeBase64(content), publicKey: { content: encodeBase64(verifier.pem) } },
+      signature: { content: encodeBase64(content), publicKey: { content: encodeBase64(verifier.canonical) } },
     },
   });
-  return { body: utf8(body), searchTexts: [...verifierSearchTexts(verifier), `${algorithm}:${value}`] };
+  return { body: utf8(body), searchTexts: [...keySearchTexts(verifier), `${algorithm}:${value}`] };
 }

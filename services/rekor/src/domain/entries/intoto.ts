@@ -10,7 +10,8 @@ import {
 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { VerificationBudget } from "../verification-budget.ts";
-import { parseVerifier, type Verifier, verifierSearchTexts } from "../verifier.ts";
+import { keySearchTexts } from "../pki/signing-key.ts";
+import { parseVerifier, type Verifier } from "../verifier.ts";
 import {
   type DsseEnvelope,
   matchVerifiers,
@@ -63,7 +64,7 @@ function parseVersion1({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   const body = canonicalJson({
     apiVersion,
     kind,
-    spec: { content: { hash, payloadHash }, publicKey: encodeBase64(verifier.pem) },
+    spec: { content: { hash, payloadHash }, publicKey: encodeBase64(verifier.canonical) },
   });
   return {
     body: utf8(body),
@@ -143,7 +144,7 @@ function innerText(reader: SpecReader, name: string): string {
 
 function searchTexts(envelope: DsseEnvelope, verifiers: readonly Verifier[], field: string): string[] {
   return [
-    ...verifiers.flatMap(verifierSearchTexts),
+    ...verifiers.flatMap(keySearchTexts),
     `sha256:${sha256Of(envelope.payload).value}`,
     ...statementDigests(envelope.payloadType, envelope.payload, field),
   ];

@@ -1,7 +1,9 @@
-import { sha256, verifySignature } from "@chancery/crypto";
-import { canonicalJson, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
-import { Malformed, Unsupported, Unverified } from "@chancery/fault";
-import { parseVerifier, verifierSearchTexts } from "../verifier.ts";
+import { canonicalJson, encodeBase64, utf8 } from "@chancery/encoding";
+import { Unsupported } from "@chancery/fault";
+import { signatureFormat } from "../pki/signature-formats.ts";
+import { keySearchTexts } from "../pki/signing-key.ts";
+import { VerificationBudget } from "../verification-budget.ts";
+import { checkedArtifactHash, hashText } from "./artifact-hash.ts";
 import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
 import { isObject, SpecReader } from "./spec-reader.ts";
 
@@ -19,38 +21,31 @@ export const rekord: EntryKind = {
 
 const FORMATS = ["pgp", "minisign", "x509", "ssh"] as const;
 
-function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
+async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedEntry> {
   const reader = new SpecReader(spec, "spec");
   const signature = reader.object("signature");
-  const format = signature.oneOf("format", FORMATS);
-  const content = signature.bytes("content");
-  const key = signature.object("publicKey");
-  const pem = key.bytes("content");
+  const name = signature.oneOf("format", FORMATS);
+  const content = signature.placed("content");
+  const key = signature.object("publicKey").placed("content");
   const data = reader.object("data");
   const artifact = data.bytes("content");
-  const value = encodeHex(sha256(artifact));
-  checkClaimedHash(data.optionalObject("hash"), value);
+  const hash = checkedArtifactHash(artifact, data.optionalObject("hash"));
   reader.end();
 
-  if (format !== "x509") throw new Unsupported(`${signature.at("format")}: ${format} is not accepted, only x509`);
-  const verifier = parseVerifier(pem, key.at("content"));
-  // Upstream hashes with SHA-256 for every key of this kind; Ed25519 is the plain one.
-  if (!verifySignature(verifier.publicKey, artifact, content, "sha256")) {
-    throw new Unverified(`${signature.at("content")}: signature does not verify over the data with this key`);
-  }
+  const format = signatureFormat(name);
+  if (format === undefined) throw new Unsupported(`${signature.at("format")}: ${name} is not accepted`);
+  const verified = await format.verify({ artifact, signature: content, key }, new VerificationBudget());
   const body = canonicalJson({
     apiVersion,
     kind,
     spec: {
-      data: { hash: { algorithm: "sha256", value } },
-      signature: { content: encodeBase64(content), format, publicKey: { content: encodeBase64(verifier.pem) } },
+      data: { hash: { ...hash } },
+      signature: {
+        content: encodeBase64(verified.signature),
+        format: name,
+        publicKey: { content: encodeBase64(verified.key.canonical) },
+      },
     },
   });
-  return { body: utf8(body), searchTexts: [...verifierSearchTexts(verifier), `sha256:${value}`] };
-}
-
-function checkClaimedHash(claimed: SpecReader | undefined, value: string): void {
-  if (claimed === undefined) return;
-  claimed.oneOf("algorithm", ["sha256"]);
-  if (claimed.text("value") !== value) throw new Malformed(`${claimed.at("value")}: not the SHA-256 of the data`);
+  return { body: utf8(body), searchTexts: [...keySearchTexts(verified.key), hashText(hash)] };
 }

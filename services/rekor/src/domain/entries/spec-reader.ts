@@ -1,5 +1,6 @@
 import { decodeBase64, type JsonObject, type JsonValue } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
+import type { Placed } from "../pki/signature-format.ts";
 
 /**
  * A proposed entry's object, read member by member; every refusal names the member's path.
@@ -61,6 +62,11 @@ export class SpecReader {
     return decodeBytes(this.text(name), this.at(name));
   }
 
+  /** Bytes, and where they stand. */
+  placed(name: string): Placed {
+    return { bytes: this.bytes(name), field: this.at(name) };
+  }
+
   optionalBytes(name: string): Uint8Array | undefined {
     const value = this.optionalText(name);
     return value === undefined ? undefined : decodeBytes(value, this.at(name));
@@ -86,6 +92,11 @@ export class SpecReader {
 
   at(name: string): string {
     return `${this.path}.${name}`;
+  }
+
+  /** A member of any type. */
+  value(name: string): JsonValue {
+    return this.#take(name) ?? this.#missing(name);
   }
 
   /** Refuses every member, here and in what was opened from here, that was not asked for. */

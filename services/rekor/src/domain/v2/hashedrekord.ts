@@ -1,7 +1,7 @@
 import { HASH_LENGTH, type HashAlgorithm, verifyDigest } from "@chancery/crypto";
 import { canonicalJson, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
-import { verifierSearchTexts } from "../verifier.ts";
+import { keySearchTexts } from "../pki/signing-key.ts";
 import { type ReadVerifier, readVerifier, type RequestVerifier } from "./request-verifier.ts";
 
 /** dev.sigstore.rekor.v2.HashedRekordRequestV002: a signature over something of which the log sees only the digest. */
@@ -74,5 +74,5 @@ export function leafOf(
       },
     },
   });
-  return { body: utf8(body), searchTexts: [...verifierSearchTexts(verifier), `${hash}:${encodeHex(digest)}`] };
+  return { body: utf8(body), searchTexts: [...keySearchTexts(verifier), `${hash}:${encodeHex(digest)}`] };
 }

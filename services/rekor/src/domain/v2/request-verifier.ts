@@ -42,7 +42,7 @@ export function readVerifier({ form, rawBytes, keyDetails }: RequestVerifier, fi
 
 function ofKey(der: Uint8Array, field: string): Verifier {
   const publicKey: PublicKey = parsePublicKey(der, `${field}.publicKey.rawBytes`);
-  return { publicKey, pem: utf8(encodePem("PUBLIC KEY", der)), subjects: [] };
+  return { publicKey, canonical: utf8(encodePem("PUBLIC KEY", der)), subjects: [] };
 }
 
 function ofCertificate(der: Uint8Array, field: string): Verifier {
@@ -50,5 +50,5 @@ function ofCertificate(der: Uint8Array, field: string): Verifier {
   const certificate = parseCertificate(der, at);
   const subjects = parseSubjectAlternativeNames(certificate).map((name) => name.value);
   if (subjects.length > MAX_SUBJECTS) throw new Malformed(`${at}: more than ${MAX_SUBJECTS} alternative names`);
-  return { publicKey: certificatePublicKey(certificate), pem: utf8(encodePem("CERTIFICATE", der)), subjects };
+  return { publicKey: certificatePublicKey(certificate), canonical: utf8(encodePem("CERTIFICATE", der)), subjects };
 }

@@ -1,0 +1,160 @@
+import { checkDer, concatBytes, DerReader, parsePem, Tag } from "@chancery/encoding";
+import { Malformed } from "@chancery/fault";
+import { type Certificate, parseCertificate } from "@chancery/x509";
+
+/** CMS SignedData as its bytes say; nothing about it is verified. */
+export interface SignedData {
+  /** The whole ContentInfo, DER. */
+  readonly der: Uint8Array;
+  /** Object identifier of what is signed. */
+  readonly contentType: string;
+  /** What is signed, where it is inside. */
+  readonly content: Uint8Array | undefined;
+  readonly certificates: readonly Certificate[];
+  readonly signers: readonly SignerInfo[];
+}
+
+export interface SignerInfo {
+  /** The issuer's Name, DER. */
+  readonly issuer: Uint8Array;
+  /** Two's complement, as in the certificate. */
+  readonly serial: Uint8Array;
+  readonly digestAlgorithm: string;
+  /** The SET that is signed instead of the content, DER. */
+  readonly signedAttributes: Uint8Array | undefined;
+  /** AlgorithmIdentifier, DER. */
+  readonly signatureAlgorithm: Uint8Array;
+  readonly signature: Uint8Array;
+  /** Attributes that nothing signs: SET, DER. */
+  readonly unsignedAttributes: Uint8Array | undefined;
+}
+
+const SIGNED_DATA = "1.2.840.113549.1.7.2";
+const PEM_LABEL = "PKCS7";
+/** As many as in a PEM chain, and as many signatures as in an envelope. */
+const MAX_CERTIFICATES = 10;
+const MAX_SIGNERS = 10;
+
+/** DER, or PEM labelled PKCS7. */
+export function parseSignedDataFile(bytes: Uint8Array, field: string): SignedData {
+  if (bytes[0] === Tag.SEQUENCE) return parseSignedData(bytes, field);
+  const [block] = parsePem(bytes, field, { labels: [PEM_LABEL], max: 1 });
+  return parseSignedData(block?.der ?? new Uint8Array(), field);
+}
+
+/**
+ * ```text
+ * ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] EXPLICIT ANY }
+ * SignedData ::= SEQUENCE {
+ *   version INTEGER, digestAlgorithms SET OF AlgorithmIdentifier,
+ *   encapContentInfo SEQUENCE { eContentType OBJECT IDENTIFIER, eContent [0] EXPLICIT OCTET STRING OPTIONAL },
+ *   certificates [0] IMPLICIT SET OF Certificate OPTIONAL, crls [1] IMPLICIT SET OPTIONAL,
+ *   signerInfos SET OF SignerInfo }                                                       RFC 5652, Section 5.1
+ * ```
+ *
+ * Strict DER to the leaves, though CMS allows BER: a second encoding of one signature would be a second entry.
+ */
+export function parseSignedData(bytes: Uint8Array, field: string): SignedData {
+  const outer = new DerReader(bytes, field);
+  const info = outer.sequence();
+  outer.end();
+  if (info.oid() !== SIGNED_DATA) throw new Malformed(`${field}: not CMS SignedData`);
+  const wrapper = info.explicit(0) ?? missing(field, "content");
+  info.end();
+  const data = wrapper.sequence();
+  wrapper.end();
+  data.integer();
+  for (const algorithm of membersOf(data.set())) checkAlgorithm(algorithm, field);
+  const encapsulated = data.sequence();
+  const contentType = encapsulated.oid();
+  const inner = encapsulated.explicit(0);
+  encapsulated.end();
+  const content = inner?.octetString();
+  inner?.end();
+  const certificates = parseCertificates(data.explicit(0), field);
+  const revocations = data.explicit(1);
+  for (const list of membersOf(revocations)) checkDer(list, field);
+  const signers = parseSigners(data.any(), field);
+  data.end();
+  return { der: bytes, contentType, content, certificates, signers };
+}
+
+function parseCertificates(set: DerReader | undefined, field: string): Certificate[] {
+  const members = membersOf(set);
+  if (members.length > MAX_CERTIFICATES) throw new Malformed(`${field}: more than ${MAX_CERTIFICATES} certificates`);
+  return members.map((der, place) => parseCertificate(der, `${field}: certificate ${place}`));
+}
+
+/** `AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }` */
+function checkAlgorithm(identifier: Uint8Array, field: string): void {
+  checkDer(identifier, field);
+  new DerReader(identifier, field).sequence().oid();
+}
+
+function membersOf(set: DerReader | undefined): Uint8Array[] {
+  const members: Uint8Array[] = [];
+  if (set === undefined) return members;
+  while (!set.done()) members.push(set.any());
+  return members;
+}
+
+function parseSigners(set: Uint8Array, field: string): SignerInfo[] {
+  const outer = new DerReader(set, field);
+  const reader = outer.set();
+  const signers: SignerInfo[] = [];
+  while (!reader.done()) {
+    if (signers.length === MAX_SIGNERS) throw new Malformed(`${field}: more than ${MAX_SIGNERS} signers`);
+    signers.push(parseSigner(reader.any(), field));
+  }
+  if (signers.length === 0) throw new Malformed(`${field}: no signature`);
+  return signers;
+}
+
+/**
+ * ```text
+ * SignerInfo ::= SEQUENCE {
+ *   version INTEGER, sid IssuerAndSerialNumber, digestAlgorithm AlgorithmIdentifier,
+ *   signedAttrs [0] IMPLICIT SET OF Attribute OPTIONAL, signatureAlgorithm AlgorithmIdentifier,
+ *   signature OCTET STRING, unsignedAttrs [1] IMPLICIT SET OF Attribute OPTIONAL }        RFC 5652, Section 5.3
+ * ```
+ */
+function parseSigner(der: Uint8Array, field: string): SignerInfo {
+  checkDer(der, field);
+  const reader = new DerReader(der, field).sequence();
+  reader.integer();
+  // Upstream knows no subject key identifier in its place.
+  const signer = reader.sequence();
+  const issuer = signer.any();
+  const serial = signer.integerBytes();
+  signer.end();
+  const digestAlgorithm = reader.sequence().oid();
+  const signedAttributes = asSet(reader, 0);
+  const signatureAlgorithm = reader.any();
+  const signature = reader.octetString();
+  const unsignedAttributes = asSet(reader, 1);
+  reader.end();
+  return { issuer, serial, digestAlgorithm, signedAttributes, signatureAlgorithm, signature, unsignedAttributes };
+}
+
+/** "the DER encoding of the SET OF tag is used, rather than of the IMPLICIT [0] tag" (RFC 5652, Section 5.4). */
+function asSet(reader: DerReader, tag: number): Uint8Array | undefined {
+  if (reader.tag() !== (Tag.CONTEXT_CONSTRUCTED | tag)) return undefined;
+  return concatBytes(Uint8Array.of(Tag.SET), reader.any().subarray(1));
+}
+
+/** The one value of an attribute; undefined when it is not there. `Attribute ::= SEQUENCE { type, values SET OF ANY }` */
+export function attributeValue(attributes: Uint8Array, type: string, field: string): DerReader | undefined {
+  const set = new DerReader(attributes, field).set();
+  let found: DerReader | undefined;
+  while (!set.done()) {
+    const attribute = set.sequence();
+    if (attribute.oid() !== type) continue;
+    if (found !== undefined) throw new Malformed(`${field}: the attribute ${type} comes twice`);
+    found = attribute.set();
+  }
+  return found;
+}
+
+function missing(field: string, what: string): never {
+  throw new Malformed(`${field}: has no ${what}`);
+}

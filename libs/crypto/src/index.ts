@@ -5,4 +5,4 @@ export { parsePublicKey, parsePublicKeyPem, type PublicKey, publicKeyFromKeyObje
 export { HASH_LENGTH, hash, type HashAlgorithm, sha256, sha384, sha512 } from "./sha.ts";
 export { ephemeralSigner, type Signer, signerFromKeyObject } from "./signer.ts";
 export { verifyDigest } from "./verify-digest.ts";
-export { verifySignature, verifySignatureP1363 } from "./verify.ts";
+export { verifySignature, verifySignatureOnPool, verifySignatureP1363 } from "./verify.ts";

@@ -1,4 +1,4 @@
-import { type PublicKey, verifySignature } from "@chancery/crypto";
+import { type PublicKey, verifySignatureOnPool } from "@chancery/crypto";
 import { TlsReader, TlsWriter } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 
@@ -21,16 +21,20 @@ export function encodeDigitallySigned(key: PublicKey, signature: Uint8Array): Ui
 }
 
 /** Throws Unverified unless `signed` is this key's signature over `message`. */
-export function verifyDigitallySigned(key: PublicKey, message: Uint8Array, signed: Uint8Array, field: string): void {
+export async function verifyDigitallySigned(
+  key: PublicKey,
+  message: Uint8Array,
+  signed: Uint8Array,
+  field: string,
+): Promise<void> {
   const reader = new TlsReader(signed, field);
   const [hash, algorithm] = [reader.uint8(), reader.uint8()];
   const signature = reader.opaque16();
   reader.end();
   if (hash !== SHA256) throw new Malformed(`${field}: hash algorithm is not SHA-256`);
   if (algorithm !== signatureAlgorithm(key)) throw new Malformed(`${field}: signature algorithm is not the key's`);
-  if (!verifySignature(key, message, signature, "sha256")) {
-    throw new Unverified(`${field}: signature does not verify`);
-  }
+  const isValid = await verifySignatureOnPool(key, message, signature, "sha256");
+  if (!isValid) throw new Unverified(`${field}: signature does not verify`);
 }
 
 /** Throws unless the bytes have the shape; nothing is verified. */

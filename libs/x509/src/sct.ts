@@ -133,9 +133,13 @@ export function certSignedData(signed: {
 }
 
 /** Throws Unverified unless the log with this key promised to include this entry. */
-export function verifySct(sct: SignedCertificateTimestamp, logKey: PublicKey, entry: CertificateEntry): void {
+export async function verifySct(
+  sct: SignedCertificateTimestamp,
+  logKey: PublicKey,
+  entry: CertificateEntry,
+): Promise<void> {
   if (!equalBytes(sct.logId, spkiHash(logKey))) throw new Unverified("SCT: log ID is not that of the log's key");
-  verifyDigitallySigned(logKey, sctSignedData(sct.timestamp, sct.extensions, entry), sct.signature, "SCT");
+  await verifyDigitallySigned(logKey, sctSignedData(sct.timestamp, sct.extensions, entry), sct.signature, "SCT");
 }
 
 /** The answer to add-chain and add-pre-chain (RFC 6962, Section 4.1), which is also a detached SCT. */

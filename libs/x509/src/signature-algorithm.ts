@@ -1,4 +1,11 @@
-import { defaultHash, type HashAlgorithm, type KeyAlgorithm, type PublicKey, verifySignature } from "@chancery/crypto";
+import {
+  defaultHash,
+  type HashAlgorithm,
+  type KeyAlgorithm,
+  type PublicKey,
+  verifySignature,
+  verifySignatureOnPool,
+} from "@chancery/crypto";
 import { der, DerReader, equalBytes } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 import { OID } from "./oid.ts";
@@ -58,12 +65,29 @@ export function verifyNamedSignature(
   signature: Uint8Array,
   field: string,
 ): HashAlgorithm {
+  const hash = namedHash(key, algorithmIdentifier, field);
+  if (!verifySignature(key, message, signature, hash)) throw new Unverified(`${field}: signature does not verify`);
+  return hash;
+}
+
+/** The same on the thread pool. */
+export async function verifyNamedSignatureOnPool(
+  key: PublicKey,
+  algorithmIdentifier: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+  field: string,
+): Promise<HashAlgorithm> {
+  const hash = namedHash(key, algorithmIdentifier, field);
+  const isValid = await verifySignatureOnPool(key, message, signature, hash);
+  if (!isValid) throw new Unverified(`${field}: signature does not verify`);
+  return hash;
+}
+
+function namedHash(key: PublicKey, algorithmIdentifier: Uint8Array, field: string): HashAlgorithm {
   const algorithm = parseSignatureAlgorithm(algorithmIdentifier, field);
   if (algorithm.family !== keyFamily(key.algorithm)) {
     throw new Unverified(`${field}: signature algorithm is not one of the signer's key`);
-  }
-  if (!verifySignature(key, message, signature, algorithm.hash)) {
-    throw new Unverified(`${field}: signature does not verify`);
   }
   return algorithm.hash;
 }

@@ -42,7 +42,7 @@ export async function checkPublicLog(world: CtWorld, size: number): Promise<void
   expect(base64(mth(leaves))).toBe(head.sha256_root_hash);
   checkTimes(leaves, head);
   for (const entry of entries) checkEntry(world, entry);
-  for (const submitted of world.submitted) checkPromise(world, submitted, leaves);
+  for (const submitted of world.submitted) await checkPromise(world, submitted, leaves);
   await checkProofs(world, leaves, head);
   await checkCheckpoint(world, head);
   const { certificates } = await world.get<{ certificates: string[] }>("ct/v1/get-roots");
@@ -105,7 +105,11 @@ function checkEntry(world: CtWorld, entry: EntryJson): void {
 }
 
 /** An SCT that was given out verifies, and what it signs is a leaf of the log, with its time. */
-function checkPromise(world: CtWorld, { chain, signedEntry, sct }: Submitted, leaves: readonly Uint8Array[]): void {
+async function checkPromise(
+  world: CtWorld,
+  { chain, signedEntry, sct }: Submitted,
+  leaves: readonly Uint8Array[],
+): Promise<void> {
   expect(base64(sct.logId)).toBe(base64(sha256(world.key.spki)));
   expect(sct.extensions).toEqual(new Uint8Array());
   const isPrecertificate = signedEntry !== chain[0];
@@ -125,7 +129,7 @@ function checkPromise(world: CtWorld, { chain, signedEntry, sct }: Submitted, le
   const entry = isPrecertificate
     ? { type: "precertificate" as const, issuerKeyHash, tbs: signedEntry }
     : { type: "certificate" as const, der: signedEntry };
-  verifySct(sct, world.key, entry);
+  await verifySct(sct, world.key, entry);
   expect(leaves.filter((leaf) => message.equals(leaf))).toHaveLength(1);
 }
 

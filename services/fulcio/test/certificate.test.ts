@@ -89,7 +89,7 @@ test("the issuer stands in it raw and as UTF8String, the subject as UTF8String",
   expect(valueOf(`${ARC}.24`)).toBe("\x0c\x0esubject-of-dev");
 });
 
-test("its SCT is the log's, over the precertificate that the log was shown with its whole chain", () => {
+test("its SCT is the log's, over the precertificate that the log was shown with its whole chain", async () => {
   const certificate = parseCertificate(new Uint8Array(leaf.rawData), "leaf");
   const [submitted] = fulcio.ctLog.submitted;
   expect(submitted!.slice(1)).toEqual(fulcio.authority.chain.map(({ der }) => der));
@@ -98,7 +98,7 @@ test("its SCT is the log's, over the precertificate that the log was shown with 
   const [sct, ...others] = embeddedScts(certificate);
   expect(others).toEqual([]);
   const issuerKeyHash = sha256(fulcio.authority.signer.publicKey.spki);
-  verifySct(sct!, fulcio.ctLog.publicKey, { type: "precertificate", issuerKeyHash, tbs });
+  await verifySct(sct!, fulcio.ctLog.publicKey, { type: "precertificate", issuerKeyHash, tbs });
 });
 
 test("openssl verifies it for code signing", () => {

@@ -71,7 +71,7 @@ export class CertificateTransparencyLog {
 
   /** RFC 6962, Section 4.2. Leaf first; the root may be left out. */
   async addPreChain(submitted: readonly Uint8Array[]): Promise<SignedCertificateTimestamp> {
-    const chain = this.#roots.accept(submitted);
+    const chain = await this.#roots.accept(submitted);
     if (!isPrecertificate(chain.leaf)) throw new Malformed("chain: certificate 0 is not a precertificate");
     const tbs = removePoison(chain.leaf);
     const issuerKeyHash = sha256(chain.authorities[0].spki);
@@ -80,7 +80,7 @@ export class CertificateTransparencyLog {
 
   /** RFC 6962, Section 4.1. */
   async addChain(submitted: readonly Uint8Array[]): Promise<SignedCertificateTimestamp> {
-    const chain = this.#roots.accept(submitted);
+    const chain = await this.#roots.accept(submitted);
     if (isPrecertificate(chain.leaf)) throw new Malformed("chain: certificate 0 is a precertificate");
     return this.#add(chain, { type: "certificate", der: chain.leaf.der }, encodeCertificateChain(chain));
   }

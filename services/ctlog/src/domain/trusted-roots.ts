@@ -10,7 +10,7 @@ import {
   parseCertificate,
   subjectKeyIdentifier,
   verifyChain,
-  verifyNamedSignature,
+  verifyNamedSignatureOnPool,
 } from "@chancery/x509";
 
 /** A submission that leads to one of the log's roots: every certificate issued by the next, all signatures verified. */
@@ -53,7 +53,7 @@ export class TrustedRoots {
   }
 
   /** Leaf first. "The last certificate is either the root certificate or a certificate that chains to a known root." */
-  accept(submitted: readonly Uint8Array[]): AcceptedChain {
+  async accept(submitted: readonly Uint8Array[]): Promise<AcceptedChain> {
     const [first, ...above] = submitted;
     if (first === undefined) throw new Malformed("chain: is empty");
     if (above.length >= MAX_CHAIN_CERTIFICATES) {
@@ -64,7 +64,7 @@ export class TrustedRoots {
     const known = this.#known.get(key);
     // Without submitted authorities the key would be the same for the leaves of every root.
     if (known !== undefined && above.length > 0) {
-      verifyLeaf(leaf, known);
+      await verifyLeaf(leaf, known);
       return { leaf, authorities: known.authorities };
     }
     const authorities = this.#verify(leaf, above);
@@ -102,12 +102,12 @@ export class TrustedRoots {
 }
 
 /** What is left to verify when these authorities have issued an accepted leaf before: that they issued this one. */
-function verifyLeaf(leaf: Certificate, { authorities: [issuer], issuerKey }: KnownAuthorities): void {
+async function verifyLeaf(leaf: Certificate, { authorities: [issuer], issuerKey }: KnownAuthorities): Promise<void> {
   const field = "chain: certificate 0";
   if (!equalBytes(leaf.issuer, issuer.subject)) throw new Unverified(`${field}: issuer name is not its issuer's`);
-  verifyNamedSignature(issuerKey, leaf.signatureAlgorithmIdentifier, leaf.tbs, leaf.signature, field);
   verifyChain([leaf], OID.codeSigning, "chain");
   assertCodeSigning(leaf);
+  await verifyNamedSignatureOnPool(issuerKey, leaf.signatureAlgorithmIdentifier, leaf.tbs, leaf.signature, field);
 }
 
 /** The walk lets a certificate pass that restricts nothing; what this log is for must say so. */

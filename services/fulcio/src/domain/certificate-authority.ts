@@ -107,7 +107,7 @@ export class CertificateAuthority {
     try {
       sct = await withinTime(ctLog.link.addPreChain([precertificate.der, ...this.#chainDer]));
       // A log that signs something else would make certificates that every client refuses, found out too late.
-      verifySct(sct, ctLog.key, {
+      await verifySct(sct, ctLog.key, {
         type: "precertificate",
         issuerKeyHash: this.#issuerKeyHash,
         tbs: precertificate.tbs,

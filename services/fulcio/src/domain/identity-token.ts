@@ -6,6 +6,9 @@ export interface UnverifiedToken {
   readonly compact: string;
   /** One of {@link ALGORITHMS}. */
   readonly algorithm: string;
+  /** Which of its issuer's keys signed it, if it says so. */
+  readonly keyId: string | undefined;
+  readonly signature: Uint8Array;
   readonly issuer: string;
   readonly subject: string;
   readonly claims: JsonObject;
@@ -29,12 +32,12 @@ export function parseIdentityToken(compact: string): UnverifiedToken {
   }
   if (!SHAPE.test(compact)) throw new Malformed("the token is not a compact JWS");
   const [header, payload, signature] = compact.split(".", 3) as [string, string, string];
-  const algorithm = parseHeader(decodePart(header, "header"));
-  decodeBase64Url(signature, "the token's signature");
+  const jose = parseHeader(decodePart(header, "header"));
   const claims = decodePart(payload, "payload");
   return {
     compact,
-    algorithm,
+    ...jose,
+    signature: decodeBase64Url(signature, "the token's signature"),
     issuer: identifier(claims, "iss", MAX_ISSUER_CHARACTERS),
     subject: identifier(claims, "sub", MAX_TOKEN_CHARACTERS),
     claims,
@@ -56,7 +59,7 @@ function decodePart(text: string, part: string): JsonObject {
 }
 
 /** `jku`, `x5u`, `jwk` and `x5c` are the sender's own word on which key to believe: nothing here reads them. */
-function parseHeader(header: JsonObject): string {
+function parseHeader(header: JsonObject): Pick<UnverifiedToken, "algorithm" | "keyId"> {
   const { alg, kid } = header;
   if (typeof alg !== "string" || !ALGORITHMS.has(alg)) {
     throw new Unsupported("the token's alg is not an accepted signature algorithm");
@@ -69,7 +72,7 @@ function parseHeader(header: JsonObject): string {
   for (const name of ["crit", "b64", "zip", "enc"]) {
     if (name in header) throw new Unsupported(`the token's header has ${name}`);
   }
-  return alg;
+  return { algorithm: alg, keyId: kid };
 }
 
 function identifier(claims: JsonObject, name: string, longest: number): string {

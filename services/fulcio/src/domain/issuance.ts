@@ -39,7 +39,7 @@ export class Issuance {
       const principal = toPrincipal(this.#options.pool.match(known.claims.issuer), known.claims);
       const issued = await this.#options.authority.issue(
         principal,
-        provenKey(proof, principal.name, this.#options.clientAlgorithms),
+        await provenKey(proof, principal.name, this.#options.clientAlgorithms),
       );
       await this.#options.audit({
         outcome: "issued",

@@ -3,7 +3,7 @@ import {
   defaultHash,
   parsePublicKey,
   type PublicKey,
-  verifySignature,
+  verifySignatureOnPool,
   verifySignatureP1363,
 } from "@chancery/crypto";
 import { der, parsePem, utf8 } from "@chancery/encoding";
@@ -27,13 +27,13 @@ export type Proof =
     };
 
 /** The key the client holds, if such keys may be certified; nothing else of what it sent is used. */
-export function provenKey(
+export async function provenKey(
   proof: Proof,
   name: string,
   permitted: readonly ClientAlgorithm[] = DEFAULT_CLIENT_ALGORITHMS,
-): PublicKey {
+): Promise<PublicKey> {
   if (proof.type === "challenge") {
-    const key = keyOfChallenge(proof.publicKey, proof.signature, name);
+    const key = await keyOfChallenge(proof.publicKey, proof.signature, name);
     assertPermitted(key, keyHash(key), permitted);
     return key;
   }
@@ -42,11 +42,11 @@ export function provenKey(
   return publicKey;
 }
 
-function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, name: string): PublicKey {
+async function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, name: string): Promise<PublicKey> {
   const key = parseSubmittedKey(submitted);
   if (signature.length === 0) throw refusal(REFUSAL.signature, new Malformed("none was given"));
   const message = utf8(name);
-  if (verifySignature(key, message, signature)) return key;
+  if (await verifySignatureOnPool(key, message, signature)) return key;
   // Browsers and Java sign in the IEEE P1363 form; upstream takes both.
   if (key.algorithm.startsWith("ecdsa") && verifySignatureP1363(key, message, signature)) return key;
   throw refusal(REFUSAL.signature, new Unverified("it is not the key's signature over the token's subject"));

@@ -26,6 +26,7 @@ const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
   faults   kills, stops, cuts and fills what the log runs on (npm run faults); arguments go to vitest
   soak     the fault tests with ten times as many faults (npm run soak)
   fsck     checks whole logs, hash by hash (npm run fsck -- --help)
+  chancery the program's other commands (npm run chancery -- init --help)
   bench    measures the hot paths (npm run bench)
   check    types, lint and format (npm run check)
   format   formats (npm run format)
@@ -60,6 +61,12 @@ const COMMANDS = {
     await install();
     await build();
     return runForeground(NODE, [MAIN, "fsck", ...args]);
+  },
+
+  async chancery(args) {
+    await install();
+    await build();
+    return runForeground(NODE, [MAIN, ...args]);
   },
 
   async bench(args) {

@@ -34,11 +34,17 @@ export function reviewAuthorityChain(chain: readonly Certificate[], spki: Uint8A
 
 /** What the clock says against the chain: one sentence for each certificate that is not valid. */
 export function reviewValidity(chain: readonly Certificate[], now: Date): readonly string[] {
-  return chain.flatMap(({ notBefore, notAfter }, place) => {
-    if (now > notAfter) return [`${titleOf(chain, place)}: ended on ${notAfter.toISOString()}`];
-    if (now < notBefore) return [`${titleOf(chain, place)}: is valid only from ${notBefore.toISOString()}`];
-    return [];
-  });
+  const early = chain.flatMap(({ notBefore }, place) =>
+    now < notBefore ? [`${titleOf(chain, place)}: is valid only from ${notBefore.toISOString()}`] : [],
+  );
+  return [...reviewEnd(chain, now), ...early];
+}
+
+/** The half of it that no waiting mends. */
+export function reviewEnd(chain: readonly Certificate[], now: Date): readonly string[] {
+  return chain.flatMap(({ notAfter }, place) =>
+    now > notAfter ? [`${titleOf(chain, place)}: ended on ${notAfter.toISOString()}`] : [],
+  );
 }
 
 /** When the first of the certificates ends, and with it all that the chain is good for. */

@@ -11,11 +11,14 @@ import { RekorModule, rekorTreeHeadSigner } from "@chancery/rekor";
 import { createService, type Logger, type RunningService } from "@chancery/service";
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
+import type { Certificate } from "@chancery/x509";
+import { type Authority, openAuthority } from "./authority/authority.ts";
+import { loadAuthorityFiles } from "./authority/own-files.ts";
 import type { BannerFacts } from "./banner.ts";
 import { mountHomePage } from "./home-page.ts";
 import { CLIENT_ID, createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
-import { confirmLogs, type Installation, openInstallation } from "./installation.ts";
+import { alone, confirmLogs, type Installation, openInstallation, OWN_AUTHORITY } from "./installation.ts";
 import { isLoopbackHost } from "./loopback.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import type { Settings } from "./settings.ts";
@@ -47,7 +50,7 @@ export async function startStack(
   await using opened = new AsyncDisposableStack();
   await requireFreePort(settings.host, settings.port);
   progress("opening the installation");
-  const installation = await openInstallation(settings.data, new URL(settings.url).hostname, new Date());
+  const { installation, authority } = await openKeys(settings, new Date());
   const identityProvider = settings.issuers === undefined ? createIdentityProvider(`${settings.url}/idp`) : undefined;
 
   const db = await openDatabase(settings, opened, progress);
@@ -71,12 +74,28 @@ export async function startStack(
       mountHomePage(fastify, () => bannerFacts(settings, installation, service));
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
     },
-    modules: modules(settings, installation, logs, logger),
+    modules: modules(settings, installation, authority, logs, logger),
   });
   opened.defer(() => service.close());
   const all = opened.move();
   const facts = bannerFacts(settings, installation, service);
   return { service, facts, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** A CA in files of the operator's is looked at first: a mistake there must not leave a folder that is bound to it. */
+async function openKeys({ data, url, authorityFiles }: Settings, now: Date) {
+  const files = authorityFiles && (await loadAuthorityFiles(authorityFiles, now));
+  const plan = files === undefined ? OWN_AUTHORITY : { kind: "files" as const };
+  const installation = await openInstallation(data, new URL(url).hostname, now, plan);
+  const { created } = installation;
+  const authority = await alone(data, () => openAuthority({ directory: data, created, files, now }));
+  return { installation, authority };
+}
+
+/** Of every chain there ever was, each once: what was issued under an old one may still be submitted. */
+function rootsOf({ generations }: Authority): Certificate[] {
+  const roots = generations.flatMap(({ chain }) => chain.slice(-1));
+  return [...new Map(roots.map((root) => [encodeHex(root.der), root])).values()];
 }
 
 function bannerFacts({ url, data, databaseUrl, issuers }: Settings, { shard }: Installation, { app }: RunningService) {
@@ -136,13 +155,13 @@ async function requireMade({ rekor, ctlog }: Logs): Promise<void> {
     throw new Misconfigured("CHANCERY_DATABASE_URL", `cannot hold the logs of a new installation: ${reason}`);
 }
 
-function modules(settings: Settings, installation: Installation, logs: Logs, logger: Logger) {
-  const { hostname, treeId, shard, keys, fulcioChain, tsaChain } = installation;
-  const roots = fulcioChain.slice(-1);
+function modules(settings: Settings, installation: Installation, authority: Authority, logs: Logs, logger: Logger) {
+  const { hostname, treeId, shard, keys, tsaChain } = installation;
+  const roots = rootsOf(authority);
   const audit = logger.child({ from: "fulcio" });
   return [
     FulcioModule.forRoot(fulcioConfig(settings), {
-      issuer: { chain: fulcioChain, signer: keys["fulcio-intermediate"] },
+      issuer: authority,
       ctLog: new CertificateTransparencyLog({ roots, log: logs.ctlog, signer: keys.ctlog }),
       ctLogKey: keys.ctlog.publicKey,
       audit: (event) => audit.info(event, "issuance"),
@@ -153,7 +172,7 @@ function modules(settings: Settings, installation: Installation, logs: Logs, log
     TrustModule.forRoot(
       { url: settings.url, directory: join(settings.data, "tuf"), floor: join(settings.data, "anchor", "tuf") },
       {
-        material: trustMaterial(trustedParties(settings, installation)),
+        material: trustMaterial(trustedParties(settings, installation, authority)),
         keys: { root: keys["tuf-root"], online: keys["tuf-online"] },
       },
     ),
@@ -170,13 +189,17 @@ function fulcioConfig({ issuers, url, host }: Settings): FulcioConfig {
   return { ...parseFulcioConfig(JSON.stringify({ "oidc-issuers": { [issuer]: own } })), allowLoopbackHttp };
 }
 
-function trustedParties(settings: Settings, { created, shard, hostname, keys, fulcioChain, tsaChain }: Installation) {
+function trustedParties(
+  settings: Settings,
+  { created, shard, hostname, keys, tsaChain }: Installation,
+  { generations }: Authority,
+) {
   const { url } = settings;
   const validFor = { start: created };
   const timestamps = `${url}/api/v1/timestamp`;
   const login = loginIssuer(settings);
   return {
-    certificateAuthorities: [{ uri: url, chain: fulcioChain, validFor }],
+    certificateAuthorities: generations.map((one) => ({ uri: url, ...one })),
     transparencyLogs: [{ baseUrl: url, publicKey: keys.rekor.publicKey, validFor }],
     ctLogs: [{ baseUrl: `${url}/ctlog/${shard}`, publicKey: keys.ctlog.publicKey, validFor }],
     timestampAuthorities: [{ uri: timestamps, chain: tsaChain, validFor }],

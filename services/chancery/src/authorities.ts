@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Signer } from "@chancery/crypto";
-import { encodePem, equalBytes } from "@chancery/encoding";
+import { equalBytes } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import {
   type Certificate,
@@ -10,44 +9,49 @@ import {
   createTimestampingCertificate,
   OID,
   parseCertificate,
-  parseCertificatesPem,
 } from "@chancery/x509";
-import { writeDurably } from "./durable-file.ts";
+import { FIRST } from "./authority/authority.ts";
+import { readChain, writeChain } from "./authority/chain-file.ts";
 
-/** The certificates that stand above what an installation issues; each chain ends in its root. */
-export interface Authorities {
-  /** The issuing certificate first. */
-  readonly fulcioChain: readonly Certificate[];
-  /** The signing certificate first. */
-  readonly tsaChain: readonly Certificate[];
-}
+type FulcioKeys = Readonly<Record<"fulcio-root" | "fulcio-intermediate", Signer>>;
+type TimestampKeys = Readonly<Record<"tsa-root" | "tsa", Signer>>;
 
-type AuthorityKeys = Readonly<Record<"fulcio-root" | "fulcio-intermediate" | "tsa-root" | "tsa", Signer>>;
-
-const CHAINS = { fulcio: "fulcio.pem", tsa: "tsa.pem" } as const;
+const TSA_CHAIN = "tsa.pem";
 const VALID_YEARS = 10;
 
-/** Makes both chains, `fulcio.pem` and `tsa.pem` in `directory`. */
-export async function issueAuthorities(
+/** Makes Fulcio's chain, root and intermediate, in `directory`. */
+export async function issueFulcioChain(
   directory: string,
   hostname: string,
   from: Date,
-  keys: AuthorityKeys,
-): Promise<Authorities> {
+  keys: FulcioKeys,
+): Promise<void> {
   const validity = { notBefore: from, notAfter: yearsAfter(from, VALID_YEARS) };
   const name = (commonName: string) => ({ organization: hostname.slice(0, 64), commonName });
-  const fulcioRoot = parseCertificate(
+  const root = parseCertificate(
     await createRootAuthority({ ...validity, subject: name("Chancery root"), signer: keys["fulcio-root"] }),
     "fulcio root",
   );
   const intermediate = await createIntermediateAuthority({
     ...validity,
     subject: name("Chancery intermediate"),
-    issuer: fulcioRoot,
+    issuer: root,
     issuerSigner: keys["fulcio-root"],
     spki: keys["fulcio-intermediate"].publicKey.spki,
   });
-  const tsaRoot = parseCertificate(
+  await writeChain(join(directory, `${FIRST.name}.pem`), [intermediate, root.der]);
+}
+
+/** Makes the timestamp authority's chain, root and signing certificate, in `directory`. */
+export async function issueTimestampChain(
+  directory: string,
+  hostname: string,
+  from: Date,
+  keys: TimestampKeys,
+): Promise<void> {
+  const validity = { notBefore: from, notAfter: yearsAfter(from, VALID_YEARS) };
+  const name = (commonName: string) => ({ organization: hostname.slice(0, 64), commonName });
+  const root = parseCertificate(
     await createRootAuthority({
       ...validity,
       subject: name("Chancery timestamp root"),
@@ -57,45 +61,27 @@ export async function issueAuthorities(
     }),
     "tsa root",
   );
-  const tsa = await createTimestampingCertificate({
+  const leaf = await createTimestampingCertificate({
     ...validity,
     subject: name("Chancery timestamp authority"),
-    issuer: tsaRoot,
+    issuer: root,
     issuerSigner: keys["tsa-root"],
     spki: keys.tsa.publicKey.spki,
   });
-  await writeChain(join(directory, CHAINS.fulcio), [intermediate, fulcioRoot.der]);
-  await writeChain(join(directory, CHAINS.tsa), [tsa, tsaRoot.der]);
-  return loadAuthorities(directory, keys);
+  await writeChain(join(directory, TSA_CHAIN), [leaf, root.der]);
 }
 
-/** Reads both chains and holds each first certificate against the key that signs under it. */
-export async function loadAuthorities(directory: string, keys: AuthorityKeys): Promise<Authorities> {
-  return {
-    fulcioChain: await readChain(join(directory, CHAINS.fulcio), keys["fulcio-intermediate"]),
-    tsaChain: await readChain(join(directory, CHAINS.tsa), keys.tsa),
-  };
-}
-
-async function writeChain(path: string, chain: readonly Uint8Array[]): Promise<void> {
-  await writeDurably(path, chain.map((certificate) => encodePem("CERTIFICATE", certificate)).join(""));
-}
-
-async function readChain(path: string, signer: Signer): Promise<readonly Certificate[]> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    throw new Misconfigured(path, "the certificates cannot be read", { cause });
-  }
-  const chain = parseCertificatesPem(text, path, { max: 10 });
+/** The signing certificate first; held against the key that signs under it. */
+export async function loadTimestampChain(directory: string, signer: Signer): Promise<readonly Certificate[]> {
+  const path = join(directory, TSA_CHAIN);
+  const chain = await readChain(path);
   if (chain[0] === undefined || !equalBytes(chain[0].spki, signer.publicKey.spki)) {
     throw new Misconfigured(path, "the first certificate is not of the key that signs under it");
   }
   return chain;
 }
 
-function yearsAfter(date: Date, years: number): Date {
+export function yearsAfter(date: Date, years: number): Date {
   const later = new Date(date);
   later.setUTCFullYear(later.getUTCFullYear() + years);
   return later;

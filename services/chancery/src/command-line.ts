@@ -14,6 +14,9 @@ Runs Fulcio, Rekor, the CT log, the timestamp authority and the trust root in on
   --data FOLDER        CHANCERY_DATA          keys, certificates, database     ./.chancery
   --database-url URL   CHANCERY_DATABASE_URL  a PostgreSQL of your own         an embedded one
   --config FILE        CHANCERY_CONFIG        who may sign, in Fulcio's format development mode
+  --ca-key FILE        CHANCERY_CA_KEY        a CA key of your own (PKCS#8)    made on the first run
+  --ca-chain FILE      CHANCERY_CA_CHAIN      its certificates, the root last
+  --ca-passphrase-file CHANCERY_CA_PASSPHRASE_FILE, or the passphrase itself in CHANCERY_CA_PASSPHRASE
 
 CHANCERY_DATABASE_PASSWORD_FILE names a file with the database's password. A flag wins over its
 variable, a variable over the file's \`chancery:\` section.
@@ -21,6 +24,8 @@ variable, a variable over the file's \`chancery:\` section.
 Without --config, development mode: a built-in identity provider, on loopback only, that lets
 anyone on this machine be anyone.
 
+  chancery init [FLAGS]             makes the data folder; a CA below an offline root: chancery init --help
+  chancery sign-intermediate FLAGS  on the machine of that root: chancery sign-intermediate --help
   chancery fsck [FLAGS]             checks whole logs, hash by hash: chancery fsck --help
   chancery accept-anchor --log LOG  for a log that lost its anchor: chancery accept-anchor --help
   chancery --version
@@ -34,6 +39,9 @@ const FLAGS = {
   data: { type: "string" },
   config: { type: "string" },
   "database-url": { type: "string" },
+  "ca-key": { type: "string" },
+  "ca-chain": { type: "string" },
+  "ca-passphrase-file": { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;
@@ -61,13 +69,20 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
     const { acceptAnchorCommand } = await import("./accept-anchor.ts");
     return acceptAnchorCommand(argv.slice(1), environment, (text) => terminal.out(text));
   }
+  if (argv[0] === "init") {
+    const { init } = await import("./authority/init.ts");
+    return init(argv.slice(1), environment, (text) => terminal.out(text));
+  }
+  if (argv[0] === "sign-intermediate") {
+    const { signIntermediate } = await import("./authority/sign-intermediate.ts");
+    return signIntermediate(argv.slice(1), environment, (text) => terminal.out(text));
+  }
   const { command, flags } = parseCommandLine(argv, environment);
   if (flags.help === true || flags.version === true) {
     terminal.out(flags.help === true ? USAGE : `${version()}\n`);
     return 0;
   }
-  if (command !== "serve")
-    throw new Misconfigured(command ?? "command", "there is only `chancery serve` and `chancery fsck`; see --help");
+  if (command !== "serve") throw new Misconfigured(command ?? "command", "there is no such command; see --help");
   // Only now: the services take half a second to load, and --help needs none of them.
   const { serve } = await import("./serve.ts");
   return serve(flags satisfies ServeFlags, environment);

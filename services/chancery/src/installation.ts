@@ -1,30 +1,28 @@
 import { randomBytes } from "node:crypto";
-import { access, constants, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { access, constants, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createKeyFile, loadKeyFile, type Signer, spkiHash } from "@chancery/crypto";
+import { createKeyFile, type KeyAlgorithm, loadKeyFile, type Signer, spkiHash } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { parseYaml } from "@chancery/service";
+import type { Certificate } from "@chancery/x509";
 import { z } from "zod";
-import { type Authorities, issueAuthorities, loadAuthorities } from "./authorities.ts";
+import { issueFulcioChain, issueTimestampChain, loadTimestampChain } from "./authorities.ts";
+import { keyPath } from "./authority/authority.ts";
+import { writeGenerations } from "./authority/generations.ts";
+import { requestCertificate } from "./authority/request.ts";
 import { removeDurably, withLock, writeDurably } from "./durable-file.ts";
 
-/** Every private key of an installation. Each has its own file, `keys/<name>.pem`. */
-export const KEY_NAMES = [
-  "fulcio-root",
-  "fulcio-intermediate",
-  "rekor",
-  "ctlog",
-  "tsa-root",
-  "tsa",
-  "tuf-root",
-  "tuf-online",
-] as const;
+/** The private keys that sign while it serves, but for the CA's. Each has its own file, `keys/<name>.pem`. */
+export const KEY_NAMES = ["rekor", "ctlog", "tsa", "tuf-root", "tuf-online"] as const;
 export type KeyName = (typeof KEY_NAMES)[number];
 export type Keys = Readonly<Record<KeyName, Signer>>;
 
+/** Those of roots: they sign once, when their chain is made, and are never opened again. */
+const ROOT_KEY_NAMES = ["fulcio-root", "tsa-root"] as const;
+
 /** What is made once and must never change, for clients have been told to trust it. */
-export interface Installation extends Authorities {
+export interface Installation {
   /** Stands in the origin of every checkpoint. */
   readonly hostname: string;
   /** Of the Rekor log; upstream's entry IDs begin with it. */
@@ -33,19 +31,30 @@ export interface Installation extends Authorities {
   readonly shard: string;
   readonly created: Date;
   readonly keys: Keys;
+  /** The signing certificate first, its root last. */
+  readonly tsaChain: readonly Certificate[];
   /** Whether its logs may still have to be created. Once they were, one that is missing was lost. */
   readonly awaitsLogs: boolean;
 }
+
+/** What the CA of a new installation is: root and intermediate of its own; an intermediate below a root elsewhere; files of the operator's. */
+export type AuthorityPlan =
+  | { readonly kind: "own" | "offline-root"; readonly algorithm: KeyAlgorithm }
+  | { readonly kind: "files" };
+
+export const OWN_AUTHORITY: AuthorityPlan = { kind: "own", algorithm: "ecdsa-p256" };
 
 const FILE = "installation.json";
 const UNFINISHED = "installation.unfinished";
 /** From before `installation.json` until both logs are in the database. */
 const AWAITS_LOGS = "logs.unmade";
 /** What a first run makes before anything is published. */
-const MADE = ["keys", "certificates"];
+const MADE = ["keys", "certificates", "authority.json"];
 /** What only a finished installation makes. */
 const PUBLISHED = ["tuf", "anchor", "postgres"];
 const LOCK_WAIT_MS = 30_000;
+
+const fingerprint = z.string().regex(/^[0-9a-f]{64}$/);
 
 const installationFile = z.strictObject({
   version: z.literal(1),
@@ -54,12 +63,16 @@ const installationFile = z.strictObject({
   shard: z.string().min(1),
   created: z.iso.datetime(),
   /** SHA-256 of each public key: a key file that was swapped is found before it signs. */
-  keys: z.strictObject(
-    Object.fromEntries(KEY_NAMES.map((name) => [name, z.string().regex(/^[0-9a-f]{64}$/)])) as Record<
-      KeyName,
-      z.ZodString
-    >,
-  ),
+  keys: z.strictObject({
+    rekor: fingerprint,
+    ctlog: fingerprint,
+    tsa: fingerprint,
+    "tuf-root": fingerprint,
+    "tuf-online": fingerprint,
+    "tsa-root": fingerprint,
+    "fulcio-root": fingerprint.optional(),
+    "fulcio-intermediate": fingerprint.optional(),
+  }),
 });
 type InstallationFile = z.infer<typeof installationFile>;
 
@@ -70,10 +83,30 @@ type InstallationFile = z.infer<typeof installationFile>;
  * published before `installation.json` is on disk. So a crash at any step leaves either a marked folder,
  * whose keys nobody has seen and which the next start makes anew, or a finished one.
  */
-export async function openInstallation(directory: string, hostname: string, now: Date): Promise<Installation> {
+export async function openInstallation(
+  directory: string,
+  hostname: string,
+  now: Date,
+  plan: AuthorityPlan = OWN_AUTHORITY,
+): Promise<Installation> {
   await makePrivateDirectory(directory);
   await requireAccess(directory);
-  return withLock(join(directory, "installation.lock"), LOCK_WAIT_MS, () => openAlone(directory, hostname, now));
+  return alone(directory, () => openAlone(directory, hostname, now, plan));
+}
+
+/** No other start and no `chancery init` changes the folder meanwhile. */
+export function alone<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  return withLock(join(directory, "installation.lock"), LOCK_WAIT_MS, work);
+}
+
+/** The host name an installation signs as; undefined where there is none yet. */
+export async function installedHostname(directory: string): Promise<string | undefined> {
+  try {
+    return (await readInstallationFile(directory)).hostname;
+  } catch (error) {
+    if (error instanceof Misconfigured) throw error;
+    return undefined;
+  }
 }
 
 /** To be called when the logs are in the database and before anything is served: from here on a missing log was lost. */
@@ -81,7 +114,7 @@ export async function confirmLogs(directory: string): Promise<void> {
   await removeDurably(join(directory, AWAITS_LOGS));
 }
 
-async function openAlone(directory: string, hostname: string, now: Date): Promise<Installation> {
+async function openAlone(directory: string, hostname: string, now: Date, plan: AuthorityPlan): Promise<Installation> {
   const names = await readdir(directory);
   if (names.includes(FILE)) {
     const found = await find(directory, hostname);
@@ -90,41 +123,56 @@ async function openAlone(directory: string, hostname: string, now: Date): Promis
   }
   // A mark that came back, out of an old backup, must not make a first run of what has published.
   refuseForeign(directory, names, names.includes(UNFINISHED) ? PUBLISHED : [...MADE, ...PUBLISHED]);
-  return make(directory, hostname, now);
+  return make(directory, hostname, now, plan);
 }
 
-async function make(directory: string, hostname: string, now: Date): Promise<Installation> {
+async function make(directory: string, hostname: string, now: Date, plan: AuthorityPlan): Promise<Installation> {
   await writeDurably(join(directory, UNFINISHED), "");
-  for (const name of MADE) {
-    await rm(join(directory, name), { recursive: true, force: true });
-    await makePrivateDirectory(join(directory, name));
-  }
-  const keys = await eachKey((name) => createKeyFile(keyPath(directory, name), "ecdsa-p256"));
+  for (const name of MADE) await rm(join(directory, name), { recursive: true, force: true });
+  for (const name of ["keys", "certificates"]) await makePrivateDirectory(join(directory, name));
+  const certificates = join(directory, "certificates");
   const created = new Date(Math.floor(now.getTime() / 1000) * 1000);
-  const authorities = await issueAuthorities(join(directory, "certificates"), hostname, created, keys);
+  const makeKey = (name: string, algorithm: KeyAlgorithm = "ecdsa-p256") =>
+    createKeyFile(keyPath(directory, name), algorithm);
+  const keys = await eachKey(makeKey);
+  const tsaRoot = await makeKey("tsa-root");
+  await issueTimestampChain(certificates, hostname, created, { tsa: keys.tsa, "tsa-root": tsaRoot });
+  const fulcio = await makeAuthority(directory, hostname, created, plan);
   const file: InstallationFile = {
     version: 1,
     hostname,
     treeId: newTreeId().toString(),
     shard: String(created.getUTCFullYear()),
     created: created.toISOString(),
-    keys: fingerprints(keys),
+    keys: { ...fingerprints(keys), "tsa-root": fingerprintOf(tsaRoot), ...fulcio },
   };
   await writeDurably(join(directory, AWAITS_LOGS), "");
   await writeDurably(join(directory, FILE), `${JSON.stringify(file, null, 2)}\n`);
   // Crash here: the next start finds the file, and the mark means nothing any more.
   await rm(join(directory, UNFINISHED), { force: true });
-  return { ...describe(file), ...authorities, keys, awaitsLogs: true };
+  const tsaChain = await loadTimestampChain(certificates, keys.tsa);
+  return { ...describe(file), keys, tsaChain, awaitsLogs: true };
+}
+
+/** Answers the fingerprints of what it made, if that is whole. */
+async function makeAuthority(directory: string, hostname: string, created: Date, plan: AuthorityPlan) {
+  if (plan.kind === "files") {
+    await writeGenerations(directory, { generations: [] });
+    return {};
+  }
+  if (plan.kind === "offline-root") {
+    await requestCertificate(directory, hostname, { generations: [] }, plan.algorithm);
+    return {};
+  }
+  const makeKey = (name: string) => createKeyFile(keyPath(directory, name), plan.algorithm);
+  const [root, intermediate] = [await makeKey("fulcio-root"), await makeKey("fulcio-intermediate")];
+  const keys = { "fulcio-root": root, "fulcio-intermediate": intermediate };
+  await issueFulcioChain(join(directory, "certificates"), hostname, created, keys);
+  return { "fulcio-root": fingerprintOf(root), "fulcio-intermediate": fingerprintOf(intermediate) };
 }
 
 async function find(directory: string, hostname: string): Promise<Omit<Installation, "awaitsLogs">> {
-  const path = join(directory, FILE);
-  const parsed = installationFile.safeParse(parseYaml(await readFile(path, "utf8"), path));
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new Misconfigured(path, `${issue?.path.join(".") ?? ""} ${issue?.message ?? "is not whole"}`.trim());
-  }
-  const file = parsed.data;
+  const file = await readInstallationFile(directory);
   if (file.hostname !== hostname) {
     throw new Misconfigured(
       "CHANCERY_URL",
@@ -137,8 +185,25 @@ async function find(directory: string, hostname: string): Promise<Omit<Installat
   if (swapped !== undefined) {
     throw new Misconfigured(keyPath(directory, swapped), "is not the key that this installation was made with");
   }
-  const authorities = await loadAuthorities(join(directory, "certificates"), keys);
-  return { ...describe(file), ...authorities, keys };
+  for (const name of ROOT_KEY_NAMES) await refuseOpenFile(keyPath(directory, name));
+  const tsaChain = await loadTimestampChain(join(directory, "certificates"), keys.tsa);
+  return { ...describe(file), keys, tsaChain };
+}
+
+async function readInstallationFile(directory: string): Promise<InstallationFile> {
+  const path = join(directory, FILE);
+  const parsed = installationFile.safeParse(parseYaml(await readFile(path, "utf8"), path));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Misconfigured(path, `${issue?.path.join(".") ?? ""} ${issue?.message ?? "is not whole"}`.trim());
+}
+
+/** A root's key is not opened, and may have been taken away, as it should be; but none may lie open here. */
+async function refuseOpenFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found !== undefined && (found.mode & 0o077) !== 0 && process.platform !== "win32") {
+    throw new Misconfigured(path, "the file is open to other users; chmod 600 it");
+  }
 }
 
 function describe(file: InstallationFile) {
@@ -159,7 +224,7 @@ function refuseForeign(directory: string, names: readonly string[], traces: read
   );
 }
 
-async function makePrivateDirectory(path: string): Promise<void> {
+export async function makePrivateDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
@@ -177,18 +242,18 @@ async function requireAccess(directory: string): Promise<void> {
   }
 }
 
-function keyPath(directory: string, name: KeyName): string {
-  return join(directory, "keys", `${name}.pem`);
-}
-
 async function eachKey(signer: (name: KeyName) => Promise<Signer>): Promise<Keys> {
   const pairs = await Promise.all(KEY_NAMES.map(async (name) => [name, await signer(name)] as const));
   return Object.fromEntries(pairs) as Record<KeyName, Signer>;
 }
 
 function fingerprints(keys: Keys): Record<KeyName, string> {
-  const pairs = KEY_NAMES.map((name) => [name, encodeHex(spkiHash(keys[name].publicKey))] as const);
+  const pairs = KEY_NAMES.map((name) => [name, fingerprintOf(keys[name])] as const);
   return Object.fromEntries(pairs) as Record<KeyName, string>;
+}
+
+function fingerprintOf(signer: Signer): string {
+  return encodeHex(spkiHash(signer.publicKey));
 }
 
 /** Positive, 63 bits, and with all 16 hexadecimal digits, as upstream's tree IDs are written. */

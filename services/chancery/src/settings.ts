@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
+import { readPassphraseFile } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { FulcioConfig } from "@chancery/fulcio";
+import type { AuthorityFiles } from "./authority/own-files.ts";
 import { ConfigFile, type OwnSection } from "./config-file.ts";
 import { isLoopbackHost } from "./loopback.ts";
 
@@ -18,6 +20,8 @@ export interface Settings {
   readonly databaseUrl: string | undefined;
   /** Undefined: development mode, in which our own identity provider is the one issuer. */
   readonly issuers: FulcioConfig["issuers"] | undefined;
+  /** Undefined: the CA that the installation made, or its intermediate below a root elsewhere. */
+  readonly authorityFiles: AuthorityFiles | undefined;
   readonly logLevel: NonNullable<OwnSection["log-level"]>;
   readonly accessLog: boolean;
   readonly metrics: { readonly port: number; readonly host: string } | undefined;
@@ -33,6 +37,15 @@ export interface ServeFlags {
   readonly data?: string | undefined;
   readonly config?: string | undefined;
   readonly "database-url"?: string | undefined;
+  readonly "ca-key"?: string | undefined;
+  readonly "ca-chain"?: string | undefined;
+  readonly "ca-passphrase-file"?: string | undefined;
+}
+
+/** The part of them that a folder is made by. */
+export interface InstallationSettings extends Pick<Settings, "data" | "authorityFiles"> {
+  /** Undefined: nobody said a URL. */
+  readonly hostname: string | undefined;
 }
 
 const VARIABLES = {
@@ -42,13 +55,20 @@ const VARIABLES = {
   data: "CHANCERY_DATA",
   config: "CHANCERY_CONFIG",
   "database-url": "CHANCERY_DATABASE_URL",
+  "ca-key": "CHANCERY_CA_KEY",
+  "ca-chain": "CHANCERY_CA_CHAIN",
+  "ca-passphrase-file": "CHANCERY_CA_PASSPHRASE_FILE",
 } as const;
 
 const PASSWORD_FILE = "CHANCERY_DATABASE_PASSWORD_FILE";
+/** Never a flag: the command line is shown to every user of the machine. */
+const PASSPHRASE = "CHANCERY_CA_PASSPHRASE";
 
 /** Read elsewhere than in the table above: the password file here, the others by the test runner. */
 const OTHER_VARIABLES: ReadonlySet<string> = new Set([
   PASSWORD_FILE,
+  PASSPHRASE,
+  "CHANCERY_ROOT_PASSPHRASE",
   "CHANCERY_REQUIRE_CLIENTS",
   "CHANCERY_TEST_COUNTS",
 ]);
@@ -58,11 +78,49 @@ const SERVICE_LINK = /_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT$|_PORT_\d+_(TCP|UD
 
 /** Flag over variable over file over default. Throws Misconfigured with the name the value came in by. */
 export async function resolveSettings(flags: ServeFlags, environment: Environment): Promise<Settings> {
+  const { file, own, chosen } = await openSources(flags, environment);
+  const port = parsePort(chosen("port", "8700"));
+  const settings: Settings = {
+    host: parseHost(chosen("host", "127.0.0.1")),
+    port,
+    url: parseOrigin(chosen("url", `http://localhost:${port}`)),
+    data: resolve(chosen("data", DATA).value),
+    databaseUrl: databaseUrl(chosen("database-url", ""), environment),
+    issuers: file?.issuers,
+    authorityFiles: await authorityFiles(chosen, environment),
+    logLevel: own["log-level"] ?? "info",
+    accessLog: own["access-log"] ?? false,
+    metrics: own.metrics === undefined ? undefined : { port: own.metrics.port, host: own.metrics.host ?? "127.0.0.1" },
+  };
+  if (settings.issuers === undefined) refuseOpenDevelopment(settings, chosen("url", "").key);
+  else if (chosen("url", "").value === "") refuseGuessedUrl(settings);
+  return settings;
+}
+
+/** By the same rules, for who makes a folder and serves nothing yet. */
+export async function resolveInstallationSettings(
+  flags: ServeFlags,
+  environment: Environment,
+): Promise<InstallationSettings> {
+  const { chosen } = await openSources(flags, environment);
+  const url = chosen("url", "");
+  return {
+    data: resolve(chosen("data", DATA).value),
+    hostname: url.value === "" ? undefined : new URL(parseOrigin(url)).hostname,
+    authorityFiles: await authorityFiles(chosen, environment),
+  };
+}
+
+const DATA = "./.chancery";
+
+type Chosen = (name: Exclude<keyof typeof VARIABLES, "config">, fallback: string) => Told;
+
+async function openSources(flags: ServeFlags, environment: Environment) {
   refuseUnknownVariables(environment);
   const told = (name: keyof typeof VARIABLES) => tell(name, flags, environment);
   const file = await ConfigFile.read(told("config")?.value);
   const own = file?.own ?? {};
-  const chosen = (name: Exclude<keyof typeof VARIABLES, "config">, fallback: string): Told => {
+  const chosen: Chosen = (name, fallback) => {
     const inFile = own[name];
     return (
       told(name) ??
@@ -71,22 +129,22 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
         : { key: `chancery.${name}`, value: String(inFile) })
     );
   };
+  return { file, own, chosen };
+}
 
-  const port = parsePort(chosen("port", "8700"));
-  const settings: Settings = {
-    host: parseHost(chosen("host", "127.0.0.1")),
-    port,
-    url: parseOrigin(chosen("url", `http://localhost:${port}`)),
-    data: resolve(chosen("data", "./.chancery").value),
-    databaseUrl: databaseUrl(chosen("database-url", ""), environment),
-    issuers: file?.issuers,
-    logLevel: own["log-level"] ?? "info",
-    accessLog: own["access-log"] ?? false,
-    metrics: own.metrics === undefined ? undefined : { port: own.metrics.port, host: own.metrics.host ?? "127.0.0.1" },
-  };
-  if (settings.issuers === undefined) refuseOpenDevelopment(settings, chosen("url", "").key);
-  else if (chosen("url", "").value === "") refuseGuessedUrl(settings);
-  return settings;
+async function authorityFiles(chosen: Chosen, environment: Environment): Promise<AuthorityFiles | undefined> {
+  const [key, chain, file] = [chosen("ca-key", ""), chosen("ca-chain", ""), chosen("ca-passphrase-file", "")];
+  const direct = environment[PASSPHRASE] ?? "";
+  if (key.value === "" && chain.value === "") {
+    const alone = file.value === "" ? direct && PASSPHRASE : file.key;
+    if (alone !== "") throw new Misconfigured(alone, "needs CHANCERY_CA_KEY and CHANCERY_CA_CHAIN");
+    return undefined;
+  }
+  if (key.value === "") throw new Misconfigured(chain.key, "needs CHANCERY_CA_KEY, the file of its key");
+  if (chain.value === "") throw new Misconfigured(key.key, "needs CHANCERY_CA_CHAIN, the file of its certificates");
+  if (file.value !== "" && direct !== "") throw new Misconfigured(file.key, `${PASSPHRASE} says a passphrase already`);
+  const passphrase = file.value === "" ? direct || undefined : await readPassphraseFile(resolve(file.value));
+  return { key: resolve(key.value), chain: resolve(chain.value), passphrase };
 }
 
 /** A value and what to call it in a complaint. */
@@ -116,7 +174,10 @@ function refuseUnknownVariables(environment: Environment): void {
     .filter((name) => name.startsWith("CHANCERY_") && !known.has(name) && !OTHER_VARIABLES.has(name))
     .find((name) => !SERVICE_LINK.test(name));
   if (unknown !== undefined) {
-    throw new Misconfigured(unknown, `there is no such setting; known are ${[...known, PASSWORD_FILE].join(", ")}`);
+    throw new Misconfigured(
+      unknown,
+      `there is no such setting; known are ${[...known, PASSWORD_FILE, PASSPHRASE].join(", ")}`,
+    );
   }
 }
 

@@ -29,8 +29,8 @@ describe("the command line", () => {
   });
 
   test.for([
-    [[], "there is only `chancery serve`"],
-    [["sing"], "sing: there is only `chancery serve`"],
+    [[], "there is no such command"],
+    [["sing"], "sing: there is no such command"],
     [["serve", "now"], "now: is one word too many"],
     [["serve", "--prot", "9000"], "--prot"],
     [["serve", "--port"], "--port"],

@@ -5,7 +5,8 @@ import { X509Certificate } from "node:crypto";
 import { encodeHex } from "@chancery/encoding";
 import { spkiHash } from "@chancery/crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { confirmLogs, type Installation, KEY_NAMES, openInstallation } from "../src/installation.ts";
+import { openAuthority } from "../src/authority/authority.ts";
+import { alone, confirmLogs, KEY_NAMES, openInstallation } from "../src/installation.ts";
 
 let folder: string;
 let data: string;
@@ -16,18 +17,29 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const NOW = new Date("2026-11-21T10:11:12.345Z");
-const open = (hostname = "localhost") => openInstallation(data, hostname, NOW);
+async function open(hostname = "localhost") {
+  const installation = await openInstallation(data, hostname, NOW);
+  const { created } = installation;
+  const authority = await alone(data, () => openAuthority({ directory: data, created, now: NOW }));
+  return { ...installation, fulcioChain: authority.chain, authority };
+}
+type Opened = Awaited<ReturnType<typeof open>>;
+
+/** Those that sign while it serves, and those of the CA and the roots, as files. */
+const FILES = [...KEY_NAMES, "fulcio-root", "fulcio-intermediate", "tsa-root"];
 
 const mode = async (...path: string[]) => ((await stat(join(data, ...path))).mode & 0o777).toString(8);
 
 /** Everything about an installation that clients were told. */
-function told({ hostname, treeId, shard, created, keys, fulcioChain, tsaChain }: Installation) {
+function told({ hostname, treeId, shard, created, keys, fulcioChain, tsaChain, authority }: Opened) {
   return {
     hostname,
     treeId,
     shard,
     created,
     keys: KEY_NAMES.map((name) => encodeHex(spkiHash(keys[name].publicKey))),
+    issuing: encodeHex(spkiHash(authority.signer.publicKey)),
+    windows: authority.generations.map(({ validFor }) => validFor),
     certificates: [...fulcioChain, ...tsaChain].map(({ der }) => encodeHex(der)),
   };
 }
@@ -48,7 +60,7 @@ describe("the first run", () => {
     await open();
     expect(await mode()).toBe("700");
     expect(await mode("keys")).toBe("700");
-    for (const name of KEY_NAMES) expect(await mode("keys", `${name}.pem`)).toBe("600");
+    for (const name of FILES) expect(await mode("keys", `${name}.pem`)).toBe("600");
   });
 
   test("makes chains that another library follows", async () => {
@@ -74,7 +86,7 @@ describe("the first run", () => {
 async function crashed(steps: number): Promise<void> {
   await open();
   const files = [
-    ...KEY_NAMES.map((name) => join("keys", `${name}.pem`)),
+    ...FILES.map((name) => join("keys", `${name}.pem`)),
     join("certificates", "fulcio.pem"),
     join("certificates", "tsa.pem"),
     "installation.json",
@@ -84,7 +96,7 @@ async function crashed(steps: number): Promise<void> {
 }
 
 describe("a crash in the first run", () => {
-  test.for([0, 1, 4, KEY_NAMES.length, KEY_NAMES.length + 1, KEY_NAMES.length + 2])(
+  test.for([0, 1, 4, FILES.length, FILES.length + 1, FILES.length + 2])(
     "after %i files is made good by the next start",
     async (steps) => {
       await crashed(steps);
@@ -153,8 +165,23 @@ describe("what is refused", () => {
 
   test("a certificate of another key", async () => {
     await open();
-    await cp(join(data, "certificates", "fulcio.pem"), join(data, "certificates", "tsa.pem"));
+    const fulcio = join(data, "certificates", "fulcio.pem");
+    const mine = await readFile(fulcio, "utf8");
+    await cp(join(data, "certificates", "tsa.pem"), fulcio);
+    await expect(open()).rejects.toThrow(
+      "fulcio.pem: certificate 1 of 2 (O=localhost, CN=Chancery timestamp authority): is not of the key",
+    );
+    await writeFile(fulcio, mine);
+    await cp(fulcio, join(data, "certificates", "tsa.pem"));
     await expect(open()).rejects.toThrow("the first certificate is not of the key that signs under it");
+  });
+
+  test("a root's key that others can read, though no start opens it, and none at all is no fault", async () => {
+    await open();
+    await chmod(join(data, "keys", "fulcio-root.pem"), 0o644);
+    await expect(open()).rejects.toThrow(/fulcio-root\.pem: .*chmod 600/);
+    for (const name of ["fulcio-root", "tsa-root"]) await rm(join(data, "keys", `${name}.pem`));
+    await open();
   });
 
   test.for([

@@ -144,7 +144,7 @@ const AT_START: Record<string, { readonly reason: RegExp; readonly arrange: () =
     },
   },
   "a damaged anchor": {
-    reason: /the anchor in .* is damaged/,
+    reason: /: its anchor is damaged \(anchor: [^/]*\)$/,
     arrange: async () => {
       const log = await logged();
       const folder = join(log.anchors, LOG);
@@ -272,7 +272,7 @@ const RUNNING: Record<string, Happening> = {
     },
   },
   "its anchor is damaged": {
-    reason: /the anchor in .* is damaged/,
+    reason: /: its anchor is damaged \(anchor: [^/]*\)$/,
     unnoticedByAppend: true,
     happen: async (log) => {
       const folder = join(log.anchors, LOG);

@@ -125,7 +125,9 @@ export class FileAnchor implements Anchor {
       return await work();
     } catch (cause) {
       if (cause instanceof Malformed) {
-        throw new RefusedToSign(`the anchor in ${this.#directory} is damaged: ${cause.message}`, { cause });
+        // Anyone may read the refusal; where the file lies is for the log.
+        const place = new Malformed(`${this.#directory}: ${cause.message}`, { cause });
+        throw new RefusedToSign(`its anchor is damaged (${cause.message})`, { cause: place });
       }
       throw new Unavailable("the anchor cannot be read or written", 5, { cause });
     }

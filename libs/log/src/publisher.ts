@@ -8,7 +8,7 @@ import { isNewer, type PublishedCheckpoint } from "./entry.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Standing } from "./standing.ts";
 import type { StoredLog, Tree, TreeState } from "./store.ts";
-import type { TileReads } from "./tile-reads.ts";
+import { MissingHashes, type TileReads } from "./tile-reads.ts";
 
 /** How long another process may take for its anchor or its publication before we go on without it. */
 const OTHERS_TURN_MS = [1, 2, 4, 8, 16, 32, 64];
@@ -151,7 +151,8 @@ export class Publisher {
     try {
       return await consistencyProof(anchored.size, tree.size, this.#parts.tiles.hashes(tree.size));
     } catch (error) {
-      if (!(error instanceof Fault) || error instanceof Unavailable) throw error;
+      const passing = error instanceof Unavailable && !(error instanceof MissingHashes);
+      if (!(error instanceof Fault) || passing) throw error;
       throw this.#parts.standing.refuse(`its stored tiles do not make up its tree (${error.message})`, error);
     }
   }

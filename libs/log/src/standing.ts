@@ -12,6 +12,8 @@ export class Standing {
   /** How many entries the database may be ahead of the anchor, which is what a crash can leave. */
   readonly #ahead: bigint;
   #refusal: string | undefined;
+  /** What only the operator's log says of it. */
+  #cause: unknown;
   #met: TreeHead | undefined;
 
   constructor(log: string, signer: AnchoredSigner, ahead: bigint) {
@@ -26,12 +28,15 @@ export class Standing {
 
   /** The first reason is kept: what follows from it would only hide it. */
   refuse(reason: string, cause?: unknown): RefusedToSign {
-    this.#refusal ??= `log ${this.#log}: ${reason}`;
+    if (this.#refusal === undefined) {
+      this.#refusal = `log ${this.#log}: ${reason}`;
+      this.#cause = cause;
+    }
     return new RefusedToSign(this.#refusal, { cause });
   }
 
   assert(): void {
-    if (this.#refusal !== undefined) throw new RefusedToSign(this.#refusal);
+    if (this.#refusal !== undefined) throw new RefusedToSign(this.#refusal, { cause: this.#cause });
   }
 
   /** Passes errors on, and remembers those that end signing. */

@@ -1,4 +1,4 @@
-import { Malformed } from "@chancery/fault";
+import { Malformed, Unavailable } from "@chancery/fault";
 import {
   HASH_SIZE,
   HashTile,
@@ -11,6 +11,10 @@ import type { LogReader, TileName } from "./store.ts";
 
 /** 4,096 full tiles with the nodes in them: the upper levels of any log, and what was read last of the lowest. */
 const CACHED_TILES = 4096;
+const RETRY_AFTER = 5;
+
+/** Of a tree that was published and is not wholly there: no mistake of who asks. */
+export class MissingHashes extends Unavailable {}
 
 /**
  * Tiles, from memory where it can be. A tile only ever grows at its end, so whatever was read once stays
@@ -42,7 +46,12 @@ export class TileReads {
     const cached = this.#cached(name);
     if (cached !== undefined && cached.hashes.length >= bytes) return cached;
     const tile = this.#keep(name, await this.#want(name, { level, index }));
-    if (tile.hashes.length < bytes) throw new Malformed(`tile ${name}: has fewer than ${width} hashes`);
+    if (tile.hashes.length < bytes) {
+      throw new MissingHashes(
+        `tile ${name}: the database does not have the ${width} hashes that were published`,
+        RETRY_AFTER,
+      );
+    }
     return tile;
   }
 

@@ -1,5 +1,5 @@
 import { equalBytes } from "@chancery/encoding";
-import { Malformed, Misconfigured, NotFound, RefusedToSign, TooLarge, Unavailable } from "@chancery/fault";
+import { Malformed, Misconfigured, RefusedToSign, TooLarge, Unavailable } from "@chancery/fault";
 import {
   type ConsistencyProof,
   consistencyProof,
@@ -12,7 +12,14 @@ import {
 import { absentLog } from "./absent-log.ts";
 import type { Anchor } from "./anchor.ts";
 import { AnchoredSigner } from "./anchored-signer.ts";
-import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
+import {
+  type Appended,
+  isNewer,
+  type LoggedEntry,
+  type NewEntry,
+  type PublishedCheckpoint,
+  type TreeHeadSigner,
+} from "./entry.ts";
 import { type Failpoint, noFailpoint } from "./failpoint.ts";
 import { LogClock } from "./log-clock.ts";
 import { frozenFault, Pool, type PoolLimits } from "./pool.ts";
@@ -160,7 +167,7 @@ export class TransparencyLog {
 
   async entry(index: bigint): Promise<LoggedEntry | undefined> {
     if (index < 0n || index >= (await this.#sizeAbove(index))) return undefined;
-    return (await this.#stored.reader.entries(index, 1))[0];
+    return (await this.#read(index, 1))[0];
   }
 
   /** At most 1,024 entries from `start`, fewer where the published tree ends. */
@@ -170,7 +177,7 @@ export class TransparencyLog {
     const size = await this.#sizeAbove(last);
     if (start >= size) return [];
     const end = last < size ? last + 1n : size;
-    return await this.#stored.reader.entries(start, Number(end - start));
+    return await this.#read(start, Number(end - start));
   }
 
   async findIdentity(identity: Uint8Array): Promise<LoggedEntry | undefined> {
@@ -210,8 +217,7 @@ export class TransparencyLog {
   /** The same for the leaves themselves. c2sp.org/tlog-tiles, "Log Entries". */
   async entryBundle(index: number, width: number): Promise<Uint8Array | undefined> {
     if (!(await this.#hasTile(0, index, width))) return undefined;
-    const entries = await this.#stored.reader.entries(BigInt(index) * BigInt(TILE_WIDTH), width);
-    if (entries.length !== width) throw new NotFound(`entry bundle ${index}: entries are missing`);
+    const entries = await this.#read(BigInt(index) * BigInt(TILE_WIDTH), width);
     return encodeEntryBundle(entries.map((entry) => entry.leaf));
   }
 
@@ -264,13 +270,27 @@ export class TransparencyLog {
     await this.#sequencer.idle();
   }
 
+  /** Entries of the published tree. That one is not there is no mistake of who asks for it. */
+  async #read(start: bigint, count: number): Promise<LoggedEntry[]> {
+    const entries = await this.#stored.reader.entries(start, count);
+    if (entries.length === count) return entries;
+    const missing = start + BigInt(entries.length);
+    throw new Unavailable(`log ${this.#name}: entry ${missing} was published and is not in the database`, 5);
+  }
+
   async #readPublished(): Promise<PublishedCheckpoint> {
+    const known = this.#publisher.newest;
     const standing = await this.#stored.reader.published().catch((error: unknown) => {
       // The checkpoint of a moment ago is still a true one; readers need not notice that the database is away.
       if (error instanceof Unavailable && this.#publisher.newest !== undefined) return this.#publisher.newest;
       throw error;
     });
     if (standing === undefined) throw new Unavailable(`log ${this.#name} has not published a checkpoint yet`, 1);
+    if (known !== undefined && isNewer(known, standing)) {
+      // A power cut took a publication back, or the database is an older one: who only reads is to notice that, too.
+      await this.readiness();
+      if (this.#standing.refusal !== undefined) return await this.#lastSigned(this.#standing.refusal);
+    }
     this.#publisher.note(standing);
     this.#readAt = performance.now();
     return this.#publisher.newest ?? standing;
@@ -293,8 +313,15 @@ export class TransparencyLog {
   /** The published size, asked for anew if what is in memory does not reach beyond `index`. */
   async #sizeAbove(index: bigint): Promise<bigint> {
     const known = this.#publisher.newest?.head.size ?? 0n;
-    if (this.#standing.refusal !== undefined) return (await this.#publishedForReads())?.size ?? 0n;
+    if (this.#standing.refusal !== undefined) return await this.#sizeLeft(index, this.#standing.refusal);
     return known > index ? known : (await this.#readAnew()).head.size;
+  }
+
+  /** While refused: what the database has. What was signed beyond it is lost, not unheard of. */
+  async #sizeLeft(index: bigint, refusal: string): Promise<bigint> {
+    const size = (await this.#publishedForReads())?.size ?? 0n;
+    if (index >= size && index < (this.#standing.signed?.size ?? 0n)) throw new RefusedToSign(refusal);
+    return size;
   }
 
   /** Not from memory, nor by a question under way, which may have been asked before another process published. */

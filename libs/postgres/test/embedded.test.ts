@@ -115,6 +115,14 @@ test("stop leaves no process and no socket", async () => {
   expect(await stat(sockets).catch(() => "gone")).toBe("gone");
 });
 
+test("a password that cannot be read is told, and no new one is put in its place", async () => {
+  await mkdir(join(directory, "password"), { recursive: true });
+  const refused = startEmbedded({ directory });
+  await expect(refused).rejects.toThrow(Misconfigured);
+  await expect(refused).rejects.toThrow(/password cannot be read \(EISDIR\)/);
+  expect(await readdir(join(directory, "password"))).toEqual([]);
+});
+
 test("nobody reads the password file but its owner, and no one gets in without the password", async () => {
   await using server = await startEmbedded({ directory });
   expect((await stat(join(directory, "password"))).mode & 0o777).toBe(0o600);

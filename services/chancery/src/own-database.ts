@@ -33,6 +33,16 @@ function inOneLine(cause: Error): string {
 
 /** Host and name of a database, for people: the URL holds a password. */
 export function describeDatabase(databaseUrl: string): string {
-  const url = new URL(databaseUrl);
-  return `PostgreSQL ${url.host === "" ? (url.searchParams.get("host") ?? "local") : url.host}${url.pathname}`;
+  const url = parseDatabaseUrl(databaseUrl);
+  const host = url?.searchParams.get("host") ?? url?.host;
+  return `PostgreSQL ${host || "local"}${url?.pathname ?? ""}`;
+}
+
+/**
+ * PostgreSQL lets a parameter name the host, or the folder of its socket (`postgres://user:password@/name?host=/run/postgresql`).
+ * That is no URL by the standard, where a user without a host cannot be; the parameter wins over the host put in here.
+ */
+export function parseDatabaseUrl(databaseUrl: string): URL | null {
+  const url = URL.parse(databaseUrl.replace(/^(postgres(?:ql)?:\/\/[^/?#]*@)(?=[/?]|$)/, "$1localhost"));
+  return url?.protocol === "postgres:" || url?.protocol === "postgresql:" ? url : null;
 }

@@ -7,6 +7,7 @@ import type { FulcioConfig } from "@chancery/fulcio";
 import type { AuthorityFiles } from "./authority/own-files.ts";
 import { ConfigFile, type OwnSection } from "./config-file.ts";
 import { isLoopbackHost } from "./loopback.ts";
+import { parseDatabaseUrl } from "./own-database.ts";
 
 /** All that one process of Chancery is told. Nothing else reads the environment. */
 export interface Settings {
@@ -214,11 +215,9 @@ function databaseUrl({ key, value }: Told, environment: Environment): string | u
     if (passwordFile === "") return undefined;
     throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", "needs CHANCERY_DATABASE_URL");
   }
-  const url = URL.parse(value);
+  const url = parseDatabaseUrl(value);
   // The value may hold a password, so no complaint repeats it.
-  if (url === null || (url.protocol !== "postgres:" && url.protocol !== "postgresql:")) {
-    throw new Misconfigured(key, "must look like postgres://user@host:5432/database");
-  }
+  if (url === null) throw new Misconfigured(key, "must look like postgres://user@host:5432/database");
   if (passwordFile === "") return value;
   if (url.password !== "") throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", `${key} has a password already`);
   url.password = encodeURIComponent(readPassword(passwordFile));

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describeDatabase } from "../src/own-database.ts";
 import { resolveSettings, type Environment, type ServeFlags } from "../src/settings.ts";
 
 let folder: string;
@@ -198,5 +199,32 @@ describe("a database of one's own", () => {
     expect((await settings(environment)).databaseUrl).toBe("postgres://chancery:p%40ss%2Fword@db:5432/chancery");
     const twice = { ...environment, CHANCERY_DATABASE_URL: "postgres://chancery:x@db/chancery" };
     await expect(settings(twice)).rejects.toThrow("CHANCERY_DATABASE_URL has a password already");
+  });
+
+  test.for([
+    ["postgres://u:p@/name?host=/run/postgresql", "PostgreSQL /run/postgresql/name"],
+    ["postgresql://u@/name?host=db.example", "PostgreSQL db.example/name"],
+    ["postgres:///name?host=/run/postgresql&user=u", "PostgreSQL /run/postgresql/name"],
+    ["postgres://u:p@db.example:5433/name", "PostgreSQL db.example:5433/name"],
+    ["postgres:///name", "PostgreSQL local/name"],
+  ] as const)("%s is taken as PostgreSQL takes it", async ([url, described]) => {
+    expect((await settings({ CHANCERY_DATABASE_URL: url })).databaseUrl).toBe(url);
+    expect(describeDatabase(url)).toBe(described);
+  });
+
+  test("on a socket its password may come from a file too", async () => {
+    const environment = {
+      CHANCERY_DATABASE_URL: "postgres://u@/name?host=%2Frun%2Fpostgresql",
+      CHANCERY_DATABASE_PASSWORD_FILE: await file("secret"),
+    };
+    const url = (await settings(environment)).databaseUrl;
+    expect(url).toBe("postgres://u:secret@localhost/name?host=%2Frun%2Fpostgresql");
+  });
+
+  test.for(["mysql://u@db/name", "db/name", "postgres//u@db"])("%s is refused without repeating it", async (url) => {
+    const refused = settings({ CHANCERY_DATABASE_URL: url });
+    await expect(refused).rejects.toThrow(
+      /^CHANCERY_DATABASE_URL: must look like postgres:\/\/user@host:5432\/database$/,
+    );
   });
 });

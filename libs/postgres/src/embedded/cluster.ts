@@ -85,7 +85,11 @@ async function initialise(cluster: Cluster, directory: string, passwordFile: str
 /** Made once; read by us only. PostgreSQL keeps a SCRAM verifier of it. */
 export async function ownPassword(directory: string): Promise<string> {
   const path = join(directory, "password");
-  const known = await readFile(path, "utf8").catch(() => "");
+  const known = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    // A new one in the place of one that cannot be read now would lock us out of the cluster.
+    if (error.code === "ENOENT") return "";
+    throw new Misconfigured("CHANCERY_DATA", `${path} cannot be read (${error.code})`, { cause: error });
+  });
   if (known !== "") return known.trim();
   const password = randomBytes(24).toString("base64url");
   await writeFile(`${path}.new`, `${password}\n`, { mode: 0o600, flush: true });

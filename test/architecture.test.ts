@@ -20,7 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["chancery"],
 ];
 
-const WEB = /^(@nestjs\/|fastify$|@fastify\/|rxjs$|reflect-metadata$|node:https?$|node:http2$)/;
+const WEB = /^(@nestjs\/|@grpc\/|fastify$|@fastify\/|rxjs$|reflect-metadata$|node:https?$|node:http2$)/;
 const IMPORT = /^\s*(?:import|export)\b[^"';]*?(?:from\s*)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/gm;
 
 interface SourceFile {
@@ -107,7 +107,7 @@ describe("imports go inwards", () => {
 describe("each technology has one home", () => {
   test("Nest, Fastify and HTTP stay out of libraries and of every domain folder", () => {
     const mayServe =
-      /^(libs\/(service|testing)\/|services\/[^/]+\/src\/(http\/|[^/]+\.module\.ts$|main\.ts$)|services\/chancery\/src\/)/;
+      /^(libs\/(service|testing)\/|services\/[^/]+\/src\/(http\/|grpc\/|[^/]+\.module\.ts$|main\.ts$)|services\/chancery\/src\/)/;
     // The CA's bounded fetch to configured issuers is an adapter of its own, beside the domain.
     const mayFetch = /^services\/fulcio\/src\/(fetch|issuer-keys|oidc)\//;
     expect(
@@ -115,9 +115,11 @@ describe("each technology has one home", () => {
     ).toEqual([]);
   });
 
-  test("a domain folder imports nothing of its service's HTTP side", () => {
+  test("a domain folder imports nothing of its service's HTTP or gRPC side", () => {
     expect(
-      violations((file, imported) => file.path.includes("/src/domain/") && /(^|\/)http\/|\.module\.ts$/.test(imported)),
+      violations(
+        (file, imported) => file.path.includes("/src/domain/") && /(^|\/)(http|grpc)\/|\.module\.ts$/.test(imported),
+      ),
     ).toEqual([]);
   });
 

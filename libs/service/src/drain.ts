@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 
 const POLL_MS = 25;
 
@@ -17,6 +17,8 @@ export async function drain(
   { drain: within, linger }: { readonly drain: number; readonly linger: number },
 ): Promise<void> {
   const late = setTimeout(() => server.closeAllConnections(), within);
+  // Before the next line, which makes clients come back on new connections.
+  await waitingConnectionsTaken(server, linger);
   server.prependListener("request", (_request, response) => (response.shouldKeepAlive = false));
   NetServer.prototype.close.call(server);
   await untilUnused(server, linger);
@@ -28,6 +30,24 @@ export async function drain(
     clearInterval(idle);
     clearTimeout(late);
   }
+}
+
+/**
+ * Connections that the kernel has completed and we have not accepted are reset when the listener closes: under load
+ * those of the last 20 to 80 ms. A turn of the event loop accepts one of those that wait; when one has accepted none,
+ * none waits.
+ */
+async function waitingConnectionsTaken(server: Server, atMost: number): Promise<void> {
+  const until = performance.now() + atMost;
+  let taken = true;
+  const take = () => (taken = true);
+  server.on("connection", take);
+  while (taken && performance.now() < until) {
+    taken = false;
+    await turn();
+    await turn();
+  }
+  server.off("connection", take);
 }
 
 async function untilUnused(server: Server, linger: number): Promise<void> {

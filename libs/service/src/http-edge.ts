@@ -59,14 +59,15 @@ function answerPreflight(reply: FastifyReply): void {
 }
 
 /** Refuses coded bodies unread (a small gzip can be a very large body), and holds the sum of bodies in a budget. */
-export function guardBodies(fastify: FastifyInstance, budget: BodyBudget, bodyLimit: number): void {
+export function guardBodies(fastify: FastifyInstance, budget: BodyBudget): void {
   fastify.addHook("preParsing", (request, reply, payload, done) => {
     const coding = request.headers["content-encoding"];
     if (coding !== undefined && coding.toLowerCase() !== "identity") {
       reply.header("Connection", "close");
       return done(new UnsupportedMediaType("Content-Encoding: only identity is accepted"));
     }
-    const bytes = announcedBytes(request.headers, bodyLimit);
+    // The route's own limit where it has one: what may be received is what is counted.
+    const bytes = announcedBytes(request.headers, request.routeOptions.bodyLimit);
     if (bytes === 0) return done(null, payload);
     try {
       reply.raw.once("close", budget.take(bytes));

@@ -1,10 +1,17 @@
 import { createServer, type Server } from "node:http";
+import { Injectable } from "@nestjs/common";
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
+import { listenOn } from "./listen.ts";
+
+/** Where services keep their own series beside those of the process. */
+@Injectable()
+export class Metrics {
+  readonly registry = new Registry();
+}
 
 export interface RunningMetrics {
   readonly url: string;
-  readonly registry: Registry;
   close(): Promise<void>;
 }
 
@@ -12,10 +19,8 @@ export interface RunningMetrics {
  * Metrics on a port of their own, loopback unless told otherwise: they name routes and load, which is
  * no client's business. Labels hold route patterns, never paths, so a scan of random URLs adds no series.
  */
-export async function startMetrics(fastify: FastifyInstance, port: number, host: string): Promise<RunningMetrics> {
-  const registry = new Registry();
+export async function startMetrics(registry: Registry, port: number, host: string): Promise<RunningMetrics> {
   collectDefaultMetrics({ register: registry });
-  countRequests(fastify, registry);
   const server = createServer((request, response) => {
     if (request.method !== "GET" || request.url !== "/metrics") {
       response.writeHead(404).end();
@@ -26,14 +31,12 @@ export async function startMetrics(fastify: FastifyInstance, port: number, host:
       () => response.writeHead(500).end(),
     );
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
-  return { url: `${origin(server)}/metrics`, registry, close: () => closeServer(server) };
+  const address = await listenOn(server, port, host, "metrics.");
+  return { url: `http://${address}/metrics`, close: () => closeServer(server) };
 }
 
-function countRequests(fastify: FastifyInstance, registry: Registry): void {
+/** The method is written in small letters, as in upstream's series of this name. */
+export function countRequests(fastify: FastifyInstance, registry: Registry): void {
   const labelNames = ["code", "method", "route"] as const;
   const requests = new Counter({
     name: "http_requests_total",
@@ -50,18 +53,11 @@ function countRequests(fastify: FastifyInstance, registry: Registry): void {
   });
   fastify.addHook("onResponse", (request, reply, done) => {
     const route = request.routeOptions.url ?? "none";
-    const method = route === "none" ? "any" : request.method;
+    const method = route === "none" ? "any" : request.method.toLowerCase();
     requests.inc({ code: reply.statusCode, method, route });
     seconds.observe({ method, route }, reply.elapsedTime / 1000);
     done();
   });
-}
-
-function origin(server: Server): string {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new TypeError("the metrics server has no port");
-  const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
-  return `http://${host}:${address.port}`;
 }
 
 async function closeServer(server: Server): Promise<void> {

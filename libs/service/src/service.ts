@@ -1,17 +1,20 @@
-import { type DynamicModule, Module, type Type } from "@nestjs/common";
+import { type DynamicModule, Global, Module, type Type } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
-import { Misconfigured } from "@chancery/fault";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BodyBudget } from "./body-budget.ts";
+import { limitConnections } from "./connection-limit.ts";
 import { drain } from "./drain.ts";
 import { type Failure, failureOf } from "./failure.ts";
 import { defaultErrorShape, faultFilter } from "./fault-filter.ts";
+import { type GrpcOptions, type RunningGrpc, startGrpc } from "./grpc/edge.ts";
+import { GrpcServices } from "./grpc/services.ts";
 import { HealthModule, ReadinessRegistry } from "./health.ts";
 import { answerBrokenRequest, guardBodies, openToAllOrigins, requestIds, takeBodiesRaw } from "./http-edge.ts";
 import { KnownPaths, refuseUnknownPaths } from "./known-paths.ts";
 import { createLogger, type Logger, nestLogger } from "./logger.ts";
-import { type RunningMetrics, startMetrics } from "./metrics.ts";
+import { listenFailure } from "./listen.ts";
+import { countRequests, Metrics, type RunningMetrics, startMetrics } from "./metrics.ts";
 import { limitRequests } from "./request-limits.ts";
 
 export interface ServiceOptions {
@@ -33,6 +36,10 @@ export interface ServiceOptions {
   readonly accessLog?: boolean;
   readonly readiness?: ReadinessRegistry;
   readonly metrics?: { readonly port: number; readonly host?: string };
+  /** Where what modules added to `GrpcServices` is served; nowhere if left out. */
+  readonly grpc?: GrpcOptions;
+  /** Connections of one address, on each port. Default 1,024. */
+  readonly connectionsPerAddress?: number;
   /** Routes below Nest: called before any module's are added. */
   readonly mount?: (fastify: FastifyInstance) => void | Promise<void>;
   readonly timeouts?: Partial<Timeouts>;
@@ -44,6 +51,8 @@ export interface RunningService {
   readonly app: NestFastifyApplication;
   readonly readiness: ReadinessRegistry;
   readonly metricsUrl: string | undefined;
+  /** `host:port` */
+  readonly grpcAddress: string | undefined;
   /** Stops accepting, finishes what is in flight (at most ten seconds), then ends. Idempotent. */
   close(): Promise<void>;
 }
@@ -73,51 +82,100 @@ const BODY_LIMIT = 4 * 1024 * 1024;
 const BODY_BUDGET = 128 * 1024 * 1024;
 /** Node sets no limit of its own; 2,000 half-open sockets were accepted at once in a trial. */
 const MAX_CONNECTIONS = 4_096;
+/** A quarter: no one address can keep all others out. */
+const CONNECTIONS_PER_ADDRESS = MAX_CONNECTIONS / 4;
 /** One for each connection. */
 const REQUEST_LIMIT = MAX_CONNECTIONS;
 
+/** What every module of the process may be given. */
+interface Surroundings {
+  readonly readiness: ReadinessRegistry;
+  readonly grpc: GrpcServices;
+  readonly metrics: Metrics;
+}
+
+@Global()
 @Module({})
 class ProcessModule {
-  static of(options: ServiceOptions, readiness: ReadinessRegistry): DynamicModule {
-    return { module: ProcessModule, imports: [HealthModule.forRoot(readiness), ...options.modules] };
+  static of(options: ServiceOptions, { readiness, grpc, metrics }: Surroundings): DynamicModule {
+    const providers = [
+      { provide: GrpcServices, useValue: grpc },
+      { provide: Metrics, useValue: metrics },
+    ];
+    const imports = [HealthModule.forRoot(readiness), ...options.modules];
+    return { module: ProcessModule, imports, providers, exports: providers };
   }
 }
 
 /** Builds the application and starts to listen. It throws what a module's start threw; nothing is left open then. */
 export async function createService(options: ServiceOptions): Promise<RunningService> {
   const logger = options.logger ?? createLogger({ level: "warn" });
-  const readiness = options.readiness ?? new ReadinessRegistry();
+  const around = {
+    readiness: options.readiness ?? new ReadinessRegistry(),
+    grpc: new GrpcServices(),
+    metrics: new Metrics(),
+  };
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
-  const app = await buildApp(options, readiness, logger, timeouts);
+  const app = await buildApp(options, around, logger, timeouts);
   const fastify = fastifyOf(app);
   let metrics: RunningMetrics | undefined;
+  let grpc: RunningGrpc | undefined;
   try {
     if (options.metrics !== undefined) {
-      metrics = await startMetrics(fastify, options.metrics.port, options.metrics.host ?? "127.0.0.1");
+      const { port, host = "127.0.0.1" } = options.metrics;
+      metrics = await startMetrics(around.metrics.registry, port, host);
     }
+    if (options.grpc !== undefined) grpc = await serveGrpc(options.grpc, options, around, logger, timeouts);
     await listen(fastify, options.host ?? "127.0.0.1", options.port ?? 0);
   } catch (error) {
-    await Promise.allSettled([app.close(), metrics?.close()]);
+    await Promise.allSettled([app.close(), grpc?.close(), metrics?.close()]);
     throw error;
   }
   let closed: Promise<void> | undefined;
   const close = async () => {
-    readiness.close();
-    await drain(fastify.server, () => app.close(), timeouts);
+    around.readiness.close();
+    const grpcClosed = grpc?.close();
+    const closeModules = async () => {
+      // Calls need the modules until they are answered.
+      await grpcClosed;
+      await app.close();
+    };
+    await drain(fastify.server, closeModules, timeouts);
     await metrics?.close();
   };
   return {
     url: fastify.listeningOrigin,
     app,
-    readiness,
+    readiness: around.readiness,
     metricsUrl: metrics?.url,
+    grpcAddress: grpc?.address,
     close: () => (closed ??= close()),
   };
 }
 
+async function serveGrpc(
+  grpc: GrpcOptions,
+  options: ServiceOptions,
+  around: Surroundings,
+  logger: Logger,
+  timeouts: Timeouts,
+): Promise<RunningGrpc> {
+  return startGrpc(grpc, {
+    services: around.grpc.all,
+    readiness: around.readiness,
+    registry: around.metrics.registry,
+    connections: {
+      inAll: MAX_CONNECTIONS,
+      perAddress: options.connectionsPerAddress ?? CONNECTIONS_PER_ADDRESS,
+    },
+    timeouts,
+    report: (failure, path) => reportFailure(logger, failure, { id: "grpc", method: "POST", url: path }),
+  });
+}
+
 async function buildApp(
   options: ServiceOptions,
-  readiness: ReadinessRegistry,
+  around: Surroundings,
   logger: Logger,
   timeouts: Timeouts,
 ): Promise<NestFastifyApplication> {
@@ -143,16 +201,18 @@ async function buildApp(
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   fastify.server.maxConnections = MAX_CONNECTIONS;
+  limitConnections(fastify.server, options.connectionsPerAddress ?? CONNECTIONS_PER_ADDRESS);
+  countRequests(fastify, around.metrics.registry);
   limitRequests(fastify, options.requestLimit ?? REQUEST_LIMIT);
   takeBodiesRaw(fastify);
   openToAllOrigins(fastify);
   refuseUnknownPaths(fastify, new KnownPaths(fastify));
-  guardBodies(fastify, new BodyBudget(options.bodyBudget ?? BODY_BUDGET), bodyLimit);
+  guardBodies(fastify, new BodyBudget(options.bodyBudget ?? BODY_BUDGET));
   fastify.decorate("reportFailure", (failure, request) => reportFailure(logger, failure, request));
   if (options.accessLog === true) logRequests(fastify, logger);
   await options.mount?.(fastify);
   // Without abortOnError: false a module that cannot start ends the process, and under a silent logger without a word.
-  const app = await NestFactory.create<NestFastifyApplication>(ProcessModule.of(options, readiness), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(ProcessModule.of(options, around), adapter, {
     bodyParser: false,
     abortOnError: false,
     logger: nestLogger(logger),
@@ -170,13 +230,7 @@ async function listen(fastify: FastifyInstance, host: string, port: number): Pro
   try {
     await fastify.listen({ port, host });
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code === "EADDRINUSE") throw new Misconfigured("port", `${port} on ${host} is taken`, { cause });
-    if (code === "EACCES") throw new Misconfigured("port", `${port} may not be used by this user`, { cause });
-    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN") {
-      throw new Misconfigured("host", `${host} is no address of this machine`, { cause });
-    }
-    throw cause;
+    throw listenFailure(cause, port, host);
   }
 }
 

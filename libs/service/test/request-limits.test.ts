@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { expect, test } from "vitest";
 import { conversation, start } from "./echo-service.ts";
 
+const LAST = "GET /api/v1/greeting HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 const SLOW = "GET /api/v1/slow HTTP/1.1\r\nHost: a\r\n\r\n";
 
 test("a connection on which hundreds of requests wait for their answers is cut", async () => {
@@ -14,8 +15,7 @@ test("a connection on which hundreds of requests wait for their answers is cut",
 
 test("a few requests sent at once on one connection are answered in their order", async () => {
   const { service } = await start();
-  const last = "GET /api/v1/greeting HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-  const heard = await conversation(service, SLOW.repeat(3) + last);
+  const heard = await conversation(service, SLOW.repeat(3) + LAST);
   expect(heard.match(/HTTP\/1.1 200 OK/g)).toHaveLength(4);
   expect(heard.endsWith('{"word":"good day"}')).toBe(true);
 });
@@ -31,4 +31,42 @@ test("requests beyond what the process answers at once are told to come back", a
   expect(refused.headers["retry-after"]).toBe("1");
   await expect.poll(async () => (await inject("GET", "/api/v1/greeting")).statusCode).toBe(200);
   socket.destroy();
+});
+
+test("connections of one address beyond its share are closed at once, and room comes back", async () => {
+  const { service } = await start({ connectionsPerAddress: 3 });
+  const { port, hostname } = new URL(service.url);
+  const open = () => {
+    const socket = connect(Number(port), hostname);
+    const closed = new Promise((resolve) => socket.once("close", () => resolve("closed")));
+    socket.on("error", () => {});
+    return { socket, closed };
+  };
+  const kept = [open(), open(), open()];
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await open().closed).toBe("closed");
+  for (const { socket } of kept) expect(socket.destroyed).toBe(false);
+  kept[0]!.socket.destroy();
+  await kept[0]!.closed;
+  await expect.poll(async () => conversation(service, LAST)).toContain("200 OK");
+  for (const { socket } of kept) socket.destroy();
+});
+
+test("a route that takes larger bodies is counted with what it takes", async () => {
+  const { service } = await start({
+    bodyBudget: 3_000_000,
+    bodyLimit: 1_000_000,
+    mount: (fastify) => {
+      fastify.post("/large", { bodyLimit: 4_000_000 }, () => "taken");
+      fastify.post("/small", () => "taken");
+    },
+  });
+  // Chunked, so that the length is not known: as much is counted as the route would take.
+  const chunked = (path: string) =>
+    conversation(
+      service,
+      `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    );
+  expect(await chunked("/small")).toContain("200 OK");
+  expect(await chunked("/large")).toContain("503 Service Unavailable");
 });

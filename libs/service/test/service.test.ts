@@ -207,7 +207,7 @@ describe("health", () => {
     await inject("GET", "/api/v1/entries/2");
     await inject("GET", "/random/3");
     const text = await (await fetch(service.metricsUrl!)).text();
-    expect(text).toContain('http_requests_total{code="409",method="GET",route="/api/v1/entries/:id"} 2');
+    expect(text).toContain('http_requests_total{code="409",method="get",route="/api/v1/entries/:id"} 2');
     expect(text).not.toContain("random");
     expect((await inject("GET", "/metrics")).statusCode).toBe(404);
   });

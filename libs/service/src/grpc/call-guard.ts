@@ -1,0 +1,76 @@
+import {
+  Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  status,
+} from "@grpc/grpc-js";
+import type { GrpcMetrics } from "./grpc-metrics.ts";
+
+type CallStatus = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
+
+export interface CallLimits {
+  /** Calls being received or answered at once. */
+  readonly calls: number;
+  /** Milliseconds from a call's header to its status. */
+  readonly time: number;
+}
+
+/**
+ * Runs around every call: refuses what is beyond the limits, ends what takes too long (also one whose message never
+ * comes), and counts.
+ */
+export function guardCalls(limits: CallLimits, metrics: GrpcMetrics): ServerInterceptor {
+  let open = 0;
+  return (method, call) => {
+    open += 1;
+    const counted = metrics.started(method.path);
+    const end = once((code: number) => {
+      open -= 1;
+      clearTimeout(late);
+      counted.handled(code);
+    });
+    const refuse = (refusal: CallStatus) => {
+      end(refusal.code ?? status.UNKNOWN);
+      call.sendStatus(refusal);
+    };
+    const late = setTimeout(() => refuse(failed(status.DEADLINE_EXCEEDED, "the call took too long")), limits.time);
+    const isTooMany = open > limits.calls;
+    return new ServerInterceptingCall(call, {
+      start: (next) => {
+        next({
+          onReceiveMetadata: (metadata, pass) => {
+            if (isTooMany) refuse(failed(status.UNAVAILABLE, `${limits.calls} calls are being answered`));
+            else pass(metadata);
+          },
+          onReceiveMessage: (message, pass) => {
+            counted.received();
+            pass(message);
+          },
+          onCancel: () => end(status.CANCELLED),
+        });
+      },
+      sendMessage: (message, next) => {
+        counted.sent();
+        next(message);
+      },
+      sendStatus: (answer, next) => {
+        end(answer.code ?? status.UNKNOWN);
+        next(answer);
+      },
+    });
+  };
+}
+
+function failed(code: status, details: string): CallStatus {
+  return { code, details, metadata: new Metadata() };
+}
+
+function once(act: (code: number) => void): (code: number) => void {
+  let done = false;
+  return (code) => {
+    if (done) return;
+    done = true;
+    act(code);
+  };
+}

@@ -1,0 +1,189 @@
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer, type Server as NetServer } from "node:net";
+import { createSecureContext } from "node:tls";
+import { fileURLToPath } from "node:url";
+import {
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
+import { ReflectionService } from "@grpc/reflection";
+import { Misconfigured, NotFound } from "@chancery/fault";
+import type { Registry } from "prom-client";
+import { limitConnections } from "../connection-limit.ts";
+import { type Failure, failureOf } from "../failure.ts";
+import type { ReadinessRegistry } from "../health.ts";
+import { listenOn } from "../listen.ts";
+import { guardCalls } from "./call-guard.ts";
+import { GrpcMetrics } from "./grpc-metrics.ts";
+import type { GrpcMessage, GrpcMethod, GrpcService } from "./services.ts";
+import { encodeStatus, grpcCodeOf } from "./status.ts";
+
+export interface GrpcOptions {
+  readonly port: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** PEM files. Without them calls come in the clear, for a proxy in front. */
+  readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
+}
+
+/** What the edge is given by the process it runs in. */
+export interface GrpcSurroundings {
+  readonly services: readonly GrpcService[];
+  readonly readiness: ReadinessRegistry;
+  readonly registry: Registry;
+  readonly connections: { readonly inAll: number; readonly perAddress: number };
+  /** Milliseconds. */
+  readonly timeouts: { readonly request: number; readonly idle: number; readonly drain: number };
+  readonly report: (failure: Failure, path: string) => void;
+}
+
+export interface RunningGrpc {
+  /** host:port */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Bytes of messages that may be in memory at once, whatever the largest one is. */
+const MESSAGE_BUDGET = 128 * 1024 * 1024;
+const MAX_CALLS = 1_024;
+const CALLS_PER_CONNECTION = 100;
+
+/** Serves the services, their health and their description (reflection) until it is closed. */
+export async function startGrpc(options: GrpcOptions, around: GrpcSurroundings): Promise<RunningGrpc> {
+  const services = [...around.services, health(around)];
+  const messageLimit = Math.max(...services.map((service) => service.messageLimit));
+  const calls = Math.min(MAX_CALLS, Math.floor(MESSAGE_BUDGET / messageLimit));
+  const server = new Server({
+    "grpc.max_receive_message_length": messageLimit,
+    "grpc.max_concurrent_streams": CALLS_PER_CONNECTION,
+    "grpc.max_connection_idle_ms": around.timeouts.idle,
+    "grpc.enable_channelz": 0,
+    interceptors: [guardCalls({ calls, time: around.timeouts.request }, new GrpcMetrics(around.registry))],
+  });
+  const description = describe(services);
+  for (const service of services) addService(server, service, description, around.report);
+  new ReflectionService(description, { services: services.map(({ name }) => name) }).addToServer(server);
+
+  const injector = server.createConnectionInjector(await credentials(options.tls));
+  const listener = createServer((socket) => injector.injectConnection(socket));
+  listener.maxConnections = around.connections.inAll;
+  limitConnections(listener, around.connections.perAddress);
+  const address = await listenOn(listener, options.port, options.host ?? "127.0.0.1", "grpc.");
+  let closed: Promise<void> | undefined;
+  return { address, close: () => (closed ??= close(listener, server, around.timeouts.drain)) };
+}
+
+function describe(services: readonly GrpcService[]): PackageDefinition {
+  const files = [...new Set(services.map(({ proto }) => fileURLToPath(proto)))];
+  return loadSync(files, {
+    defaults: true,
+    enums: String,
+    longs: String,
+    oneofs: true,
+    includeDirs: services.flatMap(({ proto }) => [fileURLToPath(new URL(".", proto))]),
+  });
+}
+
+function addService(
+  server: Server,
+  service: GrpcService,
+  description: PackageDefinition,
+  report: GrpcSurroundings["report"],
+): void {
+  const definition = description[service.name] as ServiceDefinition | undefined;
+  if (definition === undefined) throw new TypeError(`${service.proto.href} declares no ${service.name}`);
+  const implementation: UntypedServiceImplementation = {};
+  for (const [name, { path }] of Object.entries(definition)) {
+    const method = service.methods[name];
+    if (method === undefined) throw new TypeError(`${service.name} has no method ${name}`);
+    implementation[name] = unary(method, service, (failure) => report(failure, path));
+  }
+  server.addService(definition, implementation);
+}
+
+/** The one place where an error becomes a gRPC status. */
+function unary(
+  method: GrpcMethod,
+  { tell }: GrpcService,
+  report: (failure: Failure) => void,
+): handleUnaryCall<GrpcMessage, object> {
+  const answer = async (call: Parameters<handleUnaryCall<GrpcMessage, object>>[0]) => {
+    const headers = new Metadata();
+    const response = await method(call.request, {
+      metadata: (name) => call.metadata.get(name).map(String),
+      setHeader: (name, value) => headers.set(name, value),
+    });
+    call.sendMetadata(headers);
+    return response;
+  };
+  return (call, respond) => {
+    answer(call).then(
+      (response) => respond(null, response),
+      (error: unknown) => {
+        const failure = failureOf(error);
+        report(failure);
+        const code = grpcCodeOf(failure);
+        const told = tell?.(failure) ?? { message: failure.message };
+        const metadata = new Metadata();
+        metadata.set("grpc-status-details-bin", encodeStatus(code, told));
+        if (failure.retryAfter !== undefined) metadata.set("retry-after", String(Math.ceil(failure.retryAfter)));
+        respond({ code, details: told.message, metadata });
+      },
+    );
+  };
+}
+
+/** For balancers and Kubernetes' gRPC probes: whether the process can do its work, by service or ("") as a whole. */
+function health({ services, readiness }: GrpcSurroundings): GrpcService {
+  const name = "grpc.health.v1.Health";
+  const known = new Set(["", name, ...services.map((service) => service.name)]);
+  return {
+    name,
+    proto: new URL("../../proto/grpc/health/v1/health.proto", import.meta.url),
+    messageLimit: 1024,
+    methods: {
+      Check: async ({ service }) => {
+        if (!known.has(String(service))) throw new NotFound("there is no such service");
+        const reasons = await readiness.reasons();
+        return { status: reasons.length === 0 ? "SERVING" : "NOT_SERVING" };
+      },
+    },
+  };
+}
+
+async function credentials(tls: GrpcOptions["tls"]): Promise<ServerCredentials> {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const [chain, key] = await Promise.all([
+    pemFile(tls.certificate, "grpc.tls.certificate"),
+    pemFile(tls.key, "grpc.tls.key"),
+  ]);
+  try {
+    createSecureContext({ cert: chain, key });
+  } catch (cause) {
+    throw new Misconfigured("grpc.tls", "certificate and key do not fit together", { cause });
+  }
+  return ServerCredentials.createSsl(null, [{ cert_chain: chain, private_key: key }], false);
+}
+
+async function pemFile(path: string, key: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new Misconfigured(key, `${path} cannot be read`, { cause });
+  }
+}
+
+/** No new connections; those that are there are told so (GOAWAY) and end when their last call has. */
+async function close(listener: NetServer, server: Server, within: number): Promise<void> {
+  const late = setTimeout(() => server.forceShutdown(), within);
+  listener.close();
+  await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  if (listener.listening) await once(listener, "close");
+  clearTimeout(late);
+}

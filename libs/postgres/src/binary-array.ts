@@ -9,6 +9,7 @@ const HEADER = 20;
 const BYTEA = 17;
 const INT4 = 23;
 const INT8 = 20;
+const TEXT = 25;
 
 export function bytesArray(values: readonly Uint8Array[]): Uint8Array {
   const size = values.reduce((sum, value) => sum + 4 + value.length, HEADER);
@@ -18,6 +19,18 @@ export function bytesArray(values: readonly Uint8Array[]): Uint8Array {
     offset = out.writeInt32BE(value.length, offset);
     out.set(value, offset);
     offset += value.length;
+  }
+  return out;
+}
+
+/** PostgreSQL takes no NUL in a text. */
+export function textArray(values: readonly string[]): Uint8Array {
+  const size = values.reduce((sum, value) => sum + 4 + Buffer.byteLength(value), HEADER);
+  const out = allocate(TEXT, values.length, size);
+  let offset = HEADER;
+  for (const value of values) {
+    const length = out.write(value, offset + 4);
+    offset = out.writeInt32BE(length, offset) + length;
   }
   return out;
 }

@@ -1,5 +1,5 @@
 export { Database, OutcomeUnknown, type Prepared, type Queryable } from "./database.ts";
-export { bigintArray, bytesArray, integerArray } from "./binary-array.ts";
+export { bigintArray, bytesArray, integerArray, textArray } from "./binary-array.ts";
 export { startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from "./embedded.ts";
 export { migrate, type Migration } from "./migrate.ts";
 export { runningEmbedded } from "./embedded/running.ts";

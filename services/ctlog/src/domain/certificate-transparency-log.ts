@@ -35,6 +35,11 @@ export interface CertificateTransparencyLogOptions {
   readonly signer: Signer;
 }
 
+/** An SCT, and where the log keeps what it is for. */
+export interface LoggedTimestamp extends SignedCertificateTimestamp {
+  readonly index: bigint;
+}
+
 export interface ProvenLogEntry {
   readonly entry: LoggedEntry;
   readonly proof: InclusionProof;
@@ -70,7 +75,7 @@ export class CertificateTransparencyLog {
   }
 
   /** RFC 6962, Section 4.2. Leaf first; the root may be left out. */
-  async addPreChain(submitted: readonly Uint8Array[]): Promise<SignedCertificateTimestamp> {
+  async addPreChain(submitted: readonly Uint8Array[]): Promise<LoggedTimestamp> {
     const chain = await this.#roots.accept(submitted);
     if (!isPrecertificate(chain.leaf)) throw new Malformed("chain: certificate 0 is not a precertificate");
     const tbs = removePoison(chain.leaf);
@@ -79,7 +84,7 @@ export class CertificateTransparencyLog {
   }
 
   /** RFC 6962, Section 4.1. */
-  async addChain(submitted: readonly Uint8Array[]): Promise<SignedCertificateTimestamp> {
+  async addChain(submitted: readonly Uint8Array[]): Promise<LoggedTimestamp> {
     const chain = await this.#roots.accept(submitted);
     if (isPrecertificate(chain.leaf)) throw new Malformed("chain: certificate 0 is a precertificate");
     return this.#add(chain, { type: "certificate", der: chain.leaf.der }, encodeCertificateChain(chain));
@@ -157,7 +162,7 @@ export class CertificateTransparencyLog {
    * What is signed are the bytes that the log answered with, proven to be in the published tree, and not those that
    * were submitted: an SCT for something else than the log holds would be the one lie that ends a log.
    */
-  async #add(chain: AcceptedChain, entry: CertificateEntry, extra: Uint8Array): Promise<SignedCertificateTimestamp> {
+  async #add(chain: AcceptedChain, entry: CertificateEntry, extra: Uint8Array): Promise<LoggedTimestamp> {
     const submission: NewEntry = {
       identity: sha256(chain.leaf.der),
       leaf: ({ time }) => encodeMerkleTreeLeaf(time, entry),
@@ -166,6 +171,7 @@ export class CertificateTransparencyLog {
     };
     const { entry: logged } = await this.#log.append(submission);
     return {
+      index: logged.index,
       logId: this.#logId,
       timestamp: logged.time,
       extensions: NO_EXTENSIONS,

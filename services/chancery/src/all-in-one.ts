@@ -4,7 +4,13 @@ import { CertificateTransparencyLog, CtLogModule, ctTreeHeadSigner } from "@chan
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
-import { FulcioModule, parseFulcioConfig, type FulcioConfig } from "@chancery/fulcio";
+import {
+  type FulcioConfig,
+  FulcioModule,
+  type IssuanceLedger,
+  parseFulcioConfig,
+  PostgresIssuanceLedger,
+} from "@chancery/fulcio";
 import { FileAnchor, logMigrations, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
 import { Database, migrate, startEmbedded } from "@chancery/postgres";
 import { RekorModule, rekorTreeHeadSigner } from "@chancery/rekor";
@@ -20,6 +26,7 @@ import { CLIENT_ID, createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
 import { alone, confirmLogs, type Installation, openInstallation, OWN_AUTHORITY } from "./installation.ts";
 import { isLoopbackHost } from "./loopback.ts";
+import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import type { Settings } from "./settings.ts";
 
@@ -62,6 +69,8 @@ export async function startStack(
     await confirmLogs(settings.data);
   }
 
+  const ledger = await onOwnDatabase(settings.databaseUrl, PostgresIssuanceLedger.open(db));
+
   progress("starting the services");
   const idp = await identityProvider;
   const service: RunningService = await createService({
@@ -74,7 +83,7 @@ export async function startStack(
       mountHomePage(fastify, () => bannerFacts(settings, installation, service));
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
     },
-    modules: modules(settings, installation, authority, logs, logger),
+    modules: modules(settings, installation, authority, logs, narratedLedger(ledger, logger.child({ from: "fulcio" }))),
   });
   opened.defer(() => service.close());
   const all = opened.move();
@@ -155,16 +164,21 @@ async function requireMade({ rekor, ctlog }: Logs): Promise<void> {
     throw new Misconfigured("CHANCERY_DATABASE_URL", `cannot hold the logs of a new installation: ${reason}`);
 }
 
-function modules(settings: Settings, installation: Installation, authority: Authority, logs: Logs, logger: Logger) {
+function modules(
+  settings: Settings,
+  installation: Installation,
+  authority: Authority,
+  logs: Logs,
+  ledger: IssuanceLedger,
+) {
   const { hostname, treeId, shard, keys, tsaChain } = installation;
   const roots = rootsOf(authority);
-  const audit = logger.child({ from: "fulcio" });
   return [
     FulcioModule.forRoot(fulcioConfig(settings), {
       issuer: authority,
       ctLog: new CertificateTransparencyLog({ roots, log: logs.ctlog, signer: keys.ctlog }),
       ctLogKey: keys.ctlog.publicKey,
-      audit: (event) => audit.info(event, "issuance"),
+      ledger,
     }),
     RekorModule.forRoot({ hostname, treeId }, { log: logs.rekor, signer: keys.rekor }),
     CtLogModule.forRoot({ shard, roots }, { log: logs.ctlog, signer: keys.ctlog }),

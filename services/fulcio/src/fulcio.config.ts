@@ -8,6 +8,7 @@ import type { CiMetadata } from "./domain/ci-metadata.ts";
 import type { ClientAlgorithm } from "./domain/client-algorithm.ts";
 import { IssuerPool } from "./domain/issuer-pool.ts";
 import type { IssuerSettings } from "./domain/issuer-settings.ts";
+import { parsePolicy } from "./domain/policy/policy-document.ts";
 import { parseTemplate, type Template } from "./domain/template.ts";
 
 /** What the service needs to know; `parseFulcioConfig` makes it from upstream's own file. */
@@ -57,7 +58,7 @@ function parseIssuer(
   metadata: ReadonlyMap<string, CiMetadata>,
 ): IssuerSettings {
   const written = knownKeys(asMap(value, key), ISSUER_KEYS, key);
-  const text = (name: keyof typeof ISSUER_KEYS) => asText(written[name], `${key}.${name}`);
+  const text = (name: Exclude<keyof typeof ISSUER_KEYS, "policy">) => asText(written[name], `${key}.${name}`);
   const isPattern = section === "meta-issuers";
   // Upstream looks an issuer up by the map's key and asks its URL: of two different ones nothing ever comes.
   if (!isPattern && (text("issuer-url") ?? url) !== url) {
@@ -78,6 +79,7 @@ function parseIssuer(
     challengeClaim: text("challenge-claim"),
     skipEmailVerification: asBoolean(written["skip-email-verification"], `${key}.skip-email-verification`),
     caCertificates: checkedCertificates(text("ca-cert"), `${key}.ca-cert`),
+    policy: parsePolicy(written.policy, `${key}.policy`),
   };
 }
 

@@ -1,13 +1,13 @@
-import { type DynamicModule, Inject, Module, type OnModuleInit } from "@nestjs/common";
+import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module, type OnModuleInit } from "@nestjs/common";
 import { HttpAdapterHost } from "@nestjs/core";
 import type { PublicKey } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import { ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
-import type { Audit } from "./domain/audit.ts";
 import { type AuthorityIdentity, CertificateAuthority } from "./domain/certificate-authority.ts";
 import type { CtLog } from "./domain/ct-log.ts";
 import { Issuance } from "./domain/issuance.ts";
+import type { IssuanceLedger } from "./domain/issuance-ledger.ts";
 import { IssuerKeys } from "./domain/issuer-keys.ts";
 import { IssuerPool } from "./domain/issuer-pool.ts";
 import type { FulcioConfig } from "./fulcio.config.ts";
@@ -25,8 +25,8 @@ export interface FulcioLinks {
   readonly ctLog?: CtLog;
   /** MUST be given with `ctLog`: no SCT is embedded that it does not verify. */
   readonly ctLogKey?: PublicKey;
-  /** Where issuances and refusals are written; nowhere if left out. */
-  readonly audit?: Audit;
+  /** Where certificates, before they leave, and refusals are written; nowhere if left out. */
+  readonly ledger?: IssuanceLedger;
   /** Milliseconds since the epoch. */
   readonly clock?: () => number;
 }
@@ -43,19 +43,22 @@ const PATHS = {
 } as const;
 
 @Module({})
-export class FulcioModule implements OnModuleInit {
+export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
   readonly #http: HttpAdapterHost;
   readonly #readiness: ReadinessRegistry;
   readonly #authority: CertificateAuthority;
+  readonly #issuance: Issuance;
 
   constructor(
     @Inject(HttpAdapterHost) http: HttpAdapterHost,
     @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
     @Inject(CertificateAuthority) authority: CertificateAuthority,
+    @Inject(Issuance) issuance: Issuance,
   ) {
     this.#http = http;
     this.#readiness = readiness;
     this.#authority = authority;
+    this.#issuance = issuance;
   }
 
   /** Throws Misconfigured unless everything that can be known now is right: chain, key, CT log, every issuer. */
@@ -68,7 +71,7 @@ export class FulcioModule implements OnModuleInit {
       // Ages are measured by a clock that nobody sets.
       keys: new IssuerKeys(issuerDocuments(), links.clock ?? (() => performance.now()), mayUseLoopbackHttp),
       authority,
-      audit: links.audit ?? (() => undefined),
+      ledger: links.ledger,
       longestTokenLife: config.longestTokenLife ?? A_DAY,
       clock,
       clientAlgorithms: config.clientAlgorithms,
@@ -88,6 +91,11 @@ export class FulcioModule implements OnModuleInit {
   onModuleInit(): void {
     this.#readiness.add("fulcio", async () => this.#authority.readiness());
     refuseOtherMethods(this.#http.httpAdapter.getInstance<FastifyInstance>());
+  }
+
+  /** After the last request, while the database is still there. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#issuance.close();
   }
 }
 

@@ -125,9 +125,10 @@ test("openssl verifies it for code signing", () => {
 });
 
 test("a hundred certificates have a hundred serials of 20 bytes, all positive", async () => {
-  fulcio.events.length = 0;
+  const since = Date.now();
   await Promise.all(Array.from({ length: 100 }, () => fulcio.enrol(issuer.token(), "dev@example.com")));
-  const serials = fulcio.events.map((event) => (event.outcome === "issued" ? event.serial : ""));
+  const entries = await fulcio.ledger.issued({ since, limit: 1000 });
+  const serials = entries.map(({ serial }) => Buffer.from(serial).toString("hex"));
   expect(new Set(serials).size).toBe(100);
   for (const serial of serials) expect(serial).toMatch(/^[0-7][0-9a-f]{39}$/);
 });

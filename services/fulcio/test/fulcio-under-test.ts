@@ -10,9 +10,15 @@ import {
   parseCertificate,
   precertSignedData,
   removePoison,
-  type SignedCertificateTimestamp,
 } from "@chancery/x509";
-import { type CtLog, FulcioModule, type IssuanceEvent, parseFulcioConfig } from "../src/index.ts";
+import {
+  type CtLog,
+  FulcioModule,
+  type IssuanceLedger,
+  type LoggedPrecertificate,
+  MemoryIssuanceLedger,
+  parseFulcioConfig,
+} from "../src/index.ts";
 
 /** A root, an intermediate and its key, as an installation has them. */
 export interface TestAuthority {
@@ -50,14 +56,14 @@ export class MemoryCtLog implements CtLog {
   readonly #signer = ephemeralSigner("ecdsa-p256");
   readonly submitted: (readonly Uint8Array[])[] = [];
   /** Runs before an SCT is made: may throw, wait, or change it. */
-  disturb: (sct: SignedCertificateTimestamp) => Promise<SignedCertificateTimestamp> = async (sct) => sct;
+  disturb: (sct: LoggedPrecertificate) => Promise<LoggedPrecertificate> = async (sct) => sct;
 
   get publicKey(): PublicKey {
     return this.#signer.publicKey;
   }
 
-  async addPreChain(chain: readonly Uint8Array[]): Promise<SignedCertificateTimestamp> {
-    this.submitted.push(chain);
+  async addPreChain(chain: readonly Uint8Array[]): Promise<LoggedPrecertificate> {
+    const index = BigInt(this.submitted.push(chain)) - 1n;
     const [precertificate, issuer] = chain.map((der) => parseCertificate(der, "chain"));
     const timestamp = Date.now();
     const signed = precertSignedData({
@@ -67,7 +73,7 @@ export class MemoryCtLog implements CtLog {
       extensions: new Uint8Array(),
     });
     const signature = encodeDigitallySigned(this.publicKey, await this.#signer.sign(signed));
-    return this.disturb({ logId: spkiHash(this.publicKey), timestamp, extensions: new Uint8Array(), signature });
+    return this.disturb({ logId: spkiHash(this.publicKey), timestamp, extensions: new Uint8Array(), signature, index });
   }
 }
 
@@ -75,7 +81,7 @@ export interface FulcioUnderTest extends AsyncDisposable {
   readonly service: RunningService;
   readonly authority: TestAuthority;
   readonly ctLog: MemoryCtLog;
-  readonly events: IssuanceEvent[];
+  readonly ledger: IssuanceLedger;
   request(path: string, init?: { body?: unknown; authorization?: string; method?: string }): Promise<Answer>;
   /** v2 with a token in the body and the client's key. */
   enrol(token: string, name: string, key?: ClientKey): Promise<Answer>;
@@ -96,21 +102,21 @@ export interface FulcioOptions {
   readonly withoutCtLog?: boolean;
   readonly clock?: () => number;
   readonly authority?: TestAuthority;
-  readonly audit?: (event: IssuanceEvent) => void;
+  readonly ledger?: IssuanceLedger;
   readonly allowLoopbackHttp?: boolean;
 }
 
 export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTest> {
   const authority = options.authority ?? (await createTestAuthority());
   const ctLog = new MemoryCtLog();
-  const events: IssuanceEvent[] = [];
+  const ledger = options.ledger ?? new MemoryIssuanceLedger();
   const module = FulcioModule.forRoot(
     { ...parseFulcioConfig(options.config), allowLoopbackHttp: options.allowLoopbackHttp === true },
     {
       issuer: authority,
       ...(options.withoutCtLog === true ? {} : { ctLog, ctLogKey: ctLog.publicKey }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),
-      audit: options.audit ?? ((event) => void events.push(event)),
+      ledger,
     },
   );
   const service = await createService({ modules: [module], logger: createLogger({ level: "silent" }) });
@@ -136,7 +142,7 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
     service,
     authority,
     ctLog,
-    events,
+    ledger,
     request,
     enrol: (token, name, key = clientKey) =>
       request("/api/v2/signingCert", { body: v2Body(token, key, key.prove(name)) }),

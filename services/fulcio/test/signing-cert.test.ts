@@ -29,7 +29,6 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  fulcio.events.length = 0;
   fulcio.ctLog.disturb = async (sct) => sct;
 });
 
@@ -258,51 +257,6 @@ describe("GET", () => {
     const answer = await fulcio.request("/api/v2/signingCert");
     expect([answer.status, answer.json()]).toEqual([501, status(12, "Method Not Allowed")]);
     expect((await fulcio.request("/api/v1/rootCert", { method: "DELETE" })).status).toBe(501);
-  });
-});
-
-describe("the audit", () => {
-  test("has a line for each certificate, with its serial and without the token", async () => {
-    const token = issuer.token({ sub: "someone" });
-    const answer = await fulcio.enrol(token, email);
-    const serial = new X509Certificate(leafOf(answer)).serialNumber;
-    expect(fulcio.events).toEqual([
-      {
-        outcome: "issued",
-        issuer: issuer.url,
-        subject: "someone",
-        name: email,
-        serial: expect.stringMatching(/^[0-9a-f]{40}$/),
-      },
-    ]);
-    expect(BigInt(`0x${(fulcio.events[0] as { serial: string }).serial}`)).toBe(BigInt(`0x${serial}`));
-    expect(JSON.stringify(fulcio.events)).not.toContain(token.split(".")[1]);
-  });
-
-  test("has a line for each refusal; the claims only if they were verified", async () => {
-    await fulcio.enrol(issuer.token({ exp: 1 }), email);
-    await fulcio.enrol(issuer.token({ email_verified: false }), email);
-    expect(fulcio.events).toEqual([
-      { outcome: "refused", reason: "There was an error processing the identity token: the token is expired" },
-      {
-        outcome: "refused",
-        reason: "There was an error processing the identity token: email_verified claim was false",
-        issuer: issuer.url,
-        subject: "subject-of-dev",
-      },
-    ]);
-  });
-
-  test("that cannot be written lets no certificate out", async () => {
-    const config = `oidc-issuers: { "${issuer.url}": { client-id: sigstore, type: email } }`;
-    await using mute = await startFulcio({
-      config,
-      audit: () => {
-        throw new Error("disk full");
-      },
-    });
-    const answer = await mute.enrol(issuer.token(), email);
-    expect([answer.status, answer.json()]).toEqual([500, status(13, "internal error")]);
   });
 });
 

@@ -27,6 +27,8 @@ export const ISSUER_KEYS = {
   environment: "Environment",
   "ca-cert": "CACert",
   "skip-email-verification": "SkipEmailVerification",
+  /** Ours. */
+  policy: "Policy",
 } as const;
 
 export const CI_KEYS = {

@@ -7,10 +7,9 @@ import {
   type LeafRequest,
   reviewAuthorityChain,
   serialNumbers,
-  type SignedCertificateTimestamp,
   verifySct,
 } from "@chancery/x509";
-import type { CtLog } from "./ct-log.ts";
+import type { CtLog, LoggedPrecertificate } from "./ct-log.ts";
 import type { Principal } from "./principal.ts";
 import { AuthorityFailure, REFUSAL } from "./refusal.ts";
 
@@ -26,6 +25,8 @@ export interface IssuedCertificate {
   readonly serial: Uint8Array;
   /** Whether an SCT stands in it; without a CT log none does. */
   readonly isLogged: boolean;
+  /** In the CT log, where that tells. */
+  readonly ctIndex?: bigint | undefined;
 }
 
 /** Upstream's: long enough to sign once, too short to be worth stealing. */
@@ -62,11 +63,9 @@ export class CertificateAuthority {
     const outside = this.#outOfValidity(now);
     if (outside !== undefined) throw new AuthorityFailure(REFUSAL.authority, new Unavailable(outside, 60));
     const request = this.#leafRequest(principal, key, now);
-    const certificate =
-      this.#ctLog === undefined
-        ? await this.#leaves.unloggedCertificate(request)
-        : await this.#loggedCertificate(request, this.#ctLog);
-    return { certificate, serial: request.serial, isLogged: this.#ctLog !== undefined };
+    const { serial } = request;
+    if (this.#ctLog !== undefined) return { ...(await this.#logged(request, this.#ctLog)), serial, isLogged: true };
+    return { certificate: await this.#leaves.unloggedCertificate(request), serial, isLogged: false };
   }
 
   /** Undefined when certificates can be issued that verify. */
@@ -101,9 +100,12 @@ export class CertificateAuthority {
    * If the process ends after the precertificate was logged, the log holds a promise nobody kept: harmless,
    * as its serial is never used again. The other order could leave a certificate that no log has seen.
    */
-  async #loggedCertificate(request: LeafRequest, ctLog: { link: CtLog; key: PublicKey }): Promise<Uint8Array> {
+  async #logged(
+    request: LeafRequest,
+    ctLog: { link: CtLog; key: PublicKey },
+  ): Promise<Pick<IssuedCertificate, "certificate" | "ctIndex">> {
     const precertificate = await this.#leaves.precertificate(request);
-    let sct: SignedCertificateTimestamp;
+    let sct: LoggedPrecertificate;
     try {
       sct = await withinTime(ctLog.link.addPreChain([precertificate.der, ...this.#chainDer]));
       // A log that signs something else would make certificates that every client refuses, found out too late.
@@ -115,7 +117,7 @@ export class CertificateAuthority {
     } catch (cause) {
       throw new AuthorityFailure(REFUSAL.ctLog, cause);
     }
-    return this.#leaves.certificate(request, [sct]);
+    return { certificate: await this.#leaves.certificate(request, [sct]), ctIndex: sct.index };
   }
 }
 

@@ -1,5 +1,7 @@
+import { sha256 } from "@chancery/crypto";
 import { decodeBase64Url, type JsonObject, parseJson } from "@chancery/encoding";
 import { Malformed, TooLarge, Unsupported, Unverified } from "@chancery/fault";
+import type { Checks } from "./examination.ts";
 
 /** A compact JWS, taken apart. Nothing about it is verified: only `issuer` may be used, to look up who can. */
 export interface UnverifiedToken {
@@ -25,23 +27,37 @@ const SHAPE = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const ALGORITHMS = new Set("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA".split(" "));
 
 /** RFC 7515, Section 3.1, and RFC 7519. Every complaint is free of the token's contents: it is sent and logged. */
-export function parseIdentityToken(compact: string): UnverifiedToken {
+export function parseIdentityToken(compact: string, checks: Pick<Checks, "find"> = UNWATCHED): UnverifiedToken {
+  const { header, payload, signature } = checks.find("token-shape", () => splitToken(compact));
+  const jose = checks.find("token-algorithm", () => parseHeader(decodePart(header, "header")));
+  return checks.find("token-claims", () => {
+    const claims = decodePart(payload, "payload");
+    return {
+      compact,
+      ...jose,
+      signature,
+      issuer: identifier(claims, "iss", MAX_ISSUER_CHARACTERS),
+      subject: identifier(claims, "sub", MAX_TOKEN_CHARACTERS),
+      claims,
+    };
+  });
+}
+
+const UNWATCHED: Pick<Checks, "find"> = { find: (_check, work) => work() };
+
+/** Of the claims as the issuer wrote them, so that whoever holds the token can find what became of it. */
+export function claimsHash({ compact }: UnverifiedToken): Uint8Array {
+  return sha256(Buffer.from(compact.slice(compact.indexOf(".") + 1, compact.lastIndexOf(".")), "base64url"));
+}
+
+function splitToken(compact: string): { header: string; payload: string; signature: Uint8Array } {
   if (compact === "") throw new Malformed("no identity token was given");
   if (compact.length > MAX_TOKEN_CHARACTERS) {
     throw new TooLarge(`the token has more than ${MAX_TOKEN_CHARACTERS} characters`);
   }
   if (!SHAPE.test(compact)) throw new Malformed("the token is not a compact JWS");
   const [header, payload, signature] = compact.split(".", 3) as [string, string, string];
-  const jose = parseHeader(decodePart(header, "header"));
-  const claims = decodePart(payload, "payload");
-  return {
-    compact,
-    ...jose,
-    signature: decodeBase64Url(signature, "the token's signature"),
-    issuer: identifier(claims, "iss", MAX_ISSUER_CHARACTERS),
-    subject: identifier(claims, "sub", MAX_TOKEN_CHARACTERS),
-    claims,
-  };
+  return { header, payload, signature: decodeBase64Url(signature, "the token's signature") };
 }
 
 function decodePart(text: string, part: string): JsonObject {

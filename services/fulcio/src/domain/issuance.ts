@@ -1,103 +1,115 @@
-import { encodeHex } from "@chancery/encoding";
-import { Fault, Unverified } from "@chancery/fault";
-import type { Audit, RefusedEvent } from "./audit.ts";
+import { type PublicKey, sha256, spkiHash } from "@chancery/crypto";
+import { Fault, Unavailable } from "@chancery/fault";
 import type { CertificateAuthority, IssuedCertificate } from "./certificate-authority.ts";
-import type { VerifiedClaims } from "./claims.ts";
-import { assertAudience, assertTimes, parseIdentityToken, type UnverifiedToken } from "./identity-token.ts";
 import type { ClientAlgorithm } from "./client-algorithm.ts";
-import type { IssuerKeys } from "./issuer-keys.ts";
-import type { IssuerPool, MatchedIssuer } from "./issuer-pool.ts";
+import { type Checks, type Examiner, examineToken, type Findings } from "./examination.ts";
+import { claimsHash } from "./identity-token.ts";
+import type { IssuanceLedger } from "./issuance-ledger.ts";
 import type { Principal } from "./principal.ts";
 import { type Proof, provenKey } from "./proof-of-possession.ts";
-import { REFUSAL, refusal } from "./refusal.ts";
-import { isSignedBy } from "./token-signature.ts";
+import { refusalCode, type Stage, type TokenCheck } from "./refusal-code.ts";
+import { AuthorityFailure, REFUSAL, refusal } from "./refusal.ts";
+import { RefusalSampling } from "./refusal-sampling.ts";
 
-export interface IssuanceOptions {
-  readonly pool: IssuerPool;
-  readonly keys: IssuerKeys;
+export interface IssuanceOptions extends Examiner {
   readonly authority: CertificateAuthority;
-  readonly audit: Audit;
-  /** Seconds from `iat` to `exp` beyond which a token is refused. */
-  readonly longestTokenLife: number;
-  readonly clock: () => number;
   /** Keys that may be certified; upstream's default if left out. */
   readonly clientAlgorithms?: readonly ClientAlgorithm[] | undefined;
+  /** Without one, nothing is kept of what was issued. */
+  readonly ledger?: IssuanceLedger | undefined;
 }
 
-/** From a token and a proof to a certificate, or to a reason why not; each leaves one line in the audit. */
+/** From a token and a proof to a certificate, or to a reason why not; the ledger keeps either. */
 export class Issuance {
   readonly #options: IssuanceOptions;
+  readonly #refusals: RefusalSampling | undefined;
 
   constructor(options: IssuanceOptions) {
     this.#options = options;
+    this.#refusals = options.ledger && new RefusalSampling(options.ledger, options.clock);
   }
 
   async issue(token: string, proof: Proof): Promise<IssuedCertificate> {
-    const known: { claims?: VerifiedClaims } = {};
+    const request = new Request();
     try {
-      known.claims = await this.#verifiedClaims(token);
-      const principal = toPrincipal(this.#options.pool.match(known.claims.issuer), known.claims);
-      const issued = await this.#options.authority.issue(
-        principal,
-        await provenKey(proof, principal.name, this.#options.clientAlgorithms),
-      );
-      await this.#options.audit({
-        outcome: "issued",
-        issuer: known.claims.issuer,
-        subject: known.claims.subject,
-        name: principal.san.value,
-        serial: encodeHex(issued.serial),
-      });
+      const principal = await this.#principal(token, request);
+      request.stage = "proof";
+      const key = await provenKey(proof, principal.name, this.#options.clientAlgorithms);
+      request.stage = "certificate";
+      const issued = await this.#options.authority.issue(principal, key);
+      request.stage = "ledger";
+      await this.#record(issued, principal, key, request.findings);
       return issued;
     } catch (error) {
-      await this.#recordRefusal(error, known.claims);
+      this.#recordRefusal(error, request);
       throw error;
     }
   }
 
-  /** In the order of cost, and of what an attacker can make us do: nothing is fetched for a token that cannot pass. */
-  async #verifiedClaims(compact: string): Promise<VerifiedClaims> {
-    const { pool, longestTokenLife, clock } = this.#options;
+  /** Keeps what is known of the last refusals. Nothing is issued any more. */
+  async close(): Promise<void> {
+    await this.#refusals?.close();
+  }
+
+  async #principal(token: string, request: Request): Promise<Principal> {
     try {
-      const token = parseIdentityToken(compact);
-      const issuer = pool.match(token.issuer);
-      assertAudience(token, issuer.settings.clientId);
-      assertTimes(token, clock() / 1000, longestTokenLife);
-      await this.#assertSigned(token, issuer);
-      return { issuer: token.issuer, subject: token.subject, all: token.claims };
+      return await examineToken(token, this.#options, request);
     } catch (error) {
       throw refusal(REFUSAL.identityToken, error);
     }
   }
 
-  async #assertSigned(token: UnverifiedToken, issuer: MatchedIssuer): Promise<void> {
-    const { keys } = this.#options;
-    const known = await keys.current(issuer);
-    if (await isSignedBy(token, known)) return;
-    const newer = await keys.newerThan(known, issuer);
-    if (newer === undefined || !(await isSignedBy(token, newer))) {
-      throw new Unverified("the token's signature is not one of its issuer's");
+  async #record(
+    { certificate, serial, ctIndex }: IssuedCertificate,
+    { san }: Principal,
+    key: PublicKey,
+    { token, verdict }: Findings,
+  ): Promise<void> {
+    const { ledger, clock } = this.#options;
+    if (ledger === undefined || token === undefined) return;
+    try {
+      await ledger.recordIssued({
+        time: clock(),
+        issuer: token.issuer,
+        subject: token.subject,
+        san,
+        serial,
+        certificate,
+        certificateHash: sha256(certificate),
+        keyHash: spkiHash(key),
+        claimsHash: claimsHash(token),
+        ctIndex,
+        wouldRefuse: verdict?.outcome === "would-refuse" ? verdict.rule : undefined,
+      });
+    } catch (cause) {
+      throw new Unavailable("the certificate could not be written into the issuance ledger", 2, { cause });
     }
   }
 
-  async #recordRefusal(error: unknown, claims: VerifiedClaims | undefined): Promise<void> {
-    const reason = error instanceof Fault ? error.message : "internal error";
-    const event: RefusedEvent =
-      claims === undefined
-        ? { outcome: "refused", reason }
-        : { outcome: "refused", reason, issuer: claims.issuer, subject: claims.subject };
-    try {
-      await this.#options.audit(event);
-    } catch {
-      // The request is refused already, and for a better reason.
-    }
+  #recordRefusal(error: unknown, { stage, findings }: Request): void {
+    const { issuer, claims, verdict } = findings;
+    this.#refusals?.record({
+      code: refusalCode(stage, error),
+      reason: error instanceof Fault || error instanceof AuthorityFailure ? error.message : "internal error",
+      issuer: claims?.issuer ?? issuer?.settings.url,
+      subject: claims?.subject,
+      rule: verdict?.outcome === "refused" ? verdict.rule : undefined,
+    });
   }
 }
 
-function toPrincipal(issuer: MatchedIssuer, claims: VerifiedClaims): Principal {
-  try {
-    return issuer.toPrincipal(claims);
-  } catch (error) {
-    throw refusal(REFUSAL.identityToken, error);
+/** One request on its way, and how far it came. */
+class Request implements Checks {
+  stage: Stage = "token-shape";
+  readonly findings: Findings = {};
+
+  find<T>(check: TokenCheck, work: () => T): T {
+    this.stage = check;
+    return work();
+  }
+
+  hold<T extends void | Promise<void>>(check: TokenCheck, condition: () => T): T {
+    this.stage = check;
+    return condition();
   }
 }

@@ -1,4 +1,5 @@
 import type { CiMetadata } from "./ci-metadata.ts";
+import type { IssuancePolicy } from "./policy/issuance-policy.ts";
 
 /** One issuer of the configuration, as read; `issuer-pool.ts` holds the rules. */
 export interface IssuerSettings {
@@ -20,6 +21,8 @@ export interface IssuerSettings {
   readonly skipEmailVerification: boolean;
   /** PEM certificates trusted for this issuer's TLS, besides the system's. */
   readonly caCertificates?: string | undefined;
+  /** Rules on claims; without them every verified token gets a certificate, as upstream. */
+  readonly policy?: IssuancePolicy | undefined;
 }
 
 /** The issuer that one token names: an exact one, or what a pattern matched. */

@@ -24,11 +24,19 @@ export function sentenceAndReason(message: string): { readonly sentence: string;
 /** A request that gets no certificate, for a reason that lies in the request. */
 class Refused extends Fault {
   readonly code: FaultCode;
+  readonly sentence: string;
 
   constructor(sentence: string, cause: Fault) {
     super(`${sentence}: ${cause.message}`, { cause });
     this.code = cause.code;
+    this.sentence = sentence;
   }
+}
+
+/** Which of the sentences an error was told in. */
+export function refusalKind(error: unknown): keyof typeof REFUSAL | undefined {
+  if (!(error instanceof Refused || error instanceof AuthorityFailure)) return undefined;
+  return (Object.keys(REFUSAL) as (keyof typeof REFUSAL)[]).find((kind) => REFUSAL[kind] === error.sentence);
 }
 
 /** Puts upstream's sentence before a fault's own reason; what is no fault stays what it is. */
@@ -45,8 +53,11 @@ export function refusal(sentence: string, error: unknown): unknown {
  * sentence, and so do we. Of the cause the client reads what a fault says; the rest is for the operator's log.
  */
 export class AuthorityFailure extends Error {
+  readonly sentence: string;
+
   constructor(sentence: string, cause: unknown) {
     super(cause instanceof Fault ? `${sentence}: ${cause.message}` : sentence, { cause });
     this.name = "AuthorityFailure";
+    this.sentence = sentence;
   }
 }

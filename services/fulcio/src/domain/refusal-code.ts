@@ -1,0 +1,58 @@
+import { Fault, Unavailable, Unsupported } from "@chancery/fault";
+import { AuthorityFailure, type REFUSAL, refusalKind } from "./refusal.ts";
+
+/** The checks that a token goes through, in this order. */
+export const TOKEN_CHECKS = [
+  "token-shape",
+  "token-algorithm",
+  "token-claims",
+  "issuer-unknown",
+  "audience",
+  "token-times",
+  "token-signature",
+  "identity",
+  "policy",
+] as const;
+export type TokenCheck = (typeof TOKEN_CHECKS)[number];
+
+/** Where a request may fail: its token, the proof that its sender holds the key, or our own side. */
+export type Stage = TokenCheck | "proof" | "certificate" | "ledger";
+
+/**
+ * Why a request got no certificate. Auditors count by it, so a code never changes its meaning: a check's name
+ * stands for its failure.
+ */
+export type RefusalCode =
+  | TokenCheck
+  /** Its keys could not be had; the token may be good. */
+  | "issuer-unavailable"
+  | "public-key"
+  | "insecure-key"
+  | "key-algorithm"
+  | "proof-of-possession"
+  | "certificate-request"
+  | "ct-log"
+  | "authority"
+  | "ledger"
+  /** A fault of ours. */
+  | "internal";
+
+const OF_REFUSALS: Partial<Record<keyof typeof REFUSAL, RefusalCode>> = {
+  publicKey: "public-key",
+  insecureKey: "insecure-key",
+  signature: "proof-of-possession",
+  certificateRequest: "certificate-request",
+  signatureAlgorithm: "key-algorithm",
+  ctLog: "ct-log",
+  authority: "authority",
+};
+
+export function refusalCode(stage: Stage, error: unknown): RefusalCode {
+  const kind = refusalKind(error);
+  const known = kind === undefined ? undefined : OF_REFUSALS[kind];
+  if (known !== undefined) return known;
+  if (!(error instanceof Fault) && !(error instanceof AuthorityFailure)) return "internal";
+  if (stage === "token-signature" && error instanceof Unavailable) return "issuer-unavailable";
+  if (stage === "proof") return error instanceof Unsupported ? "key-algorithm" : "proof-of-possession";
+  return stage === "certificate" ? "authority" : stage;
+}

@@ -1,0 +1,147 @@
+import { bigintArray, bytesArray, type Database, integerArray, migrate, textArray } from "@chancery/postgres";
+import type { SubjectAlternativeName } from "@chancery/x509";
+import type {
+  IssuanceLedger,
+  IssuedEntry,
+  IssuedQuery,
+  PlacedRefusal,
+  RefusedEntry,
+  RefusedQuery,
+} from "../domain/issuance-ledger.ts";
+import type { RefusalCode } from "../domain/refusal-code.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { ledgerMigrations } from "./postgres-schema.ts";
+import { INSERT_CERTIFICATES, INSERT_REFUSALS, selectIssued, selectRefused } from "./postgres-statements.ts";
+
+/** More certificates than the service has requests in flight. */
+const MOST_WAITING = 4096;
+const MOST_REFUSALS_WAITING = 512;
+
+/** The ledger of all processes that issue on one PostgreSQL database. */
+export class PostgresIssuanceLedger implements IssuanceLedger {
+  readonly #db: Database;
+  readonly #certificates: GroupCommit<IssuedEntry>;
+  readonly #refusals: GroupCommit<RefusedEntry>;
+
+  private constructor(db: Database) {
+    this.#db = db;
+    this.#certificates = new GroupCommit((entries) => this.#insertIssued(entries), MOST_WAITING);
+    this.#refusals = new GroupCommit((entries) => this.#insertRefused(entries), MOST_REFUSALS_WAITING);
+  }
+
+  /** Brings the schema up to date. The caller keeps and closes the database. */
+  static async open(db: Database): Promise<PostgresIssuanceLedger> {
+    await migrate(db, "fulcio", ledgerMigrations);
+    return new PostgresIssuanceLedger(db);
+  }
+
+  /**
+   * A commit whose answer is lost may have stored the entry: the ledger then holds a certificate that never left,
+   * which harms nobody. The client's retry gets another one, with a serial of its own.
+   */
+  recordIssued(entry: IssuedEntry): Promise<void> {
+    return this.#certificates.add(entry);
+  }
+
+  recordRefused(entry: RefusedEntry): Promise<void> {
+    return this.#refusals.add(entry);
+  }
+
+  async issued(query: IssuedQuery): Promise<readonly IssuedEntry[]> {
+    const { text, values } = selectIssued(query);
+    return (await this.#db.query<CertificateRow>(text, values)).map(toIssuedEntry);
+  }
+
+  async refused(query: RefusedQuery): Promise<readonly PlacedRefusal[]> {
+    const { text, values } = selectRefused(query);
+    return (await this.#db.query<RefusalRow>(text, values)).map(toRefusal);
+  }
+
+  async #insertIssued(entries: readonly IssuedEntry[]): Promise<void> {
+    const bytes = (pick: (entry: IssuedEntry) => Uint8Array) => bytesArray(entries.map(pick));
+    const texts = (pick: (entry: IssuedEntry) => string) => textArray(entries.map(pick));
+    await this.#db.query(INSERT_CERTIFICATES, [
+      bigintArray(entries.map(({ time }) => BigInt(time))),
+      bigintArray(entries.map(({ ctIndex }) => ctIndex ?? -1n)),
+      bytes(({ serial }) => serial),
+      bytes(({ certificateHash }) => certificateHash),
+      bytes(({ keyHash }) => keyHash),
+      bytes(({ claimsHash }) => claimsHash),
+      texts(({ issuer }) => issuer),
+      texts(({ subject }) => subject),
+      texts(({ san }) => san.type),
+      texts(({ san }) => san.value),
+      texts(({ wouldRefuse }) => wouldRefuse ?? ""),
+      bytes(({ certificate }) => certificate),
+    ]);
+  }
+
+  async #insertRefused(entries: readonly RefusedEntry[]): Promise<void> {
+    const texts = (pick: (entry: RefusedEntry) => string | undefined) =>
+      textArray(entries.map((entry) => pick(entry) ?? ""));
+    await this.#db.query(INSERT_REFUSALS, [
+      bigintArray(entries.map(({ time }) => BigInt(time))),
+      integerArray(entries.map(({ count }) => count)),
+      texts(({ code }) => code),
+      texts(({ reason }) => reason),
+      texts(({ issuer }) => issuer),
+      texts(({ subject }) => subject),
+      texts(({ rule }) => rule),
+    ]);
+  }
+}
+
+interface CertificateRow {
+  readonly time: bigint;
+  readonly ct_index: bigint | null;
+  readonly serial: Uint8Array;
+  readonly certificate_hash: Uint8Array;
+  readonly key_hash: Uint8Array;
+  readonly claims_hash: Uint8Array;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly san_type: SubjectAlternativeName["type"];
+  readonly san: string;
+  readonly would_refuse: string | null;
+  readonly certificate: Uint8Array;
+}
+
+function toIssuedEntry(row: CertificateRow): IssuedEntry {
+  return {
+    time: Number(row.time),
+    issuer: row.issuer,
+    subject: row.subject,
+    san: { type: row.san_type, value: row.san },
+    serial: row.serial,
+    certificate: row.certificate,
+    certificateHash: row.certificate_hash,
+    keyHash: row.key_hash,
+    claimsHash: row.claims_hash,
+    ctIndex: row.ct_index ?? undefined,
+    wouldRefuse: row.would_refuse ?? undefined,
+  };
+}
+
+interface RefusalRow {
+  readonly time: bigint;
+  readonly place: bigint;
+  readonly count: number;
+  readonly code: RefusalCode;
+  readonly reason: string;
+  readonly issuer: string | null;
+  readonly subject: string | null;
+  readonly rule: string | null;
+}
+
+function toRefusal({ time, place, count, code, reason, issuer, subject, rule }: RefusalRow): PlacedRefusal {
+  return {
+    time: Number(time),
+    place,
+    count,
+    code,
+    reason,
+    issuer: issuer ?? undefined,
+    subject: subject ?? undefined,
+    rule: rule ?? undefined,
+  };
+}

@@ -4,6 +4,12 @@ import type { FastifyReply } from "fastify";
 /** Undefined when the service can do its work, else one clear sentence. It MUST NOT change anything. */
 export type ReadinessCheck = () => Promise<string | undefined>;
 
+/** One who can work now and will not for ever unless somebody acts. */
+export interface Warning {
+  readonly service: string;
+  readonly warning: string;
+}
+
 export interface NotReady {
   readonly service: string;
   readonly reason: string;
@@ -16,12 +22,25 @@ const CACHED_MS = 500;
 @Injectable()
 export class ReadinessRegistry {
   readonly #checks: { readonly service: string; readonly check: ReadinessCheck }[] = [];
+  readonly #worries: { readonly service: string; readonly worry: () => string | undefined }[] = [];
   #latest: { readonly at: number; readonly reasons: Promise<readonly NotReady[]> } | undefined;
   #closing = false;
 
   add(service: string, check: ReadinessCheck): void {
     this.#checks.push({ service, check });
     this.#latest = undefined;
+  }
+
+  /** `worry` answers one clear sentence, or undefined; it changes no status, and is shown beside it. */
+  warn(service: string, worry: () => string | undefined): void {
+    this.#worries.push({ service, worry });
+  }
+
+  warnings(): readonly Warning[] {
+    return this.#worries.flatMap(({ service, worry }) => {
+      const warning = worry();
+      return warning === undefined ? [] : [{ service, warning }];
+    });
   }
 
   /** From now on not ready: a balancer should send its requests elsewhere. */
@@ -77,9 +96,11 @@ export class HealthController {
   @Header("Cache-Control", "no-store")
   async ready(@Res({ passthrough: true }) reply: FastifyReply) {
     const reasons = await this.#readiness.reasons();
-    if (reasons.length === 0) return { status: "ready" };
+    const warnings = this.#readiness.warnings();
+    const warned = warnings.length === 0 ? {} : { warnings };
+    if (reasons.length === 0) return { status: "ready", ...warned };
     reply.code(503);
-    return { status: "not ready", reasons };
+    return { status: "not ready", reasons, ...warned };
   }
 
   @Get("healthz")

@@ -185,6 +185,25 @@ describe("health", () => {
     expect((await inject("GET", "/ping")).body).toBe(".");
   });
 
+  test("a warning stands beside either state and changes none", async () => {
+    const { inject, service } = await start();
+    let worry: string | undefined;
+    let trouble: string | undefined;
+    service.readiness.warn("fulcio", () => worry);
+    service.readiness.add("rekor", async () => trouble);
+    expect((await inject("GET", "/readyz")).json()).toEqual({ status: "ready" });
+    worry = "the chain ends tomorrow";
+    const warnings = [{ service: "fulcio", warning: worry }];
+    expect((await inject("GET", "/readyz")).json()).toEqual({ status: "ready", warnings });
+    trouble = "the database does not answer";
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect((await inject("GET", "/readyz")).json()).toEqual({
+      status: "not ready",
+      reasons: [{ service: "rekor", reason: trouble }],
+      warnings,
+    });
+  });
+
   test("a check that hangs or throws is a reason, and many probes are one check", async () => {
     const { inject, service } = await start();
     let asked = 0;

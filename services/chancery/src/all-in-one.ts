@@ -86,6 +86,7 @@ export async function startStack(
     modules: modules(settings, installation, authority, logs, narratedLedger(ledger, logger.child({ from: "fulcio" }))),
   });
   opened.defer(() => service.close());
+  for (const { service: from, warning } of service.readiness.warnings()) logger.child({ from }).warn(warning);
   const all = opened.move();
   const facts = bannerFacts(settings, installation, service);
   return { service, facts, [Symbol.asyncDispose]: () => all.disposeAsync() };

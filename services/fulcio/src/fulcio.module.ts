@@ -90,6 +90,7 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
 
   onModuleInit(): void {
     this.#readiness.add("fulcio", async () => this.#authority.readiness());
+    this.#readiness.warn("fulcio", () => this.#authority.warning());
     refuseOtherMethods(this.#http.httpAdapter.getInstance<FastifyInstance>());
   }
 

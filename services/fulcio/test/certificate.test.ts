@@ -165,3 +165,23 @@ test("it refuses to start with a key, a chain or a CT log that does not fit", as
   expect(start({ issuer: { chain: [], signer: one.signer } })).toThrow(/fulcio.chain/);
   expect(start({ issuer: one, ctLog: new MemoryCtLog() })).toThrow(/fulcio.ctLogKey/);
 });
+
+test("readiness warns for the last thirty days of the chain, and stays ready", async () => {
+  let now = Date.now();
+  await using old = await startFulcio({
+    config: `oidc-issuers: { "${issuer.url}": { client-id: sigstore, type: email } }`,
+    clock: () => now,
+  });
+  const { notAfter } = old.authority.chain[0];
+  const ready = async () => {
+    const answer = await old.request("/readyz");
+    return { status: answer.status, ...(answer.json() as object) };
+  };
+  now = notAfter.getTime() - 31 * 86_400_000;
+  expect(await ready()).toEqual({ status: "ready" });
+  now = notAfter.getTime() - 29.5 * 86_400_000;
+  expect(await ready()).toEqual({
+    status: "ready",
+    warnings: [{ service: "fulcio", warning: expect.stringMatching(/ends on .* \(in 30 days\)/) }],
+  });
+});

@@ -3,6 +3,7 @@ import { type PublicKey, type Signer, spkiHash } from "@chancery/crypto";
 import { Misconfigured, Unavailable } from "@chancery/fault";
 import {
   type Certificate,
+  endOfChain,
   LeafIssuer,
   type LeafRequest,
   reviewAuthorityChain,
@@ -31,6 +32,8 @@ export interface IssuedCertificate {
 
 /** Upstream's: long enough to sign once, too short to be worth stealing. */
 const LIFETIME = 10 * 60_000;
+const A_DAY = 24 * 60 * 60_000;
+const WARNING_DAYS = 30;
 /** Milliseconds; clients give up after about ten seconds, and their retry must meet a free slot. */
 const CT_TIMEOUT = 5_000;
 
@@ -71,6 +74,14 @@ export class CertificateAuthority {
   /** Undefined when certificates can be issued that verify. */
   readiness(): string | undefined {
     return this.#outOfValidity(this.#clock());
+  }
+
+  /** Time enough for a ceremony at an offline root. */
+  warning(): string | undefined {
+    const end = endOfChain(this.chain);
+    const days = Math.ceil((end.getTime() - this.#clock()) / A_DAY);
+    if (days > WARNING_DAYS) return undefined;
+    return `the authority's chain ends on ${end.toISOString()} (in ${Math.max(days, 0)} days), and no certificate is issued after`;
   }
 
   #outOfValidity(now: number): string | undefined {

@@ -2,7 +2,7 @@ import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module, typ
 import { HttpAdapterHost } from "@nestjs/core";
 import type { PublicKey } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
-import { ReadinessRegistry } from "@chancery/service";
+import { type GrpcService, GrpcServices, GrpcStatus, Metrics, ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
 import { type AuthorityIdentity, CertificateAuthority } from "./domain/certificate-authority.ts";
 import type { CtLog } from "./domain/ct-log.ts";
@@ -11,8 +11,11 @@ import type { IssuanceLedger } from "./domain/issuance-ledger.ts";
 import { IssuerKeys } from "./domain/issuer-keys.ts";
 import { IssuerPool } from "./domain/issuer-pool.ts";
 import type { FulcioConfig } from "./fulcio.config.ts";
+import { caV1beta } from "./grpc/ca-v1beta.ts";
+import { caV2 } from "./grpc/ca-v2.ts";
 import { AuthorityChain } from "./http/authority-chain.ts";
-import { GRPC, rpcStatus } from "./http/error-shape.ts";
+import { rpcStatus } from "./http/error-shape.ts";
+import { FulcioMetrics } from "./http/fulcio-metrics.ts";
 import { IssuerList } from "./http/issuer-list.ts";
 import { V1Controller } from "./http/v1.controller.ts";
 import { V2Controller } from "./http/v2.controller.ts";
@@ -31,6 +34,8 @@ export interface FulcioLinks {
   readonly clock?: () => number;
 }
 
+const GRPC_API = Symbol("what Fulcio serves over gRPC");
+
 const A_DAY = 24 * 60 * 60;
 
 /** Upstream's paths, and what each takes. */
@@ -48,17 +53,23 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
   readonly #readiness: ReadinessRegistry;
   readonly #authority: CertificateAuthority;
   readonly #issuance: Issuance;
+  readonly #metrics: FulcioMetrics;
 
   constructor(
     @Inject(HttpAdapterHost) http: HttpAdapterHost,
     @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
     @Inject(CertificateAuthority) authority: CertificateAuthority,
     @Inject(Issuance) issuance: Issuance,
+    @Inject(FulcioMetrics) metrics: FulcioMetrics,
+    @Inject(GRPC_API) grpc: readonly GrpcService[],
+    @Inject(GrpcServices) served: GrpcServices,
   ) {
     this.#http = http;
+    this.#metrics = metrics;
     this.#readiness = readiness;
     this.#authority = authority;
     this.#issuance = issuance;
+    for (const service of grpc) served.add(service);
   }
 
   /** Throws Misconfigured unless everything that can be known now is right: chain, key, CT log, every issuer. */
@@ -81,9 +92,22 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
       controllers: [V1Controller, V2Controller],
       providers: [
         { provide: CertificateAuthority, useValue: authority },
-        { provide: Issuance, useValue: issuance },
         { provide: AuthorityChain, useValue: new AuthorityChain(authority) },
         { provide: IssuerList, useValue: new IssuerList(config.issuers) },
+        { provide: FulcioMetrics, useFactory: (metrics: Metrics) => new FulcioMetrics(metrics), inject: [Metrics] },
+        {
+          provide: Issuance,
+          useFactory: (metrics: FulcioMetrics) => counted(issuance, metrics),
+          inject: [FulcioMetrics],
+        },
+        {
+          provide: GRPC_API,
+          useFactory: (issues: Issuance, chain: AuthorityChain, issuers: IssuerList) => [
+            caV2(issues, chain, issuers),
+            caV1beta(issues, chain),
+          ],
+          inject: [Issuance, AuthorityChain, IssuerList],
+        },
       ],
     };
   }
@@ -91,13 +115,27 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
   onModuleInit(): void {
     this.#readiness.add("fulcio", async () => this.#authority.readiness());
     this.#readiness.warn("fulcio", () => this.#authority.warning());
-    refuseOtherMethods(this.#http.httpAdapter.getInstance<FastifyInstance>());
+    const fastify = this.#http.httpAdapter.getInstance<FastifyInstance>();
+    refuseOtherMethods(fastify);
+    this.#metrics.observe(fastify, new Set(Object.keys(PATHS)));
   }
 
   /** After the last request, while the database is still there. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.#issuance.close();
   }
+}
+
+/** Every API issues through this one. */
+function counted(issuance: Issuance, metrics: FulcioMetrics): Pick<Issuance, "issue" | "close"> {
+  return {
+    issue: async (token, proof) => {
+      const issued = await issuance.issue(token, proof);
+      metrics.issued();
+      return issued;
+    },
+    close: () => issuance.close(),
+  };
 }
 
 function ctLog({ ctLog: link, ctLogKey: key }: FulcioLinks): { link: CtLog; key: PublicKey } | undefined {
@@ -113,7 +151,7 @@ function refuseOtherMethods(fastify: FastifyInstance): void {
       method: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].filter((method) => method !== taken),
       url,
       handler: (_request, reply) =>
-        reply.code(501).type("application/json").send(rpcStatus(GRPC.unimplemented, "Method Not Allowed")),
+        reply.code(501).type("application/json").send(rpcStatus(GrpcStatus.UNIMPLEMENTED, "Method Not Allowed")),
     });
   }
 }

@@ -119,7 +119,12 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
       ledger,
     },
   );
-  const service = await createService({ modules: [module], logger: createLogger({ level: "silent" }) });
+  const service = await createService({
+    modules: [module],
+    logger: createLogger({ level: "silent" }),
+    grpc: { port: 0 },
+    metrics: { port: 0 },
+  });
   const request: FulcioUnderTest["request"] = async (path, { body, authorization, method } = {}) => {
     const response = await service.app.inject({
       method: (method ?? (body === undefined ? "GET" : "POST")) as "GET",

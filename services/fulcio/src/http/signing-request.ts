@@ -11,7 +11,7 @@ export interface SigningRequest {
 }
 
 /** A token of 32 KiB and a key or request of 16 KiB fit twice over; upstream takes 4 MiB. */
-const MAX_BODY_BYTES = 64 * 1024;
+export const MAX_BODY_BYTES = 64 * 1024;
 
 /**
  * ```proto

@@ -1,11 +1,9 @@
 import { Body, Controller, Get, Header, Headers, HttpCode, HttpStatus, Post, UseFilters } from "@nestjs/common";
 import { faultFilter } from "@chancery/service";
 import { Issuance } from "../domain/issuance.ts";
-import { AuthorityChain } from "./authority-chain.ts";
+import { AuthorityChain, PEM_CERTIFICATE_CHAIN } from "./authority-chain.ts";
 import { fulcioErrors } from "./error-shape.ts";
 import { parseV1Request } from "./signing-request.ts";
-
-const PEM_CERTIFICATE_CHAIN = "application/pem-certificate-chain";
 
 /** `dev.sigstore.fulcio.v1beta.CA`, which cosign up to 2.6 speaks. */
 @Controller("api/v1")
@@ -35,6 +33,6 @@ export class V1Controller {
   @Get("rootCert")
   @Header("Content-Type", PEM_CERTIFICATE_CHAIN)
   rootCertificate(): string {
-    return this.#chain.pems.join("\n").trim();
+    return this.#chain.text;
   }
 }

@@ -36,13 +36,7 @@ export class V2Controller {
     @Headers("authorization") authorization: string | undefined,
   ): Promise<Uint8Array> {
     const { token, proof } = parseV2Request(body, authorization);
-    const issued = await this.#issuance.issue(token, proof);
-    const chain = { certificates: this.#chain.below(issued.certificate) };
-    return protoJson(
-      issued.isLogged
-        ? { signedCertificateEmbeddedSct: { chain } }
-        : { signedCertificateDetachedSct: { chain, signedCertificateTimestamp: "" } },
-    );
+    return protoJson(this.#chain.signingCertificate(await this.#issuance.issue(token, proof)));
   }
 
   @Get("trustBundle")

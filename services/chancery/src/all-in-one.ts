@@ -7,7 +7,7 @@ import { Misconfigured } from "@chancery/fault";
 import {
   type FulcioConfig,
   FulcioModule,
-  type IssuanceLedger,
+  type FulcioLinks,
   parseFulcioConfig,
   PostgresIssuanceLedger,
 } from "@chancery/fulcio";
@@ -73,6 +73,7 @@ export async function startStack(
 
   progress("starting the services");
   const idp = await identityProvider;
+  const fulcioLog = logger.child({ from: "fulcio" });
   const service: RunningService = await createService({
     host: settings.host,
     port: settings.port,
@@ -83,7 +84,10 @@ export async function startStack(
       mountHomePage(fastify, () => bannerFacts(settings, installation, service));
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
     },
-    modules: modules(settings, installation, authority, logs, narratedLedger(ledger, logger.child({ from: "fulcio" }))),
+    modules: modules(settings, installation, authority, logs, {
+      ledger: narratedLedger(ledger, fulcioLog),
+      warn: (text) => fulcioLog.warn(text),
+    }),
   });
   opened.defer(() => service.close());
   for (const { service: from, warning } of service.readiness.warnings()) logger.child({ from }).warn(warning);
@@ -170,7 +174,7 @@ function modules(
   installation: Installation,
   authority: Authority,
   logs: Logs,
-  ledger: IssuanceLedger,
+  told: Pick<FulcioLinks, "ledger" | "warn">,
 ) {
   const { hostname, treeId, shard, keys, tsaChain } = installation;
   const roots = rootsOf(authority);
@@ -179,7 +183,7 @@ function modules(
       issuer: authority,
       ctLog: new CertificateTransparencyLog({ roots, log: logs.ctlog, signer: keys.ctlog }),
       ctLogKey: keys.ctlog.publicKey,
-      ledger,
+      ...told,
     }),
     RekorModule.forRoot({ hostname, treeId }, { log: logs.rekor, signer: keys.rekor }),
     CtLogModule.forRoot({ shard, roots }, { log: logs.ctlog, signer: keys.ctlog }),

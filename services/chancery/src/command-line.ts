@@ -28,6 +28,7 @@ anyone on this machine be anyone.
   chancery sign-intermediate FLAGS  on the machine of that root: chancery sign-intermediate --help
   chancery fsck [FLAGS]             checks whole logs, hash by hash: chancery fsck --help
   chancery accept-anchor --log LOG  for a log that lost its anchor: chancery accept-anchor --help
+  chancery presets                  issuers that are known by name: chancery presets --help
   chancery --version
   chancery --help
 `;
@@ -76,6 +77,10 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
   if (argv[0] === "sign-intermediate") {
     const { signIntermediate } = await import("./authority/sign-intermediate.ts");
     return signIntermediate(argv.slice(1), environment, (text) => terminal.out(text));
+  }
+  if (argv[0] === "presets") {
+    const { presetsCommand } = await import("./presets-command.ts");
+    return presetsCommand(argv.slice(1), (text) => terminal.out(text));
   }
   const { command, flags } = parseCommandLine(argv, environment);
   if (flags.help === true || flags.version === true) {

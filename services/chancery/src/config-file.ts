@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { Misconfigured } from "@chancery/fault";
 import { type FulcioConfig, parseFulcioConfig, separateAliasKeys } from "@chancery/fulcio";
 import { parseYaml, readConfigFile } from "@chancery/service";
@@ -76,7 +77,7 @@ function parsePlainly(text: string, file: string): unknown {
 /** Fulcio's parser knows no file, and of the first level not that ours stands there too. */
 function parseIssuers(text: string, file: string): FulcioConfig {
   try {
-    return parseFulcioConfig(text, ["chancery"]);
+    return parseFulcioConfig(text, ["chancery"], dirname(file));
   } catch (error) {
     if (!(error instanceof Misconfigured)) throw error;
     const isTop = /^[^.:\s]+: is not a key that is known here$/.test(error.message);

@@ -1,9 +1,9 @@
-import { X509Certificate } from "node:crypto";
-import { parsePem } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import type { FulcioExtensionName } from "@chancery/x509";
 import { asBoolean, asMap, asText, knownKeys, parseConfigDocument } from "./config/document.ts";
+import { parseIssuerConnection } from "./config/issuer-connection.ts";
 import { CI_KEYS, EXTENSION_KEYS, FILE_KEYS, ISSUER_KEYS } from "./config/keys.ts";
+import { expandPresets } from "./config/preset-expansion.ts";
 import type { CiMetadata } from "./domain/ci-metadata.ts";
 import type { ClientAlgorithm } from "./domain/client-algorithm.ts";
 import { IssuerPool } from "./domain/issuer-pool.ts";
@@ -25,15 +25,17 @@ export interface FulcioConfig {
 /**
  * Reads upstream Fulcio's configuration, YAML or legacy JSON, as it is. Stricter than upstream: an unknown
  * key, an unknown type and whatever could never issue a certificate are refused here, with the key's name,
- * instead of being passed over. `beside` names top keys that are another reader's.
+ * instead of being passed over. `beside` names top keys that are another reader's; paths are relative to `folder`.
  */
-export function parseFulcioConfig(text: string, beside: readonly string[] = []): FulcioConfig {
+export function parseFulcioConfig(text: string, beside: readonly string[] = [], folder = "."): FulcioConfig {
   const document = Object.entries(asMap(parseConfigDocument(text), "configuration"));
   const own = Object.fromEntries(document.filter(([key]) => !beside.includes(key)));
-  const file = knownKeys(own, FILE_KEYS, "");
+  const file = knownKeys(expandPresets(own), FILE_KEYS, "");
   const metadata = parseEach(file, "ci-issuer-metadata", parseCiMetadata);
   const settings = (section: "oidc-issuers" | "meta-issuers") =>
-    parseEach(file, section, (value, key, url) => parseIssuer(value, key, url, section, metadata)).values();
+    parseEach(file, section, (value, key, url) =>
+      parseIssuer(value, key, url, section === "meta-issuers", metadata, folder),
+    ).values();
   const issuers = [...settings("oidc-issuers"), ...settings("meta-issuers")];
   // Whoever reads a configuration learns here, and not at the first token, that an issuer cannot work.
   void new IssuerPool(issuers, true);
@@ -54,12 +56,12 @@ function parseIssuer(
   value: unknown,
   key: string,
   url: string,
-  section: "oidc-issuers" | "meta-issuers",
+  isPattern: boolean,
   metadata: ReadonlyMap<string, CiMetadata>,
+  folder: string,
 ): IssuerSettings {
   const written = knownKeys(asMap(value, key), ISSUER_KEYS, key);
   const text = (name: Exclude<keyof typeof ISSUER_KEYS, "policy">) => asText(written[name], `${key}.${name}`);
-  const isPattern = section === "meta-issuers";
   // Upstream looks an issuer up by the map's key and asks its URL: of two different ones nothing ever comes.
   if (!isPattern && (text("issuer-url") ?? url) !== url) {
     throw new Misconfigured(`${key}.issuer-url`, "is not the URL it stands under");
@@ -78,7 +80,7 @@ function parseIssuer(
     spiffeTrustDomain: text("spiffe-trust-domain"),
     challengeClaim: text("challenge-claim"),
     skipEmailVerification: asBoolean(written["skip-email-verification"], `${key}.skip-email-verification`),
-    caCertificates: checkedCertificates(text("ca-cert"), `${key}.ca-cert`),
+    ...parseIssuerConnection(key, written, isPattern, folder),
     policy: parsePolicy(written.policy, `${key}.policy`),
   };
 }
@@ -105,14 +107,4 @@ function parseCiMetadata(value: unknown, key: string): CiMetadata {
     extensions,
     subjectAlternativeName: parseTemplate(san, sanKey),
   };
-}
-
-function checkedCertificates(pem: string | undefined, key: string): string | undefined {
-  if (pem === undefined) return undefined;
-  try {
-    for (const { der } of parsePem(pem, "ca-cert", { labels: ["CERTIFICATE"] })) void new X509Certificate(der);
-  } catch (cause) {
-    throw new Misconfigured(key, "is not PEM of certificates", { cause });
-  }
-  return pem;
 }

@@ -30,6 +30,8 @@ export interface FulcioLinks {
   readonly ctLogKey?: PublicKey;
   /** Where certificates, before they leave, and refusals are written; nowhere if left out. */
   readonly ledger?: IssuanceLedger;
+  /** Told what an operator should know and no request can help: an issuer's keys that cannot be renewed. */
+  readonly warn?: (text: string) => void;
   /** Milliseconds since the epoch. */
   readonly clock?: () => number;
 }
@@ -80,7 +82,7 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
     const issuance = new Issuance({
       pool: new IssuerPool(config.issuers, mayUseLoopbackHttp),
       // Ages are measured by a clock that nobody sets.
-      keys: new IssuerKeys(issuerDocuments(), links.clock ?? (() => performance.now()), mayUseLoopbackHttp),
+      keys: new IssuerKeys(issuerDocuments(), links.clock ?? (() => performance.now()), mayUseLoopbackHttp, links.warn),
       authority,
       ledger: links.ledger,
       longestTokenLife: config.longestTokenLife ?? A_DAY,

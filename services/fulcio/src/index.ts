@@ -1,3 +1,6 @@
+export { expandedConfiguration } from "./config/preset-expansion.ts";
+export { PRESETS } from "./config/presets/index.ts";
+export type { Preset } from "./config/presets/preset.ts";
 export { separateAliasKeys } from "./config/document.ts";
 export type { AuthorityIdentity } from "./domain/certificate-authority.ts";
 export { type ClientAlgorithm, parseClientAlgorithms } from "./domain/client-algorithm.ts";

@@ -104,6 +104,7 @@ export interface FulcioOptions {
   readonly authority?: TestAuthority;
   readonly ledger?: IssuanceLedger;
   readonly allowLoopbackHttp?: boolean;
+  readonly warn?: (text: string) => void;
 }
 
 export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTest> {
@@ -117,6 +118,7 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
       ...(options.withoutCtLog === true ? {} : { ctLog, ctLogKey: ctLog.publicKey }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ledger,
+      ...(options.warn === undefined ? {} : { warn: options.warn }),
     },
   );
   const service = await createService({

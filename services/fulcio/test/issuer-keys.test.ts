@@ -36,7 +36,7 @@ const documents: DocumentSource = async (url, issuer) => {
   if (down(url)) throw new Unavailable("down", 1);
   const document = url.pathname.endsWith("openid-configuration")
     ? { issuer: issuer.url, jwks_uri: `${issuer.url}/keys` }
-    : { keys: [jwk] };
+    : { keys: [jwk], answer: asked.length };
   return new TextEncoder().encode(JSON.stringify(document));
 };
 let keys: IssuerKeys;

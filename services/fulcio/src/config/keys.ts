@@ -27,8 +27,16 @@ export const ISSUER_KEYS = {
   environment: "Environment",
   "ca-cert": "CACert",
   "skip-email-verification": "SkipEmailVerification",
-  /** Ours. */
+  // Ours, and unknown to upstream, which passes over what it does not know.
   policy: "Policy",
+  jwks: "JWKS",
+  "jwks-file": "JWKSFile",
+  "jwks-uri": "JWKSURI",
+  "ca-cert-file": "CACertFile",
+  "client-cert-file": "ClientCertFile",
+  "client-key-file": "ClientKeyFile",
+  "token-file": "TokenFile",
+  "keep-keys-for": "KeepKeysFor",
 } as const;
 
 export const CI_KEYS = {

@@ -1,11 +1,12 @@
-import { type JsonObject, parseJson } from "@chancery/encoding";
+import { pathToFileURL } from "node:url";
+import { decodeBase64Lenient, type JsonObject, type JsonValue, parseJson } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { createLocalJWKSet } from "jose";
 import type { ConcreteIssuer } from "./issuer-settings.ts";
 import type { KeySet } from "./token-signature.ts";
 
 /**
- * Gets one document of an issuer over HTTPS.
+ * Gets one document of an issuer over HTTPS, or its key set from the file that its settings name.
  *
  * MUST verify TLS, MUST NOT follow a redirect to another host, MUST stop at 1 MiB and at the signal,
  * and MUST ask nobody but the URL's host.
@@ -44,14 +45,52 @@ export function parseDiscovery(bytes: Uint8Array, issuer: ConcreteIssuer, mayUse
   return url;
 }
 
-/** RFC 7517, Section 5. Keys that cannot be used for signatures stay in the set and are never chosen. */
+/** Where the configuration says the keys are; undefined where discovery must tell. */
+export function configuredKeysUrl({ settings: { keys } }: ConcreteIssuer): URL | undefined {
+  if (keys?.type === "file") return pathToFileURL(keys.file);
+  return keys?.type === "uri" ? new URL(keys.uri) : undefined;
+}
+
+/**
+ * RFC 7517, Section 5: what is of another type, use or algorithm stays out. At least one key must be left: a file
+ * that is being written must not replace the keys there were.
+ */
 export function parseKeySet(bytes: Uint8Array): KeySet {
-  const { keys } = parseObject(bytes, "JWK set");
-  if (!Array.isArray(keys)) throw new Malformed("JWK set: has no keys");
+  const { keys: all } = parseObject(bytes, "JWK set");
+  if (!Array.isArray(all)) throw new Malformed("JWK set: has no keys");
+  if (!all.every((key) => typeof key === "object" && key !== null && !Array.isArray(key))) {
+    throw new Malformed("JWK set: a key is no JWK");
+  }
+  const keys = (all as JsonObject[]).filter(isVerificationKey);
+  if (keys.length === 0) throw new Malformed("JWK set: has no key that verifies signatures");
   try {
     return createLocalJWKSet({ keys });
   } catch (cause) {
     throw new Malformed("JWK set: a key is no JWK", { cause });
+  }
+}
+
+/** RFC 7518, Section 6. jose chooses by `use`, `key_ops`, `alg` and curve; what it would take and should not is left out here. */
+function isVerificationKey(key: JsonObject): boolean {
+  // A private key that was published is anyone's.
+  if ("d" in key || "k" in key) return false;
+  if (key["kty"] === "EC" || key["kty"] === "OKP") return true;
+  return key["kty"] === "RSA" && isSound(key["n"], key["e"]);
+}
+
+/** Up to 8192 bits, so that one token costs no more than a millisecond; with the exponent 1 anyone's text verifies. */
+function isSound(modulus: JsonValue | undefined, exponent: JsonValue | undefined): boolean {
+  const [n, e] = [octets(modulus), octets(exponent)];
+  if (n.length < 256 || n.length > 1025 || e.length === 0 || e.length > 4) return false;
+  const value = e.reduce((sum, octet) => sum * 256 + octet, 0);
+  return value >= 3 && value % 2 === 1;
+}
+
+function octets(value: JsonValue | undefined): Uint8Array {
+  try {
+    return typeof value === "string" ? decodeBase64Lenient(value, "JWK") : new Uint8Array();
+  } catch {
+    return new Uint8Array();
   }
 }
 

@@ -1,5 +1,6 @@
+import { equalBytes } from "@chancery/encoding";
 import { Unavailable } from "@chancery/fault";
-import { discoveryUrl, type DocumentSource, parseDiscovery, parseKeySet } from "./discovery.ts";
+import { configuredKeysUrl, discoveryUrl, type DocumentSource, parseDiscovery, parseKeySet } from "./discovery.ts";
 import type { ConcreteIssuer } from "./issuer-settings.ts";
 import { hostOf } from "./subject-domain.ts";
 import type { KeySet } from "./token-signature.ts";
@@ -8,14 +9,28 @@ import type { KeySet } from "./token-signature.ts";
 const MINUTE = 60_000;
 /** One load, discovery and keys together. */
 const LOAD_TIMEOUT = 10_000;
-/** An issuer is asked at most this often, whatever the reason: unknown keys, failures, a storm of either. */
-const ASK_INTERVAL = 10_000;
-/** From this age keys are renewed in the background, so that no request waits for it. */
-const RENEW_AFTER = 5 * MINUTE;
-/** From this age a request waits for new keys: a key that was withdrawn is refused after at most ten minutes. */
-const STALE_AFTER = 10 * MINUTE;
-/** How long keys outlive an issuer that cannot be asked. */
-const KEEP_FOR = 60 * MINUTE;
+
+/** How often keys are asked for, in milliseconds. */
+interface Pace {
+  /** At most this often, whatever the reason: unknown keys, failures, a storm of either. */
+  readonly askInterval: number;
+  /** From this age keys are renewed in the background, so that no request waits for it. */
+  readonly renewAfter: number;
+  /** From this age a request waits for new keys: a key that was withdrawn is refused after at most this time. */
+  readonly staleAfter: number;
+  /** How long keys outlive an issuer that cannot be asked, unless its settings say otherwise. */
+  readonly keepFor: number;
+}
+
+const ISSUER: Pace = {
+  askInterval: 10_000,
+  renewAfter: 5 * MINUTE,
+  staleAfter: 10 * MINUTE,
+  keepFor: 60 * MINUTE,
+};
+/** A file is read when a request finds it a second old; one that is damaged changes nothing. */
+const FILE: Pace = { askInterval: 1_000, renewAfter: 1_000, staleAfter: 1_000, keepFor: Infinity };
+
 const REDISCOVER_AFTER = 60 * MINUTE;
 
 /** Issuers behind patterns whose keys are kept; upstream keeps as many. */
@@ -28,6 +43,8 @@ const MAX_FIRST_LOADS_OF_HOST = 4;
 /** What is known of one issuer's keys. */
 interface Entry {
   keys?: KeySet;
+  /** What `keys` were read from. */
+  document?: Uint8Array;
   /** When `keys` were loaded. */
   loadedAt: number;
   askedAt: number;
@@ -35,6 +52,9 @@ interface Entry {
   failure?: Error;
   load?: Promise<void>;
 }
+
+/** Told once of each reason why a configured issuer's keys cannot be renewed. */
+export type KeyNotice = (text: string) => void;
 
 /**
  * The keys of the issuers that tokens name, kept apart by issuer: no issuer's answer can change
@@ -44,31 +64,41 @@ export class IssuerKeys {
   readonly #documents: DocumentSource;
   readonly #clock: () => number;
   readonly #mayUseLoopbackHttp: boolean;
+  readonly #notice: KeyNotice;
   readonly #exact = new Map<string, Entry>();
   /** In the order of last use. */
   readonly #patterned = new Map<string, Entry>();
   /** The host of each first load under way. */
   readonly #firstLoads: string[] = [];
 
-  constructor(documents: DocumentSource, clock: () => number, mayUseLoopbackHttp: boolean) {
+  constructor(
+    documents: DocumentSource,
+    clock: () => number,
+    mayUseLoopbackHttp: boolean,
+    notice: KeyNotice = () => undefined,
+  ) {
     this.#documents = documents;
     this.#clock = clock;
     this.#mayUseLoopbackHttp = mayUseLoopbackHttp;
+    this.#notice = notice;
   }
 
   /** The issuer's keys, loaded if need be. Unavailable if it cannot be asked and nothing recent is known. */
   async current(issuer: ConcreteIssuer): Promise<KeySet> {
+    const { keys: location } = issuer.settings;
+    if (location?.type === "inline") return location.keySet;
     const entry = this.#entry(issuer);
+    const pace = paceOf(issuer);
     const age = this.#clock() - entry.loadedAt;
-    if (entry.keys !== undefined && age < RENEW_AFTER) return entry.keys;
+    if (entry.keys !== undefined && age < pace.renewAfter) return entry.keys;
     const renewal = this.#ask(issuer, entry);
     // While an issuer does not answer, no request waits for it that older keys can serve.
-    const canServe = entry.keys !== undefined && age < KEEP_FOR;
-    const mustWait = !canServe || (age >= STALE_AFTER && entry.failure === undefined);
+    const canServe = entry.keys !== undefined && age < pace.keepFor;
+    const mustWait = !canServe || (age >= pace.staleAfter && entry.failure === undefined);
     if (mustWait) await renewal;
     const newAge = this.#clock() - entry.loadedAt;
-    if (entry.keys !== undefined && newAge < KEEP_FOR) return entry.keys;
-    throw this.#unavailable(entry);
+    if (entry.keys !== undefined && newAge < pace.keepFor) return entry.keys;
+    throw this.#unavailable(entry, pace);
   }
 
   /**
@@ -76,11 +106,12 @@ export class IssuerKeys {
    * sends tokens with invented key IDs causes one request to their issuer in ten seconds, and no more.
    */
   async newerThan(known: KeySet, issuer: ConcreteIssuer): Promise<KeySet | undefined> {
+    if (issuer.settings.keys?.type === "inline") return undefined;
     const entry = this.#entry(issuer);
     if (entry.keys === known) await this.#ask(issuer, entry);
     if (entry.keys !== known) return entry.keys;
     // The token may be signed with a key that the issuer has and we cannot see.
-    if (entry.failure !== undefined) throw this.#unavailable(entry);
+    if (entry.failure !== undefined) throw this.#unavailable(entry, paceOf(issuer));
     return undefined;
   }
 
@@ -103,7 +134,7 @@ export class IssuerKeys {
   /** Loads the keys anew, unless that was tried just now; everyone who asks meanwhile waits for the same load. */
   async #ask(issuer: ConcreteIssuer, entry: Entry): Promise<void> {
     if (entry.load !== undefined) return entry.load;
-    if (this.#clock() - entry.askedAt < ASK_INTERVAL) return;
+    if (this.#clock() - entry.askedAt < paceOf(issuer).askInterval) return;
     // Issuers whose keys are known are few and real: whoever invents others cannot hold up their renewal.
     const isFirst = issuer.settings.isPattern && entry.keys === undefined;
     if (isFirst) this.#assertRoomFor(hostOf(issuer.url).toLowerCase());
@@ -129,16 +160,28 @@ export class IssuerKeys {
   async #load(issuer: ConcreteIssuer, entry: Entry): Promise<void> {
     try {
       const signal = AbortSignal.timeout(LOAD_TIMEOUT);
-      const url = await this.#jwksUri(issuer, entry, signal);
-      entry.keys = parseKeySet(await this.#documents(url, issuer, signal));
+      const url = configuredKeysUrl(issuer) ?? (await this.#jwksUri(issuer, entry, signal));
+      const document = await this.#documents(url, issuer, signal);
+      // The same keys again stay the same set: what was imported for verifying is not imported anew.
+      if (entry.document === undefined || !equalBytes(document, entry.document)) entry.keys = parseKeySet(document);
+      entry.document = document;
       entry.loadedAt = this.#clock();
       delete entry.failure;
     } catch (error) {
-      entry.failure = error instanceof Error ? error : new Error(String(error));
-      delete entry.jwksUri;
+      this.#fail(issuer, entry, error instanceof Error ? error : new Error(String(error)));
     } finally {
       delete entry.load;
     }
+  }
+
+  #fail(issuer: ConcreteIssuer, entry: Entry, failure: Error): void {
+    // Who invents tenants does not write our log.
+    if (!issuer.settings.isPattern && entry.failure?.message !== failure.message) {
+      const rest = entry.keys === undefined ? "none are known" : "those known before stay in use";
+      this.#notice(`the keys of ${issuer.url} cannot be renewed: ${failure.message}; ${rest}`);
+    }
+    entry.failure = failure;
+    delete entry.jwksUri;
   }
 
   async #jwksUri(issuer: ConcreteIssuer, entry: Entry, signal: AbortSignal): Promise<URL> {
@@ -151,9 +194,14 @@ export class IssuerKeys {
   }
 
   /** Upstream answers 400, which clients do not try again; the token may be good, so we answer 503. */
-  #unavailable(entry: Entry): Unavailable {
-    const wait = Math.ceil((entry.askedAt + ASK_INTERVAL - this.#clock()) / 1000);
+  #unavailable(entry: Entry, pace: Pace): Unavailable {
+    const wait = Math.ceil((entry.askedAt + pace.askInterval - this.#clock()) / 1000);
     const cause = entry.failure;
     return new Unavailable("the issuer cannot be asked for its keys", Math.max(wait, 1), { cause });
   }
+}
+
+function paceOf({ settings }: ConcreteIssuer): Pace {
+  if (settings.keys?.type === "file") return FILE;
+  return settings.keepKeysFor === undefined ? ISSUER : { ...ISSUER, keepFor: settings.keepKeysFor };
 }

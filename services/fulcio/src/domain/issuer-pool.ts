@@ -29,7 +29,7 @@ export class IssuerPool {
     const { key, url, isPattern } = settings;
     if (settings.clientId === "") throw new Misconfigured(`${key}.client-id`, "is missing: tokens need an audience");
     if (isPattern) assertIssuerPattern(key, url, mayUseLoopbackHttp);
-    else assertIssuerUrl(key, url);
+    else assertIssuerUrl(key, url, (settings.keys?.type ?? "discovery") !== "discovery");
     if (settings.issuerClaim !== undefined && settings.type !== "email") {
       throw new Misconfigured(`${key}.issuer-claim`, "only email issuers can use it");
     }

@@ -7,11 +7,14 @@ const PLAIN_URL = /^https?:\/\/[A-Za-z0-9._-]+(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~
 /** What one `*` of a meta issuer stands for: one host label, or one part of the path. As upstream. */
 const WILDCARD = "[-_a-zA-Z0-9]+";
 
-/** The issuers of the configuration. Plain http has no server to verify: only a process on this machine may use it. */
-export function assertIssuerUrl(key: string, url: string): void {
+/**
+ * The issuers of the configuration. Plain http has no server to verify: only a process on this machine may use it, and
+ * an issuer that is never asked because its keys are elsewhere.
+ */
+export function assertIssuerUrl(key: string, url: string, isNeverAsked: boolean): void {
   if (!PLAIN_URL.test(url) || !URL.canParse(url)) throw new Misconfigured(key, "is not an issuer URL");
   const { protocol, hostname } = new URL(url);
-  if (protocol !== "https:" && !isLoopback(hostname)) {
+  if (protocol !== "https:" && !isLoopback(hostname) && !isNeverAsked) {
     throw new Misconfigured(key, "must be https: keys fetched over http can be anyone's");
   }
 }

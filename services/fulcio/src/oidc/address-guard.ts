@@ -24,6 +24,16 @@ LOCAL.addSubnet("64:ff9b::a9fe:0", 112, "ipv6");
 // Where AWS answers with metadata over IPv6; it is link-local but for its prefix.
 LOCAL.addAddress("fd00:ec2::254", "ipv6");
 
+/**
+ * Whether the operator wrote this scheme, host and port down for this issuer: its own, or that of its keys. Only there
+ * may be sent what proves who we are (CVE-2026-49478: upstream showed the cluster's token to other hosts).
+ */
+export function isConfiguredOrigin(url: URL, { url: own, settings }: ConcreteIssuer): boolean {
+  if (settings.isPattern) return false;
+  if (settings.keys?.type === "uri" && url.origin === new URL(settings.keys.uri).origin) return true;
+  return url.origin === new URL(own).origin;
+}
+
 export function isLocalAddress(address: string): boolean {
   const family = isIP(address);
   return family !== 0 && LOCAL.check(address, family === 6 ? "ipv6" : "ipv4");
@@ -37,9 +47,7 @@ export function isLocalAddress(address: string): boolean {
  * The host of an issuer that the operator wrote down whole may be anywhere. Undefined: nothing to guard.
  */
 export function addressGuard(url: URL, issuer: ConcreteIssuer): LookupFunction | undefined {
-  const own = new URL(issuer.url);
-  const isConfigured = !issuer.settings.isPattern && url.host === own.host;
-  if (isConfigured || isLoopback(own.hostname)) return undefined;
+  if (isConfiguredOrigin(url, issuer) || isLoopback(new URL(issuer.url).hostname)) return undefined;
   // Node does not look literal addresses up.
   if (isLocalAddress(url.hostname.replace(/^\[|\]$/g, ""))) throw refused(url.hostname);
   return (hostname, options, callback) => {

@@ -1,3 +1,4 @@
+import { readFile, stat } from "node:fs/promises";
 import { request as requestHttp, type IncomingMessage } from "node:http";
 import { request as requestHttps, type RequestOptions } from "node:https";
 import { concatBytes } from "@chancery/encoding";
@@ -5,7 +6,8 @@ import { Unavailable } from "@chancery/fault";
 import type { DocumentSource } from "../domain/discovery.ts";
 import type { ConcreteIssuer } from "../domain/issuer-settings.ts";
 import { addressGuard } from "./address-guard.ts";
-import { type ClusterFiles, clusterTrust, STANDARD_CLUSTER_FILES } from "./cluster-trust.ts";
+import { type ClusterFiles, STANDARD_CLUSTER_FILES } from "./cluster-trust.ts";
+import { issuerTrust } from "./issuer-trust.ts";
 import { trustedAuthorities } from "./trusted-authorities.ts";
 
 const MAX_DOCUMENT_BYTES = 1024 * 1024;
@@ -20,6 +22,8 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
  */
 export function issuerDocuments(clusterFiles: ClusterFiles = STANDARD_CLUSTER_FILES): DocumentSource {
   return async (url, issuer, signal) => {
+    const { keys } = issuer.settings;
+    if (keys?.type === "file") return keySetFile(keys.file);
     const options = await connection(url, issuer, clusterFiles, signal);
     let at = url;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
@@ -38,18 +42,32 @@ async function connection(
   clusterFiles: ClusterFiles,
   signal: AbortSignal,
 ): Promise<RequestOptions> {
-  const cluster = await clusterTrust(url, issuer, clusterFiles);
+  const trust = await issuerTrust(url, issuer, clusterFiles);
   return {
     signal,
     // A connection of its own: none is left open to an issuer, and none is shared between two.
     agent: false,
-    headers: { Accept: "application/json", "User-Agent": "chancery-fulcio", ...cluster.headers },
+    headers: { Accept: "application/json", "User-Agent": "chancery-fulcio", ...trust.headers },
     minVersion: "TLSv1.2",
     // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for something else, does not make anyone an issuer.
     rejectUnauthorized: true,
-    ca: trustedAuthorities([issuer.settings.caCertificates, cluster.caCertificates]),
+    ca: trustedAuthorities(trust.authorities),
+    cert: trust.certificate,
+    key: trust.key,
     lookup: addressGuard(url, issuer),
   };
+}
+
+/** A name from discovery never comes here: only the settings name files. */
+async function keySetFile(file: string): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_DOCUMENT_BYTES) throw new Unavailable(`${file} is larger than 1 MiB`, 1);
+    return await readFile(file);
+  } catch (cause) {
+    if (cause instanceof Unavailable) throw cause;
+    throw new Unavailable(`${file} cannot be read`, 1, { cause });
+  }
 }
 
 async function ask(url: URL, options: RequestOptions): Promise<IncomingMessage> {

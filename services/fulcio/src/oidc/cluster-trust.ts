@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { ConcreteIssuer } from "../domain/issuer-settings.ts";
+import { isConfiguredOrigin } from "./address-guard.ts";
 
 /** Files that Kubernetes or the chart puts into the pod. */
 export interface ClusterFiles {
@@ -30,7 +31,7 @@ export async function clusterTrust(url: URL, issuer: ConcreteIssuer, files: Clus
   const caCertificates = authorities.filter((pem) => pem !== undefined).join("\n");
   return {
     ...(caCertificates === "" ? {} : { caCertificates }),
-    ...(token === undefined || url.origin !== issuer.url
+    ...(token === undefined || !isConfiguredOrigin(url, issuer)
       ? {}
       : { headers: { Authorization: `Bearer ${token.trim()}` } }),
   };

@@ -342,13 +342,13 @@ describe("a rekord entry", () => {
     });
   });
 
-  test("is refused with a hash that is not the artifact's, and in formats that are not spoken here", async () => {
+  test("is refused with a hash that is not the artifact's, and in a format that it is not", async () => {
     const proposal = await rekord();
     const data = { ...proposal.spec.data, hash: { algorithm: "sha256", value: "00".repeat(32) } };
     await expect(parseEntry({ ...proposal, spec: { ...proposal.spec, data } })).rejects.toThrow("spec.data.hash.value");
     const signature = { ...proposal.spec.signature, format: "pgp" };
     await expect(parseEntry({ ...proposal, spec: { ...proposal.spec, signature } })).rejects.toThrow(
-      "spec.signature.format: pgp",
+      "spec.signature.publicKey.content: not OpenPGP",
     );
   });
 });

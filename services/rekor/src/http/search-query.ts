@@ -1,7 +1,7 @@
 import { decodeBase64 } from "@chancery/encoding";
-import { Malformed, Unsupported } from "@chancery/fault";
+import { Malformed } from "@chancery/fault";
 import { isEmail } from "../domain/pki/email.ts";
-import { signatureFormat } from "../domain/pki/signature-formats.ts";
+import { parseKeyOf } from "../domain/pki/signature-formats.ts";
 import { keyDigest } from "../domain/pki/signing-key.ts";
 import { isObject } from "../domain/entries/spec-reader.ts";
 import { MAX_SEARCH_BYTES, member, optionalText, parseObject } from "./request-body.ts";
@@ -64,10 +64,6 @@ async function keyText(key: Parameters<typeof member>[0]): Promise<string> {
   if (strange !== undefined) throw new Malformed(`publicKey.${strange.slice(0, 64)}: no such member in a search`);
   const content = optionalText(key, "content", "publicKey.content");
   if (content === undefined) throw new Malformed("publicKey.content: is required");
-  const supported = signatureFormat(format);
-  if (supported === undefined) {
-    throw new Unsupported("publicKey.format: the PKI format requested is not supported by this server");
-  }
-  const bytes = decodeBase64(content, "publicKey.content");
-  return keyDigest(await supported.parseKey({ bytes, field: "publicKey.content" }));
+  const field = "publicKey.content";
+  return keyDigest(await parseKeyOf(format, { bytes: decodeBase64(content, field), field }));
 }

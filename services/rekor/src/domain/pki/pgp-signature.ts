@@ -1,0 +1,114 @@
+import { encodeHex, equalBytes } from "@chancery/encoding";
+import { Malformed, Unverified } from "@chancery/fault";
+import { enums, SignaturePacket } from "openpgp";
+import type { VerificationBudget } from "../verification-budget.ts";
+import { type PgpPacket, readSubpackets } from "./pgp-packet.ts";
+import { type PgpKey, verificationKey } from "./pgp-public-key.ts";
+
+/** A signature as its bytes say; nothing about it is verified. */
+export interface PgpSignature {
+  readonly packet: SignaturePacket;
+  readonly source: PgpPacket;
+  readonly type: number;
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly issuerKeyId: string | undefined;
+  readonly issuerFingerprint: string | undefined;
+}
+
+/** Signature types of RFC 9580, Section 5.2.1. */
+export const PgpSignatureType = {
+  BINARY: 0x00,
+  TEXT: 0x01,
+  CERTIFICATIONS: [0x10, 0x11, 0x12, 0x13, 0x30],
+  CERTIFICATION_REVOCATION: 0x30,
+  SUBKEY_BINDING: 0x18,
+  PRIMARY_KEY_BINDING: 0x19,
+  KEY_REVOCATION: 0x20,
+  SUBKEY_REVOCATION: 0x28,
+} as const;
+
+/** RSA, DSA, ECDSA, EdDSA, Ed25519, Ed448. */
+const ALGORITHMS = new Set([1, 3, 17, 19, 22, 27, 28]);
+/** SHA-1, the SHA-2 and the SHA-3 family: what is made with MD5 or RIPEMD-160 upstream cannot read. */
+const HASHES = new Set([2, 8, 9, 10, 11, 12, 14]);
+/** Subpackets that upstream understands. */
+const SUBPACKETS = new Set([2, 3, 4, 5, 6, 9, 11, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 35, 39]);
+const EXPORTABLE = 4;
+const NO_KEY_ID = "0000000000000000";
+
+/**
+ * Undefined for what upstream passes over: another version than 4, an algorithm or a critical subpacket that it does not
+ * know, a certification that is not to be exported.
+ */
+export function readPgpSignature(source: PgpPacket, field: string): PgpSignature | undefined {
+  const { body } = source;
+  const [version, type = 0, algorithm = 0, hash = 0] = body;
+  if (version !== 4 || !ALGORITHMS.has(algorithm) || !HASHES.has(hash)) return undefined;
+  const hashedLength = ((body[4] ?? 0) << 8) | (body[5] ?? 0);
+  for (const subpacket of readSubpackets(body.subarray(6, 6 + hashedLength), field)) {
+    const kind = (subpacket[0] ?? 0) & 0x7f;
+    if ((subpacket[0] ?? 0) >= 0x80 && !SUBPACKETS.has(kind)) return undefined;
+    if (kind === EXPORTABLE && subpacket[1] === 0) return undefined;
+  }
+  const packet = new SignaturePacket();
+  try {
+    packet.read(body);
+  } catch (cause) {
+    throw new Malformed(`${field}: not an OpenPGP signature of a known kind`, { cause });
+  }
+  // One spelling: lengths and numbers as short as they can be, nothing after them.
+  if (!equalBytes(packet.write(), body)) throw new Malformed(`${field}: not a canonical OpenPGP signature`);
+  if (packet.created === null) throw new Malformed(`${field}: an OpenPGP signature without a time`);
+  const keyId = packet.issuerKeyID.toHex();
+  return {
+    packet,
+    source,
+    type,
+    created: Math.floor(packet.created.getTime() / 1000),
+    issuerKeyId: keyId === NO_KEY_ID ? undefined : keyId,
+    issuerFingerprint: packet.issuerFingerprint === null ? undefined : encodeHex(packet.issuerFingerprint),
+  };
+}
+
+export function isIssuedBy({ issuerFingerprint, issuerKeyId }: PgpSignature, key: PgpKey): boolean {
+  return issuerFingerprint === undefined ? issuerKeyId === key.keyId : issuerFingerprint === key.fingerprint;
+}
+
+/** What a signature is over: a key with a user ID, with a subkey or alone, or an artifact. */
+export type PgpSigned =
+  | { readonly key: PgpKey; readonly userId: Uint8Array }
+  | { readonly key: PgpKey; readonly subkey?: PgpKey }
+  | { readonly artifact: Uint8Array };
+
+/**
+ * RFC 9580, Section 5.2.4, by OpenPGP.js, which takes SHA-1 for a key's signatures on itself and not for those on an
+ * artifact: for the latter someone else may have chosen what collides.
+ */
+export async function verifyPgpSignature(
+  { packet, created }: PgpSignature,
+  by: PgpKey,
+  signed: PgpSigned,
+  field: string,
+  budget: VerificationBudget,
+): Promise<void> {
+  budget.spend(verificationKey(by, field), field);
+  const type = packet.signatureType ?? enums.signature.binary;
+  try {
+    await packet.verify(by.packet, type, dataOf(signed), new Date(created * 1000), "artifact" in signed);
+  } catch (cause) {
+    throw new Unverified(`${field}: signature does not verify with this key`, { cause });
+  }
+}
+
+function dataOf(signed: PgpSigned): object {
+  if ("artifact" in signed) return { text: null, getBytes: () => signed.artifact };
+  if ("userId" in signed) return { key: signed.key.packet, userID: { write: () => signed.userId } };
+  return { key: signed.key.packet, bind: signed.subkey?.packet };
+}
+
+export function hasExpired({ packet, created }: PgpSignature, at: number): boolean {
+  if (created > at) return true;
+  const lifetime = packet.signatureExpirationTime ?? 0;
+  return lifetime !== 0 && at > created + lifetime;
+}

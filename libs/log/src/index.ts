@@ -6,7 +6,7 @@ export type { Failpoint, Step } from "./failpoint.ts";
 export { FileAnchor } from "./file-anchor.ts";
 export { MemoryLogStore } from "./memory-log-store.ts";
 export { PostgresLogStore } from "./postgres-log-store.ts";
-export { logMigrations } from "./postgres-schema.ts";
+export { logSchema } from "./postgres-schema.ts";
 export type {
   Addition,
   Integrate,

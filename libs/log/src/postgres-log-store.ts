@@ -6,7 +6,7 @@ import { EMPTY_ROOT, HASH_SIZE } from "@chancery/tlog";
 import type { PublishedCheckpoint } from "./entry.ts";
 import { type Failpoint, noFailpoint } from "./failpoint.ts";
 import { PostgresLogReader } from "./postgres-log-reader.ts";
-import { logMigrations } from "./postgres-schema.ts";
+import { logSchema } from "./postgres-schema.ts";
 import * as sql from "./postgres-statements.ts";
 import type { Addition, Integrate, LogKey, LogStore, LogWriter, PlacedEntry, StoredLog, TreeState } from "./store.ts";
 
@@ -22,7 +22,7 @@ export class PostgresLogStore implements LogStore {
 
   /** Brings the schema up to date. The caller keeps and closes the database. */
   static async open(db: Database, failpoint: Failpoint = noFailpoint): Promise<PostgresLogStore> {
-    await migrate(db, "log", logMigrations);
+    await migrate(db, logSchema.name, logSchema.migrations);
     return new PostgresLogStore(db, failpoint);
   }
 

@@ -1,4 +1,4 @@
-import type { Migration } from "@chancery/postgres";
+import type { Migration, Schema } from "@chancery/postgres";
 
 /**
  * The tables of all logs in a database. Only `tree` and `published` are ever updated, one small row a log
@@ -9,7 +9,7 @@ import type { Migration } from "@chancery/postgres";
  * primary key holds the column its table would be partitioned by. Nothing but (log, identity) has to be
  * unique across partitions of `entry`, and that is a table of its own.
  */
-export const logMigrations: readonly Migration[] = [
+const logMigrations: readonly Migration[] = [
   {
     number: 1,
     name: "logs, trees, entries, tiles and search keys",
@@ -109,6 +109,9 @@ CREATE TRIGGER frozen_for_ever BEFORE UPDATE ON log.tree
 `,
   },
 ];
+
+/** What a service may do with it. */
+export const logSchema: Schema = { name: "log", migrations: logMigrations, updated: ["tree", "published"] };
 
 /**
  * A trigger for who connects as the tables' owner; the grants are for every other role. The owner of `log` keeps

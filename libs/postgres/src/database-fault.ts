@@ -32,6 +32,11 @@ export function isServerAnswer(error: unknown): boolean {
   return state !== undefined && !/^(08|57P0[123]|25P0[34])/.test(state);
 }
 
+/** What this role may not do, and another may. */
+export function isPrivilegeMissing(error: unknown): error is Error {
+  return sqlState(error) === "42501";
+}
+
 function sqlState(error: unknown): string | undefined {
   return error instanceof DatabaseError ? error.code : undefined;
 }

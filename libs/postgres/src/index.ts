@@ -2,4 +2,5 @@ export { Database, OutcomeUnknown, type Prepared, type Queryable } from "./datab
 export { bigintArray, bytesArray, integerArray, textArray } from "./binary-array.ts";
 export { startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from "./embedded.ts";
 export { migrate, type Migration } from "./migrate.ts";
+export { grantUse, quoted, rightsBeyondUse, type Schema } from "./schema.ts";
 export { runningEmbedded } from "./embedded/running.ts";

@@ -1,5 +1,6 @@
 import { Misconfigured } from "@chancery/fault";
 import type { Database, Queryable } from "./database.ts";
+import { isPrivilegeMissing } from "./database-fault.ts";
 
 /** One step of a schema. Numbered from 1 without gaps, forward only, never edited once released. */
 export interface Migration {
@@ -17,6 +18,25 @@ const LOCK = 0x6368616e63657279n;
  * refused: an old program on it could write what the new one no longer expects.
  */
 export async function migrate(db: Database, name: string, migrations: readonly Migration[]): Promise<void> {
+  // Looked at first, because that needs no right to change anything.
+  if ((await standsAt(db, name)) === migrations.length) return;
+  try {
+    await bringUp(db, name, migrations);
+  } catch (error) {
+    if (!isPrivilegeMissing(error)) throw error;
+    throw new Misconfigured(
+      "CHANCERY_DATABASE_URL",
+      `its schema ${name} is at step ${await standsAt(db, name)} of ${migrations.length} and this role may not change it; run \`chancery migrate\` as its owner (${error.message})`,
+    );
+  }
+}
+
+async function standsAt(db: Queryable, name: string): Promise<number> {
+  const [table] = await db.query<{ present: boolean }>("SELECT to_regclass('chancery_schema') IS NOT NULL AS present");
+  return table?.present === true ? await appliedNumber(db, name) : 0;
+}
+
+async function bringUp(db: Database, name: string, migrations: readonly Migration[]): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCK]);
     await tx.query(`CREATE TABLE IF NOT EXISTS chancery_schema (

@@ -11,8 +11,8 @@ import {
   parseFulcioConfig,
   PostgresIssuanceLedger,
 } from "@chancery/fulcio";
-import { FileAnchor, logMigrations, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
-import { Database, migrate, startEmbedded } from "@chancery/postgres";
+import { FileAnchor, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
+import type { Database } from "@chancery/postgres";
 import { RekorModule, rekorTreeHeadSigner } from "@chancery/rekor";
 import { createService, type Logger, type RunningService } from "@chancery/service";
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
@@ -28,6 +28,7 @@ import { alone, confirmLogs, type Installation, openInstallation, OWN_AUTHORITY 
 import { isLoopbackHost } from "./loopback.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
+import { openServiceDatabase } from "./service-database.ts";
 import type { Settings } from "./settings.ts";
 
 export interface RunningStack extends AsyncDisposable {
@@ -60,9 +61,8 @@ export async function startStack(
   const { installation, authority } = await openKeys(settings, new Date());
   const identityProvider = settings.issuers === undefined ? createIdentityProvider(`${settings.url}/idp`) : undefined;
 
-  const db = await openDatabase(settings, opened, progress);
+  const db = await openServiceDatabase(settings, opened, { logger, progress });
   progress("opening the logs");
-  await onOwnDatabase(settings.databaseUrl, migrate(db, "log", logMigrations));
   const logs = await openLogs(db, settings, installation, opened);
   if (installation.awaitsLogs) {
     await requireMade(logs);
@@ -124,19 +124,6 @@ function bannerFacts({ url, data, databaseUrl, issuers }: Settings, { shard }: I
     identityProvider: issuers === undefined ? `${url}/idp` : undefined,
     issuers: issuers?.map((issuer) => `${issuer.url} (client ${issuer.clientId})`) ?? [],
   };
-}
-
-async function openDatabase(
-  settings: Settings,
-  opened: AsyncDisposableStack,
-  progress: (text: string) => void,
-): Promise<Database> {
-  let url = settings.databaseUrl;
-  if (url === undefined) {
-    const directory = join(settings.data, "postgres");
-    url = opened.use(await startEmbedded({ directory, progress })).url;
-  }
-  return opened.use(await onOwnDatabase(settings.databaseUrl, Database.open(url)));
 }
 
 async function openLogs(

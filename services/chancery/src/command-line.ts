@@ -27,6 +27,7 @@ anyone on this machine be anyone.
   chancery init [FLAGS]             makes the data folder; a CA below an offline root: chancery init --help
   chancery sign-intermediate FLAGS  on the machine of that root: chancery sign-intermediate --help
   chancery fsck [FLAGS]             checks whole logs, hash by hash: chancery fsck --help
+  chancery migrate [--role ROLE]    tables of a PostgreSQL of your own: chancery migrate --help
   chancery accept-anchor --log LOG  for a log that lost its anchor: chancery accept-anchor --help
   chancery presets                  issuers that are known by name: chancery presets --help
   chancery --version
@@ -65,6 +66,10 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
   if (argv[0] === "fsck") {
     const { fsck } = await import("./fsck/command.ts");
     return fsck(argv.slice(1), environment, terminal);
+  }
+  if (argv[0] === "migrate") {
+    const { migrateCommand } = await import("./migrate-command.ts");
+    return migrateCommand(argv.slice(1), environment, (text) => terminal.out(text));
   }
   if (argv[0] === "accept-anchor") {
     const { acceptAnchorCommand } = await import("./accept-anchor.ts");

@@ -28,6 +28,7 @@ const ownSection = z.strictObject({
   url: z.string().min(1).optional(),
   data: z.string().min(1).optional(),
   "database-url": z.string().min(1).optional(),
+  "database-least-privilege": z.boolean().optional(),
   "ca-key": z.string().min(1).optional(),
   "ca-chain": z.string().min(1).optional(),
   "ca-passphrase-file": z.string().min(1).optional(),

@@ -19,6 +19,8 @@ export interface Settings {
   readonly data: string;
   /** Undefined: the embedded server under `data`. */
   readonly databaseUrl: string | undefined;
+  /** Refuse a database of one's own whose role could do more than a service needs. */
+  readonly databaseLeastPrivilege: boolean;
   /** Undefined: development mode, in which our own identity provider is the one issuer. */
   readonly issuers: FulcioConfig["issuers"] | undefined;
   /** Undefined: the CA that the installation made, or its intermediate below a root elsewhere. */
@@ -87,6 +89,7 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     url: parseOrigin(chosen("url", `http://localhost:${port}`)),
     data: resolve(chosen("data", DATA).value),
     databaseUrl: databaseUrl(chosen("database-url", ""), environment),
+    databaseLeastPrivilege: own["database-least-privilege"] ?? false,
     issuers: file?.issuers,
     authorityFiles: await authorityFiles(chosen, environment),
     logLevel: own["log-level"] ?? "info",

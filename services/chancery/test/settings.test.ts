@@ -44,6 +44,7 @@ describe("without anything", () => {
       url: "http://localhost:8700",
       data: resolve("./.chancery"),
       databaseUrl: undefined,
+      databaseLeastPrivilege: false,
       issuers: undefined,
       logLevel: "info",
       accessLog: false,

@@ -12,3 +12,4 @@ export { type FulcioConfig, parseFulcioConfig } from "./fulcio.config.ts";
 export { type FulcioLinks, FulcioModule } from "./fulcio.module.ts";
 export { MemoryIssuanceLedger } from "./ledger/memory-issuance-ledger.ts";
 export { PostgresIssuanceLedger } from "./ledger/postgres-issuance-ledger.ts";
+export { ledgerSchema } from "./ledger/postgres-schema.ts";

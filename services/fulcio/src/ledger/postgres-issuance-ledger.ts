@@ -10,7 +10,7 @@ import type {
 } from "../domain/issuance-ledger.ts";
 import type { RefusalCode } from "../domain/refusal-code.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { ledgerMigrations } from "./postgres-schema.ts";
+import { ledgerSchema } from "./postgres-schema.ts";
 import { INSERT_CERTIFICATES, INSERT_REFUSALS, selectIssued, selectRefused } from "./postgres-statements.ts";
 
 /** More certificates than the service has requests in flight. */
@@ -31,7 +31,7 @@ export class PostgresIssuanceLedger implements IssuanceLedger {
 
   /** Brings the schema up to date. The caller keeps and closes the database. */
   static async open(db: Database): Promise<PostgresIssuanceLedger> {
-    await migrate(db, "fulcio", ledgerMigrations);
+    await migrate(db, ledgerSchema.name, ledgerSchema.migrations);
     return new PostgresIssuanceLedger(db);
   }
 

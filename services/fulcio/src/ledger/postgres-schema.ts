@@ -1,10 +1,10 @@
-import type { Migration } from "@chancery/postgres";
+import type { Migration, Schema } from "@chancery/postgres";
 
 /**
  * What the authority issued and refused. Nothing is ever updated or deleted. For 10^9 certificates: both tables
  * partition by range of `time`, which every primary key begins with.
  */
-export const ledgerMigrations: readonly Migration[] = [
+const ledgerMigrations: readonly Migration[] = [
   {
     number: 1,
     name: "certificates and refusals",
@@ -56,6 +56,9 @@ END $$;
 ${["certificate", "refusal"].map(appendOnly).join("")}`,
   },
 ];
+
+/** What a service may do with it: read and add. */
+export const ledgerSchema: Schema = { name: "fulcio", migrations: ledgerMigrations, updated: [] };
 
 /** A trigger for who connects as the tables' owner; the grants are for every other role. */
 function appendOnly(table: string): string {

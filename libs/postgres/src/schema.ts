@@ -1,0 +1,70 @@
+import type { Queryable } from "./database.ts";
+import type { Migration } from "./migrate.ts";
+
+/** A part of a database: its tables stand in the PostgreSQL schema of its name. */
+export interface Schema {
+  readonly name: string;
+  readonly migrations: readonly Migration[];
+  /** Tables whose rows the program changes. To all others it only adds. */
+  readonly updated: readonly string[];
+}
+
+/**
+ * Lets a role use these schemas as the program does and no further: read, add, change what it has to change. It owns
+ * nothing, so that it can neither switch a trigger off nor give itself a right. By the tables' owner; any number of times.
+ */
+export async function grantUse(owner: Queryable, schemas: readonly Schema[], role: string): Promise<void> {
+  const to = `TO ${quoted(role)}`;
+  await owner.query(`GRANT SELECT ON chancery_schema ${to}`);
+  for (const { name, updated } of schemas) {
+    await owner.query(`GRANT USAGE ON SCHEMA ${name} ${to}`);
+    await owner.query(`GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA ${name} ${to}`);
+    await owner.query(`GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${name} ${to}`);
+    for (const table of updated) await owner.query(`GRANT UPDATE ON ${name}.${table} ${to}`);
+  }
+}
+
+/**
+ * What the role of this connection could do with these schemas that the program never does; empty where it is what
+ * `grantUse` made it. A member of an owner can become the owner, so it counts as one.
+ */
+export async function rightsBeyondUse(db: Queryable, schemas: readonly Schema[]): Promise<string[]> {
+  const [role] = await db.query<{ is_super: boolean; owns: boolean }>(
+    `SELECT rolsuper AS is_super,
+       (SELECT pg_has_role(datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()) AS owns
+     FROM pg_roles WHERE rolname = current_user`,
+  );
+  if (role?.is_super === true) return ["is a superuser"];
+  const owned = await db.query<{ name: string }>(
+    `SELECT nspname AS name FROM pg_namespace n WHERE nspname = ANY ($1) AND (pg_has_role(nspowner, 'MEMBER')
+       OR EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND pg_has_role(relowner, 'MEMBER')))
+     ORDER BY 1`,
+    [schemas.map(({ name }) => name)],
+  );
+  const rights = await db.query<{ name: string; rights: string }>(
+    `SELECT nspname || '.' || relname AS name, string_agg("right", ', ' ORDER BY "right") AS rights
+     FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace,
+       unnest(ARRAY['DELETE', 'TRIGGER', 'TRUNCATE', 'UPDATE']) AS asked ("right")
+     WHERE nspname = ANY ($1) AND relkind IN ('r', 'p') AND has_table_privilege(c.oid, "right")
+       AND NOT ("right" = 'UPDATE' AND nspname || '.' || relname = ANY ($2))
+     GROUP BY 1 ORDER BY 1`,
+    [
+      schemas.map(({ name }) => name),
+      schemas.flatMap(({ name, updated }) => updated.map((table) => `${name}.${table}`)),
+    ],
+  );
+  return [
+    ...(role?.owns === true ? ["owns the database"] : []),
+    ...owned.map(({ name }) => `owns tables of ${name}, and so can drop their triggers`),
+    ...rights.filter(({ name }) => !owned.some((schema) => name.startsWith(`${schema.name}.`))).map(toldRight),
+  ];
+}
+
+function toldRight({ name, rights }: { readonly name: string; readonly rights: string }): string {
+  return `has ${rights} on ${name}`;
+}
+
+/** An identifier as SQL quotes it. */
+export function quoted(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
+}

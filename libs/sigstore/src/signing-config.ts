@@ -14,7 +14,7 @@ export interface SigningService {
 }
 
 /**
- * Where signers turn to. One service of each kind, not a list: clients disagree on how to choose among
+ * Where signers turn to. One service of each kind and API version: clients disagree on how to choose among
  * several (newest start, last listed, at random), and sigstore-js uses one whose start is still to come.
  */
 export interface SigningServices {
@@ -24,8 +24,8 @@ export interface SigningServices {
   readonly certificateAuthority: SigningService;
   /** The issuer where a signer without a token logs in. */
   readonly identityProvider?: SigningService;
-  /** Base URL, and the API that clients are to speak to it. */
-  readonly transparencyLog: SigningService & { readonly majorApiVersion: 1 | 2 };
+  /** Base URLs, and the API that clients are to speak to each. A client takes the newest API that it knows. */
+  readonly transparencyLogs: readonly (SigningService & { readonly majorApiVersion: 1 | 2 })[];
   /** The full URL: "https://…/api/v1/timestamp". */
   readonly timestampAuthority?: SigningService;
 }
@@ -49,7 +49,10 @@ export function signingConfig(services: SigningServices): SigningConfig {
     // 1 although clients then call /api/v2: they know no other number.
     caUrls: service("certificateAuthority", 1, services.certificateAuthority),
     oidcUrls: service("identityProvider", 1, services.identityProvider),
-    rekorTlogUrls: service("transparencyLog", services.transparencyLog.majorApiVersion, services.transparencyLog),
+    // sigstore-js looks at starts only, and of equal ones takes the first.
+    rekorTlogUrls: services.transparencyLogs
+      .toSorted((one, other) => other.majorApiVersion - one.majorApiVersion)
+      .flatMap((log) => service("transparencyLogs", log.majorApiVersion, log)),
     rekorTlogConfig: ANY,
     tsaUrls,
     tsaConfig: timestampAuthority === undefined ? undefined : ANY,

@@ -16,24 +16,27 @@ const SERVICES: SigningServices = {
   operator: "sig.example.com",
   certificateAuthority: { url: ORIGIN, validFor: SINCE },
   identityProvider: { url: `${ORIGIN}/idp`, validFor: SINCE },
-  transparencyLog: { url: ORIGIN, validFor: SINCE, majorApiVersion: 1 },
+  transparencyLogs: [
+    { url: ORIGIN, validFor: SINCE, majorApiVersion: 1 },
+    { url: ORIGIN, validFor: SINCE, majorApiVersion: 2 },
+  ],
   timestampAuthority: { url: `${ORIGIN}/api/v1/timestamp`, validFor: SINCE },
 };
 
-const service = (url: string) => ({
+const service = (url: string, majorApiVersion = 1) => ({
   url,
-  majorApiVersion: 1,
+  majorApiVersion,
   validFor: { start: "2026-01-01T00:00:00.000Z" },
   operator: "sig.example.com",
 });
 
 describe("the signing config", () => {
-  test("names one service of each kind and how to choose it", () => {
+  test("names one service of each kind and API, the newest API first, and how to choose it", () => {
     expect(JSON.parse(encodeSigningConfig(signingConfig(SERVICES)))).toEqual({
       mediaType: "application/vnd.dev.sigstore.signingconfig.v0.2+json",
       caUrls: [service(ORIGIN)],
       oidcUrls: [service(`${ORIGIN}/idp`)],
-      rekorTlogUrls: [service(ORIGIN)],
+      rekorTlogUrls: [service(ORIGIN, 2), service(ORIGIN)],
       rekorTlogConfig: { selector: "ANY" },
       tsaUrls: [service(`${ORIGIN}/api/v1/timestamp`)],
       tsaConfig: { selector: "ANY" },

@@ -27,13 +27,17 @@ export async function installation(url = "https://sig.example.com"): Promise<Tru
   return {
     certificateAuthorities: [{ uri: url, chain: await authorityChain(), validFor: SINCE }],
     transparencyLogs: [log(url)],
+    rekorV2Logs: [log(url)],
     ctLogs: [log(`${url}/ctlog/first`)],
     timestampAuthorities: [{ uri: timestampUrl, chain: await timestampChain(), validFor: SINCE }],
     services: {
       operator: new URL(url).hostname,
       certificateAuthority: { url, validFor: SINCE },
       identityProvider: { url: `${url}/idp`, validFor: SINCE },
-      transparencyLog: { url, validFor: SINCE, majorApiVersion: 1 },
+      transparencyLogs: [
+        { url, validFor: SINCE, majorApiVersion: 1 },
+        { url, validFor: SINCE, majorApiVersion: 2 },
+      ],
       timestampAuthority: { url: timestampUrl, validFor: SINCE },
     },
   };

@@ -7,6 +7,7 @@ import {
   signingConfig,
   type SigningServices,
   type TrustedAuthority,
+  type TrustedLog,
   trustedRoot,
   type TrustedParties,
   type Validity,
@@ -16,6 +17,8 @@ import type { Target, TargetCustom } from "./tuf/target.ts";
 
 /** Who is trusted, each generation that ever was, and where signers turn to now. */
 export interface TrustMaterialInput extends TrustedParties {
+  /** Logs of the v2 API. No client that looks for single keys speaks it: they stand in the trusted root alone. */
+  readonly rekorV2Logs: readonly TrustedLog[];
   readonly services: SigningServices;
 }
 
@@ -39,7 +42,7 @@ export interface TrustMaterial {
  * ahead of time stays in the background until its predecessor's window is given an end.
  */
 export function trustMaterial(input: TrustMaterialInput): TrustMaterial {
-  const root = trustedRoot(input);
+  const root = trustedRoot({ ...input, transparencyLogs: [...input.transparencyLogs, ...input.rekorV2Logs] });
   const config = signingConfig(input.services);
   const rootFile = { name: "trusted_root.json", bytes: utf8(encodeTrustedRoot(root)) };
   const configFile = { name: "signing_config.v0.2.json", bytes: utf8(encodeSigningConfig(config)) };
@@ -52,6 +55,7 @@ export function trustMaterial(input: TrustMaterialInput): TrustMaterial {
 
 function pemFiles(input: TrustMaterialInput): TrustFile[] {
   const rekor = current(input.transparencyLogs);
+  const rekorV2 = current(input.rekorV2Logs);
   const ctLog = current(input.ctLogs);
   const tsa = current(input.timestampAuthorities);
   // All generations of the CA, current one first: old signatures chain to old roots. A timestamp file with
@@ -64,6 +68,7 @@ function pemFiles(input: TrustMaterialInput): TrustFile[] {
       ? []
       : [{ name: "fulcio.pem", bytes: certificatesPem(certificateAuthorities) }]),
     ...(rekor === undefined ? [] : [{ name: "rekor.pub", bytes: publicKeyPem(rekor.publicKey) }]),
+    ...(rekorV2 === undefined ? [] : [{ name: "rekor-v2.pub", bytes: publicKeyPem(rekorV2.publicKey) }]),
     ...(ctLog === undefined ? [] : [{ name: "ctfe.pub", bytes: publicKeyPem(ctLog.publicKey) }]),
     ...(tsa === undefined ? [] : [{ name: "tsa.pem", bytes: certificatesPem(tsa.chain) }]),
   ];

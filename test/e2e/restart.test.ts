@@ -47,25 +47,29 @@ describe.skipIf(missing)(`what was signed before a restart verifies after it${re
       await homes[client].run(client, "initialize", `--mirror=${stack.url}/tuf`, `--root=${stack.url}/tuf/root.json`);
     }
   };
+  const v2Size = async () => (await checkpoint()).split("\n")[1];
+  const checkpoint = async () => (await fetch(`${stack.url}/api/v2/checkpoint`)).text();
   const root = async () => (await fetch(`${stack.url}/tuf/root.json`)).text();
 
   test.for(["stop", "kill"] as const)("%s", async (how) => {
     await initialize();
     await sign("cosign-2", "old");
     await sign("cosign-3", "new");
-    const before = { log: await stack.logState(), root: await root() };
+    const before = { log: await stack.logState(), checkpoint: await checkpoint(), root: await root() };
 
     if (how === "stop") expect(await stack.stop()).toBe(0);
     else await stack.kill();
     stack = await stack.again();
 
     expect(await stack.logState()).toEqual(before.log);
+    expect(await checkpoint()).toBe(before.checkpoint);
     expect(await root()).toBe(before.root);
     await verify("cosign-2", "old");
     await verify("cosign-3", "new");
     await sign("cosign-3", "after");
     await verify("cosign-3", "after");
-    expect((await stack.logState()).treeSize).toBe(3);
+    expect((await stack.logState()).treeSize).toBe(1);
+    expect(await v2Size()).toBe("2");
   });
 
   test("keys are for their owner's eyes only", async () => {

@@ -260,7 +260,7 @@ describe("a Rekor log from outside", () => {
     });
     await Promise.all(Array.from({ length: SIZE }, (_, name) => v2.append(newEntry("text", name))));
     const url = async (lie?: Lie) => `${await serve(tiled(v2, "/api/v2"), lie)}/api/v2`;
-    const parts = { log: "rekor", key: key.publicKey.keyObject } as const;
+    const parts = { log: "rekor-v2", key: key.publicKey.keyObject } as const;
     await expect(checkUrl({ ...parts, url: await url() })).resolves.toMatchObject({ size: 600n });
     const lie = only(/entries\/002\.p\/88$/, (bytes) => flipped(bytes, bytes.length - 1));
     const difference = await differenceOf(checkUrl({ ...parts, url: await url(lie) }));

@@ -4,22 +4,29 @@ import { parseArgs } from "node:util";
 import { ctTreeHeadSigner } from "@chancery/ctlog";
 import { encodeHex } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign } from "@chancery/fault";
-import { acceptAnchor, type Anchor, type AnchoredHead, FileAnchor, PostgresLogStore } from "@chancery/log";
+import {
+  acceptAnchor,
+  type Anchor,
+  type AnchoredHead,
+  FileAnchor,
+  PostgresLogStore,
+  type TreeHeadSigner,
+} from "@chancery/log";
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
-import { rekorTreeHeadSigner } from "@chancery/rekor";
+import { rekorTreeHeadSigner, rekorV2Origin, rekorV2TreeHeadSigner } from "@chancery/rekor";
 import { readInstallation } from "./fsck/sources.ts";
-import { type Installation, openInstallation } from "./installation.ts";
+import { type Installation, LOG_NAMES, type LogName, openInstallation } from "./installation.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings, type Settings } from "./settings.ts";
 
-const USAGE = `usage: chancery accept-anchor --log rekor|ctlog [FLAGS]
+const USAGE = `usage: chancery accept-anchor --log rekor|rekor-v2|ctlog [FLAGS]
 
 For a log that refuses because its anchor is missing, damaged or too old: sets the anchor to what the database
 holds, after proving that this extends all the anchor and the published checkpoint still say. Only you can know that
 the database is the newest there ever was; if it is not, the log will contradict what it has signed, for ever.
 Run \`chancery fsck\` first, and stop every chancery on the folder.
 
-  --log rekor|ctlog
+  --log rekor|rekor-v2|ctlog
   --data FOLDER        the installation                          CHANCERY_DATA, or ./.chancery
   --database-url URL   its PostgreSQL, if not the embedded one   CHANCERY_DATABASE_URL
 `;
@@ -31,8 +38,10 @@ const FLAGS = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-const SIGNERS = {
+const SIGNERS: Readonly<Record<LogName, (installation: Installation) => TreeHeadSigner>> = {
   rekor: ({ hostname, treeId, keys }: Installation) => rekorTreeHeadSigner({ hostname, treeId, signer: keys.rekor }),
+  "rekor-v2": ({ hostname, keys }: Installation) =>
+    rekorV2TreeHeadSigner({ origin: rekorV2Origin(hostname), signer: keys["rekor-v2"] }),
   ctlog: ({ hostname, shard, keys }: Installation) =>
     ctTreeHeadSigner({ origin: `${hostname}/ctlog/${shard}`, signer: keys.ctlog }),
 };
@@ -48,10 +57,8 @@ export async function acceptAnchorCommand(
     out(USAGE);
     return 0;
   }
-  const { log: name } = flags;
-  if (name !== "rekor" && name !== "ctlog") {
-    throw new Misconfigured("--log", name === undefined ? "say rekor or ctlog" : `${name} is neither rekor nor ctlog`);
-  }
+  const name = LOG_NAMES.find((log) => log === flags.log);
+  if (name === undefined) throw new Misconfigured("--log", `say one of ${LOG_NAMES.join(", ")}`);
   const settings = await resolveSettings({ data: flags.data, "database-url": flags["database-url"] }, environment);
   // Before it is opened, which would make one where there is none.
   const { hostname } = await readInstallation(settings.data);

@@ -13,7 +13,14 @@ import {
 } from "@chancery/fulcio";
 import { FileAnchor, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
-import { RekorModule, rekorTreeHeadSigner } from "@chancery/rekor";
+import {
+  RekorModule,
+  rekorTreeHeadSigner,
+  RekorV2Module,
+  rekorV2Origin,
+  rekorV2TreeHeadSigner,
+  v2LogId,
+} from "@chancery/rekor";
 import { createService, type Logger, type RunningService } from "@chancery/service";
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
@@ -24,7 +31,14 @@ import type { BannerFacts } from "./banner.ts";
 import { mountHomePage } from "./home-page.ts";
 import { CLIENT_ID, createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
-import { alone, confirmLogs, type Installation, openInstallation, OWN_AUTHORITY } from "./installation.ts";
+import {
+  alone,
+  confirmLogs,
+  type Installation,
+  type LogName,
+  openInstallation,
+  OWN_AUTHORITY,
+} from "./installation.ts";
 import { isLoopbackHost } from "./loopback.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
@@ -41,9 +55,10 @@ export interface StackOptions {
   readonly progress?: (text: string) => void;
 }
 
-/** Rekor and the CT log, each its own tree, on one database. */
+/** Both of Rekor's and the CT log, each its own tree, on one database. */
 interface Logs {
   readonly rekor: TransparencyLog;
+  readonly rekorV2: TransparencyLog;
   readonly ctlog: TransparencyLog;
 }
 
@@ -64,7 +79,7 @@ export async function startStack(
   const db = await openServiceDatabase(settings, opened, { logger, progress });
   progress("opening the logs");
   const logs = await openLogs(db, settings, installation, opened);
-  if (installation.awaitsLogs) {
+  if (installation.awaitsLogs.length > 0) {
     await requireMade(logs);
     await confirmLogs(settings.data);
   }
@@ -135,23 +150,32 @@ async function openLogs(
   // In development a jump ahead is believed: a laptop's virtual machine stands still while the laptop sleeps.
   const elapsed = issuers === undefined ? { elapsed: Date.now } : {};
   const store = await PostgresLogStore.open(db);
-  const open = async (name: string, signer: TreeHeadSigner) => {
+  const open = async (name: LogName, signer: TreeHeadSigner) => {
     const anchor = await FileAnchor.open(join(data, "anchor"), name);
-    const log = await TransparencyLog.open({ name, store, anchor, signer, create: awaitsLogs, ...elapsed });
+    const log = await TransparencyLog.open({
+      name,
+      store,
+      anchor,
+      signer,
+      create: awaitsLogs.includes(name),
+      ...elapsed,
+    });
     opened.defer(() => log.close());
     return log;
   };
   const rekor = await open("rekor", rekorTreeHeadSigner({ hostname, treeId, signer: keys.rekor }));
   const ctlog = await open("ctlog", ctTreeHeadSigner({ origin: `${hostname}/ctlog/${shard}`, signer: keys.ctlog }));
-  return { rekor, ctlog };
+  const origin = rekorV2Origin(hostname);
+  const rekorV2 = await open("rekor-v2", rekorV2TreeHeadSigner({ origin, signer: keys["rekor-v2"] }));
+  return { rekor, rekorV2, ctlog };
 }
 
 /**
  * On a first start, where nothing has been served yet and another database may still be named. Most often it is that of
  * another installation; confirmed on that one, these logs could never be made anywhere else.
  */
-async function requireMade({ rekor, ctlog }: Logs): Promise<void> {
-  const reason = (await rekor.readiness()) ?? (await ctlog.readiness());
+async function requireMade({ rekor, rekorV2, ctlog }: Logs): Promise<void> {
+  const reason = (await rekor.readiness()) ?? (await rekorV2.readiness()) ?? (await ctlog.readiness());
   if (reason !== undefined)
     throw new Misconfigured("CHANCERY_DATABASE_URL", `cannot hold the logs of a new installation: ${reason}`);
 }
@@ -173,6 +197,7 @@ function modules(
       ...told,
     }),
     RekorModule.forRoot({ hostname, treeId }, { log: logs.rekor, signer: keys.rekor }),
+    RekorV2Module.forRoot({ origin: rekorV2Origin(hostname) }, { log: logs.rekorV2, signer: keys["rekor-v2"] }),
     CtLogModule.forRoot({ shard, roots }, { log: logs.ctlog, signer: keys.ctlog }),
     TsaModule.forRoot({}, { chain: tsaChain, signer: keys.tsa }),
     TrustModule.forRoot(
@@ -207,12 +232,20 @@ function trustedParties(
   return {
     certificateAuthorities: generations.map((one) => ({ uri: url, ...one })),
     transparencyLogs: [{ baseUrl: url, publicKey: keys.rekor.publicKey, validFor }],
+    rekorV2Logs: [
+      {
+        baseUrl: url,
+        publicKey: keys["rekor-v2"].publicKey,
+        logId: v2LogId(rekorV2Origin(hostname), keys["rekor-v2"]),
+        validFor,
+      },
+    ],
     ctLogs: [{ baseUrl: `${url}/ctlog/${shard}`, publicKey: keys.ctlog.publicKey, validFor }],
     timestampAuthorities: [{ uri: timestamps, chain: tsaChain, validFor }],
     services: {
       operator: hostname,
       certificateAuthority: { url, validFor },
-      transparencyLog: { url, validFor, majorApiVersion: 1 as const },
+      transparencyLogs: ([1, 2] as const).map((majorApiVersion) => ({ url, validFor, majorApiVersion })),
       timestampAuthority: { url: timestamps, validFor },
       ...(login === undefined ? {} : { identityProvider: { url: login, validFor } }),
     },

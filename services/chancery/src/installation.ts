@@ -14,9 +14,13 @@ import { requestCertificate } from "./authority/request.ts";
 import { removeDurably, withLock, writeDurably } from "./durable-file.ts";
 
 /** The private keys that sign while it serves, but for the CA's. Each has its own file, `keys/<name>.pem`. */
-export const KEY_NAMES = ["rekor", "ctlog", "tsa", "tuf-root", "tuf-online"] as const;
+export const KEY_NAMES = ["rekor", "rekor-v2", "ctlog", "tsa", "tuf-root", "tuf-online"] as const;
 export type KeyName = (typeof KEY_NAMES)[number];
 export type Keys = Readonly<Record<KeyName, Signer>>;
+
+/** The logs, each of which has the key of its name. */
+export const LOG_NAMES = ["rekor", "rekor-v2", "ctlog"] as const satisfies readonly KeyName[];
+export type LogName = (typeof LOG_NAMES)[number];
 
 /** Those of roots: they sign once, when their chain is made, and are never opened again. */
 const ROOT_KEY_NAMES = ["fulcio-root", "tsa-root"] as const;
@@ -33,8 +37,8 @@ export interface Installation {
   readonly keys: Keys;
   /** The signing certificate first, its root last. */
   readonly tsaChain: readonly Certificate[];
-  /** Whether its logs may still have to be created. Once they were, one that is missing was lost. */
-  readonly awaitsLogs: boolean;
+  /** Logs that may still have to be created. Once they were, one that is missing was lost. */
+  readonly awaitsLogs: readonly LogName[];
 }
 
 /** What the CA of a new installation is: root and intermediate of its own; an intermediate below a root elsewhere; files of the operator's. */
@@ -46,7 +50,7 @@ export const OWN_AUTHORITY: AuthorityPlan = { kind: "own", algorithm: "ecdsa-p25
 
 const FILE = "installation.json";
 const UNFINISHED = "installation.unfinished";
-/** From before `installation.json` until both logs are in the database. */
+/** From before `installation.json` until its logs are in the database: all of them, or the one that it names. */
 const AWAITS_LOGS = "logs.unmade";
 /** What a first run makes before anything is published. */
 const MADE = ["keys", "certificates", "authority.json"];
@@ -65,6 +69,8 @@ const installationFile = z.strictObject({
   /** SHA-256 of each public key: a key file that was swapped is found before it signs. */
   keys: z.strictObject({
     rekor: fingerprint,
+    /** Older installations have none; the next start adds it. */
+    "rekor-v2": fingerprint.optional(),
     ctlog: fingerprint,
     tsa: fingerprint,
     "tuf-root": fingerprint,
@@ -119,7 +125,7 @@ async function openAlone(directory: string, hostname: string, now: Date, plan: A
   if (names.includes(FILE)) {
     const found = await find(directory, hostname);
     await rm(join(directory, UNFINISHED), { force: true });
-    return { ...found, awaitsLogs: names.includes(AWAITS_LOGS) };
+    return { ...found, awaitsLogs: await awaitedLogs(directory) };
   }
   // A mark that came back, out of an old backup, must not make a first run of what has published.
   refuseForeign(directory, names, names.includes(UNFINISHED) ? PUBLISHED : [...MADE, ...PUBLISHED]);
@@ -151,7 +157,7 @@ async function make(directory: string, hostname: string, now: Date, plan: Author
   // Crash here: the next start finds the file, and the mark means nothing any more.
   await rm(join(directory, UNFINISHED), { force: true });
   const tsaChain = await loadTimestampChain(certificates, keys.tsa);
-  return { ...describe(file), keys, tsaChain, awaitsLogs: true };
+  return { ...describe(file), keys, tsaChain, awaitsLogs: LOG_NAMES };
 }
 
 /** Answers the fingerprints of what it made, if that is whole. */
@@ -172,7 +178,7 @@ async function makeAuthority(directory: string, hostname: string, created: Date,
 }
 
 async function find(directory: string, hostname: string): Promise<Omit<Installation, "awaitsLogs">> {
-  const file = await readInstallationFile(directory);
+  const file = await withRekorV2(directory, await readInstallationFile(directory));
   if (file.hostname !== hostname) {
     throw new Misconfigured(
       "CHANCERY_URL",
@@ -188,6 +194,35 @@ async function find(directory: string, hostname: string): Promise<Omit<Installat
   for (const name of ROOT_KEY_NAMES) await refuseOpenFile(keyPath(directory, name));
   const tsaChain = await loadTimestampChain(join(directory, "certificates"), keys.tsa);
   return { ...describe(file), keys, tsaChain };
+}
+
+/**
+ * Gives an installation from before the v2 API its log of that API. Key → mark → `installation.json`: until that names
+ * the key nobody has seen it, and the next start makes it anew.
+ */
+async function withRekorV2(directory: string, file: InstallationFile): Promise<InstallationFile> {
+  if (file.keys["rekor-v2"] !== undefined) return file;
+  const path = keyPath(directory, "rekor-v2");
+  const anchors: readonly string[] = await readdir(join(directory, "anchor")).catch(() => []);
+  if (anchors.includes("rekor-v2")) {
+    throw new Misconfigured(join(directory, FILE), "is older than its v2 log; put the newer one back from a backup");
+  }
+  await rm(path, { force: true });
+  const key = await createKeyFile(path, "ecdsa-p256");
+  // One that is there already awaits every log.
+  if (!(await readdir(directory)).includes(AWAITS_LOGS)) await writeDurably(join(directory, AWAITS_LOGS), "rekor-v2\n");
+  const whole = { ...file, keys: { ...file.keys, "rekor-v2": fingerprintOf(key) } };
+  await writeDurably(join(directory, FILE), `${JSON.stringify(whole, null, 2)}\n`);
+  return whole;
+}
+
+async function awaitedLogs(directory: string): Promise<readonly LogName[]> {
+  const mark = await readFile(join(directory, AWAITS_LOGS), "utf8").catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (mark === undefined) return [];
+  return mark.trim() === "" ? LOG_NAMES : LOG_NAMES.filter((name) => name === mark.trim());
 }
 
 async function readInstallationFile(directory: string): Promise<InstallationFile> {

@@ -6,7 +6,7 @@ import { encodeHex } from "@chancery/encoding";
 import { spkiHash } from "@chancery/crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openAuthority } from "../src/authority/authority.ts";
-import { alone, confirmLogs, KEY_NAMES, openInstallation } from "../src/installation.ts";
+import { alone, confirmLogs, KEY_NAMES, LOG_NAMES, openInstallation } from "../src/installation.ts";
 
 let folder: string;
 let data: string;
@@ -47,7 +47,7 @@ function told({ hostname, treeId, shard, created, keys, fulcioChain, tsaChain, a
 describe("the first run", () => {
   test("makes everything once, and the next finds the same", async () => {
     const first = await open();
-    expect(first.awaitsLogs).toBe(true);
+    expect(first.awaitsLogs).toEqual(LOG_NAMES);
     const second = await open();
     expect(told(second)).toEqual(told(first));
     expect(new Set(told(first).keys).size).toBe(KEY_NAMES.length);
@@ -101,7 +101,7 @@ describe("a crash in the first run", () => {
     async (steps) => {
       await crashed(steps);
       const whole = await open();
-      expect(whole.awaitsLogs).toBe(true);
+      expect(whole.awaitsLogs).toEqual(LOG_NAMES);
       expect(told(await open())).toEqual(told(whole));
       expect(await readdir(data)).not.toContain("installation.unfinished");
     },
@@ -114,12 +114,52 @@ describe("a crash in the first run", () => {
   });
 });
 
+/** As a version without the v2 API left it. */
+async function forgetRekorV2({ keepKey = false } = {}): Promise<void> {
+  const path = join(data, "installation.json");
+  const file = JSON.parse(await readFile(path, "utf8")) as { keys: Record<string, string> };
+  delete file.keys["rekor-v2"];
+  await writeFile(path, JSON.stringify(file));
+  if (!keepKey) await rm(join(data, "keys", "rekor-v2.pem"));
+}
+
 describe("the logs", () => {
   test("may be created until they were, however often a start is cut off before", async () => {
     await open();
-    expect((await open()).awaitsLogs).toBe(true);
+    expect((await open()).awaitsLogs).toEqual(LOG_NAMES);
     await confirmLogs(data);
-    expect((await open()).awaitsLogs).toBe(false);
+    expect((await open()).awaitsLogs).toEqual([]);
+  });
+
+  test("of an installation older than the v2 API get one of that API, and nothing else is made anew", async () => {
+    const before = told(await open());
+    await confirmLogs(data);
+    await forgetRekorV2();
+    const upgraded = await open();
+    expect(upgraded.awaitsLogs).toEqual(["rekor-v2"]);
+    const after = told(upgraded);
+    const place = KEY_NAMES.indexOf("rekor-v2");
+    expect(after.keys[place]).not.toBe(before.keys[place]);
+    expect({ ...after, keys: after.keys.toSpliced(place, 1) }).toEqual({
+      ...before,
+      keys: before.keys.toSpliced(place, 1),
+    });
+    expect(await mode("keys", "rekor-v2.pem")).toBe("600");
+    // Cut off before the log was made, and again, it is still the same key; then the log may be lost no more.
+    expect(told(await open())).toEqual(after);
+    expect((await open()).awaitsLogs).toEqual(["rekor-v2"]);
+    await confirmLogs(data);
+    expect((await open()).awaitsLogs).toEqual([]);
+  });
+
+  test("an old installation.json beside a v2 log that has signed is refused, not given a new key", async () => {
+    await open();
+    await confirmLogs(data);
+    await mkdir(join(data, "anchor", "rekor-v2"), { recursive: true });
+    const key = await readFile(join(data, "keys", "rekor-v2.pem"), "utf8");
+    await forgetRekorV2({ keepKey: true });
+    await expect(open()).rejects.toThrow("is older than its v2 log");
+    expect(await readFile(join(data, "keys", "rekor-v2.pem"), "utf8")).toBe(key);
   });
 });
 

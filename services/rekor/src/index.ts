@@ -2,5 +2,5 @@ export { rekorTreeHeadSigner, type RekorIdentity } from "./domain/tree-head-sign
 export { RekorLog } from "./domain/rekor-log.ts";
 export { type RekorConfig, type RekorLinks, RekorModule } from "./rekor.module.ts";
 export type { Operation } from "./http/operations.ts";
-export { rekorV2TreeHeadSigner, type RekorV2Identity } from "./domain/v2/tree-head-signer.ts";
+export { rekorV2Origin, rekorV2TreeHeadSigner, type RekorV2Identity, v2LogId } from "./domain/v2/tree-head-signer.ts";
 export { RekorV2Module, type RekorV2Links } from "./rekor-v2.module.ts";

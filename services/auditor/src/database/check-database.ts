@@ -100,7 +100,7 @@ function statedHeads(check: DatabaseCheck, { tree, published, anchored }: Stated
     return heads;
   }
   const signer = check.signs === "text" ? (origin.split(" - ", 1)[0] ?? origin) : origin;
-  const head = openCheckpoint(published.note, { origin, signer, signs: check.signs, key });
+  const head = openCheckpoint(published.note, { origin, signer, signs: check.signs, keys: [key] });
   expectEqual({ kind: "checkpoint", field: "size" }, head.size, published.size);
   expectEqual({ kind: "checkpoint", field: "root" }, head.root, published.root);
   if (head.time !== undefined) expectEqual({ kind: "checkpoint", field: "time" }, head.time, published.time);

@@ -10,7 +10,8 @@ export interface LogIdentity {
   readonly signer: string;
   /** `text`: over the note's text. `tree head`: RFC 6962, Section 3.5, as c2sp.org/static-ct-api carries it. */
   readonly signs: "text" | "tree head";
-  readonly key: KeyObject;
+  /** One of them signs: a server that has several logs publishes the keys of all under one URL. */
+  readonly keys: readonly KeyObject[];
 }
 
 export interface SignedHead {
@@ -32,13 +33,16 @@ export function openCheckpoint(bytes: Uint8Array, log: LogIdentity): SignedHead 
   if (head.root.length !== HASH_BYTES || head.root.toString("base64") !== root) {
     throw different("root", `${HASH_BYTES} bytes in base64`, root);
   }
-  const keyHash = keyHashOf(log).toHex();
-  const own = lines.filter((line) => line.name === log.signer && line.keyHash === keyHash);
+  const keys = new Map(log.keys.map((key) => [keyHashOf(log, key).toHex(), key]));
+  const own = lines.filter((line) => line.name === log.signer && keys.has(line.keyHash));
   if (own.length === 0) {
     const names = lines.map((line) => `${line.name} ${line.keyHash}`).join(", ");
-    throw different("signature", `one by ${log.signer} with key ${keyHash}`, names || NOTHING);
+    throw different("signature", `one by ${log.signer} with key ${[...keys.keys()].join(" or ")}`, names || NOTHING);
   }
-  const times = own.map(({ signature }) => verified(text, head, signature, log));
+  const times = own.map(({ signature, keyHash }) => {
+    const key = keys.get(keyHash);
+    return key && verified(text, head, signature, { ...log, key });
+  });
   expectEqual({ kind: "checkpoint", field: "origin" }, log.origin, origin);
   // What a tree head signature does not cover, anyone could have added.
   if (log.signs === "tree head" && others.length > 0)
@@ -71,7 +75,7 @@ function splitNote(bytes: Uint8Array) {
 }
 
 /** c2sp.org/signed-note, "Signature types": 0x01 Ed25519, 0x02 ECDSA (by its SPKI alone), 0x05 RFC 6962 tree heads. */
-function keyHashOf({ signer, signs, key }: LogIdentity): Uint8Array {
+function keyHashOf({ signer, signs }: LogIdentity, key: KeyObject): Uint8Array {
   const spki = key.export({ type: "spki", format: "der" });
   if (signs === "text" && key.asymmetricKeyType === "ec") return sha256(spki).subarray(0, KEY_HASH_BYTES);
   const typed =
@@ -86,7 +90,7 @@ function verified(
   text: string,
   head: Pick<SignedHead, "size" | "root">,
   signature: Buffer,
-  log: LogIdentity,
+  log: LogIdentity & { readonly key: KeyObject },
 ): bigint | undefined {
   const algorithm = log.key.asymmetricKeyType === "ed25519" ? undefined : "sha256";
   if (log.signs === "text") {

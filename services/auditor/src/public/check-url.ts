@@ -9,31 +9,32 @@ import { checkTiledLog, entryBundles, getEntries } from "./tiled-log.ts";
 export interface UrlCheck {
   /** An installation's origin, or the URL of one log of it. */
   readonly url: string;
-  readonly log: "rekor" | "ctlog";
+  readonly log: "rekor" | "rekor-v2" | "ctlog";
   /** Undefined: the one the server publishes. */
   readonly key?: KeyObject | undefined;
   readonly progress?: Progress | undefined;
 }
 
 /** Reads a log as any stranger can. Throws the first Difference. */
-export async function checkUrl({ url, log, key: givenKey, progress }: UrlCheck): Promise<CleanLog> {
+export async function checkUrl({ url, log, key: given, progress }: UrlCheck): Promise<CleanLog> {
   const asked = new URL(url);
-  const trust = (await publishedTrust(asked.origin))?.[log] ?? [];
   const isWhole = asked.pathname === "/";
-  const published = trust.find(({ baseUrl }) => isWhole || samePath(baseUrl, asked)) ?? trust[0];
-  const key = givenKey ?? published?.key;
-  if (key === undefined) throw new Misconfigured("--key", `${asked.origin} publishes no key of its ${log}`);
+  const trusted = (await publishedTrust(asked.origin))?.[log === "ctlog" ? "ctlog" : "rekor"] ?? [];
+  const here = trusted.filter(({ baseUrl }) => isWhole || samePath(baseUrl, asked));
+  const published = here.length > 0 ? here : trusted;
+  const keys = given === undefined ? published.map(({ key }) => key) : [given];
+  if (keys.length === 0) throw new Misconfigured("--key", `${asked.origin} publishes no key of its ${log}`);
   // The log's own name, even when it is read through another one.
-  const { hostname, pathname } = published?.baseUrl ?? asked;
-  if (log === "ctlog") {
-    const base = new HttpLog(isWhole && published !== undefined ? asked.origin + published.baseUrl.pathname : url);
-    const origin = (hostname + pathname).replace(/\/+$/, "");
-    return checkTiledLog(base, { origin, signer: origin, signs: "tree head", key }, getEntries(base), progress);
+  const named = published[0]?.baseUrl ?? asked;
+  if (log === "rekor") return checkRekorApi(new HttpLog(url), { hostname: named.hostname, keys }, progress);
+  if (log === "rekor-v2") {
+    const base = new HttpLog(url);
+    const origin = named.hostname.replace(/^\[(.*)\]$/, "$1");
+    return checkTiledLog(base, { origin, signer: origin, signs: "text", keys }, entryBundles(base), progress);
   }
-  const base = new HttpLog(url);
-  if ((await base.get("/checkpoint")) === undefined) return checkRekorApi(base, { hostname, key }, progress);
-  const identity = { origin: hostname, signer: hostname, signs: "text", key } as const;
-  return checkTiledLog(base, identity, entryBundles(base), progress);
+  const base = new HttpLog(isWhole && published.length > 0 ? asked.origin + named.pathname : url);
+  const origin = (named.hostname + named.pathname).replace(/\/+$/, "");
+  return checkTiledLog(base, { origin, signer: origin, signs: "tree head", keys }, getEntries(base), progress);
 }
 
 function samePath(a: URL, b: URL): boolean {

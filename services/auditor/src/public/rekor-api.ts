@@ -29,12 +29,12 @@ interface ApiEntry {
  */
 export async function checkRekorApi(
   log: HttpLog,
-  who: { readonly hostname: string; readonly key: LogIdentity["key"] },
+  who: { readonly hostname: string; readonly keys: LogIdentity["keys"] },
   progress: Progress = () => {},
 ): Promise<CleanLog> {
   const { note, treeId, treeSize, rootHash } = await readHead(log);
   const origin = `${who.hostname} - ${treeId}`;
-  const { size, root } = openCheckpoint(note, { origin, signer: who.hostname, signs: "text", key: who.key });
+  const { size, root } = openCheckpoint(note, { origin, signer: who.hostname, signs: "text", keys: who.keys });
   expectEqual({ kind: "checkpoint", field: "treeSize of the API" }, size, BigInt(treeSize));
   expectEqual({ kind: "checkpoint", field: "rootHash of the API" }, root, rootHash);
   const check = new TreeCheck(size, [{ by: "checkpoint", size, root }], undefined);

@@ -12,7 +12,7 @@ Reads whole logs and derives every hash anew, with code that shares nothing with
 leaves, tiles and root; in a database also identities, leaf hashes, search keys, times and the anchor. Names
 the first difference. The logs may be in use. Exit codes: 0 clean, 1 a difference, 2 could not be read.
 
-  --log rekor|ctlog    one log only                              both
+  --log NAME           only one of rekor, rekor-v2, ctlog        all
   --url URL            from outside, through what anyone may read
   --database-url URL   from this PostgreSQL, with --log and --key, without the anchor
   --data FOLDER        from this installation: its database, keys and anchor (the default,

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { checkDatabase, checkUrl, type CleanLog, type Progress } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
+import { rekorV2Origin } from "@chancery/rekor";
 import { z } from "zod";
 import { type Environment, resolveSettings } from "../settings.ts";
+import { LOG_NAMES, type LogName } from "../installation.ts";
 import type { FsckFlags } from "./command.ts";
 
 /** A log and how it is read. */
@@ -19,9 +21,6 @@ export interface Source {
 export interface Sources extends AsyncDisposable {
   readonly logs: readonly Source[];
 }
-
-const LOGS = ["rekor", "ctlog"] as const;
-type LogName = (typeof LOGS)[number];
 
 const CONNECTIONS = 4;
 
@@ -40,9 +39,9 @@ export async function openSources(flags: FsckFlags, environment: Environment): P
 }
 
 function chosenLogs({ log }: FsckFlags): readonly LogName[] {
-  if (log === undefined) return LOGS;
-  const names = LOGS.filter((name) => name === log);
-  if (names.length === 0) throw new Misconfigured("--log", `${log} is neither ${LOGS.join(" nor ")}`);
+  if (log === undefined) return LOG_NAMES;
+  const names = LOG_NAMES.filter((name) => name === log);
+  if (names.length === 0) throw new Misconfigured("--log", `${log} is none of ${LOG_NAMES.join(", ")}`);
   return names;
 }
 
@@ -102,7 +101,11 @@ async function installationSources(
   );
   const { hostname, treeId, shard } = await readInstallation(data);
   const db = await openDatabase(data, databaseUrl, opened);
-  const origins = { rekor: `${hostname} - ${treeId}`, ctlog: `${hostname}/ctlog/${shard}` };
+  const origins = {
+    rekor: `${hostname} - ${treeId}`,
+    "rekor-v2": rekorV2Origin(hostname),
+    ctlog: `${hostname}/ctlog/${shard}`,
+  };
   return Promise.all(
     names.map(async (name) => {
       const key = given ?? (await readKey(join(data, "keys", `${name}.pem`)));
@@ -135,5 +138,5 @@ async function openDatabase(data: string, url: string | undefined, opened: Async
 }
 
 function signs(log: LogName): "text" | "tree head" {
-  return log === "rekor" ? "text" : "tree head";
+  return log === "ctlog" ? "tree head" : "text";
 }

@@ -32,8 +32,13 @@ export function v2LogId(origin: string, { publicKey }: Signer): Uint8Array {
   return noteKeyId(noteKeyRule(publicKey), origin, publicKey);
 }
 
+/** The origin of the log at a URL, as clients find it: of an address in brackets, what is between them. */
+export function rekorV2Origin(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
 function checkOrigin(origin: string): void {
-  if (!/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(origin)) {
+  if (!/^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9a-f:.]+)$/.test(origin)) {
     throw new Misconfigured("rekor-v2.origin", "is not a bare host name: no port, no path, no scheme");
   }
 }

@@ -20,6 +20,8 @@ afterAll(async () => {
   await Promise.all([fulcio, issuer].map((part) => part?.[Symbol.asyncDispose]()));
 });
 
+const publicKey = (content: string | Uint8Array) => ({ algorithm: "", content: base64(content) });
+
 /** RFC 2986, Section 4, with a signature of the right algorithm and no meaning. */
 function request(spki: Uint8Array): string {
   const algorithm = der.sequence(der.oid("1.2.840.10045.4.3.2"));
@@ -33,7 +35,6 @@ describe(`each of ${BAD_KEYS.length} bad keys gets no certificate`, () => {
 
   test.for(BAD_KEYS)("%s", async ([, spki, Fault]) => {
     const pem = encodePem("PUBLIC KEY", spki);
-    const publicKey = (content: string | Uint8Array) => ({ algorithm: "", content: base64(content) });
     const authorization = `Bearer ${issuer.token()}`;
     const signedEmailAddress = base64(clientKey.prove(email));
     const answers = await Promise.all([
@@ -56,7 +57,7 @@ describe(`each of ${BAD_KEYS.length} bad keys gets no certificate`, () => {
     }
     // Upstream's sentence tells a weak key from an unreadable one.
     const sentence = Fault === InsecureKey ? "is insecure" : "could not be parsed";
-    expect(answers[0]!.told()).toMatch(new RegExp(`^The public key supplied in the request ${sentence}`));
+    expect(answers[0].told()).toMatch(new RegExp(`^The public key supplied in the request ${sentence}`));
   });
 
   test("a good key with another's proof does not either, nor did any of them reach the CT log", async () => {

@@ -5,11 +5,11 @@ import { Misconfigured } from "@chancery/fault";
 import { type GrpcService, GrpcServices, GrpcStatus, Metrics, ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
 import { type AuthorityIdentity, CertificateAuthority } from "./domain/certificate-authority.ts";
+import { CurrentIssuers } from "./domain/current-issuers.ts";
 import type { CtLog } from "./domain/ct-log.ts";
 import { Issuance } from "./domain/issuance.ts";
 import type { IssuanceLedger } from "./domain/issuance-ledger.ts";
 import { IssuerKeys } from "./domain/issuer-keys.ts";
-import { IssuerPool } from "./domain/issuer-pool.ts";
 import type { FulcioConfig } from "./fulcio.config.ts";
 import { caV1beta } from "./grpc/ca-v1beta.ts";
 import { caV2 } from "./grpc/ca-v2.ts";
@@ -79,10 +79,13 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
     const clock = links.clock ?? Date.now;
     const mayUseLoopbackHttp = config.allowLoopbackHttp === true;
     const authority = new CertificateAuthority(links.issuer, ctLog(links), clock);
+    // Ages are measured by a clock that nobody sets.
+    const ages = links.clock ?? (() => performance.now());
+    const keys = new IssuerKeys(issuerDocuments(), ages, mayUseLoopbackHttp, links.warn);
+    const issuers = new CurrentIssuers(config.issuers, keys, mayUseLoopbackHttp);
     const issuance = new Issuance({
-      pool: new IssuerPool(config.issuers, mayUseLoopbackHttp),
-      // Ages are measured by a clock that nobody sets.
-      keys: new IssuerKeys(issuerDocuments(), links.clock ?? (() => performance.now()), mayUseLoopbackHttp, links.warn),
+      pool: issuers,
+      keys,
       authority,
       ledger: links.ledger,
       longestTokenLife: config.longestTokenLife ?? A_DAY,
@@ -95,7 +98,8 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
       providers: [
         { provide: CertificateAuthority, useValue: authority },
         { provide: AuthorityChain, useValue: new AuthorityChain(authority) },
-        { provide: IssuerList, useValue: new IssuerList(config.issuers) },
+        { provide: CurrentIssuers, useValue: issuers },
+        { provide: IssuerList, useValue: new IssuerList(issuers) },
         { provide: FulcioMetrics, useFactory: (metrics: Metrics) => new FulcioMetrics(metrics), inject: [Metrics] },
         {
           provide: Issuance,
@@ -104,8 +108,8 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
         },
         {
           provide: GRPC_API,
-          useFactory: (issues: Issuance, chain: AuthorityChain, issuers: IssuerList) => [
-            caV2(issues, chain, issuers),
+          useFactory: (issues: Issuance, chain: AuthorityChain, list: IssuerList) => [
+            caV2(issues, chain, list),
             caV1beta(issues, chain),
           ],
           inject: [Issuance, AuthorityChain, IssuerList],

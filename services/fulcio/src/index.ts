@@ -5,6 +5,7 @@ export { separateAliasKeys } from "./config/document.ts";
 export type { AuthorityIdentity } from "./domain/certificate-authority.ts";
 export { type ClientAlgorithm, parseClientAlgorithms } from "./domain/client-algorithm.ts";
 export type { CtLog, LoggedPrecertificate } from "./domain/ct-log.ts";
+export { CurrentIssuers } from "./domain/current-issuers.ts";
 export type * from "./domain/issuance-ledger.ts";
 export type { IssuerSettings } from "./domain/issuer-settings.ts";
 export type { RefusalCode } from "./domain/refusal-code.ts";

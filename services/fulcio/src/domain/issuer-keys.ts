@@ -1,7 +1,9 @@
 import { equalBytes } from "@chancery/encoding";
+import { sha256 } from "@chancery/crypto";
+import { encodeHex, utf8 } from "@chancery/encoding";
 import { Unavailable } from "@chancery/fault";
 import { configuredKeysUrl, discoveryUrl, type DocumentSource, parseDiscovery, parseKeySet } from "./discovery.ts";
-import type { ConcreteIssuer } from "./issuer-settings.ts";
+import type { ConcreteIssuer, IssuerSettings } from "./issuer-settings.ts";
 import { hostOf } from "./subject-domain.ts";
 import type { KeySet } from "./token-signature.ts";
 
@@ -42,6 +44,8 @@ const MAX_FIRST_LOADS_OF_HOST = 4;
 
 /** What is known of one issuer's keys. */
 interface Entry {
+  /** From where, and trusting whom: keys of an issuer that is reached otherwise now are not its keys. */
+  readonly source: string;
   keys?: KeySet;
   /** What `keys` were read from. */
   document?: Uint8Array;
@@ -115,11 +119,22 @@ export class IssuerKeys {
     return undefined;
   }
 
+  /** Forgets the keys of all issuers but these. */
+  keepOnly(settings: readonly IssuerSettings[]): void {
+    const sources = new Set(settings.map(sourceOf));
+    for (const entries of [this.#exact, this.#patterned]) {
+      for (const [name, { source }] of entries) if (!sources.has(source)) entries.delete(name);
+    }
+  }
+
   #entry(issuer: ConcreteIssuer): Entry {
     const entries = issuer.settings.isPattern ? this.#patterned : this.#exact;
-    const entry = entries.get(issuer.url) ?? { loadedAt: -Infinity, askedAt: -Infinity };
-    entries.delete(issuer.url);
-    entries.set(issuer.url, entry);
+    const source = sourceOf(issuer.settings);
+    // Two sources of one issuer are there at once only while its settings are being replaced.
+    const name = `${issuer.url} ${source}`;
+    const entry = entries.get(name) ?? { source, loadedAt: -Infinity, askedAt: -Infinity };
+    entries.delete(name);
+    entries.set(name, entry);
     if (this.#patterned.size > MAX_PATTERN_ISSUERS) this.#forgetOne();
     return entry;
   }
@@ -204,4 +219,27 @@ export class IssuerKeys {
 function paceOf({ settings }: ConcreteIssuer): Pace {
   if (settings.keys?.type === "file") return FILE;
   return settings.keepKeysFor === undefined ? ISSUER : { ...ISSUER, keepFor: settings.keepKeysFor };
+}
+
+const sources = new WeakMap<IssuerSettings, string>();
+
+/** All that decides what an issuer's keys are, and nothing of what is done with them. */
+function sourceOf(settings: IssuerSettings): string {
+  const known = sources.get(settings);
+  if (known !== undefined) return known;
+  const { url, isPattern, type, keys, caCertificates, caFile, clientCertificate, tokenFile } = settings;
+  const location = keys?.type === "inline" ? { type: "inline" } : keys;
+  const decisive = [
+    url,
+    isPattern,
+    type === "kubernetes",
+    location,
+    caCertificates,
+    caFile,
+    clientCertificate,
+    tokenFile,
+  ];
+  const source = encodeHex(sha256(utf8(JSON.stringify(decisive))));
+  sources.set(settings, source);
+  return source;
 }

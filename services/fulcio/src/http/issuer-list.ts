@@ -1,3 +1,4 @@
+import type { CurrentIssuers } from "../domain/current-issuers.ts";
 import type { IssuerSettings } from "../domain/issuer-settings.ts";
 import { issuerType } from "../domain/issuers/index.ts";
 
@@ -14,10 +15,18 @@ interface OidcIssuer {
 }
 
 export class IssuerList {
-  readonly issuers: readonly OidcIssuer[];
+  readonly #current: CurrentIssuers;
+  #of: readonly IssuerSettings[] = [];
+  #issuers: readonly OidcIssuer[] = [];
 
-  constructor(settings: readonly IssuerSettings[]) {
-    this.issuers = settings.map(toOidcIssuer);
+  constructor(current: CurrentIssuers) {
+    this.#current = current;
+  }
+
+  get issuers(): readonly OidcIssuer[] {
+    const { settings } = this.#current;
+    if (settings !== this.#of) [this.#of, this.#issuers] = [settings, settings.map(toOidcIssuer)];
+    return this.#issuers;
   }
 }
 

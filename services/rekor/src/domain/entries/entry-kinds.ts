@@ -1,8 +1,11 @@
 import { canonicalJson, utf8 } from "@chancery/encoding";
 import { TooLarge, Unsupported } from "@chancery/fault";
+import { alpine } from "./alpine.ts";
 import { cose } from "./cose.ts";
 import { dsse } from "./dsse.ts";
 import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
+import { helm } from "./helm.ts";
+import { rpm } from "./rpm.ts";
 import { hashedrekord } from "./hashedrekord.ts";
 import { intoto } from "./intoto.ts";
 import { rekord } from "./rekord.ts";
@@ -10,7 +13,7 @@ import { rfc3161 } from "./rfc3161.ts";
 import { tuf } from "./tuf.ts";
 
 /** Every kind that can be logged. To add one: a file beside this one, and its line here. */
-const ENTRY_KINDS: readonly EntryKind[] = [hashedrekord, dsse, intoto, cose, rekord, rfc3161, tuf];
+const ENTRY_KINDS: readonly EntryKind[] = [hashedrekord, dsse, intoto, cose, rekord, rfc3161, alpine, helm, rpm, tuf];
 
 /** The length prefix of an entry bundle has 16 bits (c2sp.org/tlog-tiles): what is longer could not be published. */
 const MAX_BODY_BYTES = 65_535;

@@ -1,4 +1,4 @@
-import { checkDer, concatBytes, DerReader, parsePem, Tag } from "@chancery/encoding";
+import { checkDer, compareBytes, concatBytes, DerReader, parsePem, Tag } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { type Certificate, parseCertificate } from "@chancery/x509";
 
@@ -64,7 +64,9 @@ export function parseSignedData(bytes: Uint8Array, field: string): SignedData {
   const data = wrapper.sequence();
   wrapper.end();
   data.integer();
-  for (const algorithm of membersOf(data.set())) checkAlgorithm(algorithm, field);
+  const algorithms = data.any();
+  checkDer(algorithms, field);
+  for (const algorithm of membersOf(new DerReader(algorithms, field).set())) checkAlgorithm(algorithm, field);
   const encapsulated = data.sequence();
   const contentType = encapsulated.oid();
   const inner = encapsulated.explicit(0);
@@ -87,7 +89,6 @@ function parseCertificates(set: DerReader | undefined, field: string): Certifica
 
 /** `AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }` */
 function checkAlgorithm(identifier: Uint8Array, field: string): void {
-  checkDer(identifier, field);
   new DerReader(identifier, field).sequence().oid();
 }
 
@@ -100,14 +101,15 @@ function membersOf(set: DerReader | undefined): Uint8Array[] {
 
 function parseSigners(set: Uint8Array, field: string): SignerInfo[] {
   const outer = new DerReader(set, field);
-  const reader = outer.set();
-  const signers: SignerInfo[] = [];
-  while (!reader.done()) {
-    if (signers.length === MAX_SIGNERS) throw new Malformed(`${field}: more than ${MAX_SIGNERS} signers`);
-    signers.push(parseSigner(reader.any(), field));
+  const members = membersOf(outer.set());
+  outer.end();
+  if (members.length === 0) throw new Malformed(`${field}: no signature`);
+  if (members.length > MAX_SIGNERS) throw new Malformed(`${field}: more than ${MAX_SIGNERS} signers`);
+  // X.690, Section 11.6, which is checked nowhere else: below, each is looked into on its own.
+  if (members.some((member, at) => at > 0 && compareBytes(members[at - 1] ?? member, member) > 0)) {
+    throw new Malformed(`${field}: a SET whose members do not ascend`);
   }
-  if (signers.length === 0) throw new Malformed(`${field}: no signature`);
-  return signers;
+  return members.map((member) => parseSigner(member, field));
 }
 
 /**

@@ -45,7 +45,7 @@ export function readPgpSignature(source: PgpPacket, field: string): PgpSignature
   const { body } = source;
   const [version, type = 0, algorithm = 0, hash = 0] = body;
   if (version !== 4 || !ALGORITHMS.has(algorithm) || !HASHES.has(hash)) return undefined;
-  const hashedLength = ((body[4] ?? 0) << 8) | (body[5] ?? 0);
+  const hashedLength = uint16(body, 4);
   for (const subpacket of readSubpackets(body.subarray(6, 6 + hashedLength), field)) {
     const kind = (subpacket[0] ?? 0) & 0x7f;
     if ((subpacket[0] ?? 0) >= 0x80 && !SUBPACKETS.has(kind)) return undefined;
@@ -57,8 +57,8 @@ export function readPgpSignature(source: PgpPacket, field: string): PgpSignature
   } catch (cause) {
     throw new Malformed(`${field}: not an OpenPGP signature of a known kind`, { cause });
   }
-  // One spelling: lengths and numbers as short as they can be, nothing after them.
-  if (!equalBytes(packet.write(), body)) throw new Malformed(`${field}: not a canonical OpenPGP signature`);
+  if (!equalBytes(wholeOctets(packet.write()), wholeOctets(body)))
+    throw new Malformed(`${field}: not a canonical OpenPGP signature`);
   if (packet.created === null) throw new Malformed(`${field}: an OpenPGP signature without a time`);
   const keyId = packet.issuerKeyID.toHex();
   return {
@@ -69,6 +69,31 @@ export function readPgpSignature(source: PgpPacket, field: string): PgpSignature
     issuerKeyId: keyId === NO_KEY_ID ? undefined : keyId,
     issuerFingerprint: packet.issuerFingerprint === null ? undefined : encodeHex(packet.issuerFingerprint),
   };
+}
+
+/**
+ * The body with the bit lengths of its numbers rounded up to octets. All else has one spelling: lengths as short as they
+ * can be, nothing after the numbers. Bit lengths are let off because Go's older OpenPGP, and so Helm, wrote those of RSA
+ * signatures too large.
+ */
+function wholeOctets(body: Uint8Array): Uint8Array {
+  const rounded = Uint8Array.from(body);
+  if (!NUMBERS.has(body[2] ?? 0)) return rounded;
+  const unhashedAt = 6 + uint16(body, 4);
+  // After the unhashed subpackets, two octets of the digest.
+  for (let at = unhashedAt + 2 + uint16(body, unhashedAt) + 2; at + 2 <= body.length;) {
+    const octets = Math.ceil(uint16(body, at) / 8);
+    rounded.set([(octets * 8) >> 8, (octets * 8) & 0xff], at);
+    at += 2 + octets;
+  }
+  return rounded;
+}
+
+/** Algorithms whose signatures are numbers, MPIs. */
+const NUMBERS = new Set([1, 3, 17, 19, 22]);
+
+function uint16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 
 export function isIssuedBy({ issuerFingerprint, issuerKeyId }: PgpSignature, key: PgpKey): boolean {

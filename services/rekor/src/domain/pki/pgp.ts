@@ -71,6 +71,23 @@ async function verifyOne(
   if (reason !== undefined) throw new Unverified(`${field}: ${reason}`);
 }
 
+/** One binary signature by any key of the ring, whatever its flags and revocations say: how RPM packages are verified. */
+export async function verifyPackagePgp(
+  artifact: Uint8Array,
+  signature: Placed,
+  ring: PgpKeyRing,
+  budget: VerificationBudget,
+): Promise<void> {
+  const { bytes, field } = signature;
+  const [packet] = readPgpPackets(bytes, field, 1);
+  const read = packet?.tag === PgpTag.SIGNATURE ? readPgpSignature(packet, field) : undefined;
+  if (read?.type !== PgpSignatureType.BINARY) throw new Malformed(`${field}: not an OpenPGP signature of a known kind`);
+  const keys = ring.entities.flatMap(({ primary, subkeys }) => [primary, ...subkeys.map(({ key }) => key)]);
+  const signer = keys.find((key) => isIssuedBy(read, key));
+  if (signer === undefined) throw new Unverified(`${field}: made by no key of the ring`);
+  await verifyPgpSignature(read, signer, { artifact }, field, budget);
+}
+
 interface Signer {
   readonly key: PgpKey;
   readonly entity: PgpEntity;

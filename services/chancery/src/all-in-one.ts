@@ -4,13 +4,7 @@ import { CertificateTransparencyLog, CtLogModule, ctTreeHeadSigner } from "@chan
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
-import {
-  type FulcioConfig,
-  FulcioModule,
-  type FulcioLinks,
-  parseFulcioConfig,
-  PostgresIssuanceLedger,
-} from "@chancery/fulcio";
+import { FulcioModule, type FulcioLinks, PostgresIssuanceLedger } from "@chancery/fulcio";
 import { FileAnchor, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
 import {
@@ -28,8 +22,9 @@ import type { Certificate } from "@chancery/x509";
 import { type Authority, openAuthority } from "./authority/authority.ts";
 import { loadAuthorityFiles } from "./authority/own-files.ts";
 import type { BannerFacts } from "./banner.ts";
+import { fulcioConfig } from "./fulcio-config.ts";
 import { mountHomePage } from "./home-page.ts";
-import { CLIENT_ID, createIdentityProvider } from "./idp/identity-provider.ts";
+import { createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
 import {
   alone,
@@ -39,7 +34,6 @@ import {
   openInstallation,
   OWN_AUTHORITY,
 } from "./installation.ts";
-import { isLoopbackHost } from "./loopback.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
@@ -208,16 +202,6 @@ function modules(
       },
     ),
   ];
-}
-
-/** In development mode the one issuer is our own identity provider, by the same path as any other. */
-function fulcioConfig({ issuers, url, host }: Settings): FulcioConfig {
-  // On loopback alone nobody but this machine is misled by an issuer without TLS.
-  const allowLoopbackHttp = isLoopbackHost(host);
-  if (issuers !== undefined) return { issuers, allowLoopbackHttp };
-  const issuer = `${url}/idp`;
-  const own = { "issuer-url": issuer, "client-id": CLIENT_ID, type: "email" };
-  return { ...parseFulcioConfig(JSON.stringify({ "oidc-issuers": { [issuer]: own } })), allowLoopbackHttp };
 }
 
 function trustedParties(

@@ -26,6 +26,8 @@ anyone on this machine be anyone.
 
   chancery init [FLAGS]             makes the data folder; a CA below an offline root: chancery init --help
   chancery sign-intermediate FLAGS  on the machine of that root: chancery sign-intermediate --help
+  chancery explain-token FILE       what would become of an identity token, check by check
+  chancery issued [FLAGS]           what was issued and refused: chancery issued --help
   chancery fsck [FLAGS]             checks whole logs, hash by hash: chancery fsck --help
   chancery migrate [--role ROLE]    tables of a PostgreSQL of your own: chancery migrate --help
   chancery accept-anchor --log LOG  for a log that lost its anchor: chancery accept-anchor --help
@@ -74,6 +76,14 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
   if (argv[0] === "accept-anchor") {
     const { acceptAnchorCommand } = await import("./accept-anchor.ts");
     return acceptAnchorCommand(argv.slice(1), environment, (text) => terminal.out(text));
+  }
+  if (argv[0] === "explain-token") {
+    const { explainTokenCommand } = await import("./explain-token.ts");
+    return explainTokenCommand(argv.slice(1), environment, (text) => terminal.out(text));
+  }
+  if (argv[0] === "issued") {
+    const { issued } = await import("./issued.ts");
+    return issued(argv.slice(1), environment, (text) => terminal.out(text));
   }
   if (argv[0] === "init") {
     const { init } = await import("./authority/init.ts");

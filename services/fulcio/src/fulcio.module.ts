@@ -9,7 +9,7 @@ import { CurrentIssuers } from "./domain/current-issuers.ts";
 import type { CtLog } from "./domain/ct-log.ts";
 import { Issuance } from "./domain/issuance.ts";
 import type { IssuanceLedger } from "./domain/issuance-ledger.ts";
-import { IssuerKeys } from "./domain/issuer-keys.ts";
+import { createExaminer } from "./examiner.ts";
 import type { FulcioConfig } from "./fulcio.config.ts";
 import { caV1beta } from "./grpc/ca-v1beta.ts";
 import { caV2 } from "./grpc/ca-v2.ts";
@@ -19,7 +19,6 @@ import { FulcioMetrics } from "./http/fulcio-metrics.ts";
 import { IssuerList } from "./http/issuer-list.ts";
 import { V1Controller } from "./http/v1.controller.ts";
 import { V2Controller } from "./http/v2.controller.ts";
-import { issuerDocuments } from "./oidc/bounded-fetch.ts";
 
 /** What the service is given by the process it runs in. */
 export interface FulcioLinks {
@@ -37,8 +36,6 @@ export interface FulcioLinks {
 }
 
 const GRPC_API = Symbol("what Fulcio serves over gRPC");
-
-const A_DAY = 24 * 60 * 60;
 
 /** Upstream's paths, and what each takes. */
 const PATHS = {
@@ -77,19 +74,13 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
   /** Throws Misconfigured unless everything that can be known now is right: chain, key, CT log, every issuer. */
   static forRoot(config: FulcioConfig, links: FulcioLinks): DynamicModule {
     const clock = links.clock ?? Date.now;
-    const mayUseLoopbackHttp = config.allowLoopbackHttp === true;
     const authority = new CertificateAuthority(links.issuer, ctLog(links), clock);
-    // Ages are measured by a clock that nobody sets.
-    const ages = links.clock ?? (() => performance.now());
-    const keys = new IssuerKeys(issuerDocuments(), ages, mayUseLoopbackHttp, links.warn);
-    const issuers = new CurrentIssuers(config.issuers, keys, mayUseLoopbackHttp);
+    const examiner = createExaminer(config, links);
+    const { pool: issuers } = examiner;
     const issuance = new Issuance({
-      pool: issuers,
-      keys,
+      ...examiner,
       authority,
       ledger: links.ledger,
-      longestTokenLife: config.longestTokenLife ?? A_DAY,
-      clock,
       clientAlgorithms: config.clientAlgorithms,
     });
     return {

@@ -7,8 +7,10 @@ export { type ClientAlgorithm, parseClientAlgorithms } from "./domain/client-alg
 export type { CtLog, LoggedPrecertificate } from "./domain/ct-log.ts";
 export { CurrentIssuers } from "./domain/current-issuers.ts";
 export type * from "./domain/issuance-ledger.ts";
+export type { Explanation } from "./domain/issuance-explanation.ts";
 export type { IssuerSettings } from "./domain/issuer-settings.ts";
 export type { RefusalCode } from "./domain/refusal-code.ts";
+export { explainToken } from "./explain-token.ts";
 export { type FulcioConfig, parseFulcioConfig } from "./fulcio.config.ts";
 export { type FulcioLinks, FulcioModule } from "./fulcio.module.ts";
 export { MemoryIssuanceLedger } from "./ledger/memory-issuance-ledger.ts";

@@ -3,9 +3,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkDatabase, checkUrl, type CleanLog, type Progress } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
-import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
+import { Database } from "@chancery/postgres";
 import { rekorV2Origin } from "@chancery/rekor";
 import { z } from "zod";
+import { openInstallationDatabase } from "../installation-database.ts";
 import { type Environment, resolveSettings } from "../settings.ts";
 import { LOG_NAMES, type LogName } from "../installation.ts";
 import type { FsckFlags } from "./command.ts";
@@ -100,7 +101,7 @@ async function installationSources(
     environment,
   );
   const { hostname, treeId, shard } = await readInstallation(data);
-  const db = await openDatabase(data, databaseUrl, opened);
+  const db = await openInstallationDatabase(data, databaseUrl, opened);
   const origins = {
     rekor: `${hostname} - ${treeId}`,
     "rekor-v2": rekorV2Origin(hostname),
@@ -124,17 +125,6 @@ export async function readInstallation(data: string) {
   } catch (cause) {
     throw new Misconfigured("--data", `${path} is not whole`, { cause });
   }
-}
-
-/** The installation's own PostgreSQL may be running under `chancery serve`; else it runs while we read. */
-async function openDatabase(data: string, url: string | undefined, opened: AsyncDisposableStack): Promise<Database> {
-  if (url !== undefined) return opened.use(await Database.open(url, { max: CONNECTIONS }));
-  const directory = join(data, "postgres");
-  const running = await runningEmbedded(directory);
-  const attached = running && (await Database.open(running, { max: CONNECTIONS }).catch(() => undefined));
-  if (attached) return opened.use(attached);
-  const server = opened.use(await startEmbedded({ directory }));
-  return opened.use(await Database.open(server.url, { max: CONNECTIONS }));
 }
 
 function signs(log: LogName): "text" | "tree head" {

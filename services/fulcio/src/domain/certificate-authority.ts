@@ -31,7 +31,7 @@ export interface IssuedCertificate {
 }
 
 /** Upstream's: long enough to sign once, too short to be worth stealing. */
-const LIFETIME = 10 * 60_000;
+export const CERTIFICATE_LIFETIME = 10 * 60_000;
 const A_DAY = 24 * 60 * 60_000;
 const WARNING_DAYS = 30;
 /** Milliseconds; clients give up after about ten seconds, and their retry must meet a free slot. */
@@ -102,7 +102,7 @@ export class CertificateAuthority {
       san: principal.san,
       extensions: principal.extensions,
       notBefore,
-      notAfter: new Date(notBefore.getTime() + LIFETIME),
+      notAfter: new Date(notBefore.getTime() + CERTIFICATE_LIFETIME),
       serial: this.#nextSerial(),
     };
   }

@@ -35,6 +35,12 @@ export class PostgresIssuanceLedger implements IssuanceLedger {
     return new PostgresIssuanceLedger(db);
   }
 
+  /** To be read, also by a role that may do nothing else; undefined if the database has no ledger. */
+  static async find(db: Database): Promise<Pick<IssuanceLedger, "issued" | "refused"> | undefined> {
+    const [row] = await db.query<{ found: boolean }>("SELECT to_regclass('fulcio.certificate') IS NOT NULL AS found");
+    return row?.found === true ? new PostgresIssuanceLedger(db) : undefined;
+  }
+
   /**
    * A commit whose answer is lost may have stored the entry: the ledger then holds a certificate that never left,
    * which harms nobody. The client's retry gets another one, with a serial of its own.

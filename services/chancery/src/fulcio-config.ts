@@ -1,0 +1,14 @@
+import { type FulcioConfig, parseFulcioConfig } from "@chancery/fulcio";
+import { CLIENT_ID } from "./idp/identity-provider.ts";
+import { isLoopbackHost } from "./loopback.ts";
+import type { Settings } from "./settings.ts";
+
+/** In development mode the one issuer is our own identity provider, by the same path as any other. */
+export function fulcioConfig({ issuers, url, host }: Settings): FulcioConfig {
+  // On loopback alone nobody but this machine is misled by an issuer without TLS.
+  const allowLoopbackHttp = isLoopbackHost(host);
+  if (issuers !== undefined) return { issuers, allowLoopbackHttp };
+  const issuer = `${url}/idp`;
+  const own = { "issuer-url": issuer, "client-id": CLIENT_ID, type: "email" };
+  return { ...parseFulcioConfig(JSON.stringify({ "oidc-issuers": { [issuer]: own } })), allowLoopbackHttp };
+}

@@ -12,8 +12,13 @@ export class Admission {
     this.#limit = limit;
   }
 
-  async admit<T>(work: () => Promise<T>): Promise<T> {
+  /** Throws Pushback if there is no room now. */
+  assertRoom(): void {
     if (this.#underWay >= this.#limit) throw new Pushback(`${this.#limit} certificates are being issued`, 1);
+  }
+
+  async admit<T>(work: () => Promise<T>): Promise<T> {
+    this.assertRoom();
     this.#underWay += 1;
     try {
       return await work();

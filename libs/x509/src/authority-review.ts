@@ -88,8 +88,12 @@ function* complaints(certificate: Certificate, chain: readonly Certificate[], pl
   if (constraints.pathLength !== undefined && below > constraints.pathLength) {
     yield `its path length allows ${constraints.pathLength} authorities below it, and there are ${below}`;
   }
-  if (findExtension(certificate, OID.keyUsage) === undefined) yield "has no key usage (keyCertSign is needed)";
-  else if (!allowsKeyUsage(certificate, "keyCertSign")) yield "its key usage has no keyCertSign";
+  // A root may lack it: `openssl req -x509` leaves it out unless told, and only X509_STRICT minds.
+  if (findExtension(certificate, OID.keyUsage) === undefined && !isSelfIssued(certificate)) {
+    yield "has no key usage (keyCertSign is needed)";
+  } else if (!allowsKeyUsage(certificate, "keyCertSign")) {
+    yield "its key usage has no keyCertSign";
+  }
   const purposes = extendedKeyUsage(certificate);
   if (place === 0 && chain.length > 1 && !purposes?.includes(OID.codeSigning)) {
     yield "its extended key usage does not list codeSigning";

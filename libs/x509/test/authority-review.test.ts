@@ -74,6 +74,12 @@ describe("nothing is said against", () => {
   });
 });
 
+test("nothing is said against a root without key usage, as openssl makes one unless told", async () => {
+  const root = await signed(ca.root, ca.root.subject, ca.rootSigner, less(OID.keyUsage));
+  expect(review(ca.intermediate, root)).toEqual([]);
+  expect(review(root)).toEqual([]);
+});
+
 describe("one sentence is said of", () => {
   const rows: readonly [string, (extensions: Extension[]) => Extension[], string][] = [
     ["no basic constraints", less(OID.basicConstraints), "is not an authority (basic constraints CA:TRUE)"],

@@ -1,3 +1,5 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { createKeyFile, type KeyAlgorithm, loadKeyFile, type Signer } from "@chancery/crypto";
 import { encodePem } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
@@ -19,6 +21,7 @@ export async function requestCertificate(
   const name = await freeName(directory, state);
   const number = name.slice(FIRST.name.length);
   const key = `${FIRST.key}${number}`;
+  await removeHalfMade(directory, key);
   const signer = await makeKey(keyPath(directory, key), algorithm);
   // Another name for each key: verifiers that look issuers up by name alone must not find the wrong one.
   const commonName = `Chancery intermediate${number.replace("-", " ")}`;
@@ -27,6 +30,13 @@ export async function requestCertificate(
   const pending = { name, key };
   await writeGenerations(directory, { ...state, pending });
   return pending;
+}
+
+/** A kill in the middle of making a key leaves it under a name of its own, private but for nobody. */
+async function removeHalfMade(directory: string, key: string): Promise<void> {
+  const folder = join(directory, "keys");
+  const names = (await readdir(folder)).filter((name) => name.startsWith(`.${key}.pem.`) && name.endsWith(".tmp"));
+  for (const name of names) await rm(join(folder, name), { force: true });
 }
 
 async function makeKey(path: string, algorithm: KeyAlgorithm): Promise<Signer> {

@@ -2,6 +2,7 @@
 // program under the workspace's own Node 26. Plain JavaScript without dependencies, because it runs before
 // there are any, under whatever Node (20 or newer) the host has.
 
+import { randomInt } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,8 +16,8 @@ import { countsFile, printCounts } from "./launch/test-counts.mjs";
 const MAIN = join(ROOT, "services/chancery/dist/main.js");
 const BIN = (name) => join(ROOT, "node_modules", name);
 
-/** Two at a time also on two cores: half the time they wait for what they killed. */
-const FAULTS = ["--project=faults", "--maxWorkers=2"];
+/** Three at a time also on two cores: half the time they wait for what they killed or stopped. */
+const FAULTS = ["--project=faults", "--maxWorkers=3"];
 
 const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
 
@@ -49,12 +50,12 @@ const COMMANDS = {
   },
 
   async faults(args) {
-    return await runTests([...FAULTS, ...args]);
+    return await runFaults(args);
   },
 
   async soak(args) {
     process.env.CHANCERY_FAULT_FACTOR ??= "10";
-    return await runTests([...FAULTS, ...args]);
+    return await runFaults(args);
   },
 
   async fsck(args) {
@@ -94,10 +95,20 @@ const COMMANDS = {
   },
 };
 
+/** The same seed throws the same dice again: which process is killed, and when. */
+async function runFaults(args) {
+  process.env.CHANCERY_FAULT_SEED ??= String(randomInt(2 ** 31));
+  process.stdout.write(`chancery: fault tests with CHANCERY_FAULT_SEED=${process.env.CHANCERY_FAULT_SEED}\n`);
+  return await runTests([...FAULTS, ...args]);
+}
+
 async function runTests(args) {
   await install();
   await build();
-  const counts = countsFile();
+  // A caller's file adds up all runs that it is named for.
+  const kept = process.env.CHANCERY_TEST_COUNTS;
+  const counts = kept || countsFile();
+  if (!kept) await rm(counts, { force: true });
   const reporters = args.some((arg) => arg.startsWith("--reporter")) ? [] : ["--reporter=default"];
   const reporter = join(import.meta.dirname, "launch/count-reporter.mjs");
   const code = await runForeground(
@@ -106,7 +117,7 @@ async function runTests(args) {
     { env: { CHANCERY_TEST_COUNTS: counts } },
   );
   printCounts(counts);
-  await rm(counts, { force: true });
+  if (!kept) await rm(counts, { force: true });
   return code;
 }
 

@@ -24,7 +24,7 @@ const disk = join(data, "postgres");
 await makeInstallation();
 const refusal = await run("mount", ["-t", "tmpfs", "-o", `size=${DISK},mode=0700`, "faults", disk]).then(
   () => undefined,
-  (error: unknown) => `, skipped: no disk of its own can be mounted (${String(error).trim().split("\n").at(-1)})`,
+  (error: unknown) => ` [left out: no disk of its own can be mounted (${String(error).trim().split("\n").at(-1)})]`,
 );
 
 afterAll(async () => {

@@ -20,7 +20,7 @@ export interface LogCheck {
 
 const LEAF = Uint8Array.of(0x00);
 const INNER = Uint8Array.of(0x01);
-const CHUNK = 256;
+const CHUNK = 1024;
 /** Entries whose proof, identity and bundle are asked for one by one. */
 const SAMPLES = 32;
 

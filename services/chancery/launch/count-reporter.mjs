@@ -1,7 +1,7 @@
 // A vitest reporter that leaves the run's counts, and what was left out, in the file named by
-// CHANCERY_TEST_COUNTS, from which the launcher prints its last lines.
+// CHANCERY_TEST_COUNTS, from which the launcher prints its last lines. To what is there it adds.
 
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 /** How a title says why its tests are skipped. */
 const REASON = /\[left out: [^\]]*\]/;
@@ -12,8 +12,9 @@ export default class CountReporter {
   }
 
   onTestRunEnd(modules, unhandledErrors) {
-    const counts = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
-    const leftOut = {};
+    const file = process.env["CHANCERY_TEST_COUNTS"];
+    const { leftOut, ...counts } = earlier(file);
+    counts.failed += unhandledErrors.length;
     // What a name asked for by -t passes over was left out by whoever asked.
     const all = this.vitest.getGlobalTestNamePattern() === undefined;
     for (const module of modules) {
@@ -29,9 +30,13 @@ export default class CountReporter {
       }
       for (const suite of module.children.allSuites()) counts.failed += suite.errors().length;
     }
-    const file = process.env["CHANCERY_TEST_COUNTS"];
     if (file !== undefined) writeFileSync(file, JSON.stringify({ ...counts, leftOut }));
   }
+}
+
+function earlier(file) {
+  const none = { passed: 0, failed: 0, skipped: 0, leftOut: {} };
+  return file !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : none;
 }
 
 /** Tests that share the outermost describe and the reason are one line; without a reason, what was skipped is named. */

@@ -159,7 +159,7 @@ export class FaultLog {
 
   /** The whole truth: every byte of it adds up, and all that was ever told of it holds. */
   async check(): Promise<Verdict> {
-    await using db = await Database.open(this.url, { max: 4 });
+    await using db = await Database.open(this.url, { max: 2 });
     const log = await this.open(db);
     expect(await log.readiness()).toBeUndefined();
     const checked = await checkLog(log);

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, verify, type KeyObject } from "node:crypto";
+import { createPublicKey, hash as digest, verify, type KeyObject } from "node:crypto";
 import type { Database } from "../../../libs/postgres/src/index.ts";
 import type { Head, Journal } from "./journal.ts";
 
@@ -90,7 +90,7 @@ const ZERO = Uint8Array.of(0);
 const ONE = Uint8Array.of(1);
 
 function sha256(...parts: Uint8Array[]): Buffer {
-  return createHash("sha256").update(Buffer.concat(parts)).digest();
+  return digest("sha256", Buffer.concat(parts), "buffer");
 }
 
 /** The whole subtrees of a growing tree, largest first. RFC 6962, Section 2.1. */

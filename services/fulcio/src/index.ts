@@ -1,3 +1,4 @@
+export { RemoteCtLog, type RemoteCtLogOptions } from "./ct/remote-ct-log.ts";
 export { expandedConfiguration } from "./config/preset-expansion.ts";
 export { PRESETS } from "./config/presets/index.ts";
 export type { Preset } from "./config/presets/preset.ts";

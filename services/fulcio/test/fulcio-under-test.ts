@@ -100,6 +100,8 @@ export interface Answer {
 export interface FulcioOptions {
   readonly config: string;
   readonly withoutCtLog?: boolean;
+  /** Instead of the one in memory. */
+  readonly ctLog?: { readonly link: CtLog; readonly key: PublicKey };
   readonly clock?: () => number;
   readonly authority?: TestAuthority;
   readonly ledger?: IssuanceLedger;
@@ -111,11 +113,12 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
   const authority = options.authority ?? (await createTestAuthority());
   const ctLog = new MemoryCtLog();
   const ledger = options.ledger ?? new MemoryIssuanceLedger();
+  const linked = options.ctLog ?? { link: ctLog, key: ctLog.publicKey };
   const module = FulcioModule.forRoot(
     { ...parseFulcioConfig(options.config), allowLoopbackHttp: options.allowLoopbackHttp === true },
     {
       issuer: authority,
-      ...(options.withoutCtLog === true ? {} : { ctLog, ctLogKey: ctLog.publicKey }),
+      ...(options.withoutCtLog === true ? {} : { ctLog: linked.link, ctLogKey: linked.key }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ledger,
       ...(options.warn === undefined ? {} : { warn: options.warn }),

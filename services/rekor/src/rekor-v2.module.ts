@@ -2,10 +2,11 @@ import { type DynamicModule, Inject, Module, type NestModule, type OnModuleInit 
 import { HttpAdapterHost } from "@nestjs/core";
 import type { Signer } from "@chancery/crypto";
 import type { TransparencyLog } from "@chancery/log";
-import { ReadinessRegistry } from "@chancery/service";
+import { GrpcServices, GrpcStatus, ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
 import { RekorV2Log } from "./domain/v2/rekor-v2-log.ts";
 import type { RekorV2Identity } from "./domain/v2/tree-head-signer.ts";
+import { rekorV2Grpc } from "./grpc/rekor-v2.ts";
 import { MAX_REQUEST_BYTES } from "./http/v2/create-entry-request.ts";
 import { V2EntriesController } from "./http/v2/entries.controller.ts";
 import { V2TilesController } from "./http/v2/tiles.controller.ts";
@@ -18,7 +19,6 @@ export interface RekorV2Links {
 }
 
 const ENTRIES = "/api/v2/log/entries";
-const UNIMPLEMENTED = 12;
 
 /** The Rekor v2 API over one log. */
 @Module({})
@@ -31,10 +31,12 @@ export class RekorV2Module implements NestModule, OnModuleInit {
     @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
     @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
     @Inject(RekorV2Log) log: RekorV2Log,
+    @Inject(GrpcServices) served: GrpcServices,
   ) {
     this.#adapterHost = adapterHost;
     this.#readiness = readiness;
     this.#log = log;
+    served.add(rekorV2Grpc(log));
   }
 
   static forRoot(identity: RekorV2Identity, links: RekorV2Links): DynamicModule {
@@ -59,7 +61,7 @@ export class RekorV2Module implements NestModule, OnModuleInit {
       method: ["GET", "PUT", "PATCH", "DELETE"],
       url: ENTRIES,
       handler: (_request, reply) =>
-        reply.code(501).type("application/json").send(rpcStatus(UNIMPLEMENTED, "Method Not Allowed")),
+        reply.code(501).type("application/json").send(rpcStatus(GrpcStatus.UNIMPLEMENTED, "Method Not Allowed")),
     });
   }
 

@@ -36,7 +36,10 @@ export async function startRekorV2(algorithm: KeyAlgorithm = "ed25519"): Promise
     anchor: new MemoryAnchor(),
     signer: rekorV2TreeHeadSigner({ origin: ORIGIN, signer }),
   });
-  const service = await createService({ modules: [RekorV2Module.forRoot({ origin: ORIGIN }, { log, signer })] });
+  const service = await createService({
+    modules: [RekorV2Module.forRoot({ origin: ORIGIN }, { log, signer })],
+    grpc: { port: 0 },
+  });
   const answer = async (method: "GET" | "POST", url: string, payload?: string) => {
     const {
       statusCode: status,

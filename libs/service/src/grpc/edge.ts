@@ -113,19 +113,22 @@ function unary(
   { tell }: GrpcService,
   report: (failure: Failure) => void,
 ): handleUnaryCall<GrpcMessage, object> {
-  const answer = async (call: Parameters<handleUnaryCall<GrpcMessage, object>>[0]) => {
-    const headers = new Metadata();
+  const answer = async (call: Parameters<handleUnaryCall<GrpcMessage, object>>[0], headers: Metadata) => {
     const response = await method(call.request, {
       metadata: (name) => call.metadata.get(name).map(String),
       setHeader: (name, value) => headers.set(name, value),
     });
-    call.sendMetadata(headers);
     return response;
   };
   return (call, respond) => {
-    answer(call).then(
-      (response) => respond(null, response),
+    const headers = new Metadata();
+    void answer(call, headers).then(
+      (response) => {
+        call.sendMetadata(headers);
+        respond(null, response);
+      },
       (error: unknown) => {
+        if (Object.keys(headers.getMap()).length > 0) call.sendMetadata(headers);
         const failure = failureOf(error);
         report(failure);
         const code = grpcCodeOf(failure);

@@ -1,12 +1,11 @@
 import { Body, Controller, Inject, Post, Res, UseFilters } from "@nestjs/common";
-import { faultFilter } from "@chancery/service";
+import { faultFilter, GrpcStatus } from "@chancery/service";
 import type { FastifyReply } from "fastify";
 import { RekorV2Log } from "../../domain/v2/rekor-v2-log.ts";
 import { readCreateEntryRequest } from "./create-entry-request.ts";
+import { alreadyThere, DUPLICATE_HEADER } from "./duplicate.ts";
 import { encodeTransparencyLogEntry } from "./transparency-log-entry.ts";
 import { rpcStatus, v2Errors } from "./v2-errors.ts";
-
-const ALREADY_EXISTS = 6;
 
 @Controller("api/v2/log/entries")
 @UseFilters(faultFilter(v2Errors))
@@ -23,8 +22,7 @@ export class V2EntriesController {
     const { entry, duplicate } = await this.#log.create(readCreateEntryRequest(body));
     if (!duplicate) return encodeTransparencyLogEntry(entry);
     const { index } = entry.proof;
-    reply.code(409).header("x-log-index", String(index)).type("application/json");
-    const message = `an equivalent entry already exists in the transparency log with index ${index}`;
-    return rpcStatus(ALREADY_EXISTS, message);
+    reply.code(409).header(DUPLICATE_HEADER, String(index)).type("application/json");
+    return rpcStatus(GrpcStatus.ALREADY_EXISTS, alreadyThere(index));
   }
 }

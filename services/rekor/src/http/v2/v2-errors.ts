@@ -1,19 +1,6 @@
-import type { ErrorShape, Failure } from "@chancery/service";
+import { type ErrorShape, grpcCodeOf } from "@chancery/service";
 
-/** Codes of google.rpc.Code, as the gateway in front of upstream's service writes them. */
-const CODES: Readonly<Partial<Record<Failure["code"], number>>> = {
-  "too-large": 8,
-  "not-found": 5,
-  duplicate: 6,
-  pushback: 14,
-  unavailable: 14,
-  "refused-to-sign": 14,
-  misconfigured: 13,
-  internal: 13,
-};
-const INVALID_ARGUMENT = 3;
-
-/** As google.rpc.Status is rendered. */
+/** As google.rpc.Status is rendered by the gateway in front of upstream's service. */
 export function rpcStatus(code: number, message: string): string {
   return JSON.stringify({ code, message, details: [] });
 }
@@ -22,8 +9,8 @@ export function rpcStatus(code: number, message: string): string {
 export const v2Errors: ErrorShape = {
   contentType: ({ code }) => (code === "frozen" ? "text/plain; charset=utf-8" : "application/json"),
   status: ({ code, status }) => (code === "frozen" ? 405 : status),
-  body: ({ code, message }) =>
-    code === "frozen"
+  body: (failure) =>
+    failure.code === "frozen"
       ? "This log has been frozen, please switch to the latest log.\n"
-      : rpcStatus(CODES[code] ?? INVALID_ARGUMENT, message),
+      : rpcStatus(grpcCodeOf(failure), failure.message),
 };

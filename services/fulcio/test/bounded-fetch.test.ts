@@ -320,6 +320,13 @@ describe("the cluster's own issuer", () => {
     expect(await trustOf(issuerOf(api, { type: "kubernetes", isPattern: true }))).toEqual({});
   });
 
+  test("nor the address that the API server names for its keys, unless the configuration does too", async () => {
+    const uri = "https://10.0.0.1:6443/openid/v1/jwks";
+    const kubernetes = issuerOf(api, { type: "kubernetes", keys: { type: "uri", uri } });
+    expect(await trustOf(kubernetes, "https://10.0.0.1:6443")).toHaveProperty("headers.Authorization", "Bearer secret");
+    expect(await trustOf(kubernetes, "https://10.0.0.2:6443")).toEqual({ caCertificates: "PEM" });
+  });
+
   test("without the files it is an issuer like any other", async () => {
     const nowhere = { authorities: [join(directory, "a")], token: join(directory, "b") };
     expect(await clusterTrust(new URL(api), issuerOf(api, { type: "kubernetes" }), nowhere)).toEqual({});

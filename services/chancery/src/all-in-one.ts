@@ -4,7 +4,7 @@ import { CertificateTransparencyLog, CtLogModule, ctTreeHeadSigner } from "@chan
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
-import { FulcioModule, type FulcioLinks, PostgresIssuanceLedger } from "@chancery/fulcio";
+import { CurrentIssuers, type FulcioLinks, FulcioModule, PostgresIssuanceLedger } from "@chancery/fulcio";
 import { FileAnchor, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
 import {
@@ -15,13 +15,14 @@ import {
   rekorV2TreeHeadSigner,
   v2LogId,
 } from "@chancery/rekor";
-import { createService, type Logger, type RunningService } from "@chancery/service";
+import { createService, type Logger, Metrics, type RunningService } from "@chancery/service";
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
 import type { Certificate } from "@chancery/x509";
 import { type Authority, openAuthority } from "./authority/authority.ts";
 import { loadAuthorityFiles } from "./authority/own-files.ts";
 import type { BannerFacts } from "./banner.ts";
+import type { ConfigFile } from "./config-file.ts";
 import { fulcioConfig } from "./fulcio-config.ts";
 import { mountHomePage } from "./home-page.ts";
 import { createIdentityProvider } from "./idp/identity-provider.ts";
@@ -34,6 +35,7 @@ import {
   openInstallation,
   OWN_AUTHORITY,
 } from "./installation.ts";
+import { IssuerReload } from "./issuer-reload.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
@@ -42,6 +44,8 @@ import type { Settings } from "./settings.ts";
 export interface RunningStack extends AsyncDisposable {
   readonly service: RunningService;
   readonly facts: BannerFacts;
+  /** Reads the issuers anew, if there is a file of them. */
+  readonly reload: () => Promise<void>;
 }
 
 export interface StackOptions {
@@ -89,6 +93,7 @@ export async function startStack(
     logger,
     accessLog: settings.accessLog,
     ...(settings.metrics === undefined ? {} : { metrics: settings.metrics }),
+    ...(settings.grpc === undefined ? {} : { grpc: settings.grpc }),
     mount: (fastify) => {
       mountHomePage(fastify, () => bannerFacts(settings, installation, service));
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
@@ -99,10 +104,23 @@ export async function startStack(
     }),
   });
   opened.defer(() => service.close());
+  const reload = settings.configFile && opened.use(reloadIssuers(settings.configFile, service, logger));
   for (const { service: from, warning } of service.readiness.warnings()) logger.child({ from }).warn(warning);
   const all = opened.move();
   const facts = bannerFacts(settings, installation, service);
-  return { service, facts, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return {
+    service,
+    facts,
+    reload: async () => reload?.reload(),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+function reloadIssuers(file: ConfigFile, { app, readiness }: RunningService, logger: Logger): IssuerReload {
+  const [issuers, metrics] = [app.get(CurrentIssuers), app.get(Metrics)];
+  const reload = new IssuerReload({ file, issuers, metrics, logger: logger.child({ from: "configuration" }) });
+  readiness.warn("configuration", () => reload.warning());
+  return reload;
 }
 
 /** A CA in files of the operator's is looked at first: a mistake there must not leave a folder that is bound to it. */
@@ -121,7 +139,11 @@ function rootsOf({ generations }: Authority): Certificate[] {
   return [...new Map(roots.map((root) => [encodeHex(root.der), root])).values()];
 }
 
-function bannerFacts({ url, data, databaseUrl, issuers }: Settings, { shard }: Installation, { app }: RunningService) {
+function bannerFacts(
+  { url, data, databaseUrl, issuers }: Settings,
+  { shard }: Installation,
+  { app, grpcAddress }: RunningService,
+) {
   const root = app.get(TufRepository).file("root.json");
   if (root === undefined) throw new TypeError("the TUF repository has no root.json");
   return {
@@ -131,7 +153,11 @@ function bannerFacts({ url, data, databaseUrl, issuers }: Settings, { shard }: I
     data,
     database: databaseUrl === undefined ? "embedded PostgreSQL" : describeDatabase(databaseUrl),
     identityProvider: issuers === undefined ? `${url}/idp` : undefined,
-    issuers: issuers?.map((issuer) => `${issuer.url} (client ${issuer.clientId})`) ?? [],
+    issuers:
+      issuers === undefined
+        ? []
+        : app.get(CurrentIssuers).settings.map((issuer) => `${issuer.url} (client ${issuer.clientId})`),
+    grpc: grpcAddress,
   };
 }
 
@@ -186,8 +212,10 @@ function modules(
   return [
     FulcioModule.forRoot(fulcioConfig(settings), {
       issuer: authority,
-      ctLog: new CertificateTransparencyLog({ roots, log: logs.ctlog, signer: keys.ctlog }),
-      ctLogKey: keys.ctlog.publicKey,
+      ...ctLogLink(settings, () => ({
+        ctLog: new CertificateTransparencyLog({ roots, log: logs.ctlog, signer: keys.ctlog }),
+        ctLogKey: keys.ctlog.publicKey,
+      })),
       ...told,
     }),
     RekorModule.forRoot({ hostname, treeId }, { log: logs.rekor, signer: keys.rekor }),
@@ -204,12 +232,20 @@ function modules(
   ];
 }
 
+function ctLogLink({ fulcio: { ctLog } }: Settings, own: () => Pick<FulcioLinks, "ctLog" | "ctLogKey">) {
+  if (ctLog === "none") return {};
+  return ctLog === "own" ? own() : { ctLog: ctLog.link, ctLogKey: ctLog.key };
+}
+
 function trustedParties(
   settings: Settings,
   { created, shard, hostname, keys, tsaChain }: Installation,
   { generations }: Authority,
 ) {
-  const { url } = settings;
+  const {
+    url,
+    fulcio: { ctLog },
+  } = settings;
   const validFor = { start: created };
   const timestamps = `${url}/api/v1/timestamp`;
   const login = loginIssuer(settings);
@@ -224,7 +260,11 @@ function trustedParties(
         validFor,
       },
     ],
-    ctLogs: [{ baseUrl: `${url}/ctlog/${shard}`, publicKey: keys.ctlog.publicKey, validFor }],
+    // Ours stays trusted beside another: certificates of before carry its timestamps.
+    ctLogs: [
+      { baseUrl: `${url}/ctlog/${shard}`, publicKey: keys.ctlog.publicKey, validFor },
+      ...(typeof ctLog === "string" ? [] : [{ baseUrl: ctLog.url, publicKey: ctLog.key, validFor }]),
+    ],
     timestampAuthorities: [{ uri: timestamps, chain: tsaChain, validFor }],
     services: {
       operator: hostname,

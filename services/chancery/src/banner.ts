@@ -11,6 +11,8 @@ export interface BannerFacts {
   readonly identityProvider: string | undefined;
   /** Those configured, each with its client. */
   readonly issuers: readonly string[];
+  /** `host:port`, where gRPC was asked for. */
+  readonly grpc?: string | undefined;
 }
 
 export interface PasteLines {
@@ -25,6 +27,7 @@ export function places(facts: BannerFacts): readonly (readonly [name: string, pl
   const { url, shard, identityProvider } = facts;
   return [
     ["Fulcio", url],
+    ...(facts.grpc === undefined ? [] : [["Fulcio over gRPC", facts.grpc] as const]),
     ["Rekor", url],
     ["CT log", `${url}/ctlog/${shard}`],
     ["Timestamps", `${url}/api/v1/timestamp`],

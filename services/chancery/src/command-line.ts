@@ -14,12 +14,14 @@ Runs Fulcio, Rekor, the CT log, the timestamp authority and the trust root in on
   --data FOLDER        CHANCERY_DATA          keys, certificates, database     ./.chancery
   --database-url URL   CHANCERY_DATABASE_URL  a PostgreSQL of your own         an embedded one
   --config FILE        CHANCERY_CONFIG        who may sign, in Fulcio's format development mode
+  --grpc-port PORT     CHANCERY_GRPC_PORT     port for Fulcio's gRPC API       none
   --ca-key FILE        CHANCERY_CA_KEY        a CA key of your own (PKCS#8)    made on the first run
   --ca-chain FILE      CHANCERY_CA_CHAIN      its certificates, the root last
   --ca-passphrase-file CHANCERY_CA_PASSPHRASE_FILE, or the passphrase itself in CHANCERY_CA_PASSPHRASE
 
 CHANCERY_DATABASE_PASSWORD_FILE names a file with the database's password. A flag wins over its
-variable, a variable over the file's \`chancery:\` section.
+variable, a variable over the file's \`chancery:\` section. The file's issuers are read anew when it
+changes, and on SIGHUP.
 
 Without --config, development mode: a built-in identity provider, on loopback only, that lets
 anyone on this machine be anyone.
@@ -43,6 +45,7 @@ const FLAGS = {
   data: { type: "string" },
   config: { type: "string" },
   "database-url": { type: "string" },
+  "grpc-port": { type: "string" },
   "ca-key": { type: "string" },
   "ca-chain": { type: "string" },
   "ca-passphrase-file": { type: "string" },

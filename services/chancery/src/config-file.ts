@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Misconfigured } from "@chancery/fault";
 import { type FulcioConfig, parseFulcioConfig, separateAliasKeys } from "@chancery/fulcio";
 import { parseYaml, readConfigFile } from "@chancery/service";
@@ -16,10 +16,35 @@ const TOP_KEYS = ["oidc-issuers", "meta-issuers", "ci-issuer-metadata", "define"
 
 const METRICS = { port, host: z.string().min(1).optional() };
 
+const GRPC_TLS = { certificate: z.string().min(1), key: z.string().min(1) };
+const GRPC = { port, host: z.string().min(1).optional(), tls: z.strictObject(GRPC_TLS).optional() };
+
+const CT_LOG = {
+  /** Or `none`. */
+  url: z.string().min(1),
+  "public-key": z.string().min(1).optional(),
+  "ca-cert": z.string().min(1).optional(),
+  origin: z.string().min(1).optional(),
+};
+const FULCIO = {
+  "ct-log": z.preprocess((value) => (value === "none" ? { url: value } : value), z.strictObject(CT_LOG)).optional(),
+  "client-signing-algorithms": z.array(z.string().min(1)).optional(),
+};
+
+/** What may stand in each section below `chancery`. */
+const SECTIONS: Readonly<Record<string, object>> = {
+  metrics: METRICS,
+  grpc: GRPC,
+  "grpc.tls": GRPC_TLS,
+  fulcio: FULCIO,
+  "fulcio.ct-log": CT_LOG,
+};
+
 const WANTED: Readonly<Record<string, string>> = {
   string: "a text",
   boolean: "true or false",
   object: "a mapping of keys",
+  array: "a list",
 };
 
 const ownSection = z.strictObject({
@@ -35,17 +60,37 @@ const ownSection = z.strictObject({
   "log-level": z.enum(["error", "warn", "info", "debug"]).optional(),
   "access-log": z.boolean().optional(),
   metrics: z.strictObject(METRICS).optional(),
+  grpc: z.strictObject(GRPC).optional(),
+  fulcio: z.strictObject(FULCIO).optional(),
 });
 
 export type OwnSection = z.infer<typeof ownSection>;
 
 export class ConfigFile {
+  readonly path: string;
+  readonly text: string;
   readonly own: OwnSection;
   readonly issuers: FulcioConfig["issuers"];
 
-  private constructor(own: OwnSection, issuers: FulcioConfig["issuers"]) {
+  private constructor(path: string, text: string, own: OwnSection, issuers: FulcioConfig["issuers"]) {
+    this.path = path;
+    this.text = text;
     this.own = own;
     this.issuers = issuers;
+  }
+
+  /** Its section `fulcio`, with absolute paths. */
+  get fulcio(): NonNullable<OwnSection["fulcio"]> {
+    const { "ct-log": ctLog, ...rest } = this.own.fulcio ?? {};
+    if (ctLog === undefined) return rest;
+    const absolute = (path: string | undefined) => (path === undefined ? undefined : this.resolve(path));
+    const [key, ca] = [absolute(ctLog["public-key"]), absolute(ctLog["ca-cert"])];
+    return { ...rest, "ct-log": { ...ctLog, "public-key": key, "ca-cert": ca } };
+  }
+
+  /** A path that stands in the file, which is relative to the file's folder. */
+  resolve(path: string): string {
+    return resolve(dirname(this.path), path);
   }
 
   static async read(file: string | undefined): Promise<ConfigFile | undefined> {
@@ -60,7 +105,7 @@ export class ConfigFile {
     const { chancery } = content as Record<string, unknown>;
     // Fulcio's parser gets the text as written: it reads every scalar as its text, where YAML would round numbers.
     const { issuers } = parseIssuers(text, file);
-    return new ConfigFile(parseOwn(chancery, file), issuers);
+    return new ConfigFile(file, text, parseOwn(chancery, file), issuers);
   }
 }
 
@@ -96,7 +141,7 @@ function parseOwn(section: unknown, file: string): OwnSection {
   const path = issue?.path ?? [];
   const key = ["chancery", ...path, ...unknown.slice(0, 1)].map(String).join(".");
   if (unknown.length === 0) throw new Misconfigured(key, `${plainly(issue)} (in ${file})`);
-  const known = path[0] === "metrics" ? METRICS : ownSection.shape;
+  const known = SECTIONS[path.join(".")] ?? ownSection.shape;
   throw new Misconfigured(key, `unknown key in ${file}; known are ${Object.keys(known).join(", ")}`);
 }
 

@@ -4,11 +4,13 @@ import { isLoopbackHost } from "./loopback.ts";
 import type { Settings } from "./settings.ts";
 
 /** In development mode the one issuer is our own identity provider, by the same path as any other. */
-export function fulcioConfig({ issuers, url, host }: Settings): FulcioConfig {
+export function fulcioConfig({ issuers, url, host, fulcio }: Settings): FulcioConfig {
   // On loopback alone nobody but this machine is misled by an issuer without TLS.
   const allowLoopbackHttp = isLoopbackHost(host);
-  if (issuers !== undefined) return { issuers, allowLoopbackHttp };
+  const { clientAlgorithms } = fulcio;
+  const rest = { allowLoopbackHttp, ...(clientAlgorithms === undefined ? {} : { clientAlgorithms }) };
+  if (issuers !== undefined) return { issuers, ...rest };
   const issuer = `${url}/idp`;
   const own = { "issuer-url": issuer, "client-id": CLIENT_ID, type: "email" };
-  return { ...parseFulcioConfig(JSON.stringify({ "oidc-issuers": { [issuer]: own } })), allowLoopbackHttp };
+  return { ...parseFulcioConfig(JSON.stringify({ "oidc-issuers": { [issuer]: own } })), ...rest };
 }

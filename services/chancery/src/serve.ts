@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { url as inspectorUrl } from "node:inspector";
 import { Misconfigured } from "@chancery/fault";
 import { createLogger, type Logger } from "@chancery/service";
@@ -8,6 +9,11 @@ import { showProgress } from "./progress.ts";
 import { type Environment, resolveSettings, type ServeFlags, type Settings } from "./settings.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+interface Stop extends Disposable {
+  readonly signal: AbortSignal;
+  readonly ask: (why: string) => void;
+}
 
 /** `chancery serve`: runs until it is told to stop; resolves with the exit code. */
 export async function serve(flags: ServeFlags, environment: Environment): Promise<number> {
@@ -20,7 +26,9 @@ export async function serve(flags: ServeFlags, environment: Environment): Promis
     const colour = process.stdout.isTTY && !environment["NO_COLOR"];
     const troubles = await stack.service.readiness.reasons();
     process.stdout.write(renderBanner(stack.facts, colour, troubles));
+    const reload = listenForReload(stack, settings, stop);
     await once(stop.signal, "abort");
+    reload[Symbol.dispose]();
   }
   await stack[Symbol.asyncDispose]();
   return 0;
@@ -39,7 +47,7 @@ async function startWithProgress(settings: Settings, logger: Logger): Promise<Ru
  * The first signal asks for an orderly end, the second for any end: PostgreSQL stops by itself when we are
  * gone. So does the launcher's death, which closes its channel, or a terminal window's.
  */
-function listenForStop(logger: Logger): Disposable & { readonly signal: AbortSignal } {
+function listenForStop(logger: Logger): Stop {
   const stop = new AbortController();
   const ask = (why: string) => {
     if (stop.signal.aborted) process.exit(130);
@@ -52,11 +60,37 @@ function listenForStop(logger: Logger): Disposable & { readonly signal: AbortSig
   process.channel?.unref();
   return {
     signal: stop.signal,
+    ask,
     [Symbol.dispose]: () => {
       for (const signal of SIGNALS) process.off(signal, ask);
       process.off("disconnect", launcherEnded);
     },
   };
+}
+
+/**
+ * Where there is a file of issuers SIGHUP asks to read it anew, as with other servers. It is also what a terminal that
+ * is closed sends, and then it goes on meaning the end.
+ */
+function listenForReload(stack: RunningStack, { configFile }: Settings, stop: Stop): Disposable {
+  if (configFile === undefined) return { [Symbol.dispose]: () => {} };
+  const hangUp = () => {
+    if (process.stdout.isTTY && !hasTerminal()) stop.ask("SIGHUP");
+    else void stack.reload();
+  };
+  process.off("SIGHUP", stop.ask);
+  process.on("SIGHUP", hangUp);
+  return { [Symbol.dispose]: () => void process.off("SIGHUP", hangUp) };
+}
+
+/** The terminal that a process was started from can be opened for as long as it is there. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whoever reaches the inspector's port has every key in this process. */

@@ -4,8 +4,10 @@ import { resolve } from "node:path";
 import { readPassphraseFile } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { FulcioConfig } from "@chancery/fulcio";
+import type { GrpcOptions } from "@chancery/service";
 import type { AuthorityFiles } from "./authority/own-files.ts";
 import { ConfigFile, type OwnSection } from "./config-file.ts";
+import { type FulcioSettings, fulcioSettings } from "./fulcio-settings.ts";
 import { isLoopbackHost } from "./loopback.ts";
 import { parseDatabaseUrl } from "./own-database.ts";
 
@@ -28,6 +30,11 @@ export interface Settings {
   readonly logLevel: NonNullable<OwnSection["log-level"]>;
   readonly accessLog: boolean;
   readonly metrics: { readonly port: number; readonly host: string } | undefined;
+  /** Undefined: nothing is served over gRPC. */
+  readonly grpc: GrpcOptions | undefined;
+  readonly fulcio: FulcioSettings;
+  /** What is read anew while the process runs. */
+  readonly configFile: ConfigFile | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -40,6 +47,7 @@ export interface ServeFlags {
   readonly data?: string | undefined;
   readonly config?: string | undefined;
   readonly "database-url"?: string | undefined;
+  readonly "grpc-port"?: string | undefined;
   readonly "ca-key"?: string | undefined;
   readonly "ca-chain"?: string | undefined;
   readonly "ca-passphrase-file"?: string | undefined;
@@ -58,6 +66,7 @@ const VARIABLES = {
   data: "CHANCERY_DATA",
   config: "CHANCERY_CONFIG",
   "database-url": "CHANCERY_DATABASE_URL",
+  "grpc-port": "CHANCERY_GRPC_PORT",
   "ca-key": "CHANCERY_CA_KEY",
   "ca-chain": "CHANCERY_CA_CHAIN",
   "ca-passphrase-file": "CHANCERY_CA_PASSPHRASE_FILE",
@@ -81,10 +90,11 @@ const SERVICE_LINK = /_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT$|_PORT_\d+_(TCP|UD
 
 /** Flag over variable over file over default. Throws Misconfigured with the name the value came in by. */
 export async function resolveSettings(flags: ServeFlags, environment: Environment): Promise<Settings> {
-  const { file, own, chosen } = await openSources(flags, environment);
+  const { file, own, chosen, told } = await openSources(flags, environment);
   const port = parsePort(chosen("port", "8700"));
+  const host = parseHost(chosen("host", "127.0.0.1"));
   const settings: Settings = {
-    host: parseHost(chosen("host", "127.0.0.1")),
+    host,
     port,
     url: parseOrigin(chosen("url", `http://localhost:${port}`)),
     data: resolve(chosen("data", DATA).value),
@@ -95,6 +105,9 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     logLevel: own["log-level"] ?? "info",
     accessLog: own["access-log"] ?? false,
     metrics: own.metrics === undefined ? undefined : { port: own.metrics.port, host: own.metrics.host ?? "127.0.0.1" },
+    grpc: grpcOptions(told("grpc-port"), file, host),
+    fulcio: await fulcioSettings(file?.fulcio ?? {}),
+    configFile: file,
   };
   if (settings.issuers === undefined) refuseOpenDevelopment(settings, chosen("url", "").key);
   else if (chosen("url", "").value === "") refuseGuessedUrl(settings);
@@ -117,7 +130,22 @@ export async function resolveInstallationSettings(
 
 const DATA = "./.chancery";
 
-type Chosen = (name: Exclude<keyof typeof VARIABLES, "config">, fallback: string) => Told;
+type Chosen = (name: Exclude<keyof typeof VARIABLES, "config" | "grpc-port">, fallback: string) => Told;
+
+/** Where everything else listens, unless it is told another host. */
+function grpcOptions(told: Told | undefined, file: ConfigFile | undefined, host: string): GrpcOptions | undefined {
+  const section = file?.own.grpc;
+  const port = told === undefined ? section?.port : parsePort(told);
+  if (port === undefined) return undefined;
+  const tls = section?.tls;
+  return {
+    port,
+    host: section?.host ?? host,
+    ...(tls === undefined || file === undefined
+      ? {}
+      : { tls: { certificate: file.resolve(tls.certificate), key: file.resolve(tls.key) } }),
+  };
+}
 
 async function openSources(flags: ServeFlags, environment: Environment) {
   refuseUnknownVariables(environment);
@@ -133,7 +161,7 @@ async function openSources(flags: ServeFlags, environment: Environment) {
         : { key: `chancery.${name}`, value: String(inFile) })
     );
   };
-  return { file, own, chosen };
+  return { file, own, chosen, told };
 }
 
 async function authorityFiles(chosen: Chosen, environment: Environment): Promise<AuthorityFiles | undefined> {
@@ -167,7 +195,7 @@ function tell(name: keyof typeof VARIABLES, flags: ServeFlags, environment: Envi
   const value = environment[VARIABLES[name]];
   if (value === undefined || value === "") return undefined;
   // Kubernetes' own address of a service called chancery, put into every pod beside it; nobody wrote it for us.
-  if (name === "port" && /^(tcp|udp):\/\//.test(value)) return undefined;
+  if ((name === "port" || name === "grpc-port") && /^(tcp|udp):\/\//.test(value)) return undefined;
   return { key: VARIABLES[name], value };
 }
 

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -48,6 +49,9 @@ describe("without anything", () => {
       issuers: undefined,
       logLevel: "info",
       accessLog: false,
+      grpc: undefined,
+      fulcio: { ctLog: "own" },
+      configFile: undefined,
       metrics: undefined,
     });
   });
@@ -227,5 +231,68 @@ describe("a database of one's own", () => {
     await expect(refused).rejects.toThrow(
       /^CHANCERY_DATABASE_URL: must look like postgres:\/\/user@host:5432\/database$/,
     );
+  });
+});
+
+describe("gRPC", () => {
+  test("is served where its port is named, by flag over variable over file", async () => {
+    const config = await file(`${ISSUER}chancery: { url: "https://a.example.com", grpc: { port: 9001 } }\n`);
+    const CHANCERY_CONFIG = config;
+    expect((await settings({ CHANCERY_CONFIG })).grpc).toEqual({ port: 9001, host: "127.0.0.1" });
+    expect((await settings({ CHANCERY_CONFIG, CHANCERY_GRPC_PORT: "9002" })).grpc!.port).toBe(9002);
+    const flags = { "grpc-port": "9003", host: "0.0.0.0" };
+    expect((await settings({ CHANCERY_CONFIG }, flags)).grpc).toEqual({ port: 9003, host: "0.0.0.0" });
+    expect((await settings({ CHANCERY_GRPC_PORT: "tcp://10.0.0.1:5554" })).grpc).toBeUndefined();
+    await expect(settings({ CHANCERY_GRPC_PORT: "x" })).rejects.toThrow("CHANCERY_GRPC_PORT: x is not a port");
+  });
+
+  test("takes its certificate from files beside the configuration", async () => {
+    const tls = "{ certificate: tls/grpc.pem, key: /etc/grpc.key }";
+    const config = await file(`${ISSUER}chancery: { url: "https://a.example.com", grpc: { port: 1, tls: ${tls} } }\n`);
+    expect((await settings({ CHANCERY_CONFIG: config })).grpc!.tls).toEqual({
+      certificate: join(folder, "tls/grpc.pem"),
+      key: "/etc/grpc.key",
+    });
+  });
+});
+
+async function fulcio(section: string) {
+  const config = await file(`${ISSUER}chancery: { url: "https://a.example.com", fulcio: ${section} }\n`);
+  return (await settings({ CHANCERY_CONFIG: config })).fulcio;
+}
+
+describe("what Fulcio is told beside its issuers", () => {
+  test("another CT log, or none", async () => {
+    const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    await writeFile(join(folder, "ct.pem"), publicKey.export({ type: "spki", format: "pem" }));
+    const { ctLog } = await fulcio("{ ct-log: { url: https://ct.example.com/2026, public-key: ct.pem } }");
+    expect(ctLog).toMatchObject({ url: "https://ct.example.com/2026", key: { algorithm: "ecdsa-p256" } });
+    expect(await fulcio("{ ct-log: none }")).toEqual({ ctLog: "none" });
+  });
+
+  test("the keys that may be certified, by upstream's names", async () => {
+    const names = "[ecdsa-sha2-384-nistp384, ed25519]";
+    expect(await fulcio(`{ client-signing-algorithms: ${names} }`)).toEqual({
+      ctLog: "own",
+      clientAlgorithms: [
+        { key: "ecdsa-p384", hash: "sha384" },
+        { key: "ed25519", hash: "sha512" },
+      ],
+    });
+  });
+
+  test.for([
+    ["{ ct-log: { url: https://ct.example.com } }", "chancery.fulcio.ct-log.public-key: is missing"],
+    ["{ ct-log: { url: https://ct.example.com, public-key: nowhere.pem } }", "nowhere.pem cannot be read"],
+    ["{ ct-log: { url: https://ct.example.com, public-key: 1.yaml } }", "1.yaml: "],
+    ["{ ct-log: { url: ct.example.com, public-key: ct.pem } }", "ct-log.url: ct.example.com is not an absolute"],
+    ["{ ct-log: { uri: https://ct.example.com } }", "chancery.fulcio.ct-log.url: must be a text"],
+    ["{ ct-log: { url: none, uri: x } }", "known are url, public-key, ca-cert, origin"],
+    ["{ client-signing-algorithms: [rsa] }", "rsa is not known; known are ecdsa-sha2-256-nistp256"],
+    ["{ client-signing-algorithms: [] }", "chancery.fulcio.client-signing-algorithms: is empty"],
+    ["{ client-signing-algorithms: rsa }", "chancery.fulcio.client-signing-algorithms: must be a list"],
+    ["{ ctlog: none }", "chancery.fulcio.ctlog: unknown key"],
+  ])("%s is refused", async ([section, message]) => {
+    await expect(fulcio(section!)).rejects.toThrow(message);
   });
 });

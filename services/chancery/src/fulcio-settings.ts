@@ -1,0 +1,65 @@
+import { readFile } from "node:fs/promises";
+import { type PublicKey, parsePublicKeyPem } from "@chancery/crypto";
+import { Fault, Misconfigured } from "@chancery/fault";
+import { type ClientAlgorithm, parseClientAlgorithms, RemoteCtLog } from "@chancery/fulcio";
+import type { OwnSection } from "./config-file.ts";
+
+/** A CT log that is not ours. */
+export interface ForeignCtLog {
+  readonly url: string;
+  readonly key: PublicKey;
+  readonly link: RemoteCtLog;
+}
+
+/** What the command line and Fulcio's own format cannot say. */
+export interface FulcioSettings {
+  /** Where certificates are logged: in the log of this process, in another, or nowhere. */
+  readonly ctLog: "own" | "none" | ForeignCtLog;
+  /** Upstream's default if left out. */
+  readonly clientAlgorithms?: readonly ClientAlgorithm[];
+}
+
+export async function fulcioSettings(section: NonNullable<OwnSection["fulcio"]>): Promise<FulcioSettings> {
+  const names = section["client-signing-algorithms"];
+  return {
+    ctLog: await ctLog(section["ct-log"]),
+    ...(names === undefined
+      ? {}
+      : { clientAlgorithms: parseClientAlgorithms(names, "chancery.fulcio.client-signing-algorithms") }),
+  };
+}
+
+type CtLogSection = NonNullable<OwnSection["fulcio"]>["ct-log"];
+
+async function ctLog(section: CtLogSection): Promise<FulcioSettings["ctLog"]> {
+  if (section === undefined) return "own";
+  const { url, "public-key": keyFile, "ca-cert": caFile, origin } = section;
+  if (url === "none") return "none";
+  const key = "chancery.fulcio.ct-log";
+  if (keyFile === undefined) {
+    throw new Misconfigured(`${key}.public-key`, "is missing: SCTs would be embedded unverified");
+  }
+  const caCertificates = caFile === undefined ? undefined : await text(caFile, `${key}.ca-cert`);
+  return {
+    url,
+    key: parseKey(await text(keyFile, `${key}.public-key`), keyFile),
+    link: new RemoteCtLog({ url, caCertificates, origin }),
+  };
+}
+
+function parseKey(pem: string, file: string): PublicKey {
+  try {
+    return parsePublicKeyPem(pem, "public key");
+  } catch (cause) {
+    const reason = cause instanceof Fault ? cause.message : "not a public key";
+    throw new Misconfigured("chancery.fulcio.ct-log.public-key", `${file}: ${reason}`, { cause });
+  }
+}
+
+async function text(file: string, key: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new Misconfigured(key, `${file} cannot be read`, { cause });
+  }
+}

@@ -1,0 +1,122 @@
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Misconfigured } from "@chancery/fault";
+import type { IssuerSettings } from "@chancery/fulcio";
+import { createLogger, Metrics } from "@chancery/service";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ConfigFile } from "../src/config-file.ts";
+import { IssuerReload } from "../src/issuer-reload.ts";
+
+const issuers = (...names: readonly string[]) =>
+  `oidc-issuers:\n${names.map((name) => `  https://${name}.example.com: { client-id: sigstore, type: email }\n`).join("")}`;
+
+let folder: string;
+let path: string;
+let reload: IssuerReload;
+let replaced: string[][];
+let lines: string[];
+let metrics: Metrics;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "chancery-reload-"));
+  path = join(folder, "config.yaml");
+  [replaced, lines, metrics] = [[], [], new Metrics()];
+});
+afterEach(async () => {
+  await reload[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function replace(settings: readonly IssuerSettings[]): void {
+  if (settings.some(({ url }) => url.includes("impossible"))) throw new Misconfigured("oidc-issuers", "no");
+  replaced.push(settings.map(({ url }) => new URL(url).hostname.split(".")[0]!));
+}
+
+async function start(file = path): Promise<void> {
+  const config = await ConfigFile.read(file);
+  const logger = createLogger({ level: "debug", human: false, write: (line) => lines.push(line) });
+  reload = new IssuerReload({ file: config!, issuers: { replace }, logger, metrics });
+}
+
+const series = async () => (await metrics.registry.metrics()).split("\n").filter((line) => line.startsWith("chancery"));
+
+describe("the issuers' file", () => {
+  test("is taken anew when it changes, without being told", async () => {
+    await writeFile(path, issuers("one"));
+    await start();
+    await writeFile(path, issuers("one", "two"));
+    await expect.poll(() => replaced, { timeout: 10_000 }).toEqual([["one", "two"]]);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(replaced).toHaveLength(1);
+    expect(reload.warning()).toBeUndefined();
+  });
+
+  test("is taken anew when the folder it is linked to is swapped, as a ConfigMap is", async () => {
+    const publish = async (name: string, text: string) => {
+      await mkdir(join(folder, name));
+      await writeFile(join(folder, name, "config.yaml"), text);
+      await symlink(name, join(folder, "..data_tmp"));
+      await rename(join(folder, "..data_tmp"), join(folder, "..data"));
+    };
+    await publish("..2026_1", issuers("one"));
+    await symlink("..data/config.yaml", path);
+    await start();
+    await publish("..2026_2", issuers("two"));
+    await rm(join(folder, "..2026_1"), { recursive: true });
+    await expect.poll(() => replaced, { timeout: 10_000 }).toEqual([["two"]]);
+  });
+
+  test("is taken anew when asked, changed or not", async () => {
+    await writeFile(path, issuers("one"));
+    await start();
+    await reload.reload();
+    await Promise.all([reload.reload(), reload.reload()]);
+    expect(replaced).toEqual([["one"], ["one"], ["one"]]);
+    expect(await series()).toContain('chancery_config_reloads_total{outcome="replaced"} 3');
+  });
+
+  test.for([
+    ["is damaged", "oidc-issuers: [", "config.yaml: "],
+    ["names no issuer", "define: {}", "no issuer is configured"],
+    ["has a key that is not known", `${issuers("one")}oidc-isuers: {}`, "is not a key that is known here"],
+    ["has an issuer that cannot work", issuers("impossible"), "oidc-issuers: no"],
+    ["is empty", "", "must be a mapping of keys"],
+  ])("that %s changes nothing; why is logged once, counted and shown until it is mended", async ([, text, reason]) => {
+    await writeFile(path, issuers("one"));
+    await start();
+    await writeFile(path, text!);
+    await reload.reload();
+    await reload.reload();
+    expect(replaced).toEqual([]);
+    expect(reload.warning()).toContain(reason);
+    expect(lines.filter((line) => line.includes("the issuers stay as they were"))).toHaveLength(1);
+    expect(await series()).toEqual([
+      'chancery_config_reloads_total{outcome="refused"} 1',
+      "chancery_config_in_force 0",
+    ]);
+    await writeFile(path, issuers("one"));
+    await reload.reload();
+    expect(replaced).toEqual([["one"]]);
+    expect(reload.warning()).toBeUndefined();
+    expect(await series()).toContain("chancery_config_in_force 1");
+  });
+
+  test("that is gone for a moment changes nothing", async () => {
+    await writeFile(path, issuers("one"));
+    await start();
+    await rm(path);
+    await reload.reload();
+    expect(reload.warning()).toContain("cannot be read");
+    await writeFile(path, issuers("one"));
+    await expect.poll(() => reload.warning(), { timeout: 10_000 }).toBeUndefined();
+  });
+
+  test("whose own section changed says that it takes a start", async () => {
+    await writeFile(path, issuers("one"));
+    await start();
+    await writeFile(path, `${issuers("one")}chancery: { log-level: debug }\n`);
+    await reload.reload();
+    expect(lines.join("")).toContain("takes effect at the next start");
+  });
+});

@@ -52,7 +52,6 @@ const latin1 = new TextDecoder("latin1");
 
 // labelchar of RFC 7468 is any printable but "-"; every label in use is upper-case words and digits.
 const BEGIN = /-----BEGIN ([A-Z0-9]+(?: [A-Z0-9]+)*)-----[ \t]*\r?\n/y;
-const LINE_END = /[ \t]*\r?\n/g;
 const AFTER_END = /[ \t]*(?:\r?\n|$)/y;
 
 function readBlock(text: string, start: number, field: string): { block: PemBlock; end: number } {
@@ -68,9 +67,20 @@ function readBlock(text: string, start: number, field: string): { block: PemBloc
   AFTER_END.lastIndex = bodyEnd + endLine.length;
   if (!AFTER_END.test(text)) throw new Malformed(`${field}: text after the end of the PEM block ${label}`);
   const end = AFTER_END.lastIndex;
-  const der = decodeBase64(text.slice(bodyStart, bodyEnd).replaceAll(LINE_END, ""), `${field} (PEM block ${label})`);
+  const der = decodeBase64(joinLines(text.slice(bodyStart, bodyEnd)), `${field} (PEM block ${label})`);
   if (der.length === 0) throw new Malformed(`${field}: the PEM block ${label} is empty`);
   return { block: { label, der }, end };
+}
+
+/** Not by `/[ \t]*\r?\n/g`, which begins anew at each blank: a line of 60,000, with something else behind, took 24 s. */
+function joinLines(body: string): string {
+  return body.split("\n").map(withoutBlanksAtEnd).join("");
+}
+
+function withoutBlanksAtEnd(line: string): string {
+  let end = line.endsWith("\r") ? line.length - 1 : line.length;
+  while (end > 0 && " \t".includes(line.charAt(end - 1))) end--;
+  return line.slice(0, end);
 }
 
 function skipWhiteSpace(text: string, from: number): number {

@@ -85,4 +85,11 @@ describe("anything else is refused", () => {
     expect(() => parsePem(`-----BEGIN A-----\n${"\r".repeat(1_000_000)}`, "key")).toThrow(Malformed);
     expect(() => parsePem(`-----BEGIN A-----\n${" ".repeat(100_000)}-----END A-----`, "key")).toThrow(Malformed);
   });
+
+  test("a line of 100,000 blanks takes no longer than any other line", () => {
+    const line = `${" ".repeat(100_000)}x`;
+    for (const body of [line, `${line} \r`, `\t${line}`]) {
+      expect(() => parsePem(`-----BEGIN A-----\n${body}\n-----END A-----\n`, "key")).toThrow(Malformed);
+    }
+  });
 });

@@ -68,15 +68,14 @@ class PostgresLogWriter implements LogWriter {
 
   async commit(identities: readonly Uint8Array[], integrate: Integrate): Promise<void> {
     await this.#db.transaction(async (tx) => {
-      // Sent together, run in order: the last two see what was committed before the lock was given.
-      const [, rows, found] = await Promise.all([
+      // Sent together, run in order: the second sees what was committed before the lock was given.
+      const [, rows] = await Promise.all([
         tx.query(sql.LOCK_TREE, [this.#log]),
-        tx.query<TreeRow>(sql.TREE, [this.#log]),
-        tx.query<{ ordinal: bigint; index: bigint }>(sql.KNOWN, [this.#log, bytesArray(identities)]),
+        tx.query<TreeRow & KnownRow>(sql.TREE_AND_KNOWN, [this.#log, bytesArray(identities)]),
       ]);
       await this.#failpoint("locked");
       const known = Array.from<bigint | undefined>({ length: identities.length });
-      for (const { ordinal, index } of found) known[Number(ordinal) - 1] = index;
+      for (const [at, ordinal] of rows[0]?.ordinals?.entries() ?? []) known[Number(ordinal) - 1] = rows[0]?.indexes?.[at];
       const before = treeState(rows);
       const addition = integrate(before, known);
       if (addition === undefined) return;
@@ -98,71 +97,59 @@ class PostgresLogWriter implements LogWriter {
     await this.#db.query(sql.FREEZE, [this.#log]);
   }
 
-  /** All statements travel together; what the database stored is compared before the caller's COMMIT. */
+  /** Both statements travel together; what the database stored is compared before the caller's COMMIT. */
   async #store(tx: Queryable, before: TreeState, { entries, tiles, tree }: Addition): Promise<void> {
-    const log = this.#log;
-    const first = before.size;
+    const edge = concatBytes(...tree.edge);
     const tileNames = [
       integerArray(tiles.map(({ level }) => level)),
       bigintArray(tiles.map(({ index }) => BigInt(index))),
       integerArray(tiles.map(({ offset }) => offset)),
     ];
-    const inserts = [
-      tx.query(sql.INSERT_ENTRIES, [
-        log,
-        first,
-        tree.time,
-        bytesArray(entries.map((entry) => entry.leaf)),
-        bytesArray(entries.map((entry) => (equalBytes(entry.identity, entry.leafHash) ? NOTHING : entry.identity))),
-        bytesArray(entries.map((entry) => entry.extra)),
-      ]),
-      tx.query(sql.INSERT_IDENTITIES, [log, first, bytesArray(entries.map((entry) => entry.identity))]),
-      ...this.#insertLookups(tx, first, entries),
-      tx.query(sql.INSERT_TILES, [log, ...tileNames, bytesArray(tiles.map((tile) => tile.hashes))]),
-    ];
-    const edge = concatBytes(...tree.edge);
-    const [[leaves], [hashes], [row]] = await Promise.all([
-      tx.query<{ digest: Uint8Array }>(sql.READ_BACK_ENTRIES, [log, first]),
-      tx.query<{ digest: Uint8Array }>(sql.READ_BACK_TILES, [log, ...tileNames]),
-      tx.query<{ root: Uint8Array; edge: Uint8Array }>(sql.ADVANCE_TREE, [
-        log,
+    const [[advanced], [stored]] = await Promise.all([
+      tx.query(sql.STORE, [
+        this.#log,
         before.size,
         before.root,
         tree.size,
         tree.root,
         edge,
         tree.time,
+        ...entryColumns(entries),
+        ...lookupColumns(before.size, entries),
+        ...tileNames,
+        bytesArray(tiles.map((tile) => tile.hashes)),
       ]),
-      ...inserts,
+      tx.query<StoredRow>(sql.READ_BACK, [this.#log, before.size, ...tileNames]),
     ]);
-    if (row === undefined) throw new Error("the tree moved under its lock");
-    expectStored("entries", leaves?.digest, sha256(concatBytes(...entries.map((entry) => entry.leafHash))));
-    expectStored("tiles", hashes?.digest, sha256(concatBytes(...tiles.map((tile) => tile.hashes))));
-    expectStored("tree", concatBytes(row.root, row.edge), concatBytes(tree.root, edge));
+    if (advanced === undefined) throw new Error("the tree moved under its lock");
+    expectStored("entries", stored?.entries, sha256(concatBytes(...entries.map((entry) => entry.leafHash))));
+    expectStored("tiles", stored?.tiles, sha256(concatBytes(...tiles.map((tile) => tile.hashes))));
+    expectStored("tree", stored?.tree, concatBytes(tree.root, edge));
   }
+}
 
-  #insertLookups(tx: Queryable, first: bigint, entries: readonly PlacedEntry[]): Promise<unknown>[] {
-    const apart = entries.flatMap(({ identity, leafHash: hash }, at) =>
-      equalBytes(identity, hash) ? [] : [{ index: first + BigInt(at), bytes: hash }],
-    );
-    const keys = entries.flatMap(({ searchKeys }, at) =>
-      searchKeys.map((bytes) => ({ index: first + BigInt(at), bytes })),
-    );
-    return (
-      [
-        [sql.INSERT_LEAF_HASHES, apart],
-        [sql.INSERT_SEARCH_KEYS, keys],
-      ] as const
-    ).flatMap(([statement, rows]) =>
-      rows.length === 0
-        ? []
-        : tx.query(statement, [
-            this.#log,
-            bigintArray(rows.map(({ index }) => index)),
-            bytesArray(rows.map(({ bytes }) => bytes)),
-          ]),
-    );
-  }
+/** leaf, identity where it is not the leaf hash, extra; and every identity once more for its own table. */
+function entryColumns(entries: readonly PlacedEntry[]): Uint8Array[] {
+  return [
+    bytesArray(entries.map((entry) => entry.leaf)),
+    bytesArray(entries.map((entry) => (equalBytes(entry.identity, entry.leafHash) ? NOTHING : entry.identity))),
+    bytesArray(entries.map((entry) => entry.extra)),
+    bytesArray(entries.map((entry) => entry.identity)),
+  ];
+}
+
+/** Index and hash of the entries whose identity is not their leaf hash, index and key of every search key. */
+function lookupColumns(first: bigint, entries: readonly PlacedEntry[]): Uint8Array[] {
+  const apart = entries.flatMap(({ identity, leafHash: hash }, at) =>
+    equalBytes(identity, hash) ? [] : [{ index: first + BigInt(at), bytes: hash }],
+  );
+  const keys = entries.flatMap(({ searchKeys }, at) =>
+    searchKeys.map((bytes) => ({ index: first + BigInt(at), bytes })),
+  );
+  return [apart, keys].flatMap((rows) => [
+    bigintArray(rows.map(({ index }) => index)),
+    bytesArray(rows.map(({ bytes }) => bytes)),
+  ]);
 }
 
 const NOTHING = new Uint8Array();
@@ -185,6 +172,17 @@ interface TreeRow {
   readonly published_root: Uint8Array | null;
   readonly published_time: bigint | null;
   readonly volatile: string;
+}
+
+interface KnownRow {
+  readonly ordinals: readonly bigint[] | null;
+  readonly indexes: readonly bigint[] | null;
+}
+
+interface StoredRow {
+  readonly entries: Uint8Array;
+  readonly tiles: Uint8Array;
+  readonly tree: Uint8Array;
 }
 
 function treeState([row]: readonly TreeRow[]): TreeState {

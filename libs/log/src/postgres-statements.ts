@@ -22,83 +22,70 @@ export const CREATE_TREE = prepared(
 
 export const LOCK_TREE = prepared("lock", "SELECT FROM log.tree WHERE log = $1 FOR UPDATE");
 
-/** After the lock: a statement of its own, so that its snapshot is taken with the lock held. */
-export const TREE = prepared(
-  "tree",
-  `SELECT l.origin, l.key_id, t.size, t.root, t.edge, t.time, t.frozen,
-     p.size AS published_size, p.root AS published_root, p.time AS published_time, ${VOLATILE} AS volatile
-   FROM log.log l JOIN log.tree t ON t.log = l.id LEFT JOIN log.published p ON p.log = l.id
+const STATE = `l.origin, l.key_id, t.size, t.root, t.edge, t.time, t.frozen,
+     p.size AS published_size, p.root AS published_root, p.time AS published_time, ${VOLATILE} AS volatile`;
+const LOG_AND_TREE = "log.log l JOIN log.tree t ON t.log = l.id LEFT JOIN log.published p ON p.log = l.id";
+
+export const TREE = prepared("tree", `SELECT ${STATE} FROM ${LOG_AND_TREE} WHERE l.id = $1`);
+
+/**
+ * The tree, and which of the identities are there. After the lock: a statement of its own, so that its snapshot is
+ * taken with the lock held. A scalar subquery for each identity, and not a join: it cannot become a scan of the
+ * whole table when the plan was made while that was small.
+ */
+export const TREE_AND_KNOWN = prepared(
+  "tree-and-known",
+  `SELECT ${STATE}, known.ordinals, known.indexes FROM ${LOG_AND_TREE}, (
+     SELECT array_agg(ordinal) AS ordinals, array_agg(index) AS indexes FROM (
+       SELECT ordinal, (SELECT i.index FROM log.identity i WHERE i.log = $1 AND i.hash = asked.hash) AS index
+       FROM unnest($2::bytea[]) WITH ORDINALITY AS asked (hash, ordinal)) AS answer
+     WHERE index IS NOT NULL) AS known
    WHERE l.id = $1`,
 );
 
 /**
- * Which of the identities are there. A scalar subquery each, and not a join: it cannot become a scan of the
- * whole table when the plan was made while that was small.
+ * A whole batch, stored and in the tree. One statement: for one entry, what eight cost apart was most of its CPU.
+ * $2 and $3 are what the tree is expected to be; answers with no row where it is something else.
  */
-export const KNOWN = prepared(
-  "known",
-  `SELECT ordinal, index FROM (
-     SELECT ordinal, (SELECT i.index FROM log.identity i WHERE i.log = $1 AND i.hash = asked.hash) AS index
-     FROM unnest($2::bytea[]) WITH ORDINALITY AS asked (hash, ordinal)) AS answer
-   WHERE index IS NOT NULL`,
-);
-
-export const INSERT_ENTRIES = prepared(
-  "insert-entries",
-  `INSERT INTO log.entry (log, index, time, identity, leaf, extra)
-   SELECT $1, $2::bigint + ordinal - 1, $3, nullif(identity, ''), leaf, nullif(extra, '')
-   FROM unnest($4::bytea[], $5::bytea[], $6::bytea[]) WITH ORDINALITY AS added (leaf, identity, extra, ordinal)`,
+export const STORE = prepared(
+  "store",
+  `WITH entries AS (
+     INSERT INTO log.entry (log, index, time, identity, leaf, extra)
+     SELECT $1, $2::bigint + ordinal - 1, $7, nullif(identity, ''), leaf, nullif(extra, '')
+     FROM unnest($8::bytea[], $9::bytea[], $10::bytea[]) WITH ORDINALITY AS added (leaf, identity, extra, ordinal)),
+   identities AS (
+     INSERT INTO log.identity (log, index, hash)
+     SELECT $1, $2::bigint + ordinal - 1, hash FROM unnest($11::bytea[]) WITH ORDINALITY AS added (hash, ordinal)),
+   leaf_hashes AS (
+     INSERT INTO log.leaf_hash (log, index, hash)
+     SELECT $1, added.index, added.hash FROM unnest($12::bigint[], $13::bytea[]) AS added (index, hash)),
+   search_keys AS (
+     INSERT INTO log.search_key (log, index, key)
+     SELECT $1, added.index, added.key FROM unnest($14::bigint[], $15::bytea[]) AS added (index, key)),
+   tiles AS (
+     INSERT INTO log.tile (log, level, index, start, hashes)
+     SELECT $1, added.level, added.index, added.start, added.hashes
+     FROM unnest($16::int[], $17::bigint[], $18::int[], $19::bytea[]) AS added (level, index, start, hashes))
+   UPDATE log.tree SET size = $4, root = $5, edge = $6, time = $7
+   WHERE log = $1 AND size = $2 AND root = $3 AND NOT frozen RETURNING size`,
 );
 
 /**
- * A digest of the leaf hashes, computed in the server from the leaves as they lie in its pages: a bit that flipped
- * on the way is found before anything is signed (Yeti 2022 died of one).
+ * What a batch wrote, as it lies in the server's pages: a digest of the leaf hashes, computed there from the leaves;
+ * one of the rows added to tiles, in the order they were given; root and edge. A bit that flipped on the way is
+ * found before anything is signed (Yeti 2022 died of one).
  */
-export const READ_BACK_ENTRIES = prepared(
-  "read-back-entries",
-  `SELECT sha256(string_agg(sha256('\\x00'::bytea || leaf), ''::bytea ORDER BY index)) AS digest
-   FROM log.entry WHERE log = $1 AND index >= $2`,
-);
-
-export const INSERT_IDENTITIES = prepared(
-  "insert-identities",
-  `INSERT INTO log.identity (log, index, hash)
-   SELECT $1, $2::bigint + ordinal - 1, hash FROM unnest($3::bytea[]) WITH ORDINALITY AS added (hash, ordinal)`,
-);
-
-export const INSERT_LEAF_HASHES = prepared(
-  "insert-leaf-hashes",
-  `INSERT INTO log.leaf_hash (log, index, hash)
-   SELECT $1, added.index, added.hash FROM unnest($2::bigint[], $3::bytea[]) AS added (index, hash)`,
-);
-
-export const INSERT_SEARCH_KEYS = prepared(
-  "insert-search-keys",
-  `INSERT INTO log.search_key (log, index, key)
-   SELECT $1, added.index, added.key FROM unnest($2::bigint[], $3::bytea[]) AS added (index, key)`,
-);
-
-export const INSERT_TILES = prepared(
-  "insert-tiles",
-  `INSERT INTO log.tile (log, level, index, start, hashes)
-   SELECT $1, added.level, added.index, added.start, added.hashes
-   FROM unnest($2::int[], $3::bigint[], $4::int[], $5::bytea[]) AS added (level, index, start, hashes)`,
-);
-
-/** A digest of the rows just added to tiles, in the order they were given. */
-export const READ_BACK_TILES = prepared(
-  "read-back-tiles",
-  `SELECT sha256(string_agg((
-     SELECT t.hashes FROM log.tile t
-     WHERE t.log = $1 AND t.level = added.level AND t.index = added.index AND t.start = added.start
-   ), ''::bytea ORDER BY ordinal)) AS digest
-   FROM unnest($2::int[], $3::bigint[], $4::int[]) WITH ORDINALITY AS added (level, index, start, ordinal)`,
-);
-
-export const ADVANCE_TREE = prepared(
-  "advance",
-  `UPDATE log.tree SET size = $4, root = $5, edge = $6, time = $7
-   WHERE log = $1 AND size = $2 AND root = $3 AND NOT frozen RETURNING root, edge`,
+export const READ_BACK = prepared(
+  "read-back",
+  `SELECT
+     (SELECT sha256(string_agg(sha256('\\x00'::bytea || leaf), ''::bytea ORDER BY index))
+      FROM log.entry WHERE log = $1 AND index >= $2) AS entries,
+     (SELECT sha256(string_agg((
+          SELECT t.hashes FROM log.tile t
+          WHERE t.log = $1 AND t.level = added.level AND t.index = added.index AND t.start = added.start
+        ), ''::bytea ORDER BY ordinal))
+      FROM unnest($3::int[], $4::bigint[], $5::int[]) WITH ORDINALITY AS added (level, index, start, ordinal)) AS tiles,
+     (SELECT root || edge FROM log.tree WHERE log = $1) AS tree`,
 );
 
 /**

@@ -16,6 +16,11 @@ export interface Anchor {
   /** What it says is durable when this resolves. */
   read(): Promise<AnchoredHead | undefined>;
   /**
+   * Told what `compareAndSwap` will probably be asked for soon, it may do beforehand what has no force without that.
+   * It is told so before the head is in the database, and never asked for it if the commit fails.
+   */
+  prepare?(next: AnchoredHead): void;
+  /**
    * Replaces `expected` by `next`, durably, and resolves to true; or resolves to false, because it says
    * something else: `next` never stood there, or another process has put its heir in its place already.
    * Safe among processes.

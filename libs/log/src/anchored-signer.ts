@@ -44,6 +44,11 @@ export class AnchoredSigner {
     return await this.#sign(first);
   }
 
+  /** Nothing is signed by it, and nothing anchored. */
+  prepare({ size, root, time }: TreeHead & { readonly time: number }): void {
+    this.#anchor.prepare?.({ ...this.key, size, root, time });
+  }
+
   /**
    * Signs `next` if it is what `anchored` became. `anchored` is what the anchor is believed to say;
    * undefined when it says something else by now, in which case nothing was signed. The time that is signed is that of

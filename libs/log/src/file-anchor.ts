@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, stat, unlink } from "node:fs/promises";
+import { constants, type FileHandle, link, mkdir, open, readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "@chancery/crypto";
 import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
@@ -11,9 +11,18 @@ const SEQUENCE = /^\d{16}$/;
 /** Older ones are of use only to someone who wants to see how the log grew; they go when there are as many again. */
 const KEPT = 16;
 
+/** Each write is on disk when it returns: one call where write and fdatasync are two. */
+const NEW_AND_DURABLE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC;
+
 interface Numbered {
   readonly sequence: number;
   readonly head: AnchoredHead;
+}
+
+/** A head in a durable file that has no number and so no force, and the folder it is to be linked in. */
+interface Unlinked {
+  readonly path: string;
+  readonly folder: FileHandle;
 }
 
 /**
@@ -27,6 +36,7 @@ interface Numbered {
 export class FileAnchor implements Anchor {
   readonly #directory: string;
   #last: Numbered | undefined;
+  #prepared: { readonly head: AnchoredHead; readonly unlinked: Promise<Unlinked> } | undefined;
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -49,6 +59,16 @@ export class FileAnchor implements Anchor {
     });
   }
 
+  /** Writes the file while the database commits. If nothing comes of it, the next one takes it away. */
+  prepare(next: AnchoredHead): void {
+    const unlinked = this.#write(next);
+    const before = this.#prepared;
+    this.#prepared = { head: next, unlinked };
+    // Who needs it is told of its failure; whom it was in vain for need not know.
+    unlinked.catch(() => {});
+    void before?.unlinked.then(discard).catch(() => {});
+  }
+
   async compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean> {
     return await this.#told(async () => {
       const current = sameAnchor(this.#last?.head, expected) ? this.#last : await this.#newest();
@@ -66,28 +86,41 @@ export class FileAnchor implements Anchor {
     });
   }
 
-  /**
-   * Durable when it resolves, with the numbers there are after it; undefined when the number is taken. A log's every
-   * batch waits for this: what need not be done one after the other is done at the same time.
-   */
+  /** Durable when it resolves, with the numbers there are after it; undefined when the number is taken. */
   async #link(sequence: number, head: AnchoredHead): Promise<number[] | undefined> {
-    const unlinked = join(this.#directory, `new-${randomUUID()}`);
-    await using closing = new AsyncDisposableStack();
-    const [file, directory] = await Promise.all([open(unlinked, "wx", 0o600), open(this.#directory, "r")]);
-    closing.use(file);
-    closing.use(directory);
-    closing.defer(() => unlink(unlinked));
-    await file.writeFile(encodeAnchor(head));
-    await file.datasync();
+    const unlinked = await this.#unlinked(head);
     try {
-      await link(unlinked, this.#path(sequence));
+      await link(unlinked.path, this.#path(sequence));
+      // A crash from here on leaves the new head in force: the database holds it already.
+      const [sequences] = await Promise.all([this.#sequences(), unlinked.folder.sync()]);
+      return sequences;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
       throw error;
+    } finally {
+      await discard(unlinked);
     }
-    // A crash from here on leaves the new head in force: the database holds it already.
-    const [sequences] = await Promise.all([this.#sequences(), directory.sync()]);
-    return sequences;
+  }
+
+  #unlinked(head: AnchoredHead): Promise<Unlinked> {
+    const prepared = this.#prepared;
+    if (prepared === undefined || !sameAnchor(prepared.head, head)) return this.#write(head);
+    this.#prepared = undefined;
+    return prepared.unlinked;
+  }
+
+  async #write(head: AnchoredHead): Promise<Unlinked> {
+    const path = join(this.#directory, `new-${randomUUID()}`);
+    const file = await open(path, NEW_AND_DURABLE, 0o600);
+    try {
+      const [folder] = await Promise.all([open(this.#directory, "r"), file.writeFile(encodeAnchor(head))]);
+      return { path, folder };
+    } catch (error) {
+      await unlink(path).catch(() => {});
+      throw error;
+    } finally {
+      await file.close();
+    }
   }
 
   async #clear(old: readonly number[]): Promise<void> {
@@ -177,6 +210,10 @@ function parseAnchor(text: string): AnchoredHead {
     root: decodeHex(root, "anchor: root"),
     time: Number(time),
   };
+}
+
+async function discard({ path, folder }: Unlinked): Promise<void> {
+  await Promise.all([unlink(path), folder.close()]);
 }
 
 async function syncDirectory(path: string): Promise<void> {

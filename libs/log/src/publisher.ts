@@ -51,6 +51,11 @@ export class Publisher {
     if (this.#newest === undefined || isNewer(checkpoint, this.#newest)) this.#newest = checkpoint;
   }
 
+  /** A tree about to be committed. */
+  prepare(tree: Tree): void {
+    this.#parts.signer.prepare(tree);
+  }
+
   /**
    * Publishes a tree just grown, or finds that another process has published one with it inside. The tree before may
    * be another process's, still on its way to the anchor: it gets its turn, so that each signs what it grew.

@@ -126,6 +126,7 @@ export class Sequencer {
     const integration = integrate(state, known, batch, (last) => clock.stamp(last));
     const unpublished = (integration.growth?.size ?? 0n) - (state.published?.size ?? 0n);
     if (integration.growth !== undefined && unpublished > ahead) throw new TooFarAhead();
+    if (integration.addition !== undefined) this.#parts.publisher.prepare(integration.addition.tree);
     return integration;
   }
 

@@ -1,18 +1,19 @@
 import { concatBytes, encodeHex, equalBytes } from "@chancery/encoding";
 import { EMPTY_ROOT, HASH_SIZE, leafHash } from "@chancery/tlog";
 import { isNewer, type LoggedEntry, type PublishedCheckpoint } from "./entry.ts";
-import type {
-  Addition,
-  Integrate,
-  LogKey,
-  LogReader,
-  LogStore,
-  LogWriter,
-  PlacedEntry,
-  StoredLog,
-  TileName,
-  Tree,
-  TreeState,
+import {
+  type Addition,
+  type Integrate,
+  type LogKey,
+  type LogReader,
+  type LogStore,
+  type LogWriter,
+  PART_WIDTH,
+  type PlacedEntry,
+  type StoredLog,
+  type TileName,
+  type Tree,
+  type TreeState,
 } from "./store.ts";
 
 /** Keeps logs as long as the process lives. For tests, and the plainest reading of the store's contract. */
@@ -124,8 +125,10 @@ class MemoryLog implements LogWriter, LogReader {
       .slice(0, limit);
   }
 
-  #tile({ level, index }: TileName): Uint8Array {
-    return this.#tiles.get(`${level}/${index}`) ?? new Uint8Array();
+  #tile({ level, index, part }: TileName): Uint8Array {
+    const tile = this.#tiles.get(`${level}/${index}`) ?? new Uint8Array();
+    const bytes = PART_WIDTH * HASH_SIZE;
+    return part === undefined ? tile : tile.slice(part * bytes, (part + 1) * bytes);
   }
 
   #state(): TreeState {

@@ -1,10 +1,10 @@
 import { RefusedToSign } from "@chancery/fault";
 import { bigintArray, bytesArray, type Database, integerArray } from "@chancery/postgres";
-import { leafHash } from "@chancery/tlog";
+import { leafHash, TILE_WIDTH } from "@chancery/tlog";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
 import * as sql from "./postgres-statements.ts";
 import { SharedQuery } from "./shared-query.ts";
-import type { LogReader, TileName } from "./store.ts";
+import { type LogReader, PART_WIDTH, type TileName } from "./store.ts";
 
 export class PostgresLogReader implements LogReader {
   readonly #db: Database;
@@ -51,6 +51,8 @@ export class PostgresLogReader implements LogReader {
       this.#log,
       integerArray(tiles.map(({ level }) => level)),
       bigintArray(tiles.map(({ index }) => BigInt(index))),
+      integerArray(tiles.map(({ part }) => (part ?? 0) * PART_WIDTH)),
+      integerArray(tiles.map(({ part }) => (part === undefined ? TILE_WIDTH : (part + 1) * PART_WIDTH))),
     ]);
     const found = new Map(rows.map(({ ordinal, hashes }) => [Number(ordinal) - 1, hashes]));
     return tiles.map((_, at) => found.get(at) ?? new Uint8Array());

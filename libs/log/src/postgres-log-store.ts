@@ -75,7 +75,8 @@ class PostgresLogWriter implements LogWriter {
       ]);
       await this.#failpoint("locked");
       const known = Array.from<bigint | undefined>({ length: identities.length });
-      for (const [at, ordinal] of rows[0]?.ordinals?.entries() ?? []) known[Number(ordinal) - 1] = rows[0]?.indexes?.[at];
+      for (const [at, ordinal] of rows[0]?.ordinals?.entries() ?? [])
+        known[Number(ordinal) - 1] = rows[0]?.indexes?.[at];
       const before = treeState(rows);
       const addition = integrate(before, known);
       if (addition === undefined) return;

@@ -115,14 +115,23 @@ export const ENTRIES_AT = prepared(
   "SELECT index, time, identity, leaf, extra FROM log.entry WHERE log = $1 AND index = ANY ($2::bigint[])",
 );
 
+/**
+ * The hashes from $4 to before $5 of tiles. Of long rows only these are read (they are stored plain), of short ones
+ * only the rows that have some. Where one is missing before the last there is, there is no answer.
+ */
 export const TILES = prepared(
   "tiles",
-  `SELECT ordinal, hashes FROM unnest($2::int[], $3::bigint[]) WITH ORDINALITY AS asked (level, index, ordinal)
+  `SELECT ordinal, hashes
+   FROM unnest($2::int[], $3::bigint[], $4::int[], $5::int[]) WITH ORDINALITY AS asked (level, index, first, beyond, ordinal)
    CROSS JOIN LATERAL (
-     SELECT string_agg(t.hashes, ''::bytea ORDER BY t.start) AS hashes, sum(length(t.hashes)) AS bytes,
-            max(t.start * 32 + length(t.hashes)) AS reach
-     FROM log.tile t WHERE t.log = $1 AND t.level = asked.level AND t.index = asked.index) AS tile
-   WHERE bytes = reach`,
+     SELECT string_agg(substr(hashes, (begins - start) * 32 + 1, greatest(ends - begins, 0) * 32), ''::bytea ORDER BY start)
+              AS hashes, (max(ends) - asked.first) * 32 AS bytes
+     FROM (
+       SELECT start, hashes, greatest(start, asked.first) AS begins, least(start + length(hashes) / 32, asked.beyond) AS ends
+       FROM log.tile WHERE log = $1 AND level = asked.level AND index = asked.index AND start < asked.beyond AND start >= (
+         SELECT max(start) FROM log.tile
+         WHERE log = $1 AND level = asked.level AND index = asked.index AND start <= asked.first)) AS rows) AS tile
+   WHERE length(hashes) = bytes`,
 );
 
 export const FIND_IDENTITY = prepared("find-identity", "SELECT index FROM log.identity WHERE log = $1 AND hash = $2");

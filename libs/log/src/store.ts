@@ -82,7 +82,7 @@ export interface LogReader {
   published(): Promise<PublishedCheckpoint | undefined>;
   /** Up to `count` entries from `start`, without a gap. */
   entries(start: bigint, count: number): Promise<LoggedEntry[]>;
-  /** For each tile the hashes stored so far, concatenated; a later answer only adds to an earlier one. */
+  /** For each tile, or part of one, the hashes stored so far, concatenated; a later answer only adds to an earlier one. */
   tiles(tiles: readonly TileName[]): Promise<Uint8Array[]>;
   findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined>;
   /** Indexes below `size` of entries with any or all of the keys, newest first. */
@@ -92,4 +92,8 @@ export interface LogReader {
 export interface TileName {
   readonly level: number;
   readonly index: number;
+  /** Of its sixteen parts of sixteen hashes only this one. */
+  readonly part?: number;
 }
+
+export const PART_WIDTH = 16;

@@ -124,6 +124,12 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
       expect(tiles[0]!.subarray(255 * 32)).toEqual(entries[255]!.leafHash);
       const [above] = await log.reader.tiles([{ level: 1, index: 0 }]);
       expect(above).toHaveLength(32);
+      const parts = [0, 7, 15].map((part) => ({ level: 0, index: 0, part }));
+      expect(await log.reader.tiles(parts)).toEqual(
+        parts.map(({ part }) => tiles[0]!.slice(part * 512, (part + 1) * 512)),
+      );
+      const last = [2, 3].map((part) => ({ level: 0, index: 1, part }));
+      expect(await log.reader.tiles(last)).toEqual([tiles[1]!.slice(2 * 512), new Uint8Array()]);
     });
 
     test("leaves nothing behind of what its integration refuses or throws", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MemoryLogStore } from "../src/index.ts";
+import * as statements from "../src/postgres-statements.ts";
 import { storeContract } from "./contract.ts";
 import { testServer } from "./postgres.ts";
 import { newEntry, range, World } from "./world.ts";
@@ -48,5 +49,21 @@ describe("in PostgreSQL", () => {
     );
     expect(await written()).toBe(1n);
     expect(world.signer.signed.map(({ size }) => size)).toEqual([0n, 500n]);
+  });
+
+  test("no statement scans a table or starts workers in a log of 30,000 entries", async () => {
+    const { db, store } = await server.database();
+    await new World({ store: await store() }).start();
+    await db.query(`INSERT INTO log.entry (log, index, time, leaf)
+      SELECT 1, at, 0, convert_to(repeat('leaf', 340), 'UTF8') FROM generate_series(0, 29999) AS at`);
+    await db.query(`INSERT INTO log.identity (log, index, hash)
+      SELECT 1, at, sha256(int8send(at)) FROM generate_series(0, 29999) AS at`);
+    await db.query(`INSERT INTO log.search_key (log, index, key)
+      SELECT 1, at, substr(sha256(int8send(at)), 17) FROM generate_series(0, 29999) AS at`);
+    await db.query("ANALYZE log.entry, log.identity, log.search_key");
+    for (const { name, text } of Object.values(statements)) {
+      const plan = await db.query<{ "QUERY PLAN": string }>(`EXPLAIN (GENERIC_PLAN) ${text}`);
+      expect(plan.map((row) => row["QUERY PLAN"]).join("\n"), name).not.toMatch(/Seq Scan|Bitmap|Gather/);
+    }
   });
 });

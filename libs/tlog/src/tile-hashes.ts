@@ -7,16 +7,17 @@ export type TileReader = (tile: TileCoordinate) => Promise<HashTile>;
 
 /**
  * Reads nodes of the tree of `size` leaves from its hash tiles: each tile once a call, all at the
- * same time. Tiles hold every eighth level only; a node between two is hashed from the level below.
+ * same time. Tiles hold every eighth level only (those of another `height` every so many); a node between
+ * two is hashed from the level below.
  */
-export function tileHashReader(readTile: TileReader, size: bigint): HashReader {
+export function tileHashReader(readTile: TileReader, size: bigint, height: number = TILE_HEIGHT): HashReader {
   return async (nodes) => {
     const tiles = new Map<string, Promise<HashTile>>();
     const places = nodes.map((node) => {
-      const [tile, index] = tileOf(node, size);
+      const [tile, index] = tileOf(node, size, height);
       const name = `${tile.level}/${tile.index}`;
       if (!tiles.has(name)) tiles.set(name, readTile(tile));
-      return { name, level: node.level % TILE_HEIGHT, index };
+      return { name, level: node.level % height, index };
     });
     const read = new Map(await Promise.all([...tiles].map(async ([name, reading]) => [name, await reading] as const)));
     return places.map(({ name, level, index }) => nodeOf(read.get(name), level, index));
@@ -24,11 +25,11 @@ export function tileHashReader(readTile: TileReader, size: bigint): HashReader {
 }
 
 /** The tile that holds a node's hash or what it is hashed from, and which of that tile's nodes of its level it is. */
-function tileOf({ level, index }: NodeCoordinate, size: bigint): [TileCoordinate, number] {
-  const tileLevel = Math.floor(level / TILE_HEIGHT);
-  const within = BigInt(TILE_HEIGHT - (level % TILE_HEIGHT));
+function tileOf({ level, index }: NodeCoordinate, size: bigint, height: number): [TileCoordinate, number] {
+  const tileLevel = Math.floor(level / height);
+  const within = BigInt(height - (level % height));
   const tileIndex = Number(index >> within);
-  const width = tileWidth(tileLevel, tileIndex, size);
+  const width = tileWidth(tileLevel, tileIndex, size, height);
   return [{ level: tileLevel, index: tileIndex, width }, Number(index & ((1n << within) - 1n))];
 }
 

@@ -23,9 +23,10 @@ export interface TileCoordinate {
 export type EntryBundleCoordinate = Omit<TileCoordinate, "level">;
 
 /** How many hashes the tile has in a tree of `size` leaves; 0 where it does not exist yet. */
-export function tileWidth(level: number, index: number, size: bigint): number {
-  const beyond = (size >> BigInt(TILE_HEIGHT * level)) - BigInt(index) * BigInt(TILE_WIDTH);
-  return beyond <= 0n ? 0 : beyond >= BigInt(TILE_WIDTH) ? TILE_WIDTH : Number(beyond);
+export function tileWidth(level: number, index: number, size: bigint, height: number = TILE_HEIGHT): number {
+  const full = 1n << BigInt(height);
+  const beyond = (size >> BigInt(height * level)) - BigInt(index) * full;
+  return beyond <= 0n ? 0 : Number(beyond < full ? beyond : full);
 }
 
 /** `tile/<L>/<N>[.p/<W>]`. c2sp.org/tlog-tiles, "Merkle Tree". */

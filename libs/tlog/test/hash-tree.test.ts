@@ -1,3 +1,4 @@
+import { concatBytes } from "@chancery/encoding";
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -120,6 +121,17 @@ describe("proofs from tiles", () => {
       return new HashTile(tiles.get(`${level}/${index}`)!.slice(0, width * HASH_SIZE));
     }, BigInt(size));
 
+  /** Tiles of a height of four. */
+  const lowReader = (size: number) =>
+    tileHashReader(
+      async ({ level, index, width }) => {
+        const nodes = Array.from({ length: width }, (_, at) => ({ level: 4 * level, index: BigInt(index * 16 + at) }));
+        return new HashTile(concatBytes(...nodes.map(lookup)), 4);
+      },
+      BigInt(size),
+      4,
+    );
+
   const around = fc.oneof(
     ...[256, 512, 65_536].map((size) => fc.integer({ min: size - 3, max: size + 3 })),
     fc.integer({ min: 1, max: LEAVES }),
@@ -152,25 +164,33 @@ describe("proofs from tiles", () => {
     );
   });
 
-  test("a tile that is kept while it grows has the same nodes as one read anew", () => {
+  test("a tile of any height and width has the nodes of which it has all hashes, and no others", () => {
     const whole = tiles.get("0/3")!;
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 256 }), { minLength: 1, maxLength: 5 }), (widths) => {
-        const kept = new HashTile(new Uint8Array());
-        for (const width of widths.toSorted((a, b) => a - b)) {
-          kept.grow(whole.slice(0, width * HASH_SIZE));
-          for (let level = 0; level < 8; level++) {
-            const end = width >> level;
-            for (let index = 0; index < end; index++) {
-              const node = { level, index: BigInt((256 * 3) >> level) + BigInt(index) };
-              expect(kept.node(level, index)).toEqual(lookup(node));
-            }
-            expect(() => kept.node(level, end)).toThrow("shorter than its tree needs");
+      fc.property(fc.constantFrom(4, 8), fc.integer({ min: 0, max: 256 }), (height, upTo) => {
+        const width = Math.min(upTo, 2 ** height);
+        const tile = new HashTile(whole.slice(0, width * HASH_SIZE), height);
+        for (let level = 0; level < height; level++) {
+          const end = width >> level;
+          for (let index = 0; index < end; index++) {
+            const node = { level, index: BigInt((256 * 3) >> level) + BigInt(index) };
+            expect(tile.node(level, index)).toEqual(lookup(node));
           }
+          expect(() => tile.node(level, end)).toThrow("shorter than its tree needs");
         }
       }),
-      { numRuns: 10 },
+      { numRuns: 20 },
     );
+  });
+
+  test("are the same through tiles of another height", async () => {
+    for (const size of [1, 15, 16, 17, 255, 256, 257, 4096, 65_999]) {
+      for (const index of [0, size >> 1, size - 1].map(BigInt)) {
+        expect(await inclusionProof(index, BigInt(size), lowReader(size))).toEqual(
+          await inclusionProof(index, BigInt(size), reader(size)),
+        );
+      }
+    }
   });
 
   test("read each tile once", async () => {

@@ -148,8 +148,8 @@ describe("the envelope inside a dsse entry", () => {
 describe("kinds and versions", () => {
   test("that are not here are refused", async () => {
     const proposal = await hashedrekord();
-    expect((await refusal({ ...proposal, kind: "jar" })).message).toBe(
-      "kind: entry kind 'jar' is not enabled on this server",
+    expect((await refusal({ ...proposal, kind: "tsr" })).message).toBe(
+      "kind: entry kind 'tsr' is not enabled on this server",
     );
     expect((await refusal({ ...proposal, apiVersion: "9.9.9" })).message).toContain("version '9.9.9' not found");
   });

@@ -8,12 +8,25 @@ import { helm } from "./helm.ts";
 import { rpm } from "./rpm.ts";
 import { hashedrekord } from "./hashedrekord.ts";
 import { intoto } from "./intoto.ts";
+import { jar } from "./jar.ts";
 import { rekord } from "./rekord.ts";
 import { rfc3161 } from "./rfc3161.ts";
 import { tuf } from "./tuf.ts";
 
 /** Every kind that can be logged. To add one: a file beside this one, and its line here. */
-const ENTRY_KINDS: readonly EntryKind[] = [hashedrekord, dsse, intoto, cose, rekord, rfc3161, alpine, helm, rpm, tuf];
+const ENTRY_KINDS: readonly EntryKind[] = [
+  hashedrekord,
+  dsse,
+  intoto,
+  cose,
+  rekord,
+  rfc3161,
+  jar,
+  alpine,
+  helm,
+  rpm,
+  tuf,
+];
 
 /** The length prefix of an entry bundle has 16 bits (c2sp.org/tlog-tiles): what is longer could not be published. */
 const MAX_BODY_BYTES = 65_535;

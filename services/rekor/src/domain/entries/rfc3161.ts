@@ -1,6 +1,7 @@
 import { canonicalJson, checkDer, DerReader, encodeBase64, Tag, utf8 } from "@chancery/encoding";
 import { Malformed, TooLarge, Unverified } from "@chancery/fault";
 import { parseSignedData } from "../pki/cms.ts";
+import { timestampContent } from "../pki/cms-timestamp.ts";
 import { verifySignedData } from "../pki/cms-verify.ts";
 import { VerificationBudget } from "../verification-budget.ts";
 import { artifactHash, hashText } from "./artifact-hash.ts";
@@ -22,7 +23,6 @@ export const rfc3161: EntryKind = {
 
 /** Upstream's limit. */
 const MAX_RESPONSE_BYTES = 10 * 1024;
-const TST_INFO = "1.2.840.113549.1.9.16.1.4";
 
 function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   const reader = new SpecReader(spec, "spec");
@@ -31,10 +31,7 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   if (bytes.length > MAX_RESPONSE_BYTES) throw new TooLarge(`${field}: longer than ${MAX_RESPONSE_BYTES} bytes`);
 
   const token = parseSignedData(grantedToken(bytes, field), field);
-  if (token.contentType !== TST_INFO || token.content === undefined) {
-    throw new Malformed(`${field}: what is signed is not a time stamp`);
-  }
-  verifySignedData(token, token.content, field, new VerificationBudget());
+  verifySignedData(token, timestampContent(token, field), field, new VerificationBudget());
   const body = canonicalJson({ apiVersion, kind, spec: { tsr: { content: encodeBase64(bytes) } } });
   return { body: utf8(body), searchTexts: [hashText(artifactHash(bytes))] };
 }

@@ -123,7 +123,7 @@ function verifyPss(
   const maskDigest = mask?.sequence().oid();
   const saltLength = parameters.explicit(2)?.integer() ?? 20n;
   if ([digest, maskDigest].some((oid) => oid === undefined || DIGESTS.get(oid) !== algorithm)) return false;
-  if (maskFunction !== "1.2.840.113549.1.1.8" || saltLength < 0n || saltLength > 64n) return false;
+  if (maskFunction !== "1.2.840.113549.1.1.8" || saltLength < 0n || saltLength > 512n) return false;
   const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: Number(saltLength) };
   return verify(algorithm, message, { key: key.keyObject, ...padding }, signature);
 }

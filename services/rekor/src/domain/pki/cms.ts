@@ -1,11 +1,11 @@
-import { checkDer, compareBytes, concatBytes, DerReader, parsePem, Tag } from "@chancery/encoding";
+import { checkDer, compareBytes, concatBytes, der, DerReader, Tag } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { type Certificate, parseCertificate } from "@chancery/x509";
 
 /** CMS SignedData as its bytes say; nothing about it is verified. */
 export interface SignedData {
-  /** The whole ContentInfo, DER. */
-  readonly der: Uint8Array;
+  /** The whole ContentInfo, DER, without what is signed. */
+  readonly detached: Uint8Array;
   /** Object identifier of what is signed. */
   readonly contentType: string;
   /** What is signed, where it is inside. */
@@ -30,17 +30,9 @@ export interface SignerInfo {
 }
 
 const SIGNED_DATA = "1.2.840.113549.1.7.2";
-const PEM_LABEL = "PKCS7";
 /** As many as in a PEM chain, and as many signatures as in an envelope. */
 const MAX_CERTIFICATES = 10;
 const MAX_SIGNERS = 10;
-
-/** DER, or PEM labelled PKCS7. */
-export function parseSignedDataFile(bytes: Uint8Array, field: string): SignedData {
-  if (bytes[0] === Tag.SEQUENCE) return parseSignedData(bytes, field);
-  const [block] = parsePem(bytes, field, { labels: [PEM_LABEL], max: 1 });
-  return parseSignedData(block?.der ?? new Uint8Array(), field);
-}
 
 /**
  * ```text
@@ -63,7 +55,7 @@ export function parseSignedData(bytes: Uint8Array, field: string): SignedData {
   info.end();
   const data = wrapper.sequence();
   wrapper.end();
-  data.integer();
+  const version = data.integer();
   const algorithms = data.any();
   checkDer(algorithms, field);
   for (const algorithm of membersOf(new DerReader(algorithms, field).set())) checkAlgorithm(algorithm, field);
@@ -73,18 +65,38 @@ export function parseSignedData(bytes: Uint8Array, field: string): SignedData {
   encapsulated.end();
   const content = inner?.octetString();
   inner?.end();
-  const certificates = parseCertificates(data.explicit(0), field);
-  const revocations = data.explicit(1);
-  for (const list of membersOf(revocations)) checkDer(list, field);
-  const signers = parseSigners(data.any(), field);
+  const certificateSet = optional(data, 0);
+  const revocationSet = optional(data, 1);
+  const signerSet = data.any();
   data.end();
-  return { der: bytes, contentType, content, certificates, signers };
+  for (const list of membersOf(inside(revocationSet, field))) checkDer(list, field);
+  const contentInfo = der.sequence(der.oid(contentType));
+  const parts = [der.integer(version), algorithms, contentInfo, certificateSet, revocationSet, signerSet];
+  return {
+    detached: der.sequence(
+      der.oid(SIGNED_DATA),
+      der.explicit(0, der.sequence(...parts.filter((part) => part !== undefined))),
+    ),
+    contentType,
+    content,
+    certificates: parseCertificates(inside(certificateSet, field), field),
+    signers: parseSigners(signerSet, field),
+  };
+}
+
+/** OPTIONAL [n], constructed, as it stands. */
+function optional(reader: DerReader, n: number): Uint8Array | undefined {
+  return reader.tag() === (Tag.CONTEXT_CONSTRUCTED | n) ? reader.any() : undefined;
+}
+
+function inside(value: Uint8Array | undefined, field: string): DerReader | undefined {
+  return value && new DerReader(value, field).open(value[0] ?? 0);
 }
 
 function parseCertificates(set: DerReader | undefined, field: string): Certificate[] {
   const members = membersOf(set);
   if (members.length > MAX_CERTIFICATES) throw new Malformed(`${field}: more than ${MAX_CERTIFICATES} certificates`);
-  return members.map((der, place) => parseCertificate(der, `${field}: certificate ${place}`));
+  return members.map((member, place) => parseCertificate(member, `${field}: certificate ${place}`));
 }
 
 /** `AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }` */
@@ -120,9 +132,9 @@ function parseSigners(set: Uint8Array, field: string): SignerInfo[] {
  *   signature OCTET STRING, unsignedAttrs [1] IMPLICIT SET OF Attribute OPTIONAL }        RFC 5652, Section 5.3
  * ```
  */
-function parseSigner(der: Uint8Array, field: string): SignerInfo {
-  checkDer(der, field);
-  const reader = new DerReader(der, field).sequence();
+function parseSigner(info: Uint8Array, field: string): SignerInfo {
+  checkDer(info, field);
+  const reader = new DerReader(info, field).sequence();
   reader.integer();
   // Upstream knows no subject key identifier in its place.
   const signer = reader.sequence();

@@ -1,4 +1,4 @@
-import { Pushback } from "@chancery/fault";
+import { Pushback, Unavailable } from "@chancery/fault";
 
 interface Waiter<T> {
   readonly entry: T;
@@ -24,7 +24,7 @@ export class GroupCommit<T> {
     this.#most = most;
   }
 
-  /** Resolves when the entry is committed. If its batch fails, so do all in it: which of them is at fault is not known. */
+  /** Resolves when the entry is committed. */
   add(entry: T): Promise<void> {
     if (this.#waiting.length >= this.#most) {
       return Promise.reject(new Pushback(`${this.#waiting.length} entries wait for the ledger`, 1));
@@ -40,14 +40,20 @@ export class GroupCommit<T> {
     // What comes in the same turn goes together.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, LARGEST_BATCH);
-      try {
-        await this.#commit(batch.map(({ entry }) => entry));
-        for (const { resolve } of batch) resolve();
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
+      await this.#commitBatch(this.#waiting.splice(0, LARGEST_BATCH));
     }
     this.#isRunning = false;
+  }
+
+  /** An entry that the database refuses must not take others with it: then each is tried alone. */
+  async #commitBatch(batch: readonly Waiter<T>[]): Promise<void> {
+    try {
+      await this.#commit(batch.map(({ entry }) => entry));
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      if (batch.length > 1 && !(error instanceof Unavailable)) {
+        for (const waiter of batch) await this.#commitBatch([waiter]);
+      } else for (const { reject } of batch) reject(error);
+    }
   }
 }

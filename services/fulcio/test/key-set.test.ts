@@ -1,0 +1,31 @@
+import { generateKeyPairSync } from "node:crypto";
+import { utf8 } from "@chancery/encoding";
+import { Malformed } from "@chancery/fault";
+import { describe, expect, test } from "vitest";
+import { parseKeySet } from "../src/domain/discovery.ts";
+
+const good = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
+const offTheCurve = { ...good, x: Buffer.alloc(32, 7).toString("base64url") };
+
+function keysOf(...keys: readonly object[]): object[] {
+  return parseKeySet(utf8(JSON.stringify({ keys }))).jwks().keys;
+}
+
+describe("a key set", () => {
+  // Each was imported anew, in vain, for every token that fitted it: 7,500 of them were 2 s of work for anyone's token.
+  test("of an issuer that means harm: keys that cannot be read are left out once, not tried for each token", () => {
+    expect(keysOf(...Array.from({ length: 99 }, () => offTheCurve), good)).toEqual([good]);
+    expect(keysOf({ ...good, crv: "P-999" }, { kty: "OKP", crv: "Ed25519", x: "AA" }, good)).toEqual([good]);
+  });
+
+  test("of more than a hundred keys is refused", () => {
+    expect(keysOf(...Array.from({ length: 100 }, () => good))).toHaveLength(100);
+    expect(() => keysOf(...Array.from({ length: 101 }, () => good))).toThrow(
+      new Malformed("JWK set: has more than 100 keys"),
+    );
+  });
+
+  test("of unreadable keys alone is none", () => {
+    expect(() => keysOf(offTheCurve)).toThrow(new Malformed("JWK set: has no key that verifies signatures"));
+  });
+});

@@ -1,4 +1,4 @@
-import type { JsonObject } from "@chancery/encoding";
+import type { JsonObject, JsonValue } from "@chancery/encoding";
 import { claimAt, type ClaimPath, scalarText } from "./claim-path.ts";
 import { type Glob, globMatches } from "./glob.ts";
 
@@ -15,20 +15,20 @@ export type Comparison =
   | { readonly type: "one-of"; readonly texts: ReadonlySet<string> }
   | { readonly type: "glob"; readonly glob: Glob };
 
-/** Undefined: it hangs on a claim that is not there or cannot be compared. */
+/** Undefined: it hangs on what cannot be known of a claim. */
 export type Truth = boolean | undefined;
 
 /**
- * A claim that is missing is never a match. What `not` makes of it is `missing`'s to say:
+ * Kleene's logic: `not` of unknown stays unknown. Unknown is a claim that is there and cannot be compared: a list where
+ * a text is wanted, a number that is not exact. A claim that is missing, or null, is what `missing` says:
  *
- * - `undefined`, for rules that let in: `not` of unknown stays unknown, so that nobody gets in by a claim that is
- *   left out (Kleene's logic);
- * - `false`, for rules that keep out: `not` of it is true, so that nobody slips by in that way.
+ * - `undefined`, for rules that let in: nobody gets in by a claim that is left out, nor by `not` of it;
+ * - `false`, for rules that keep out: it is no match, and `not` of it is one, so that nobody slips by in that way.
  */
 export function evaluate(condition: Condition, claims: JsonObject, missing: false | undefined): Truth {
   if (condition.type === "all") return every(condition.conditions, claims, missing);
   if (condition.type === "any") return some(condition.conditions, claims, missing);
-  if (condition.type === "claim") return compare(condition.comparison, claims, condition.path) ?? missing;
+  if (condition.type === "claim") return compare(condition.comparison, claimAt(claims, condition.path), missing);
   const truth = evaluate(condition.condition, claims, missing);
   return truth === undefined ? undefined : !truth;
 }
@@ -53,14 +53,16 @@ function some(conditions: readonly Condition[], claims: JsonObject, missing: fal
   return result;
 }
 
-function compare(comparison: Comparison, claims: JsonObject, path: ClaimPath): Truth {
-  const value = claimAt(claims, path);
-  if (comparison.type === "contains") {
-    if (!Array.isArray(value)) return undefined;
-    return value.some((element) => scalarText(element) === comparison.text);
-  }
+function compare(comparison: Comparison, value: JsonValue | undefined, missing: false | undefined): Truth {
+  if (value === undefined || value === null) return missing;
+  if (comparison.type === "contains") return Array.isArray(value) ? contains(value, comparison.text) : undefined;
   const text = scalarText(value);
   if (text === undefined) return undefined;
   if (comparison.type === "one-of") return comparison.texts.has(text);
   return comparison.type === "glob" ? globMatches(comparison.glob, text) : text === comparison.text;
+}
+
+function contains(list: readonly JsonValue[], text: string): Truth {
+  if (list.some((element) => scalarText(element) === text)) return true;
+  return list.some((element) => typeof element === "number" && scalarText(element) === undefined) ? undefined : false;
 }

@@ -37,7 +37,7 @@ export function judge({ otherwise, isDryRun, rules }: IssuancePolicy, claims: Ve
   return { outcome: isDryRun ? "would-refuse" : "refused", rule, reason };
 }
 
-/** Whether a rule applies. A missing claim neither lets anyone in nor lets anyone slip by a rule that denies. */
+/** Whether a rule applies. A claim that cannot be compared lets nobody in, and nobody slip by a rule that denies. */
 export function matches({ effect, condition }: Rule, { all }: VerifiedClaims): boolean {
-  return evaluate(condition, all, effect === "deny" ? false : undefined) === true;
+  return effect === "deny" ? evaluate(condition, all, false) !== false : evaluate(condition, all, undefined) === true;
 }

@@ -142,6 +142,13 @@ describe("a call", () => {
     expect((await echo("Say", "short")).answer).toEqual({ text: "short" });
   });
 
+  test("of more bytes than its service takes is refused though another service takes them", async () => {
+    const { call, echo } = await start();
+    const text = "x".repeat(1_010);
+    expect((await call("grpc.health.v1.Health", "Check", { service: text })).error!.code).toBe(status.NOT_FOUND);
+    expect((await echo("Say", text)).error!.code).toBe(status.RESOURCE_EXHAUSTED);
+  });
+
   test("that a client gives little time ends in that time", async () => {
     const { echo } = await start();
     const before = performance.now();

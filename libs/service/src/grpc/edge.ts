@@ -13,7 +13,7 @@ import {
 } from "@grpc/grpc-js";
 import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
-import { Misconfigured, NotFound } from "@chancery/fault";
+import { Misconfigured, NotFound, TooLarge } from "@chancery/fault";
 import type { Registry } from "prom-client";
 import { limitConnections } from "../connection-limit.ts";
 import { type Failure, failureOf } from "../failure.ts";
@@ -104,16 +104,30 @@ function addService(
     if (method === undefined) throw new TypeError(`${service.name} has no method ${name}`);
     implementation[name] = unary(method, service, (failure) => report(failure, path));
   }
-  server.addService(definition, implementation);
+  server.addService(bounded(definition, service.messageLimit), implementation);
+}
+
+/** Stands for a request that was not read. */
+const TOO_LARGE: GrpcMessage = Object.freeze({});
+
+/** The server has one limit, that of the service that takes most; each has its own here, before anything is parsed. */
+function bounded(definition: ServiceDefinition, limit: number): ServiceDefinition {
+  const methods = Object.entries(definition).map(([name, method]) => {
+    const requestDeserialize = (bytes: Buffer): unknown =>
+      bytes.length > limit ? TOO_LARGE : method.requestDeserialize(bytes);
+    return [name, { ...method, requestDeserialize }];
+  });
+  return Object.fromEntries(methods) as ServiceDefinition;
 }
 
 /** The one place where an error becomes a gRPC status. */
 function unary(
   method: GrpcMethod,
-  { tell }: GrpcService,
+  { tell, messageLimit }: GrpcService,
   report: (failure: Failure) => void,
 ): handleUnaryCall<GrpcMessage, object> {
   const answer = async (call: Parameters<handleUnaryCall<GrpcMessage, object>>[0], headers: Metadata) => {
+    if (call.request === TOO_LARGE) throw new TooLarge(`request: longer than ${messageLimit} bytes`);
     const response = await method(call.request, {
       metadata: (name) => call.metadata.get(name).map(String),
       setHeader: (name, value) => headers.set(name, value),

@@ -48,13 +48,19 @@ async function started(log: FaultLog, clockOffset: number): Promise<LogNode> {
   return node;
 }
 
+async function expectPutOff(node: LogNode, count: number): Promise<void> {
+  const { postponements } = node;
+  await node.until(() => node.postponements >= postponements + count, 30_000, "clients are told to ask again");
+}
+
 /** It puts its clients off for that reason, says so to who asks, and nothing that it signs has the wrong time. */
 async function expectDoubt(node: LogNode, reason: RegExp): Promise<void> {
-  await node.until(() => reason.test(node.lastPostponement), 10_000, `clients are told ${reason}`);
+  await node.until(() => reason.test(node.lastPostponement), 30_000, `clients are told ${reason}`);
   expect(await node.order("readiness", {})).toMatch(reason);
+  // Answers to what was logged before are still on their way.
+  await expectPutOff(node, 20);
   const { acknowledgements } = node;
-  const { postponements } = node;
-  await node.until(() => node.postponements >= postponements + 20, 10_000, "clients are told it again");
+  await expectPutOff(node, 20);
   expect(node.acknowledgements).toBe(acknowledgements);
 }
 

@@ -1,9 +1,12 @@
 import { equalBytes } from "@chancery/encoding";
-import { RefusedToSign } from "@chancery/fault";
+import { RefusedToSign, Unavailable } from "@chancery/fault";
 import { edgeRoot, type TreeHead } from "@chancery/tlog";
 import type { AnchoredHead } from "./anchor.ts";
 import type { AnchoredSigner } from "./anchored-signer.ts";
 import type { LogKey, LogWriter, TreeState } from "./store.ts";
+
+/** How often a look is begun anew because others were at work meanwhile. */
+const ATTEMPTS = 20;
 
 /** Whether this process may still sign for its log. A refusal stays until an operator has looked and started it anew. */
 export class Standing {
@@ -71,25 +74,35 @@ export class Standing {
 
   /**
    * Anchor against database, wholly. The anchor is read before the tree for the one rule and after it for the
-   * other: a batch that another process completes meanwhile must not look like a restored backup of either.
+   * other: a batch that another process completes meanwhile must not look like a restored backup of either. The tree that
+   * is returned is never smaller than the anchored one.
    */
   async examine(writer: LogWriter): Promise<{ anchored: AnchoredHead; state: TreeState }> {
-    const before = await this.#signer.readAnchor();
-    const reason = before && anchorKeyReason(this.#signer.key, before);
-    if (reason !== undefined) throw this.refuse(reason);
-    const signed = this.signed;
-    const state = await writer.tree();
-    this.assertTree(state, signed);
-    if (before === undefined) {
-      throw this.refuse(
-        `its anchor is missing and its database holds ${state.size} entries: restore the anchor, or accept the database`,
-      );
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const before = await this.#readAnchor();
+      const signed = this.signed;
+      const state = await writer.tree();
+      this.assertTree(state, signed);
+      if (before === undefined) {
+        throw this.refuse(
+          `its anchor is missing and its database holds ${state.size} entries: restore the anchor, or accept the database`,
+        );
+      }
+      if (newerReason(before, state, this.#ahead) === undefined) return { anchored: before, state };
+      const after = (await this.#readAnchor()) ?? before;
+      const newer = newerReason(after, state, this.#ahead);
+      if (newer !== undefined) throw this.refuse(newer);
+      if (after.size <= state.size) return { anchored: after, state };
+      // Yet another batch went through: the anchor is of a tree that is newer than what was read.
     }
-    if (newerReason(before, state, this.#ahead) === undefined) return { anchored: before, state };
-    const after = (await this.#signer.readAnchor()) ?? before;
-    const newer = newerReason(after, state, this.#ahead);
-    if (newer !== undefined) throw this.refuse(newer);
-    return { anchored: after, state };
+    throw new Unavailable("other processes grow the log faster than this one can look at it", 1);
+  }
+
+  async #readAnchor(): Promise<AnchoredHead | undefined> {
+    const anchored = await this.#signer.readAnchor();
+    const reason = anchored && anchorKeyReason(this.#signer.key, anchored);
+    if (reason !== undefined) throw this.refuse(reason);
+    return anchored;
   }
 }
 

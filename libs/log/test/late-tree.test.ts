@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { type LogStore, MemoryLogStore, type StoredLog } from "../src/index.ts";
+import { type Anchor, type LogStore, MemoryLogStore, type StoredLog } from "../src/index.ts";
 import { newEntry, World } from "./world.ts";
 
 /** A store whose answers to `tree()` can be held up on their way, as by one lost packet. */
@@ -50,6 +50,53 @@ test("an answer of the database that was held up while a batch went through does
   expect(await readiness).toBeUndefined();
   await world.append(log, newEntry(3));
   await world.check(log, 3);
+});
+
+/** An anchor and a store in front of others, in which something happens before this or that read. */
+function watched(world: World, before: { anchor(): Promise<void>; tree(): Promise<void> }) {
+  const anchor: Anchor = {
+    read: async () => {
+      await before.anchor();
+      return await world.anchor.read();
+    },
+    compareAndSwap: (expected, next) => world.anchor.compareAndSwap(expected, next),
+  };
+  const store: LogStore = {
+    create: (name, key, time) => world.store.create(name, key, time),
+    find: async (name) => {
+      const { reader, writer } = (await world.store.find(name))!;
+      const tree = async () => {
+        await before.tree();
+        return await writer.tree();
+      };
+      const commit: typeof writer.commit = (identities, integrate) => writer.commit(identities, integrate);
+      return {
+        reader,
+        writer: { tree, commit, publish: (checkpoint) => writer.publish(checkpoint), freeze: () => writer.freeze() },
+      };
+    },
+  };
+  return world.with({ store, anchor });
+}
+
+test("batches of another process before the tree is read and after it do not end signing", async () => {
+  const world = new World({ store: new MemoryLogStore() });
+  const other = await world.start();
+  let [watching, entries, grown] = [false, 0, 0];
+  const grow = async () => {
+    // A busy process, which for some time is always in between; at last it rests.
+    if (watching && ++entries < 30) await world.append(other, newEntry(`other ${++grown}`));
+  };
+  const before = { anchor: grow, tree: grow };
+  watching = true;
+  const slow = await watched(world, before).start();
+  expect(entries).toBeGreaterThan(3);
+  entries = 0;
+  expect(await slow.readiness()).toBeUndefined();
+  expect(entries).toBeGreaterThan(3);
+  await world.append(slow, newEntry("a"));
+  expect(await slow.readiness()).toBeUndefined();
+  await world.check(slow, grown + 1);
 });
 
 test("an entry that one process acknowledged is found by another at once", async () => {

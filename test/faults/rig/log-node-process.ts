@@ -62,7 +62,10 @@ export class LogNode implements AsyncDisposable {
       if (holds()) over.resolve();
       else if (this.#isOver) over.reject(new Error(`the log node ended before ${what}`));
     };
-    const late = setTimeout(() => over.reject(new Error(`not within ${withinMs} ms: ${what}`)), withinMs);
+    const late = setTimeout(() => {
+      const told = this.journal.refusals.at(-1) ?? this.lastPostponement;
+      over.reject(new Error(`not within ${withinMs} ms: ${what} (clients were told last: ${told})`));
+    }, withinMs);
     this.#watchers.add(look);
     look();
     try {

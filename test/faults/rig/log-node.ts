@@ -125,7 +125,12 @@ async function appendUntilAnswered(name: string, signal?: AbortSignal): Promise<
       say("acked", name, logged.index, hash, Number(duplicate), head.size, encodeHex(head.root), time);
       return;
     } catch (error) {
-      if (error instanceof RefusedToSign) return void say("refused", error.message);
+      if (error instanceof RefusedToSign) {
+        say("refused", error.message);
+        // Its clients go on asking; orders are to be heard between their questions.
+        await delay(RETRY_MS);
+        return;
+      }
       if (!(error instanceof Unavailable) && !(error instanceof Pushback)) {
         return void say("unexpected", JSON.stringify(String(error instanceof Error ? error.stack : error)));
       }

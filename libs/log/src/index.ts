@@ -20,4 +20,5 @@ export type {
   Tree,
   TreeState,
 } from "./store.ts";
+export { tileResource } from "./tile-resource.ts";
 export { type LogLimits, type LogOptions, TransparencyLog } from "./transparency-log.ts";

@@ -9,5 +9,6 @@ export * from "./health.ts";
 export * from "./line-writer.ts";
 export * from "./logger.ts";
 export * from "./metrics.ts";
+export * from "./raw-path.ts";
 export * from "./redact.ts";
 export * from "./service.ts";

@@ -10,6 +10,7 @@ import { EntriesController } from "./http/entries.controller.ts";
 import { IndexController } from "./http/index.controller.ts";
 import { type BodyLimits, type Operation, shapeRoutes } from "./http/operations.ts";
 import { MAX_ENTRY_BYTES, MAX_SEARCH_BYTES } from "./http/request-body.ts";
+import { TilesController } from "./http/tiles.controller.ts";
 import { TreeController } from "./http/tree.controller.ts";
 
 export interface RekorConfig extends RekorIdentity {
@@ -55,7 +56,7 @@ export class RekorModule implements NestModule, OnModuleInit {
     checkIdentity(config);
     return {
       module: RekorModule,
-      controllers: [EntriesController, IndexController, TreeController],
+      controllers: [EntriesController, IndexController, TilesController, TreeController],
       providers: [
         { provide: RekorLog, useValue: new RekorLog(config, links) },
         { provide: CONFIG, useValue: config },

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeHex } from "@chancery/encoding";
-import { verifyConsistency } from "@chancery/tlog";
+import { leafHash, parseEntryBundle, verifyConsistency } from "@chancery/tlog";
 import { hashedrekord, keyPem, type Proposal } from "./proposals.ts";
-import { ENTRIES, type RunningRekor, startRekor, TREE_ID } from "./running-rekor.ts";
+import { ENTRIES, onlyEntry, type RunningRekor, startRekor, TREE_ID } from "./running-rekor.ts";
 
 const RETRIEVE = `${ENTRIES}/retrieve`;
 const SEARCH = "/api/v1/index/retrieve";
@@ -127,5 +127,34 @@ describe("the rest of the API", () => {
     const refused = await frozen.request("POST", ENTRIES, await hashedrekord());
     expect([refused.status, refused.json.code]).toEqual([405, 405]);
     expect((await frozen.request("GET", created.headers["location"]!)).status).toBe(200);
+  });
+});
+
+describe("the log as tiles", () => {
+  test("holds what the API answers: checkpoint, leaf hashes, bodies", async () => {
+    const info = (await get("/api/v1/log")).json;
+    const checkpoint = await get("/api/v1/log/checkpoint");
+    expect(checkpoint.text).toBe(info.signedTreeHead);
+    expect(checkpoint.headers["cache-control"]).toBe("no-store");
+    const raw = (path: string) => rekor.service.app.inject({ method: "GET", url: `/api/v1/log/tile/${path}` });
+    const bundle = await raw(`entries/000.p/${info.treeSize}`);
+    const bodies = parseEntryBundle(new Uint8Array(bundle.rawPayload));
+    const answered = await Promise.all(bodies.map((_, index) => get(`${ENTRIES}?logIndex=${index}`)));
+    expect(bodies.map((body) => Buffer.from(body).toString("base64"))).toEqual(
+      answered.map(({ json }) => onlyEntry(json).body),
+    );
+    const tile = await raw(`0/000.p/${info.treeSize}`);
+    expect(tile.headers["cache-control"]).toContain("immutable");
+    expect(tile.rawPayload).toEqual(Buffer.concat(bodies.map(leafHash)));
+  });
+
+  test.for([
+    ["0/000", 404],
+    ["entries/001.p/1", 404],
+    ["0/0", 400],
+    ["0/%30%30%30", 400],
+    ["x", 400],
+  ] as const)("has nothing at tile/%s", async ([path, status]) => {
+    expect((await get(`/api/v1/log/tile/${path}`)).status).toBe(status);
   });
 });

@@ -1,9 +1,10 @@
 import type { KeyObject } from "node:crypto";
 import { Misconfigured } from "@chancery/fault";
+import { Difference } from "../domain/difference.ts";
 import type { CleanLog, Progress } from "../domain/progress.ts";
 import { HttpLog } from "./http-log.ts";
 import { publishedTrust } from "./published-trust.ts";
-import { checkRekorApi } from "./rekor-api.ts";
+import { checkRekorApi, readHead } from "./rekor-api.ts";
 import { checkTiledLog, entryBundles, getEntries } from "./tiled-log.ts";
 
 export interface UrlCheck {
@@ -26,7 +27,7 @@ export async function checkUrl({ url, log, key: given, progress }: UrlCheck): Pr
   if (keys.length === 0) throw new Misconfigured("--key", `${asked.origin} publishes no key of its ${log}`);
   // The log's own name, even when it is read through another one.
   const named = published[0]?.baseUrl ?? asked;
-  if (log === "rekor") return checkRekorApi(new HttpLog(url), { hostname: named.hostname, keys }, progress);
+  if (log === "rekor") return checkRekor(url, { hostname: named.hostname, keys }, progress);
   if (log === "rekor-v2") {
     const base = new HttpLog(url);
     const origin = named.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -35,6 +36,28 @@ export async function checkUrl({ url, log, key: given, progress }: UrlCheck): Pr
   const base = new HttpLog(isWhole && published.length > 0 ? asked.origin + named.pathname : url);
   const origin = (named.hostname + named.pathname).replace(/\/+$/, "");
   return checkTiledLog(base, { origin, signer: origin, signs: "tree head", keys }, getEntries(base), progress);
+}
+
+/** By tiles where the server has them; upstream's has not. */
+async function checkRekor(
+  url: string,
+  who: { readonly hostname: string; readonly keys: readonly KeyObject[] },
+  progress: Progress | undefined,
+): Promise<CleanLog> {
+  const api = new HttpLog(url);
+  const tiles = new HttpLog(`${api.base}/api/v1/log`);
+  if ((await tiles.get("/checkpoint")) === undefined) return checkRekorApi(api, who, progress);
+  const { treeId, treeSize } = await readHead(api);
+  const identity = {
+    origin: `${who.hostname} - ${treeId}`,
+    signer: who.hostname,
+    signs: "text",
+    keys: who.keys,
+  } as const;
+  const clean = await checkTiledLog(tiles, identity, entryBundles(tiles), progress);
+  // The API was asked first: a tree that it says is larger than the one of the tiles is another.
+  if (BigInt(treeSize) <= clean.size) return clean;
+  throw new Difference({ kind: "checkpoint", field: "treeSize of the API" }, `at most ${clean.size}`, String(treeSize));
 }
 
 function samePath(a: URL, b: URL): boolean {

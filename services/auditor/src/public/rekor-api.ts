@@ -54,7 +54,7 @@ export async function checkRekorApi(
   return { size, root, checked: [`checkpoint of size ${size}`, "entries", "entry IDs", "inclusion proofs"] };
 }
 
-async function readHead(log: HttpLog) {
+export async function readHead(log: HttpLog) {
   const path = "/api/v1/log";
   const answer = await log.getJson(path);
   if (answer === undefined) throw log.notAnAnswer(path, "there is no Rekor log here");

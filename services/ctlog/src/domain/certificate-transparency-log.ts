@@ -1,15 +1,8 @@
 import { type Signer, sha256, spkiHash } from "@chancery/crypto";
 import { equalBytes } from "@chancery/encoding";
 import { Malformed, NotFound } from "@chancery/fault";
-import type { LoggedEntry, NewEntry, TransparencyLog } from "@chancery/log";
-import {
-  type InclusionProof,
-  parseCheckpoint,
-  parseNote,
-  type SignedTreeHead,
-  type TileCoordinate,
-  verifyTreeHead,
-} from "@chancery/tlog";
+import { type LoggedEntry, type NewEntry, tileResource, type TransparencyLog } from "@chancery/log";
+import { type InclusionProof, parseCheckpoint, parseNote, type SignedTreeHead, verifyTreeHead } from "@chancery/tlog";
 import {
   type Certificate,
   type CertificateEntry,
@@ -145,11 +138,9 @@ export class CertificateTransparencyLog {
     return { entry, proof };
   }
 
-  /** Only those that the published tree head implies. c2sp.org/static-ct-api, "Merkle Tree". */
-  async tile({ level, index, width }: TileCoordinate): Promise<Uint8Array> {
-    const tile = await this.#log.tile(level, index, width);
-    if (tile === undefined) throw new NotFound("tile: does not exist in the published tree");
-    return tile;
+  /** Of c2sp.org/tlog-tiles; `path` begins with `tile/`. */
+  tileResource(path: string): Promise<Uint8Array> {
+    return tileResource(this.#log, path);
   }
 
   readiness(): Promise<string | undefined> {

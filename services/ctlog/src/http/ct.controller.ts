@@ -1,8 +1,6 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Post, Query, Req, Res, UseFilters } from "@nestjs/common";
 import { encodeBase64 } from "@chancery/encoding";
-import { Malformed } from "@chancery/fault";
-import { faultFilter } from "@chancery/service";
-import { parseTilePath } from "@chancery/tlog";
+import { faultFilter, rawPathFrom } from "@chancery/service";
 import { sctToJson } from "@chancery/x509";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { CertificateTransparencyLog } from "../domain/certificate-transparency-log.ts";
@@ -92,14 +90,10 @@ export class CtController {
     return Buffer.from(await this.#log.checkpoint());
   }
 
-  /** The path is read as it was sent: a decoded `%2e` or `%2f` would be a second name for a tile. */
   @Get("tile/*")
   @Header("Cache-Control", "public, max-age=31536000, immutable")
   @Header("Content-Type", "application/octet-stream")
   async getTile(@Req() request: FastifyRequest) {
-    const [path = ""] = request.url.split("?", 1);
-    const start = path.indexOf("/tile/");
-    if (start < 0) throw new Malformed("tile path: is not tile/<L>/<N>");
-    return Buffer.from(await this.#log.tile(parseTilePath(path.slice(start + 1))));
+    return Buffer.from(await this.#log.tileResource(rawPathFrom(request, "tile")));
   }
 }

@@ -2,7 +2,13 @@ import { setImmediate } from "node:timers/promises";
 import { type Signer, spkiHash } from "@chancery/crypto";
 import { encodeBase64, encodeHex, encodePem } from "@chancery/encoding";
 import { Malformed, RefusedToSign } from "@chancery/fault";
-import type { Appended, LoggedEntry, PublishedCheckpoint, TransparencyLog } from "@chancery/log";
+import {
+  type Appended,
+  type LoggedEntry,
+  type PublishedCheckpoint,
+  tileResource,
+  type TransparencyLog,
+} from "@chancery/log";
 import { type InclusionProof, leafHash, verifyInclusion } from "@chancery/tlog";
 import { bodyOf, parseEntry } from "./entries/entry-kinds.ts";
 import type { ProposedEntry } from "./entries/entry-kind.ts";
@@ -153,6 +159,11 @@ export class RekorLog {
   publicKeyPem(treeId: bigint | undefined): string {
     this.#checkTree(treeId);
     return encodePem("PUBLIC KEY", this.#signer.publicKey.spki);
+  }
+
+  /** Of c2sp.org/tlog-tiles; `path` begins with `tile/`. */
+  tileResource(path: string): Promise<Uint8Array> {
+    return tileResource(this.#log, path);
   }
 
   get treeId(): bigint {

@@ -1,6 +1,5 @@
 import { Duplicate, Malformed } from "@chancery/fault";
 import type { GrpcService } from "@chancery/service";
-import { parseEntryBundlePath, parseTilePath } from "@chancery/tlog";
 import { API_VERSION, KIND } from "../domain/v2/hashedrekord.ts";
 import type { LoggedV2Entry, RekorV2Log } from "../domain/v2/rekor-v2-log.ts";
 import { MAX_REQUEST_BYTES } from "../http/v2/create-entry-request.ts";
@@ -22,9 +21,9 @@ export function rekorV2Grpc(log: RekorV2Log): GrpcService {
         throw new Duplicate(alreadyThere(index));
       },
       GetTile: async ({ L, N }) =>
-        httpBody("application/octet-stream", await log.tile(parseTilePath(`tile/${String(L)}/${place(N)}`))),
+        httpBody("application/octet-stream", await log.tileResource(`tile/${String(L)}/${place(N)}`)),
       GetEntryBundle: async ({ N }) =>
-        httpBody("application/octet-stream", await log.entryBundle(parseEntryBundlePath(`tile/entries/${place(N)}`))),
+        httpBody("application/octet-stream", await log.tileResource(`tile/entries/${place(N)}`)),
       GetCheckpoint: async () => httpBody("text/plain; charset=utf-8", await log.checkpoint()),
     },
   };

@@ -1,13 +1,7 @@
 import type { Signer } from "@chancery/crypto";
-import { Malformed, NotFound } from "@chancery/fault";
-import type { Appended, PublishedCheckpoint, TransparencyLog } from "@chancery/log";
-import {
-  type EntryBundleCoordinate,
-  type InclusionProof,
-  leafHash,
-  MAX_BUNDLED_ENTRY_BYTES,
-  type TileCoordinate,
-} from "@chancery/tlog";
+import { Malformed } from "@chancery/fault";
+import { type Appended, type PublishedCheckpoint, tileResource, type TransparencyLog } from "@chancery/log";
+import { type InclusionProof, leafHash, MAX_BUNDLED_ENTRY_BYTES } from "@chancery/tlog";
 import { searchKeys } from "../search-key.ts";
 import { parseDsse, type DsseRequest } from "./dsse.ts";
 import { type HashedRekordRequest, parseHashedRekord } from "./hashedrekord.ts";
@@ -65,12 +59,9 @@ export class RekorV2Log {
     return (await this.#log.published()).note;
   }
 
-  async tile({ level, index, width }: TileCoordinate): Promise<Uint8Array> {
-    return (await this.#log.tile(level, index, width)) ?? notThere("tile");
-  }
-
-  async entryBundle({ index, width }: EntryBundleCoordinate): Promise<Uint8Array> {
-    return (await this.#log.entryBundle(index, width)) ?? notThere("entry bundle");
+  /** Of c2sp.org/tlog-tiles; `path` begins with `tile/`. */
+  tileResource(path: string): Promise<Uint8Array> {
+    return tileResource(this.#log, path);
   }
 
   readiness(): Promise<string | undefined> {
@@ -80,8 +71,4 @@ export class RekorV2Log {
   #entryOf({ entry, proof, checkpoint }: Appended): LoggedV2Entry {
     return { logId: this.#logId, body: entry.leaf, proof, checkpoint };
   }
-}
-
-function notThere(what: string): never {
-  throw new NotFound(`${what}: no published tree has it at this width`);
 }

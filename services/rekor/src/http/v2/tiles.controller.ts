@@ -1,7 +1,5 @@
 import { Controller, Get, Header, Inject, Req, UseFilters } from "@nestjs/common";
-import { Malformed } from "@chancery/fault";
-import { faultFilter } from "@chancery/service";
-import { parseEntryBundlePath, parseTilePath } from "@chancery/tlog";
+import { faultFilter, rawPathFrom } from "@chancery/service";
 import type { FastifyRequest } from "fastify";
 import { RekorV2Log } from "../../domain/v2/rekor-v2-log.ts";
 import { v2Errors } from "./v2-errors.ts";
@@ -29,18 +27,10 @@ export class V2TilesController {
     return Buffer.from(await this.#log.checkpoint());
   }
 
-  /** The path is read as it was sent: a decoded `%2e` or `%2f` would be a second name for a tile. */
   @Get("tile/*")
   @Header("Cache-Control", IMMUTABLE)
   @Header("Content-Type", "application/octet-stream")
   async tile(@Req() request: FastifyRequest) {
-    const [path = ""] = request.url.split("?", 1);
-    const start = path.indexOf("/tile/");
-    if (start < 0) throw new Malformed("tile path: is not tile/<L>/<N>");
-    const name = path.slice(start + 1);
-    const bytes = name.startsWith("tile/entries/")
-      ? await this.#log.entryBundle(parseEntryBundlePath(name))
-      : await this.#log.tile(parseTilePath(name));
-    return Buffer.from(bytes);
+    return Buffer.from(await this.#log.tileResource(rawPathFrom(request, "tile")));
   }
 }

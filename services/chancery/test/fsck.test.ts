@@ -127,7 +127,7 @@ describe("chancery fsck", () => {
   });
 
   test.for([
-    [["--log", "tsa"], "--log: tsa is neither rekor nor ctlog"],
+    [["--log", "tsa"], "--log: tsa is none of rekor, rekor-v2, ctlog"],
     [["--url", "ftp://x"], "--url: ftp://x is not an absolute http or https URL"],
     [["--database-url", "postgres://nobody@localhost/x"], "--database-url: needs --log and --key"],
     [["--data", "/nonexistent"], "--data: /nonexistent holds no installation"],

@@ -130,13 +130,14 @@ describe("the rest of the API", () => {
   });
 });
 
+const raw = (path: string) => rekor.service.app.inject({ method: "GET", url: `/api/v1/log/tile/${path}` });
+
 describe("the log as tiles", () => {
   test("holds what the API answers: checkpoint, leaf hashes, bodies", async () => {
     const info = (await get("/api/v1/log")).json;
     const checkpoint = await get("/api/v1/log/checkpoint");
     expect(checkpoint.text).toBe(info.signedTreeHead);
     expect(checkpoint.headers["cache-control"]).toBe("no-store");
-    const raw = (path: string) => rekor.service.app.inject({ method: "GET", url: `/api/v1/log/tile/${path}` });
     const bundle = await raw(`entries/000.p/${info.treeSize}`);
     const bodies = parseEntryBundle(new Uint8Array(bundle.rawPayload));
     const answered = await Promise.all(bodies.map((_, index) => get(`${ENTRIES}?logIndex=${index}`)));

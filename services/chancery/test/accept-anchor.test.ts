@@ -46,6 +46,6 @@ describe("chancery accept-anchor", () => {
   test("makes no installation where there is none, and wants to know which log", async () => {
     const nowhere = await chancery("accept-anchor", "--log", "rekor", "--data", join(data, "none"));
     expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringContaining("holds no installation")]);
-    expect((await chancery("accept-anchor")).err).toBe("chancery: --log: say rekor or ctlog\n");
+    expect((await chancery("accept-anchor")).err).toBe("chancery: --log: say one of rekor, rekor-v2, ctlog\n");
   });
 });

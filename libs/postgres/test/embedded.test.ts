@@ -9,6 +9,8 @@ import { Misconfigured } from "@chancery/fault";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { unprivilegedAccount } from "../src/embedded/account.ts";
 import { locateBinaries, packagedBinaries } from "../src/embedded/binaries.ts";
+import { readPostmasterFile } from "../src/embedded/orphan.ts";
+import { isStalled } from "../src/embedded/stalled.ts";
 import { Database, startEmbedded } from "../src/index.ts";
 
 const isLinux = process.platform === "linux";
@@ -122,6 +124,24 @@ test("a password that cannot be read is told, and no new one is put in its place
   await expect(refused).rejects.toThrow(/password cannot be read \(EISDIR\)/);
   expect(await readdir(join(directory, "password"))).toEqual([]);
 });
+
+test.skipIf(!isLinux)("a server that does nothing is told from one that runs, and from one that recovers", async () => {
+  await using server = await startEmbedded({ directory });
+  const { pid } = (await readPostmasterFile(join(directory, "data")))!;
+  await expect.poll(() => isStalled(pid)).toBe(false);
+  await using db = await Database.open(server.url, { max: 1 });
+  // What a server looks like whose processes are gone: this one's, held still while they are killed.
+  process.kill(pid, "SIGSTOP");
+  for (const child of await children(pid)) process.kill(child, "SIGKILL");
+  await expect.poll(() => isStalled(pid)).toBe(true);
+  process.kill(pid, "SIGCONT");
+  await expect.poll(() => isStalled(pid), { timeout: 10_000 }).toBe(false);
+  await expect.poll(async () => await db.query("SELECT 1").catch(() => []), { timeout: 10_000 }).toHaveLength(1);
+});
+
+async function children(pid: number): Promise<number[]> {
+  return (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ").map(Number);
+}
 
 test("nobody reads the password file but its owner, and no one gets in without the password", async () => {
   await using server = await startEmbedded({ directory });

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Misconfigured } from "@chancery/fault";
 import { type Cluster, nameForServer, serverEnvironment } from "./cluster.ts";
 import { readPostmasterFile, stopOrphan } from "./orphan.ts";
+import { isStalled } from "./stalled.ts";
 
 /**
  * Between us and PostgreSQL. Standard input is a pipe that only we hold: when we end, in whichever way, the
@@ -41,6 +42,8 @@ const FIRST_RESTART_MS = 100;
 const LAST_RESTART_MS = 5_000;
 const POLL_MS = 5;
 const STOP_MS = 60_000;
+/** How often it is looked at whether the server still does anything. */
+const LOOK_MS = 5_000;
 /** After so long up, a death is a new trouble and not the same one again. */
 const SETTLED_MS = 2_000;
 
@@ -148,6 +151,22 @@ export class ServerProcess {
     }
   }
 
+  /** Resolves when the server is gone. One that will never run again is ended: started anew, it recovers. */
+  async #untilEnded(exited: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    const ended = exited.then(() => over.abort());
+    let stalled = false;
+    while (!over.signal.aborted) {
+      await delay(LOOK_MS, undefined, { signal: over.signal, ref: false }).catch(() => {});
+      const pid = over.signal.aborted ? undefined : (await readPostmasterFile(this.#data))?.pid;
+      // Twice in a row: between its recovery and its work there is a moment without either process.
+      const before = stalled;
+      stalled = pid !== undefined && (await isStalled(pid));
+      if (pid !== undefined && stalled && before && !this.#stopping.signal.aborted) killServer(pid);
+    }
+    await ended;
+  }
+
   /**
    * Starts the server again whenever it ends unbidden. After a `kill -9` its workers may hold the shared memory
    * for some moments more, in which a new server refuses to start: hence the back-off.
@@ -157,7 +176,7 @@ export class ServerProcess {
     let wait = FIRST_RESTART_MS;
     for (;;) {
       const since = Date.now();
-      await exited;
+      await this.#untilEnded(exited);
       if (this.#stopping.signal.aborted) return;
       // The keeper may have died alone, and a new server refuses to start beside the old one.
       this.#child?.stdin?.destroy();
@@ -175,6 +194,15 @@ async function firstLine(child: ChildProcess | undefined, exited: Promise<void>)
   if (child?.stdout == null) return undefined;
   const line = once(child.stdout, "data").then(([chunk]) => String(chunk).trim());
   return await Promise.race([line, exited.then(() => undefined)]);
+}
+
+/** SIGQUIT is its immediate shutdown, after which it recovers as after a crash. */
+function killServer(pid: number): void {
+  try {
+    process.kill(pid, "SIGQUIT");
+  } catch {
+    // It ended by itself meanwhile.
+  }
 }
 
 async function startFailure(directory: string, logStart: number): Promise<Misconfigured> {

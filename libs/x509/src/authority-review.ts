@@ -27,6 +27,7 @@ export function reviewAuthorityChain(chain: readonly Certificate[], spki: Uint8A
   const found = [
     ...(equalBytes(issuing.spki, spki) ? [] : [`${titleOf(chain, 0)}: is not of the key that signs under it`]),
     ...reviewOrder(chain),
+    ...reviewRepeats(chain),
     ...chain.flatMap((_certificate, place) => reviewAt(chain, place)),
   ];
   return found.length > 0 ? found : said(() => verifyAuthorityChain(chain));
@@ -62,6 +63,13 @@ function reviewOrder(chain: readonly Certificate[]): readonly string[] {
   return [
     `${titleOf(chain, chain.length - 1)}: is not a root, and clients are told one: add ${showDistinguishedName(last.issuer)} as the last`,
   ];
+}
+
+/** A root issued itself, so every link of such a chain holds; CT logs refuse it, and with it all that is issued. */
+function reviewRepeats(chain: readonly Certificate[]): readonly string[] {
+  return chain.flatMap(({ der }, place) =>
+    chain.slice(0, place).some((one) => equalBytes(one.der, der)) ? [`${titleOf(chain, place)}: comes twice`] : [],
+  );
 }
 
 function reviewAt(chain: readonly Certificate[], place: number): readonly string[] {

@@ -134,6 +134,19 @@ describe("one sentence is said of", () => {
     expect(reviewAuthorityChain([], ca.root.spki)).toEqual(["there is no certificate"]);
   });
 
+  // `cat intermediate.pem bundle.pem`, the bundle with the root: it was taken, and then no certificate could be logged.
+  test("a root that stands there twice, with the authority key identifier that openssl gives it", async () => {
+    const identified = (all: Extension[]) => [
+      ...all,
+      ...ca.intermediate.extensions.filter(({ oid }) => oid === OID.authorityKeyIdentifier),
+    ];
+    const root = await signed(ca.root, ca.root.subject, ca.rootSigner, identified);
+    expect(review(ca.intermediate, root)).toEqual([]);
+    expect(review(ca.intermediate, root, root)).toEqual([
+      "certificate 3 of 3 (O=Example, CN=Example Root): comes twice",
+    ]);
+  });
+
   test("a root that allows no authority below it: leaves would never verify, though the two of them do", async () => {
     const root = parse(
       await createRootAuthority({

@@ -274,6 +274,23 @@ describe("an issuer behind a private authority", () => {
   });
 });
 
+test("keys of a file that is gone are kept for the time that the configuration says, if it says one", async () => {
+  await using issuer = await FakeIssuer.start();
+  const file = write("withdrawn.json", jwks(...issuer.keys));
+  let now = Date.now();
+  await using fulcio = await startFulcio({
+    config: `oidc-issuers: { "${issuer.url}": { client-id: sigstore, type: email, jwks-file: "${file}", keep-keys-for: 30m } }`,
+    clock: () => now,
+  });
+  const token = issuer.token({ exp: Math.floor(now / 1000) + 20_000 });
+  expect(await status(fulcio, token)).toBe(200);
+  rmSync(file);
+  now += 29 * 60_000;
+  expect(await status(fulcio, token)).toBe(200);
+  now += 60_000;
+  expect(await status(fulcio, token)).toBe(503);
+});
+
 test("keys outlive their issuer's outage by the time that the configuration says", async () => {
   await using issuer = await FakeIssuer.start();
   let now = Date.now();

@@ -216,9 +216,9 @@ export class IssuerKeys {
   }
 }
 
-function paceOf({ settings }: ConcreteIssuer): Pace {
-  if (settings.keys?.type === "file") return FILE;
-  return settings.keepKeysFor === undefined ? ISSUER : { ...ISSUER, keepFor: settings.keepKeysFor };
+function paceOf({ settings: { keys, keepKeysFor: keepFor } }: ConcreteIssuer): Pace {
+  const usual = keys?.type === "file" ? FILE : ISSUER;
+  return keepFor === undefined ? usual : { ...usual, keepFor };
 }
 
 const sources = new WeakMap<IssuerSettings, string>();

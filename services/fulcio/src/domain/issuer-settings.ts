@@ -20,7 +20,7 @@ export interface ClientCertificate {
 export interface IssuerConnection {
   /** By discovery if left out. */
   readonly keys?: KeyLocation | undefined;
-  /** Milliseconds that keys outlive an issuer that cannot be asked; an hour if left out. */
+  /** Milliseconds that keys outlive an issuer that cannot be asked; an hour if left out, of a file for ever. */
   readonly keepKeysFor?: number | undefined;
   /** PEM certificates trusted for this issuer's TLS, besides the system's. */
   readonly caCertificates?: string | undefined;

@@ -5,7 +5,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BodyBudget } from "./body-budget.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { drain } from "./drain.ts";
-import { type Failure, failureOf } from "./failure.ts";
+import { failureOf } from "./failure.ts";
+import { FailureLog } from "./failure-log.ts";
 import { defaultErrorShape, faultFilter } from "./fault-filter.ts";
 import { type GrpcOptions, type RunningGrpc, startGrpc } from "./grpc/edge.ts";
 import { GrpcServices } from "./grpc/services.ts";
@@ -116,7 +117,8 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     metrics: new Metrics(),
   };
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
-  const app = await buildApp(options, around, logger, timeouts);
+  const failures = new FailureLog(logger);
+  const app = await buildApp(options, around, { logger, failures }, timeouts);
   const fastify = fastifyOf(app);
   let metrics: RunningMetrics | undefined;
   let grpc: RunningGrpc | undefined;
@@ -125,7 +127,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
       const { port, host = "127.0.0.1" } = options.metrics;
       metrics = await startMetrics(around.metrics.registry, port, host);
     }
-    if (options.grpc !== undefined) grpc = await serveGrpc(options.grpc, options, around, logger, timeouts);
+    if (options.grpc !== undefined) grpc = await serveGrpc(options.grpc, options, around, failures, timeouts);
     await listen(fastify, options.host ?? "127.0.0.1", options.port ?? 0);
   } catch (error) {
     await Promise.allSettled([app.close(), grpc?.close(), metrics?.close()]);
@@ -157,7 +159,7 @@ async function serveGrpc(
   grpc: GrpcOptions,
   options: ServiceOptions,
   around: Surroundings,
-  logger: Logger,
+  failures: FailureLog,
   timeouts: Timeouts,
 ): Promise<RunningGrpc> {
   return startGrpc(grpc, {
@@ -169,14 +171,14 @@ async function serveGrpc(
       perAddress: options.connectionsPerAddress ?? CONNECTIONS_PER_ADDRESS,
     },
     timeouts,
-    report: (failure, path) => reportFailure(logger, failure, { id: "grpc", method: "POST", url: path }),
+    report: (failure, path) => failures.report(failure, { id: "grpc", method: "POST", url: path }),
   });
 }
 
 async function buildApp(
   options: ServiceOptions,
   around: Surroundings,
-  logger: Logger,
+  { logger, failures }: { readonly logger: Logger; readonly failures: FailureLog },
   timeouts: Timeouts,
 ): Promise<NestFastifyApplication> {
   const bodyLimit = options.bodyLimit ?? BODY_LIMIT;
@@ -208,7 +210,7 @@ async function buildApp(
   openToAllOrigins(fastify);
   refuseUnknownPaths(fastify, new KnownPaths(fastify));
   guardBodies(fastify, new BodyBudget(options.bodyBudget ?? BODY_BUDGET));
-  fastify.decorate("reportFailure", (failure, request) => reportFailure(logger, failure, request));
+  fastify.decorate("reportFailure", (failure, request) => failures.report(failure, request));
   if (options.accessLog === true) logRequests(fastify, logger);
   await options.mount?.(fastify);
   // Without abortOnError: false a module that cannot start ends the process, and under a silent logger without a word.
@@ -232,17 +234,6 @@ async function listen(fastify: FastifyInstance, host: string, port: number): Pro
   } catch (cause) {
     throw listenFailure(cause, port, host);
   }
-}
-
-/** One line for each 5xx with what the client was not told. Pushback is the design under load: only at debug. */
-function reportFailure(logger: Logger, failure: Failure, request: { id: string; method: string; url: string }): void {
-  if (failure.status < 500) return;
-  const path = request.url.split("?", 1)[0];
-  const line = { requestId: request.id, method: request.method, path, status: failure.status, code: failure.code };
-  const cause = failure.error instanceof Error ? failure.error : new Error(String(failure.error));
-  if (failure.code === "pushback") logger.debug(line, cause.message);
-  else if (failure.status === 503) logger.warn({ ...line, err: cause }, cause.message);
-  else logger.error({ ...line, err: cause }, cause.message);
 }
 
 function logRequests(fastify: FastifyInstance, logger: Logger): void {

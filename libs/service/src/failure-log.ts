@@ -1,0 +1,49 @@
+import type { Failure } from "./failure.ts";
+import type { Logger } from "./logger.ts";
+
+export interface FailedRequest {
+  readonly id: string;
+  readonly method: string;
+  readonly url: string;
+}
+
+type Level = "warn" | "error";
+
+/** Lines of one level in a second. Who can cause one 503 can cause thousands, of 2 kB each with its stack. */
+const MOST_A_SECOND = 20;
+const SECOND = 1_000;
+
+/** One line for each 5xx, with what the client was not told, as long as they are few; of a storm of them the number. */
+export class FailureLog {
+  readonly #logger: Logger;
+  /** Lines of this second, those left out included. */
+  readonly #lines: Record<Level, number> = { warn: 0, error: 0 };
+  #isCounting = false;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  report(failure: Failure, { id, method, url }: FailedRequest): void {
+    const { status, code, error } = failure;
+    if (status < 500) return;
+    const path = url.split("?", 1)[0];
+    const line = { requestId: id, method, path, status, code };
+    const err = error instanceof Error ? error : new Error(String(error));
+    // Pushback is the design under load.
+    if (code === "pushback") return this.#logger.debug(line, err.message);
+    const level = status === 503 ? "warn" : "error";
+    if (!this.#isCounting) setTimeout(() => this.#summarize(), SECOND).unref();
+    this.#isCounting = true;
+    if (++this.#lines[level] <= MOST_A_SECOND) this.#logger[level]({ ...line, err }, err.message);
+  }
+
+  #summarize(): void {
+    this.#isCounting = false;
+    for (const level of ["warn", "error"] as const) {
+      const more = this.#lines[level] - MOST_A_SECOND;
+      this.#lines[level] = 0;
+      if (more > 0) this.#logger[level]({ more }, "more requests failed in this second");
+    }
+  }
+}

@@ -18,6 +18,17 @@ const FAILURES: Record<string, () => Error> = {
   unplanned: () => new Error("password=hunter2"),
 };
 
+/** Beside it, one that takes larger messages; it shares the port. */
+@Module({})
+class LargeModule implements OnModuleInit {
+  constructor(@Inject(GrpcServices) private readonly grpc: GrpcServices) {}
+
+  onModuleInit(): void {
+    const methods = { Swallow: () => ({ text: "" }) };
+    this.grpc.add({ name: "test.echo.v1.Large", proto, messageLimit: 64 * 1024 * 1024, methods });
+  }
+}
+
 @Module({})
 class EchoModule implements OnModuleInit {
   constructor(@Inject(GrpcServices) private readonly grpc: GrpcServices) {}
@@ -147,6 +158,13 @@ describe("a call", () => {
     const text = "x".repeat(1_010);
     expect((await call("grpc.health.v1.Health", "Check", { service: text })).error!.code).toBe(status.NOT_FOUND);
     expect((await echo("Say", text)).error!.code).toBe(status.RESOURCE_EXHAUSTED);
+  });
+
+  test("waits for its turn, unread, where many come at once and each may become large", async () => {
+    // 64 MiB at most and 128 in all: two are received at a time.
+    const { echo } = await start({ modules: [EchoModule, LargeModule] });
+    const answers = await Promise.all(Array.from({ length: 90 }, (_, index) => echo("Say", `word ${index}`)));
+    expect(answers.map(({ answer }) => answer?.["text"])).toEqual(Array.from({ length: 90 }, (_, i) => `word ${i}`));
   });
 
   test("that a client gives little time ends in that time", async () => {

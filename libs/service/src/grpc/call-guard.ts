@@ -6,12 +6,16 @@ import {
   status,
 } from "@grpc/grpc-js";
 import type { GrpcMetrics } from "./grpc-metrics.ts";
+import type { MessageBudget, Share } from "./message-budget.ts";
 
 type CallStatus = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
 
 export interface CallLimits {
-  /** Calls being received or answered at once. */
+  /** Calls waiting, being received or answered at once. */
   readonly calls: number;
+  readonly messages: MessageBudget;
+  /** Bytes of a message that was received. */
+  readonly sizeOf: (message: object) => number;
   /** Milliseconds from a call's header to its status. */
   readonly time: number;
 }
@@ -25,9 +29,11 @@ export function guardCalls(limits: CallLimits, metrics: GrpcMetrics): ServerInte
   return (method, call) => {
     open += 1;
     const counted = metrics.started(method.path);
+    let share: Share | undefined;
     const end = once((code: number) => {
       open -= 1;
       clearTimeout(late);
+      share?.giveBack();
       counted.handled(code);
     });
     const refuse = (refusal: CallStatus) => {
@@ -41,10 +47,11 @@ export function guardCalls(limits: CallLimits, metrics: GrpcMetrics): ServerInte
         next({
           onReceiveMetadata: (metadata, pass) => {
             if (isTooMany) refuse(failed(status.UNAVAILABLE, `${limits.calls} calls are being answered`));
-            else pass(metadata);
+            else share = limits.messages.share(() => pass(metadata));
           },
           onReceiveMessage: (message, pass) => {
             counted.received();
+            share?.received(limits.sizeOf(message as object));
             pass(message);
           },
           onCancel: () => end(status.CANCELLED),

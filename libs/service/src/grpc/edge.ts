@@ -21,6 +21,7 @@ import type { ReadinessRegistry } from "../health.ts";
 import { listenOn } from "../listen.ts";
 import { guardCalls } from "./call-guard.ts";
 import { GrpcMetrics } from "./grpc-metrics.ts";
+import { MessageBudget } from "./message-budget.ts";
 import type { GrpcMessage, GrpcMethod, GrpcService } from "./services.ts";
 import { encodeStatus, grpcCodeOf } from "./status.ts";
 
@@ -49,7 +50,7 @@ export interface RunningGrpc {
   close(): Promise<void>;
 }
 
-/** Bytes of messages that may be in memory at once, whatever the largest one is. */
+/** Bytes of messages that may be in memory at once. */
 const MESSAGE_BUDGET = 128 * 1024 * 1024;
 const MAX_CALLS = 1_024;
 const CALLS_PER_CONNECTION = 100;
@@ -58,13 +59,14 @@ const CALLS_PER_CONNECTION = 100;
 export async function startGrpc(options: GrpcOptions, around: GrpcSurroundings): Promise<RunningGrpc> {
   const services = [...around.services, health(around)];
   const messageLimit = Math.max(...services.map((service) => service.messageLimit));
-  const calls = Math.min(MAX_CALLS, Math.floor(MESSAGE_BUDGET / messageLimit));
+  const messages = new MessageBudget(Math.max(MESSAGE_BUDGET, messageLimit), messageLimit);
+  const limits = { calls: MAX_CALLS, time: around.timeouts.request, messages, sizeOf };
   const server = new Server({
     "grpc.max_receive_message_length": messageLimit,
     "grpc.max_concurrent_streams": CALLS_PER_CONNECTION,
     "grpc.max_connection_idle_ms": around.timeouts.idle,
     "grpc.enable_channelz": 0,
-    interceptors: [guardCalls({ calls, time: around.timeouts.request }, new GrpcMetrics(around.registry))],
+    interceptors: [guardCalls(limits, new GrpcMetrics(around.registry))],
   });
   const description = describe(services);
   for (const service of services) addService(server, service, description, around.report);
@@ -107,14 +109,25 @@ function addService(
   server.addService(bounded(definition, service.messageLimit), implementation);
 }
 
+const sizes = new WeakMap<object, number>();
+
+/** Bytes of a request that was received; of one that was not read nothing is kept. */
+function sizeOf(message: object): number {
+  return sizes.get(message) ?? 0;
+}
+
 /** Stands for a request that was not read. */
 const TOO_LARGE: GrpcMessage = Object.freeze({});
 
 /** The server has one limit, that of the service that takes most; each has its own here, before anything is parsed. */
 function bounded(definition: ServiceDefinition, limit: number): ServiceDefinition {
   const methods = Object.entries(definition).map(([name, method]) => {
-    const requestDeserialize = (bytes: Buffer): unknown =>
-      bytes.length > limit ? TOO_LARGE : method.requestDeserialize(bytes);
+    const requestDeserialize = (bytes: Buffer): unknown => {
+      if (bytes.length > limit) return TOO_LARGE;
+      const message = method.requestDeserialize(bytes) as GrpcMessage;
+      sizes.set(message, bytes.length);
+      return message;
+    };
     return [name, { ...method, requestDeserialize }];
   });
   return Object.fromEntries(methods) as ServiceDefinition;

@@ -21,8 +21,8 @@ export interface IssuanceOptions extends Examiner {
 }
 
 /**
- * Certificates being issued at once. All of them may come back from the thread pool in one turn of the event loop, which
- * is 40 ms of work with 0.3 ms for each. A token's own verification is not counted, because an issuer whose keys come
+ * Certificates being issued at once. All of them may come back from the thread pool in one turn of the event loop: with
+ * 320 clients at load 20 the longest turn took 62 ms. A token's own verification is not counted, because an issuer whose keys come
  * slowly must not fill this.
  */
 const MOST_AT_ONCE = 128;

@@ -1,0 +1,70 @@
+import { grantUse, rightsBeyondUse, Database } from "@chancery/postgres";
+import { expect, test } from "vitest";
+import { logSchema, PostgresLogStore } from "../src/index.ts";
+import { testServer } from "./postgres.ts";
+import { newEntries, newEntry, timedEntry, World } from "./world.ts";
+
+const server = testServer();
+
+/** The table as it is becomes the first partition of one of its name. Its rows are not touched. */
+const byRange = (table: string, end: number) => `
+ALTER TABLE log.${table} RENAME TO ${table}_0;
+CREATE TABLE log.${table} (LIKE log.${table}_0 INCLUDING ALL) PARTITION BY RANGE (index);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log.${table}
+  FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change();
+ALTER TABLE log.${table} ATTACH PARTITION log.${table}_0 FOR VALUES FROM (0) TO (${end});`;
+
+/** Rows spread by a hash have to be written once more. */
+const byHash = (table: string, column: string) => `
+ALTER TABLE log.${table} RENAME TO ${table}_old;
+CREATE TABLE log.${table} (LIKE log.${table}_old INCLUDING ALL) PARTITION BY HASH (${column});
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log.${table}
+  FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change();
+${[0, 1, 2, 3].map((at) => `CREATE TABLE log.${table}_${at} PARTITION OF log.${table} FOR VALUES WITH (MODULUS 4, REMAINDER ${at});`).join("\n")}
+INSERT INTO log.${table} SELECT * FROM log.${table}_old;
+DROP TABLE log.${table}_old;`;
+
+const nextPartition = (table: string, from: number, to: number) =>
+  `CREATE TABLE log.${table}_${from} PARTITION OF log.${table} FOR VALUES FROM (${from}) TO (${to});`;
+
+test("a log goes on in tables that were partitioned under it, and in partitions that are added as it grows", async () => {
+  const { db: owner, url } = await server.database();
+  await owner.query("CREATE ROLE partitioned LOGIN PASSWORD 'partitioned'");
+  await grantUse(owner, [logSchema], "partitioned");
+  await using db = await Database.open(url.replace(/\/\/[^@]*@/, "//partitioned:partitioned@"));
+  const world = new World({ store: await PostgresLogStore.open(db) });
+  const log = await world.start();
+  await world.appendAll(log, newEntries(290));
+  await world.append(log, timedEntry("before"));
+
+  // One transaction, as a migration is: writers wait for it and find the new tables.
+  await owner.query(`BEGIN;
+    ${byRange("entry", 300)} ${byRange("tile", 2)}
+    ${byHash("identity", "hash")} ${byHash("leaf_hash", "hash")} ${byHash("search_key", "key")}
+    ${nextPartition("entry", 300, 600)} ${nextPartition("tile", 2, 1_000_000)}
+    COMMIT`);
+  await grantUse(owner, [logSchema], "partitioned");
+  await world.appendAll(log, newEntries(250, 290));
+  await owner.query(nextPartition("entry", 600, 1_000_000));
+  await world.appendAll(log, newEntries(300, 540));
+  await world.append(log, newEntry("found", ["key"]));
+  expect((await world.append(log, newEntry(5))).duplicate).toBe(true);
+  expect((await world.append(log, timedEntry("before"))).duplicate).toBe(true);
+  expect(await log.search([new TextEncoder().encode("key")], "or", 10)).toEqual([841n]);
+  expect(await log.readiness()).toBeUndefined();
+  await world.check(log, 842);
+
+  const rows = await owner.query<{ table: string; rows: bigint }>(
+    `SELECT tableoid::regclass::text AS table, count(*) AS rows FROM log.entry GROUP BY 1 ORDER BY 1`,
+  );
+  expect(rows).toEqual([
+    { table: "log.entry_0", rows: 300n },
+    { table: "log.entry_300", rows: 300n },
+    { table: "log.entry_600", rows: 242n },
+  ]);
+  expect(await rightsBeyondUse(db, [logSchema])).toEqual([]);
+  for (const table of ["entry", "entry_300", "identity", "tile_0"]) {
+    await expect(db.query(`DELETE FROM log.${table}`)).rejects.toThrow(/permission denied/);
+  }
+  await expect(owner.query("DELETE FROM log.entry")).rejects.toThrow("append-only");
+});

@@ -22,12 +22,12 @@ export const alpine: EntryKind = {
   isStored: (spec) => isObject(spec["package"]) && (spec["package"]["content"] ?? undefined) === undefined,
 };
 
-function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
+async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedEntry> {
   const reader = new SpecReader(spec, "spec");
   const key = reader.object("publicKey").placed("content");
   const offered = reader.object("package");
   const { bytes, field } = offered.placed("content");
-  const hash = checkedArtifactHash(bytes, offered.optionalObject("hash"));
+  const hash = await checkedArtifactHash(bytes, offered.optionalObject("hash"));
   // Clients that send it too are not believed: it is read below.
   offered.ignore("pkginfo");
   reader.end();

@@ -3,7 +3,7 @@ import { contentTypeOf, parseCoseSign1, verifyCoseSign1 } from "../pki/cose-sign
 import { keySearchTexts } from "../pki/signing-key.ts";
 import { VerificationBudget } from "../verification-budget.ts";
 import { parseVerifier } from "../verifier.ts";
-import { artifactHash, hashText } from "./artifact-hash.ts";
+import { checkedArtifactHash, hashText } from "./artifact-hash.ts";
 import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
 import { statementDigests } from "./in-toto-statement.ts";
 import { SpecReader } from "./spec-reader.ts";
@@ -21,7 +21,7 @@ export const cose: EntryKind = {
   isStored: (spec) => (spec["message"] ?? undefined) === undefined,
 };
 
-function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
+async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedEntry> {
   const reader = new SpecReader(spec, "spec");
   const { bytes, field } = reader.placed("message");
   const key = reader.placed("publicKey");
@@ -37,8 +37,8 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   const message = parseCoseSign1(bytes, field);
   budget.spend(verifier.publicKey, key.field);
   verifyCoseSign1(message, verifier.publicKey, external, field);
-  const envelopeHash = artifactHash(bytes);
-  const payloadHash = artifactHash(message.payload);
+  const envelopeHash = await checkedArtifactHash(bytes, undefined);
+  const payloadHash = await checkedArtifactHash(message.payload, undefined);
   const body = canonicalJson({
     apiVersion,
     kind,

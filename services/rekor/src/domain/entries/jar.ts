@@ -25,7 +25,7 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
   const reader = new SpecReader(spec, "spec");
   const archive = reader.object("archive");
   const { bytes, field } = archive.placed("content");
-  const hash = checkedArtifactHash(bytes, archive.optionalObject("hash"));
+  const hash = await checkedArtifactHash(bytes, archive.optionalObject("hash"));
   // Clients that send it too are not believed: it is taken out of the archive.
   reader.ignore("signature");
   reader.end();

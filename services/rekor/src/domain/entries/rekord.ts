@@ -29,7 +29,7 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
   const key = signature.object("publicKey").placed("content");
   const data = reader.object("data");
   const artifact = data.bytes("content");
-  const hash = checkedArtifactHash(artifact, data.optionalObject("hash"));
+  const hash = await checkedArtifactHash(artifact, data.optionalObject("hash"));
   reader.end();
 
   const format = signatureFormat(name);

@@ -36,7 +36,7 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
   const key = reader.object("publicKey").placed("content");
   const offered = reader.object("package");
   const { bytes, field } = offered.placed("content");
-  const hash = checkedArtifactHash(bytes, offered.optionalObject("hash"));
+  const hash = await checkedArtifactHash(bytes, offered.optionalObject("hash"));
   // Clients that send the headers too are not believed: they are read below.
   offered.ignore("headers");
   reader.end();

@@ -14,7 +14,7 @@ export interface SignedJar {
 /** Upstream's default for each file that it reads into memory. */
 const MAX_METADATA = 1024 * 1024;
 /** A body of 10 MiB that unpacks to more is no program. */
-const LIMITS = { members: 10_000, bytes: 64 * 1024 * 1024 };
+const LIMITS = { members: 10_000, bytes: 32 * 1024 * 1024 };
 
 /** JAR File Specification, "Signed JAR File". */
 export async function readSignedJar(bytes: Uint8Array, field: string): Promise<SignedJar> {

@@ -3,6 +3,7 @@ import { Malformed } from "@chancery/fault";
 /** The lines `name = value` of a `.PKGINFO`. */
 export type PackageInfo = Readonly<Record<string, string>>;
 
+const MAX_LINES = 8_192;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -12,9 +13,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 export function parsePackageInfo(bytes: Uint8Array, field: string): PackageInfo {
   const info: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const line of decode(bytes, field)
-    .split("\n")
-    .map((each) => each.trim())) {
+  const lines = decode(bytes, field).split("\n");
+  if (lines.length > MAX_LINES) throw new Malformed(`${field}: .PKGINFO has more than ${MAX_LINES} lines`);
+  for (const line of lines.map((each) => each.trim())) {
     if (line === "" || line.startsWith("#") || line.startsWith(";")) continue;
     const delimiter = line.search(/[=:]/);
     const name = line.slice(0, Math.max(delimiter, 0)).trim();

@@ -45,8 +45,8 @@ export const RpmTagNumber = {
 const LEAD_LENGTH = 96;
 const LEAD_MAGIC = "edabeedb";
 const HEADER_MAGIC = "8eade801";
-/** rpm's own limits are 16 Mi tags; a kernel has some two hundred. */
-const MAX_TAGS = 65_535;
+/** A kernel's has some two hundred. */
+const MAX_TAGS = 8_192;
 
 /**
  * Format V3 of rpm.org's documentation: a lead of 96 bytes, the signature header padded to 8, the header, the payload.

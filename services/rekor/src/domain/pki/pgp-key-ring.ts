@@ -44,7 +44,7 @@ export interface PgpSubkey {
 
 /** The canonical form is in the entry twice in base64: of a longer ring it could not be logged. */
 const MAX_BYTES = 128 * 1024;
-const MAX_PACKETS = 512;
+const MAX_PACKETS = 256;
 const MAX_BLOCKS = 16;
 const MAX_ENTITIES = 16;
 

@@ -40,6 +40,7 @@ export function guardCalls(limits: CallLimits, metrics: GrpcMetrics): ServerInte
       end(refusal.code ?? status.UNKNOWN);
       call.sendStatus(refusal);
     };
+    const giveWay = () => refuse(failed(status.UNAVAILABLE, "the message did not come, and others wait"));
     const late = setTimeout(() => refuse(failed(status.DEADLINE_EXCEEDED, "the call took too long")), limits.time);
     const isTooMany = open > limits.calls;
     return new ServerInterceptingCall(call, {
@@ -47,7 +48,7 @@ export function guardCalls(limits: CallLimits, metrics: GrpcMetrics): ServerInte
         next({
           onReceiveMetadata: (metadata, pass) => {
             if (isTooMany) refuse(failed(status.UNAVAILABLE, `${limits.calls} calls are being answered`));
-            else share = limits.messages.share(() => pass(metadata));
+            else share = limits.messages.share(() => pass(metadata), giveWay);
           },
           onReceiveMessage: (message, pass) => {
             counted.received();

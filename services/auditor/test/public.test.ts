@@ -197,6 +197,9 @@ describe("a CT log from outside", () => {
     await expect(check(only(/get-entries/, () => Buffer.from("<html>")))).rejects.toThrow("is not JSON");
     const url = "http://127.0.0.1:1/ctlog/2026";
     await expect(checkUrl({ url, log: "ctlog", key: key.publicKey.keyObject })).rejects.toThrow("cannot be reached");
+    const elsewhere = check(only(/checkpoint$/, () => undefined));
+    await expect(elsewhere).rejects.toThrow("/checkpoint: there is no log here");
+    await expect(elsewhere).rejects.not.toBeInstanceOf(Difference);
   });
 });
 

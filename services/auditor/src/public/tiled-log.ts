@@ -25,7 +25,8 @@ export async function checkTiledLog(
   progress: Progress = () => {},
 ): Promise<CleanLog> {
   const note = await log.get("/checkpoint");
-  if (note === undefined) throw new Difference({ kind: "checkpoint", field: "note" }, "a checkpoint", NOTHING);
+  // As likely a wrong URL as a log that hides: what cannot be read is not called a difference.
+  if (note === undefined) throw log.notAnAnswer("/checkpoint", "there is no log here");
   const { size, root } = openCheckpoint(note, identity);
   const check = new TreeCheck(size, [{ by: "checkpoint", size, root }], {
     tile: (level, index, width) => partOrWhole(log, `/tile/${level}`, index, width),

@@ -32,7 +32,9 @@ describe("an intermediate below an offline root", () => {
     const asked = await offline();
     expect(asked).toMatchObject({ code: 0, err: "" });
     expect(asked.out).toContain(join(world.data, "certificates", "fulcio.csr"));
+    expect(asked.out).toContain(`chancery init --data ${world.data} --certificate FILE`);
     await expect(open()).rejects.toThrow("the CA has no certificate yet: have");
+    expect((await init("--certificate", "/nowhere.pem")).err).toContain("the certificates cannot be read (ENOENT)");
     expect(await init("--certificate", await sign("fulcio.csr"))).toMatchObject({ code: 0, err: "" });
     const { chain, signer, generations } = await open();
     expect(chain[1]!.der).toEqual(world.root.certificate.der);
@@ -121,22 +123,24 @@ describe("the next intermediate", () => {
   });
 
   test("may be a new certificate of the same key", async () => {
+    const end = years(6);
     const first = await begin();
     await open(first);
-    expect(await init("--certificate", await sign("fulcio.csr", { notAfter: years(6) }))).toMatchObject({ code: 0 });
+    expect(await init("--certificate", await sign("fulcio.csr", { notAfter: end }))).toMatchObject({ code: 0 });
     const { generations, chain } = await open(new Date(first.getTime() + DAY));
     expect(generations).toHaveLength(2);
-    expect(chain[0]!.notAfter).toEqual(years(6));
+    expect(chain[0]!.notAfter).toEqual(end);
   });
 
   test("that never issued is forgotten for the one after it", async () => {
+    const end = years(3);
     const first = await begin();
     await open(first);
     await offline("--renew");
     await init("--certificate", await sign("fulcio-2.csr", { notAfter: years(2) }));
-    await init("--certificate", await sign("fulcio-2.csr", { notAfter: years(3) }));
+    await init("--certificate", await sign("fulcio-2.csr", { notAfter: end }));
     const { generations, chain } = await open();
-    expect([generations.length, chain[0]!.notAfter]).toEqual([2, years(3)]);
+    expect([generations.length, chain[0]!.notAfter]).toEqual([2, end]);
   });
 
   test("below another root is refused unless that is meant", async () => {

@@ -163,7 +163,7 @@ function awaited(directory: string, { pending }: Generations): Misconfigured {
   const request = requestPath(directory, pending.name);
   return new Misconfigured(
     "CHANCERY_DATA",
-    `the CA has no certificate yet: have ${request} signed by your root, then chancery init --certificate FILE`,
+    `the CA has no certificate yet: have ${request} signed by your root, then chancery init --data ${directory} --certificate FILE`,
   );
 }
 

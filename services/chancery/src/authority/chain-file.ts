@@ -21,7 +21,8 @@ export async function readChain(path: string): Promise<readonly Certificate[]> {
     text = await readFile(path, "utf8");
   } catch (cause) {
     if (cause instanceof Misconfigured) throw cause;
-    throw new Misconfigured(path, "the certificates cannot be read", { cause });
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+    throw new Misconfigured(path, `the certificates cannot be read (${code})`, { cause });
   }
   try {
     return parseCertificatesPem(withoutText(text), path, { max: MAX_CHAIN });

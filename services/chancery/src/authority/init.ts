@@ -139,7 +139,7 @@ async function request(
       `  ${requestPath(directory, pending.name)}`,
       `  its key, SHA-256: ${fingerprint(signer.publicKey)}`,
       "then bring back the intermediate's certificate and the root's, in this order in one file:",
-      "  chancery init --certificate FILE",
+      `  chancery init --data ${directory} --certificate FILE`,
       `The private key stays here: ${keyPath(directory, pending.key)}`,
       "Step by step, with Chancery, openssl or another CA: docs/offline-root.md",
       "",

@@ -98,7 +98,7 @@ export async function signIntermediate(
       `${target}: ${showDistinguishedName(request.subject)}`,
       `  its key, SHA-256: ${encodeHex(spkiHash(request.publicKey))}`,
       `  good until ${chain[0]?.notAfter.toISOString() ?? ""}`,
-      "Carry it back: chancery init --certificate FILE",
+      "Carry it back: chancery init --data FOLDER --certificate FILE",
       "",
     ].join("\n"),
   );

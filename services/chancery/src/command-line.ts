@@ -105,7 +105,8 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
     terminal.out(flags.help === true ? USAGE : `${version()}\n`);
     return 0;
   }
-  if (command !== "serve") throw new Misconfigured(command ?? "command", "there is no such command; see --help");
+  if (command === undefined) throw new Misconfigured("command", "none was given; see --help");
+  if (command !== "serve") throw new Misconfigured(command, "there is no such command; see --help");
   // Only now: the services take half a second to load, and --help needs none of them.
   const { serve } = await import("./serve.ts");
   return serve(flags satisfies ServeFlags, environment);

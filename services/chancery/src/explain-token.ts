@@ -4,7 +4,7 @@ import { Misconfigured } from "@chancery/fault";
 import { explainToken, type Explanation } from "@chancery/fulcio";
 import { fulcioConfig } from "./fulcio-config.ts";
 import { columns, printable } from "./printable.ts";
-import { type Environment, resolveSettings } from "./settings.ts";
+import { type Environment, resolveSettings, type Settings } from "./settings.ts";
 
 const USAGE = `usage: chancery explain-token FILE [FLAGS]
 
@@ -48,7 +48,8 @@ export async function explainTokenCommand(
   const settings = await resolveSettings({ config, url, port }, environment);
   const token = await readToken(file);
   const explanation = await explainToken(token, fulcioConfig(settings), { offline: flags.offline === true });
-  out(flags.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : asText(explanation, flags.offline === true));
+  if (flags.json === true) out(`${JSON.stringify(explanation, null, 2)}\n`);
+  else out(asText(explanation, flags.offline === true) + hint(explanation, settings));
   return explanation.wouldIssue ? 0 : 1;
 }
 
@@ -101,6 +102,13 @@ function asText(explanation: Explanation, offline: boolean): string {
     wouldIssue ? certificateAsText(explanation, offline) : "No certificate would be issued.\n",
   ];
   return sections.filter((section) => section !== "").join("\n");
+}
+
+/** Whoever forgets --config asks development mode, whose one issuer no token of theirs is of. */
+function hint({ checks }: Explanation, { issuers, url }: Settings): string {
+  const isUnknown = checks.some(({ check, outcome }) => check === "issuer-unknown" && outcome === "failed");
+  if (!isUnknown || issuers !== undefined) return "";
+  return `Without --config FILE only ${url}/idp, of development mode, is configured; --url or --port name another.\n`;
 }
 
 function policyAsText(policy: NonNullable<Explanation["policy"]>): string {

@@ -90,7 +90,7 @@ export class IssuerReload implements AsyncDisposable {
     current.replace(issuers);
     this.#refused = undefined;
     this.#count("replaced");
-    logger.info(`${path} was read anew: ${issuers.length} issuers`);
+    logger.info(`${path} was read anew; issuers: ${issuers.length}`);
     if (JSON.stringify(own) === JSON.stringify(file.own)) return;
     logger.warn(`the section chancery of ${path} has changed, which takes effect at the next start`);
   }

@@ -30,7 +30,7 @@ describe("the command line", () => {
   });
 
   test.for([
-    [[], "there is no such command"],
+    [[], "command: none was given; see --help"],
     [["sing"], "sing: there is no such command"],
     [["serve", "now"], "now: is one word too many"],
     [["serve", "--prot", "9000"], "--prot"],

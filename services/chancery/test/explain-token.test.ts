@@ -56,6 +56,17 @@ test("a bad one: exit code 1, and what is wrong with it", async () => {
   expect(out).toContain("No certificate would be issued.");
 });
 
+test("a forgotten --config is told from an issuer that is not in it", async () => {
+  const file = join(folder, "forgotten");
+  await writeFile(file, await issuer.token({}));
+  const { code, out } = await explain(file);
+  expect(code).toBe(1);
+  expect(out).toContain("Without --config FILE only http://localhost:8700/idp, of development mode, is configured");
+  const stranger = await explainClaims({ iss: "https://stranger.example.com" });
+  expect(stranger.out).toMatch(/^FAILED {2}issuer-unknown/m);
+  expect(stranger.out).not.toContain("development mode");
+});
+
 test("--json is one object with the same", async () => {
   const { code, out } = await explainClaims({}, "--json");
   expect(code).toBe(0);

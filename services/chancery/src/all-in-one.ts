@@ -218,7 +218,7 @@ function modules(
       })),
       ...told,
     }),
-    RekorModule.forRoot({ hostname, treeId }, { log: logs.rekor, signer: keys.rekor }),
+    RekorModule.forRoot({ ...settings.rekor, hostname, treeId }, { log: logs.rekor, signer: keys.rekor }),
     RekorV2Module.forRoot({ origin: rekorV2Origin(hostname) }, { log: logs.rekorV2, signer: keys["rekor-v2"] }),
     CtLogModule.forRoot({ shard, roots }, { log: logs.ctlog, signer: keys.ctlog }),
     TsaModule.forRoot({}, { chain: tsaChain, signer: keys.tsa }),

@@ -31,6 +31,16 @@ const FULCIO = {
   "client-signing-algorithms": z.array(z.string().min(1)).optional(),
 };
 
+/** As much as an entry may carry. */
+const MAX_ATTESTATION_BYTES = 10 * 1024 * 1024;
+
+const REKOR = {
+  "entry-kinds": z.array(z.string().min(1)).optional(),
+  "api-operations": z.array(z.string().min(1)).optional(),
+  "client-signing-algorithms": z.array(z.string().min(1)).optional(),
+  "attestation-bytes": z.int().min(0).max(MAX_ATTESTATION_BYTES).optional(),
+};
+
 /** What may stand in each section below `chancery`. */
 const SECTIONS: Readonly<Record<string, object>> = {
   metrics: METRICS,
@@ -38,6 +48,7 @@ const SECTIONS: Readonly<Record<string, object>> = {
   "grpc.tls": GRPC_TLS,
   fulcio: FULCIO,
   "fulcio.ct-log": CT_LOG,
+  rekor: REKOR,
 };
 
 const WANTED: Readonly<Record<string, string>> = {
@@ -62,6 +73,7 @@ const ownSection = z.strictObject({
   metrics: z.strictObject(METRICS).optional(),
   grpc: z.strictObject(GRPC).optional(),
   fulcio: z.strictObject(FULCIO).optional(),
+  rekor: z.strictObject(REKOR).optional(),
 });
 
 export type OwnSection = z.infer<typeof ownSection>;

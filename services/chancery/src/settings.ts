@@ -8,6 +8,7 @@ import type { GrpcOptions } from "@chancery/service";
 import type { AuthorityFiles } from "./authority/own-files.ts";
 import { ConfigFile, type OwnSection } from "./config-file.ts";
 import { type FulcioSettings, fulcioSettings } from "./fulcio-settings.ts";
+import { type RekorSettings, rekorSettings } from "./rekor-settings.ts";
 import { isLoopbackHost } from "./loopback.ts";
 import { parseDatabaseUrl } from "./own-database.ts";
 
@@ -33,6 +34,7 @@ export interface Settings {
   /** Undefined: nothing is served over gRPC. */
   readonly grpc: GrpcOptions | undefined;
   readonly fulcio: FulcioSettings;
+  readonly rekor: RekorSettings;
   /** What is read anew while the process runs. */
   readonly configFile: ConfigFile | undefined;
 }
@@ -107,6 +109,7 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     metrics: own.metrics === undefined ? undefined : { port: own.metrics.port, host: own.metrics.host ?? "127.0.0.1" },
     grpc: grpcOptions(told("grpc-port"), file, host),
     fulcio: await fulcioSettings(file?.fulcio ?? {}),
+    rekor: rekorSettings(own.rekor ?? {}),
     configFile: file,
   };
   if (settings.issuers === undefined) refuseOpenDevelopment(settings, chosen("url", "").key);

@@ -51,6 +51,7 @@ describe("without anything", () => {
       accessLog: false,
       grpc: undefined,
       fulcio: { ctLog: "own" },
+      rekor: {},
       configFile: undefined,
       metrics: undefined,
     });
@@ -294,5 +295,35 @@ describe("what Fulcio is told beside its issuers", () => {
     ["{ ctlog: none }", "chancery.fulcio.ctlog: unknown key"],
   ])("%s is refused", async ([section, message]) => {
     await expect(fulcio(section!)).rejects.toThrow(message);
+  });
+});
+
+async function rekor(section: string) {
+  const config = await file(`${ISSUER}chancery: { url: "https://a.example.com", rekor: ${section} }\n`);
+  return (await settings({ CHANCERY_CONFIG: config })).rekor;
+}
+
+describe("what Rekor's v1 API is told to take", () => {
+  test("kinds, operations, keys and payloads, by upstream's names", async () => {
+    const keys = "client-signing-algorithms: [ed25519-ph, ecdsa-sha2-256-nistp256]";
+    expect(
+      await rekor(`{ entry-kinds: [dsse, rpm], api-operations: [createLogEntry], ${keys}, attestation-bytes: 0 }`),
+    ).toEqual({
+      entryKinds: ["dsse", "rpm"],
+      enabledOperations: ["createLogEntry"],
+      keyAlgorithms: ["ed25519", "ecdsa-p256"],
+      attestationBytes: 0,
+    });
+  });
+
+  test.for([
+    ["{ entry-kinds: [deb] }", "chancery.rekor.entry-kinds: deb is not known; known are hashedrekord"],
+    ["{ entry-kinds: [] }", "chancery.rekor.entry-kinds: is empty"],
+    ["{ api-operations: [deleteEntry] }", "deleteEntry is not known; known are createLogEntry"],
+    ["{ client-signing-algorithms: [rsa] }", "chancery.rekor.client-signing-algorithms: rsa is not known"],
+    ["{ attestation-bytes: -1 }", "chancery.rekor.attestation-bytes"],
+    ["{ kinds: [] }", "chancery.rekor.kinds: unknown key"],
+  ])("%s is refused", async ([section, message]) => {
+    await expect(rekor(section!)).rejects.toThrow(message);
   });
 });

@@ -6,6 +6,7 @@ import { ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
 import { RekorLog } from "./domain/rekor-log.ts";
 import { checkIdentity, type RekorIdentity } from "./domain/tree-head-signer.ts";
+import type { WritePolicy } from "./domain/write-policy.ts";
 import { EntriesController } from "./http/entries.controller.ts";
 import { IndexController } from "./http/index.controller.ts";
 import { type BodyLimits, type Operation, shapeRoutes } from "./http/operations.ts";
@@ -13,7 +14,7 @@ import { MAX_ENTRY_BYTES, MAX_SEARCH_BYTES } from "./http/request-body.ts";
 import { TilesController } from "./http/tiles.controller.ts";
 import { TreeController } from "./http/tree.controller.ts";
 
-export interface RekorConfig extends RekorIdentity {
+export interface RekorConfig extends RekorIdentity, WritePolicy {
   /** Upstream's `--enabled_api_endpoints`: all unless told. */
   readonly enabledOperations?: readonly Operation[];
 }

@@ -17,6 +17,7 @@ import { IndexMemory } from "./index-memory.ts";
 import { searchKeys } from "./search-key.ts";
 import { type EntryPromise, signEntryTimestamp } from "./signed-entry-timestamp.ts";
 import type { RekorIdentity } from "./tree-head-signer.ts";
+import { assertKeyAllowed, assertKindEnabled, DEFAULT_ATTESTATION_BYTES, type WritePolicy } from "./write-policy.ts";
 
 /** An entry with everything a client needs to verify it offline. */
 export interface ProvenEntry {
@@ -47,8 +48,6 @@ export interface EntryQuery {
   readonly indexes: readonly bigint[];
 }
 
-/** Upstream's limit: what is larger is logged, and only its hash is kept. */
-const MAX_ATTESTATION_BYTES = 100 * 1024;
 const SEARCH_PAGE = 32;
 const NOTHING = new Uint8Array();
 
@@ -59,6 +58,7 @@ export class RekorLog {
   readonly #treeId: bigint;
   readonly #logId: string;
   readonly #searchLimit: number;
+  readonly #policy: WritePolicy;
   /**
    * A search answers with nothing else, and reading a thousand entries for it, payloads and all, took 1.6 s of CPU for a
    * request of 250 bytes that anyone may repeat.
@@ -68,24 +68,28 @@ export class RekorLog {
   readonly #timestamps = new IndexMemory<Uint8Array>();
 
   constructor(
-    identity: RekorIdentity,
+    identity: RekorIdentity & WritePolicy,
     links: { readonly log: TransparencyLog; readonly signer: Signer },
     limits: { readonly searchResults?: number } = {},
   ) {
     this.#log = links.log;
     this.#signer = links.signer;
     this.#treeId = identity.treeId;
+    this.#policy = identity;
     this.#logId = encodeHex(spkiHash(links.signer.publicKey));
     this.#searchLimit = limits.searchResults ?? 1_000;
   }
 
   /** Verifies and logs a proposal. It is answered once a signed and published tree head covers it. */
   async create(proposed: ProposedEntry): Promise<CreatedEntry> {
-    const { body, searchTexts, attestation = NOTHING } = await parseEntry(proposed);
+    assertKindEnabled(proposed.kind, this.#policy);
+    const { body, searchTexts, keyAlgorithm, attestation = NOTHING } = await parseEntry(proposed);
+    assertKeyAllowed(keyAlgorithm, this.#policy);
+    const longest = this.#policy.attestationBytes ?? DEFAULT_ATTESTATION_BYTES;
     const appended = await this.#log.append({
       identity: leafHash(body),
       leaf: () => body,
-      extra: attestation.length <= MAX_ATTESTATION_BYTES ? attestation : NOTHING,
+      extra: attestation.length <= longest ? attestation : NOTHING,
       searchKeys: searchKeys(searchTexts),
     });
     return { entry: await this.#prove(appended), duplicate: appended.duplicate };

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { parseNames } from "../domain/write-policy.ts";
 
 /** The API's operations by upstream's operationId: where each is, and what it is called in a refusal. */
 const OPERATIONS = {
@@ -13,6 +14,11 @@ const OPERATIONS = {
 } as const;
 
 export type Operation = keyof typeof OPERATIONS;
+
+/** Misconfigured for a name that is unknown here; `key` is what the list stands under. */
+export function parseOperations(names: readonly string[], key: string): readonly Operation[] {
+  return parseNames(names, Object.keys(OPERATIONS) as Operation[], key);
+}
 
 /** Bytes that a request to an operation may carry. */
 export type BodyLimits = Partial<Readonly<Record<Operation, number>>>;

@@ -1,3 +1,4 @@
+import type { KeyAlgorithm } from "@chancery/crypto";
 import type { JsonObject } from "@chancery/encoding";
 
 /** What a client proposes: the name of a kind, its version, and that kind's own object. */
@@ -13,6 +14,8 @@ export interface ParsedEntry {
   readonly body: Uint8Array;
   /** What the entry is found by, as a searcher would write it. A pure function of the proposal. */
   readonly searchTexts: readonly string[];
+  /** The key's algorithm, of a kind for which the installation may restrict it. */
+  readonly keyAlgorithm?: KeyAlgorithm;
   /** The signed payload of a kind whose body holds only its hash. */
   readonly attestation?: Uint8Array;
 }

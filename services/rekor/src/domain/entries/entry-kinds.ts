@@ -31,6 +31,10 @@ const ENTRY_KINDS: readonly EntryKind[] = [
 /** The length prefix of an entry bundle has 16 bits (c2sp.org/tlog-tiles): what is longer could not be published. */
 const MAX_BODY_BYTES = 65_535;
 
+export function entryKindNames(): string[] {
+  return ENTRY_KINDS.map(({ kind }) => kind);
+}
+
 /** Verifies a proposal by its kind's rules. */
 export async function parseEntry(proposed: ProposedEntry): Promise<ParsedEntry> {
   const parsed = await kindOf(proposed).parse(proposed);

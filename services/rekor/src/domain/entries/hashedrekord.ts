@@ -57,5 +57,9 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
       signature: { content: encodeBase64(content), publicKey: { content: encodeBase64(verifier.canonical) } },
     },
   });
-  return { body: utf8(body), searchTexts: [...keySearchTexts(verifier), `${algorithm}:${value}`] };
+  return {
+    body: utf8(body),
+    searchTexts: [...keySearchTexts(verifier), `${algorithm}:${value}`],
+    keyAlgorithm: publicKey.algorithm,
+  };
 }

@@ -3,16 +3,25 @@
  * private keys, and passwords in URLs.
  */
 const SECRETS: readonly (readonly [RegExp, string])[] = [
-  [/\beyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*/g, "[token]"],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, "[private key]"],
   // Greedy up to the last @, as a URL parser reads it: a password may hold an unescaped @ or :.
-  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@"']*):[^\s/"']*@/gi, "$1:[password]@"],
+  [/\b([a-z][a-z0-9+.-]{0,31}:\/\/[^\s:/@"']*):[^\s/"']*@/gi, "$1:[password]@"],
   [/\b(password|passwd|pgpassword|client_secret)(=|\\?":\s*\\?")[^\s"'&\\]+/gi, "$1$2[password]"],
   [/\b(bearer|basic) [A-Za-z0-9._~+/=-]{8,}/gi, "$1 [token]"],
 ];
 
+/** A whole run of what a compact JWS is made of. Begun at each `eyJ` in it, a path of 16 kB in an access log took 0.5 s. */
+const RUN = /(?<![A-Za-z0-9_-])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*/g;
+
 export function redact(text: string): string {
-  return SECRETS.reduce((clean, [secret, replacement]) => clean.replace(secret, replacement), text);
+  const tokenless = text.includes("eyJ") ? text.replace(RUN, withoutToken) : text;
+  return SECRETS.reduce((clean, [secret, replacement]) => clean.replace(secret, replacement), tokenless);
+}
+
+/** From the first `eyJ`, the beginning of a header, if two dots follow it. */
+function withoutToken(run: string): string {
+  const at = run.search(/\beyJ/);
+  return at < 0 || run.slice(at).split(".", 3).length < 3 ? run : `${run.slice(0, at)}[token]`;
 }
 
 /**

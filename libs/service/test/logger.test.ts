@@ -32,6 +32,19 @@ describe("no secret reaches the log", () => {
     expect(text).toContain("postgres://chancery:[password]@db");
   });
 
+  test("a token is found wherever it begins in a word", () => {
+    for (const before of ["", " ", "a.", "www.example.com-", "id-", '{"token":"', "/x/"]) {
+      expect(redact(`${before}${TOKEN}"`)).toBe(`${before}[token]"`);
+    }
+  });
+
+  test("a path as long as a client may send costs no more than others", () => {
+    const started = performance.now();
+    for (const part of ["-eyJ", "a.", "a-", "eyJ.", "a://b:"]) redact(part.repeat(100_000));
+    // It took minutes; a generous bound for a busy machine.
+    expect(performance.now() - started).toBeLessThan(4_000);
+  });
+
   test("what only looks alike is left alone", () => {
     const text = "https://issuer.example.com:8443/a@b and eyJust a word, bearer of news";
     expect(redact(text)).toBe(text);

@@ -131,9 +131,12 @@ describe.skipIf(missing)(`what must not pass does not pass, for the right reason
 
 /** Flips one character inside the log's promise, or inside its checkpoint's signature where it gives no promise. */
 function tamper(bundle: string): string {
-  const flip = (_all: string, before: string, character: string) => before + (character === "A" ? "B" : "A");
   const promise = bundle.replace(/("(?:SignedEntryTimestamp|signedEntryTimestamp)":\s*"[^"]{20})(.)/, flip);
   const changed = promise === bundle ? bundle.replace(/("envelope":\s*"[^"]*)(.)(?=.{10}\\n")/, flip) : promise;
   if (changed === bundle) throw new Error("nothing of the log in the bundle");
   return changed;
+}
+
+function flip(_all: string, before: string, character: string): string {
+  return before + (character === "A" ? "B" : "A");
 }

@@ -1,7 +1,7 @@
 import { Fault, Misconfigured, Unavailable } from "@chancery/fault";
 
-/** SQLSTATE insufficient_privilege. */
-const NO_PRIVILEGE = "42501";
+/** SQLSTATE insufficient_privilege; undefined_object: a role that is to be given use of the tables and is not there. */
+const THEIRS: ReadonlySet<unknown> = new Set(["42501", "42704"]);
 
 /**
  * Work at start on the operator's own PostgreSQL (`databaseUrl`). What this one says no to, or does not answer to, is
@@ -21,7 +21,7 @@ export async function onOwnDatabase<T>(databaseUrl: string | undefined, work: Pr
 
 function isTheirs(error: unknown): boolean {
   if (error instanceof Unavailable || error instanceof Misconfigured) return true;
-  return error instanceof Error && "code" in error && error.code === NO_PRIVILEGE;
+  return error instanceof Error && "code" in error && THEIRS.has(error.code);
 }
 
 /** A name with several addresses fails with all their errors and no message of its own. */

@@ -44,6 +44,8 @@ test("a role that owns nothing serves after its owner made the tables, and not b
     out: expect.stringMatching(/tables are up to date, for service to use\n$/),
   });
   expect(await chancery("migrate", "--role", "service", "--database-url", urlAs("owner"))).toEqual(migrated);
+  const misspelt = await chancery("migrate", "--role", "servise", "--database-url", urlAs("owner"));
+  expect(misspelt).toMatchObject({ code: 2, err: expect.stringMatching(/: role "servise" does not exist\n$/) });
 
   const config = join(folder, "strict.yaml");
   await writeFile(

@@ -107,7 +107,20 @@ describe("rights beyond use are told of", () => {
   });
 
   test("a superuser", async () => {
-    expect(await rightsBeyondUse(administrator, SCHEMAS)).toEqual(["is a superuser"]);
+    expect(await rightsBeyondUse(administrator, SCHEMAS)).toEqual(["is a superuser, or may become one"]);
+    expect(await beyond("climbing", ["GRANT chancery TO climbing WITH INHERIT FALSE"])).toEqual([
+      "is a superuser, or may become one",
+    ]);
+  });
+
+  test("a right to one column, and a function that a trigger calls", async () => {
+    expect(await beyond("columns", ["GRANT UPDATE (leaf) ON log.entry TO columns"])).toEqual([
+      "has UPDATE on log.entry",
+    ]);
+    expect(await beyond("calling", ["ALTER FUNCTION log.refuse_change OWNER TO calling"])).toEqual([
+      "owns tables of log, and so can drop their triggers",
+    ]);
+    await administrator.query("ALTER FUNCTION log.refuse_change OWNER TO chancery");
   });
 
   test("a right more than need be", async () => {

@@ -30,14 +30,14 @@ export async function grantUse(owner: Queryable, schemas: readonly Schema[], rol
  */
 export async function rightsBeyondUse(db: Queryable, schemas: readonly Schema[]): Promise<string[]> {
   const [role] = await db.query<{ is_super: boolean; owns: boolean }>(
-    `SELECT rolsuper AS is_super,
-       (SELECT pg_has_role(datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()) AS owns
-     FROM pg_roles WHERE rolname = current_user`,
+    `SELECT EXISTS (SELECT FROM pg_roles s WHERE s.rolsuper AND pg_has_role(s.oid, 'MEMBER')) AS is_super,
+       (SELECT pg_has_role(datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()) AS owns`,
   );
-  if (role?.is_super === true) return ["is a superuser"];
+  if (role?.is_super === true) return ["is a superuser, or may become one"];
   const owned = await db.query<{ name: string }>(
     `SELECT nspname AS name FROM pg_namespace n WHERE nspname = ANY ($1) AND (pg_has_role(nspowner, 'MEMBER')
-       OR EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND pg_has_role(relowner, 'MEMBER')))
+       OR EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND pg_has_role(relowner, 'MEMBER'))
+       OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid AND pg_has_role(proowner, 'MEMBER')))
      ORDER BY 1`,
     [schemas.map(({ name }) => name)],
   );
@@ -45,7 +45,8 @@ export async function rightsBeyondUse(db: Queryable, schemas: readonly Schema[])
     `SELECT nspname || '.' || relname AS name, string_agg("right", ', ' ORDER BY "right") AS rights
      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace,
        unnest(ARRAY['DELETE', 'TRIGGER', 'TRUNCATE', 'UPDATE']) AS asked ("right")
-     WHERE nspname = ANY ($1) AND relkind IN ('r', 'p') AND has_table_privilege(c.oid, "right")
+     WHERE nspname = ANY ($1) AND relkind IN ('r', 'p') AND CASE "right"
+         WHEN 'UPDATE' THEN has_any_column_privilege(c.oid, 'UPDATE') ELSE has_table_privilege(c.oid, "right") END
        AND NOT ("right" = 'UPDATE' AND nspname || '.' || relname = ANY ($2))
      GROUP BY 1 ORDER BY 1`,
     [

@@ -106,9 +106,9 @@ function failingStore(store: LogStore, fail: (at: Step, when: Way) => void): Log
         writer: {
           tree: () => writer.tree(),
           freeze: () => writer.freeze(),
-          commit: async (identities, integrate) => {
+          commit: async (...batch) => {
             fail("locked", "throws before");
-            await writer.commit(identities, integrate);
+            await writer.commit(...batch);
           },
           publish: async (checkpoint) => {
             fail("published", "throws before");

@@ -55,9 +55,13 @@ class MemoryLog implements LogWriter, LogReader {
     return this.#state();
   }
 
-  async commit(identities: readonly Uint8Array[], integrate: Integrate): Promise<void> {
+  async commit(
+    identities: readonly Uint8Array[],
+    integrate: Integrate,
+    more: () => readonly Uint8Array[] = () => [],
+  ): Promise<void> {
     // Nothing is awaited from here to the end, which is this store's lock.
-    const known = identities.map((identity) => this.#identities.get(encodeHex(identity)));
+    const known = [...identities, ...more()].map((identity) => this.#identities.get(encodeHex(identity)));
     const addition = integrate(this.#state(), known);
     if (addition === undefined) return;
     this.#check(addition);

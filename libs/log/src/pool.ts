@@ -36,6 +36,11 @@ export class Pool {
     return this.#queue.length === 0;
   }
 
+  /** Entries in no batch yet. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   join(entry: NewEntry): Promise<Appended> {
     const name = Buffer.from(entry.identity).toString("latin1");
     const caller = Promise.withResolvers<Appended>();
@@ -58,15 +63,22 @@ export class Pool {
 
   /** The next batch, oldest first; at least one entry if any waits. */
   take(): Waiter[] {
-    let [count, bytes] = [0, 0];
+    const batch: Waiter[] = [];
+    this.fill(batch);
+    return batch;
+  }
+
+  /** Adds to a batch what came since it was taken. */
+  fill(batch: Waiter[]): void {
+    let bytes = batch.reduce((sum, waiter) => sum + waiter.bytes, 0);
+    let taken = 0;
     for (const waiter of this.#queue) {
       bytes += waiter.bytes;
-      if (count > 0 && (count >= this.#limits.batchEntries || bytes > this.#limits.batchBytes)) break;
-      count++;
+      if (batch.length > 0 && (batch.length >= this.#limits.batchEntries || bytes > this.#limits.batchBytes)) break;
+      batch.push(waiter);
+      taken++;
     }
-    const batch = this.#queue.slice(0, count);
-    this.#queue = this.#queue.slice(count);
-    return batch;
+    this.#queue = this.#queue.slice(taken);
   }
 
   resolve(waiter: Waiter, appended: Appended): void {

@@ -66,7 +66,11 @@ class PostgresLogWriter implements LogWriter {
     return treeState(await this.#db.query<TreeRow>(sql.TREE, [this.#log]));
   }
 
-  async commit(identities: readonly Uint8Array[], integrate: Integrate): Promise<void> {
+  async commit(
+    identities: readonly Uint8Array[],
+    integrate: Integrate,
+    more: () => readonly Uint8Array[] = () => [],
+  ): Promise<void> {
     await this.#db.transaction(async (tx) => {
       // Sent together, run in order: the second sees what was committed before the lock was given.
       const [, rows] = await Promise.all([
@@ -74,9 +78,11 @@ class PostgresLogWriter implements LogWriter {
         tx.query<TreeRow & KnownRow>(sql.TREE_AND_KNOWN, [this.#log, bytesArray(identities)]),
       ]);
       await this.#failpoint("locked");
-      const known = Array.from<bigint | undefined>({ length: identities.length });
-      for (const [at, ordinal] of rows[0]?.ordinals?.entries() ?? [])
-        known[Number(ordinal) - 1] = rows[0]?.indexes?.[at];
+      const known = knownIndexes(identities, rows);
+      const late = more();
+      if (late.length > 0) {
+        known.push(...knownIndexes(late, await tx.query<KnownRow>(sql.KNOWN, [this.#log, bytesArray(late)])));
+      }
       const before = treeState(rows);
       const addition = integrate(before, known);
       if (addition === undefined) return;
@@ -178,6 +184,12 @@ interface TreeRow {
 interface KnownRow {
   readonly ordinals: readonly bigint[] | null;
   readonly indexes: readonly bigint[] | null;
+}
+
+function knownIndexes(identities: readonly Uint8Array[], [row]: readonly KnownRow[]): (bigint | undefined)[] {
+  const known = Array.from<bigint | undefined>({ length: identities.length });
+  for (const [at, ordinal] of row?.ordinals?.entries() ?? []) known[Number(ordinal) - 1] = row?.indexes?.[at];
+  return known;
 }
 
 interface StoredRow {

@@ -29,18 +29,21 @@ const LOG_AND_TREE = "log.log l JOIN log.tree t ON t.log = l.id LEFT JOIN log.pu
 export const TREE = prepared("tree", `SELECT ${STATE} FROM ${LOG_AND_TREE} WHERE l.id = $1`);
 
 /**
- * The tree, and which of the identities are there. After the lock: a statement of its own, so that its snapshot is
- * taken with the lock held. A scalar subquery for each identity, and not a join: it cannot become a scan of the
+ * Which of the identities are there. A scalar subquery for each, and not a join: it cannot become a scan of the
  * whole table when the plan was made while that was small.
  */
-export const TREE_AND_KNOWN = prepared(
-  "tree-and-known",
-  `SELECT ${STATE}, known.ordinals, known.indexes FROM ${LOG_AND_TREE}, (
-     SELECT array_agg(ordinal) AS ordinals, array_agg(index) AS indexes FROM (
+const KNOWN_IDENTITIES = `SELECT array_agg(ordinal) AS ordinals, array_agg(index) AS indexes FROM (
        SELECT ordinal, (SELECT i.index FROM log.identity i WHERE i.log = $1 AND i.hash = asked.hash) AS index
        FROM unnest($2::bytea[]) WITH ORDINALITY AS asked (hash, ordinal)) AS answer
-     WHERE index IS NOT NULL) AS known
-   WHERE l.id = $1`,
+     WHERE index IS NOT NULL`;
+
+export const KNOWN = prepared("known", KNOWN_IDENTITIES);
+
+/** After the lock: a statement of its own, so that its snapshot is taken with the lock held. */
+export const TREE_AND_KNOWN = prepared(
+  "tree-and-known",
+  `SELECT ${STATE}, known.ordinals, known.indexes
+   FROM ${LOG_AND_TREE}, (${KNOWN_IDENTITIES}) AS known WHERE l.id = $1`,
 );
 
 /**

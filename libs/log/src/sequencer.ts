@@ -25,6 +25,9 @@ const LONGEST_PAUSE_MS = 500;
 /** Proofs made between two turns of the event loop: about 2 ms of work. */
 const ANSWERS_A_TURN = 32;
 
+/** For each of so many in a batch one that came while it waited for the log's lock: then they are taken along. */
+const LATECOMERS = 4;
+
 export interface SequencerParts {
   readonly name: string;
   readonly pool: Pool;
@@ -71,7 +74,7 @@ export class Sequencer {
     while (!pool.isEmpty) {
       const batch = pool.take();
       try {
-        const integration = await this.#commit(batch.map((waiter) => waiter.entry));
+        const integration = await this.#commit(batch);
         const checkpoint = await this.#publish(integration);
         this.#startAnswering(batch, integration, checkpoint);
       } catch (error) {
@@ -87,7 +90,7 @@ export class Sequencer {
    * Commits the batch, once. When the outcome of a commit is not known, the same batch is offered again: under
    * the lock the identities tell whether it is there, so it cannot be there twice, and nothing is guessed.
    */
-  async #commit(batch: readonly NewEntry[]): Promise<Integration> {
+  async #commit(batch: Waiter[]): Promise<Integration> {
     let doubtful: Integration | undefined;
     const until = performance.now() + this.#parts.doubtMs;
     for (let pause = 10; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
@@ -95,8 +98,9 @@ export class Sequencer {
       const { signed } = this.#parts.standing;
       try {
         await this.#parts.stored.writer.commit(
-          batch.map((entry) => entry.identity),
+          identities(batch),
           (state, known) => (attempt = this.#integrate(state, known, batch, signed)).addition,
+          () => (doubtful === undefined ? identities(this.#latecomers(batch)) : []),
         );
         if (attempt === undefined) throw new Error("the store committed without asking what");
         return doubtful === undefined ? attempt : ownKnown(attempt, doubtful);
@@ -115,15 +119,28 @@ export class Sequencer {
     }
   }
 
+  /** Added to the batch. Where they are few, another question about them under the lock costs more than it saves. */
+  #latecomers(batch: Waiter[]): readonly Waiter[] {
+    const { pool } = this.#parts;
+    const before = batch.length;
+    if (pool.waiting * LATECOMERS >= before) pool.fill(batch);
+    return batch.slice(before);
+  }
+
   #integrate(
     state: TreeState,
     known: readonly (bigint | undefined)[],
-    batch: readonly NewEntry[],
+    batch: readonly Waiter[],
     signed: TreeHead | undefined,
   ): Integration {
     const { standing, clock, ahead } = this.#parts;
     standing.assertTree(state, signed);
-    const integration = integrate(state, known, batch, (last) => clock.stamp(last));
+    const integration = integrate(
+      state,
+      known,
+      batch.map(({ entry }) => entry),
+      (last) => clock.stamp(last),
+    );
     const unpublished = (integration.growth?.size ?? 0n) - (state.published?.size ?? 0n);
     if (integration.growth !== undefined && unpublished > ahead) throw new TooFarAhead();
     if (integration.addition !== undefined) this.#parts.publisher.prepare(integration.addition.tree);
@@ -195,6 +212,10 @@ export class Sequencer {
     if (entry === undefined) throw this.#parts.standing.refuse(`entry ${index} is missing from its database`);
     return entry;
   }
+}
+
+function identities(waiters: readonly Waiter[]): Uint8Array[] {
+  return waiters.map(({ entry }) => entry.identity);
 }
 
 /** What the proofs of a batch have in common, which is most of them. */

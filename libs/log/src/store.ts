@@ -65,9 +65,12 @@ export interface LogWriter {
    * stores all of the addition or nothing. Before it commits it MUST have hashed the leaves as stored and
    * found them equal to `leafHash`, and advanced the tree by compare-and-swap of size and root.
    *
+   * Once it has the lock it MAY ask for more identities, which came while it waited; `known` tells of them after the
+   * others.
+   *
    * Throws OutcomeUnknown when it cannot tell whether the commit happened.
    */
-  commit(identities: readonly Uint8Array[], integrate: Integrate): Promise<void>;
+  commit(identities: readonly Uint8Array[], integrate: Integrate, more?: () => readonly Uint8Array[]): Promise<void>;
   /** Stores the checkpoint if it is newer than what stands there. Resolves with what stands there. */
   publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint>;
   /** For ever. */

@@ -109,6 +109,22 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
       });
     });
 
+    test("tells of identities that it is told of once it has the lock, after the others", async () => {
+      const entries = [placed("a"), placed("b")];
+      await log.writer.commit([], adding(entries));
+      const [a, b, c] = [...entries.map((entry) => entry.identity), leafHash(utf8("c"))];
+      let asked = 0;
+      await log.writer.commit(
+        [c!, b!],
+        (_, known) => {
+          expect(known).toEqual([undefined, 1n, 0n, undefined]);
+          return undefined;
+        },
+        () => (asked++ === 0 ? [a!, leafHash(utf8("d"))] : []),
+      );
+      expect(asked).toBe(1);
+    });
+
     test("adds up a tile from what each batch knew of it", async () => {
       const entries = Array.from({ length: 300 }, (_, at) => placed(String(at)));
       for (const [from, to] of [

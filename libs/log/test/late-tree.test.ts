@@ -27,7 +27,7 @@ class SlowTree implements LogStore {
       reader,
       writer: {
         tree,
-        commit: (identities, integrate) => writer.commit(identities, integrate),
+        commit: (...batch) => writer.commit(...batch),
         publish: (checkpoint) => writer.publish(checkpoint),
         freeze: () => writer.freeze(),
       },

@@ -51,6 +51,23 @@ describe("in PostgreSQL", () => {
     expect(world.signer.signed.map(({ size }) => size)).toEqual([0n, 500n]);
   });
 
+  test("a batch takes along what comes while another process has the log locked", async () => {
+    const { db, store } = await server.database();
+    const world = new World({ store: await store() });
+    const log = await world.start();
+    const appended: Promise<unknown>[] = [];
+    await db.transaction(async (tx) => {
+      await tx.query("SELECT FROM log.tree FOR UPDATE");
+      appended.push(world.append(log, newEntry("first")));
+      await expect.poll(() => db.query("SELECT FROM pg_locks WHERE NOT granted")).toHaveLength(1);
+      appended.push(...range(20).map((at) => world.append(log, newEntry(at, ["key"]))));
+      appended.push(world.append(log, newEntry("first")));
+    });
+    await Promise.all(appended);
+    expect(world.signer.signed.map(({ size }) => size)).toEqual([0n, 21n]);
+    await world.check(log, 21);
+  });
+
   test("no statement scans a table or starts workers in a log of 30,000 entries", async () => {
     const { db, store } = await server.database();
     await new World({ store: await store() }).start();

@@ -3,6 +3,10 @@ export function percentile({ latencies }: { readonly latencies: Float64Array }, 
   return latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * rank))] ?? Number.NaN;
 }
 
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 /** The median, and between what it lies. */
 export function spread(values: readonly number[], digits: number): string {
   const ascending = values.toSorted((a, b) => a - b);

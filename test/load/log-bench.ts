@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createKeyFile } from "../../libs/crypto/src/index.ts";
 import { type EmbeddedPostgres, startEmbedded } from "../../libs/postgres/src/index.ts";
-import { percentile, spread } from "./figures.ts";
+import { median, percentile, spread } from "./figures.ts";
 import { inFlight, type Measured } from "./in-flight.ts";
 import { type LogSite, newEntry, openLog, type OpenLog } from "./log-node.ts";
 import { treeCpu } from "./process-cpu.ts";
@@ -82,10 +82,17 @@ async function bench(directory: string, plan: Plan): Promise<void> {
   let server: EmbeddedPostgres = await startServer();
   const site = (): LogSite => ({ url: server.url, anchors, keyFile });
   if (fresh) await (await openLog(site(), true))[Symbol.asyncDispose]();
+  let first: number | undefined;
   try {
     for (const size of plan.sizes) {
       await fillTo(site(), size);
-      await measureSize(site(), plan);
+      const cost = await measureSize(site(), plan);
+      first ??= cost;
+      if (first !== undefined && cost !== undefined && first !== cost) {
+        print(
+          `  an entry at ${plan.clients.at(-1)} in flight costs ${(cost / first).toFixed(2)} of what it did at ${plan.sizes[0]}`,
+        );
+      }
       await server.stop();
       const began = performance.now();
       server = await startServer();
@@ -102,7 +109,8 @@ async function bench(directory: string, plan: Plan): Promise<void> {
   }
 }
 
-async function measureSize(site: LogSite, plan: Plan): Promise<void> {
+/** Resolves to the cost of an entry at the most in flight. */
+async function measureSize(site: LogSite, plan: Plan): Promise<number | undefined> {
   await using node = await openLog(site);
   print(`${await sizeOf(node)} entries`);
   if (plan.readers.length > 0) print(`  readers   entries with proof/s${HEADINGS}`);
@@ -114,14 +122,17 @@ async function measureSize(site: LogSite, plan: Plan): Promise<void> {
     });
   }
   if (plan.clients.length > 0) print(`  in flight entries/s           ${HEADINGS}`);
-  for (const clients of plan.clients) await measure(clients, plan, () => node.log.append(newEntry()));
+  let cost: number | undefined;
+  for (const clients of plan.clients) cost = await measure(clients, plan, () => node.log.append(newEntry()));
   if (plan.processes.length > 0) print("  processes entries/s, 256 in flight in all");
   for (const processes of plan.processes) await measureProcesses(site, processes, plan);
+  return cost;
 }
 
 const HEADINGS = "  p50 ms               p99 ms               CPU µs Node          CPU µs PostgreSQL";
 
-async function measure(clients: number, plan: Plan, call: () => Promise<unknown>): Promise<void> {
+/** Resolves to the CPU microseconds of a call, of both processes. */
+async function measure(clients: number, plan: Plan, call: () => Promise<unknown>): Promise<number> {
   const rounds: Round[] = [];
   for (let round = -1; round < plan.rounds; round++) {
     const before = treeCpu(process.pid);
@@ -136,6 +147,7 @@ async function measure(clients: number, plan: Plan, call: () => Promise<unknown>
     `  ${String(clients).padEnd(9)} ${column((r) => r.count / r.seconds, 0)} ${column((r) => percentile(r, 0.5), 2)}` +
       `${column((r) => percentile(r, 0.99), 2)}${column((r) => r.node, 0)}${column((r) => r.database, 0)}`,
   );
+  return median(rounds.map((r) => r.node + r.database));
 }
 
 /** Every process in turn with the same number in flight in all, so that only their number differs. */

@@ -64,12 +64,12 @@ export class Pool {
   /** The next batch, oldest first; at least one entry if any waits. */
   take(): Waiter[] {
     const batch: Waiter[] = [];
-    this.fill(batch);
+    this.extend(batch);
     return batch;
   }
 
   /** Adds to a batch what came since it was taken. */
-  fill(batch: Waiter[]): void {
+  extend(batch: Waiter[]): void {
     let bytes = batch.reduce((sum, waiter) => sum + waiter.bytes, 0);
     let taken = 0;
     for (const waiter of this.#queue) {

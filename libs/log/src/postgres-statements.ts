@@ -92,8 +92,9 @@ export const READ_BACK = prepared(
 );
 
 /**
- * Committed without waiting for the disk. A power cut may take it back, and then the tree and the anchor, which
- * were both waited for, make it anew at the next start, before anything is served.
+ * Committed without waiting for the disk, which would be a third of the time of a small batch. A crash of PostgreSQL
+ * may take it back, though it was acknowledged; tree and anchor, which were both waited for, make it anew: at a start,
+ * where a process knows a newer one than it reads, and before anything is said not to be there.
  */
 export const PUBLISH = prepared(
   "publish",

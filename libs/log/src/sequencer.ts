@@ -123,7 +123,7 @@ export class Sequencer {
   #latecomers(batch: Waiter[]): readonly Waiter[] {
     const { pool } = this.#parts;
     const before = batch.length;
-    if (pool.waiting * LATECOMERS >= before) pool.fill(batch);
+    if (pool.waiting * LATECOMERS >= before) pool.extend(batch);
     return batch.slice(before);
   }
 

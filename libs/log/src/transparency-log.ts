@@ -10,7 +10,7 @@ import {
   tileWidth,
 } from "@chancery/tlog";
 import { absentLog } from "./absent-log.ts";
-import type { Anchor } from "./anchor.ts";
+import type { Anchor, AnchoredHead } from "./anchor.ts";
 import { AnchoredSigner } from "./anchored-signer.ts";
 import {
   type Appended,
@@ -84,6 +84,7 @@ export class TransparencyLog {
   #closed = false;
   #readAt = -Infinity;
   #reading: Promise<PublishedCheckpoint> | undefined;
+  #asking: Promise<AnchoredHead | undefined> | undefined;
 
   private constructor(options: LogOptions, stored: StoredLog, signer: AnchoredSigner, standing: Standing) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -314,7 +315,22 @@ export class TransparencyLog {
   async #sizeAbove(index: bigint): Promise<bigint> {
     const known = this.#publisher.newest?.head.size ?? 0n;
     if (this.#standing.refusal !== undefined) return await this.#sizeLeft(index, this.#standing.refusal);
-    return known > index ? known : (await this.#readAnew()).head.size;
+    if (known > index) return known;
+    const { size } = (await this.#readAnew()).head;
+    return size > index ? size : await this.#sizeAnchored(index, size);
+  }
+
+  /**
+   * Asked before anything is said not to be there. Publications are committed without waiting for the disk: a crash of
+   * PostgreSQL takes back up to half a second of them, and with them what another process has acknowledged meanwhile.
+   * Tree and anchor were waited for: what the anchor knows is published again, or refused, and not unheard of.
+   */
+  async #sizeAnchored(index: bigint, published: bigint): Promise<bigint> {
+    await this.#asking?.catch(() => {});
+    this.#asking ??= this.#signer.readAnchor().finally(() => (this.#asking = undefined));
+    const anchored = await this.#asking;
+    if (anchored === undefined || anchored.size <= index) return published;
+    return (await this.#publisher.cover(anchored.size)).head.size;
   }
 
   /** While refused: what the database has. What was signed beyond it is lost, not unheard of. */

@@ -120,7 +120,7 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
           expect(known).toEqual([undefined, 1n, 0n, undefined]);
           return undefined;
         },
-        () => (asked++ === 0 ? [a!, leafHash(utf8("d"))] : []),
+        () => (asked++ === 0 ? [a, leafHash(utf8("d"))] : []),
       );
       expect(asked).toBe(1);
     });

@@ -192,15 +192,17 @@ describe.each(stores)("a log in %s", (_kind, openStore) => {
 
   test("shows nothing that is not published", async () => {
     const world = await newWorld();
-    const goOn = Promise.withResolvers<void>();
-    const log = await world.start({
-      failpoint: async (step) => {
-        if (step === "anchored" && (await log.published()).head.size > 0n) await goOn.promise;
-      },
-    });
+    const log = await world.start();
     await world.appendAll(log, newEntries(3));
+    const goOn = Promise.withResolvers<void>();
+    const swap = world.anchor.compareAndSwap.bind(world.anchor);
+    world.anchor.compareAndSwap = async (...heads) => {
+      await goOn.promise;
+      return await swap(...heads);
+    };
     const committed = world.append(log, newEntry("committed, not yet published"));
-    await expect.poll(async () => (await world.anchor.read())?.size).toBe(4n);
+    const { writer } = (await world.store.find(world.name))!;
+    await expect.poll(async () => (await writer.tree()).size).toBe(4n);
     expect(await log.entry(3n)).toBeUndefined();
     expect(await log.findIdentity(newEntry("committed, not yet published").identity)).toBeUndefined();
     expect(await log.tile(0, 0, 4)).toBeUndefined();

@@ -21,7 +21,7 @@ class FailedOver implements LogStore {
     return {
       writer: {
         tree: () => now().writer.tree(),
-        commit: (identities, integrate) => now().writer.commit(identities, integrate),
+        commit: (...batch) => now().writer.commit(...batch),
         publish: (checkpoint) => now().writer.publish(checkpoint),
         freeze: () => now().writer.freeze(),
       },

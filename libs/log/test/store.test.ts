@@ -68,6 +68,24 @@ describe("in PostgreSQL", () => {
     await world.check(log, 21);
   });
 
+  test("what one process acknowledged is found by another, though a crash took its publication back", async () => {
+    const { db, store } = await server.database();
+    const world = new World({ store: await store() });
+    const [one, other] = [await world.start(), await world.start()];
+    await world.append(one, newEntry(1));
+    await other.published();
+    await db.query("CREATE TABLE before_crash AS SELECT * FROM log.published");
+    const { checkpoint } = await world.append(one, newEntry(2));
+    await db.query("ALTER TABLE log.published DISABLE TRIGGER grow_only");
+    await db.query(`UPDATE log.published AS p SET size = b.size, time = b.time, root = b.root, note = b.note
+      FROM before_crash AS b`);
+    await db.query("ALTER TABLE log.published ENABLE TRIGGER grow_only");
+    expect(await other.entry(1n)).toMatchObject({ index: 1n });
+    expect((await other.published()).head).toEqual(checkpoint.head);
+    expect((await other.inclusionProof(1n, 2n)).path).toHaveLength(1);
+    expect(await other.entry(2n)).toBeUndefined();
+  });
+
   test("no statement scans a table or starts workers in a log of 30,000 entries", async () => {
     const { db, store } = await server.database();
     await new World({ store: await store() }).start();

@@ -1,13 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Unavailable } from "../../libs/fault/src/index.ts";
-import { FileAnchor, type LogOptions, type LogStore, PostgresLogStore, type Step } from "../../libs/log/src/index.ts";
-import { Database } from "../../libs/postgres/src/index.ts";
-import { Dice, minutes, times } from "./rig/dice.ts";
-import { Journal } from "./rig/journal.ts";
-import { LogNode } from "./rig/log-node-process.ts";
-import { type FaultLog, FaultSite, LOG, report } from "./rig/site.ts";
+import { Unavailable } from "../../../libs/fault/src/index.ts";
+import {
+  FileAnchor,
+  type LogOptions,
+  type LogStore,
+  PostgresLogStore,
+  type Step,
+} from "../../../libs/log/src/index.ts";
+import { Database } from "../../../libs/postgres/src/index.ts";
+import { Dice, minutes, times } from "./dice.ts";
+import { Journal } from "./journal.ts";
+import { LogNode } from "./log-node-process.ts";
+import { type FaultLog, FaultSite, LOG, report } from "./site.ts";
 
-const STEPS: readonly Step[] = ["locked", "stored", "committed", "anchored", "signed", "published"];
+/** Every step there is, and the file that has its cases. */
+const STEPS = {
+  locked: "in the database",
+  stored: "in the database",
+  committed: "in the database",
+  anchored: "after it",
+  signed: "after it",
+  published: "after it",
+} as const satisfies Record<Step, string>;
 const WAYS = ["throws before", "throws after", "kills after"] as const;
 /** Around the edges of tiles of the first and the second level. */
 const SMALL = [0, 1, 255, 256, 257];
@@ -22,24 +36,7 @@ let site: FaultSite;
 let warm: LogNode;
 let cases = 0;
 const bases = new Map<number, FaultLog>();
-const dice = new Dice("failpoints");
-
-beforeAll(async () => {
-  site = await FaultSite.open();
-  warm = LogNode.start(new Journal());
-  let base = await site.log();
-  for (const size of [...SMALL, ...LARGE]) {
-    if (size > 0) base = await site.log(base);
-    await grow(base, size);
-    bases.set(size, base);
-  }
-}, minutes(3));
-
-afterAll(async () => {
-  await warm?.kill();
-  await site?.[Symbol.asyncDispose]();
-  report("failpoints", { cases });
-});
+let dice: Dice;
 
 /** Brings the log to this size through the engine, in batches that no service would make. */
 async function grow(base: FaultLog, size: number): Promise<void> {
@@ -163,16 +160,39 @@ async function inject(size: number, step: Step, way: Way, batch: Batch): Promise
   cases++;
 }
 
-describe.each(STEPS)("at '%s'", (step) => {
-  const batches = (["one", "mixed", "many"] as const).flatMap((batch) =>
-    SMALL.map((size): readonly [number, Batch] => [size, batch]),
-  );
-  const round = batches.concat(LARGE.map((size) => [size, "mixed"] as const));
-  const all = Array.from({ length: times(1) }, () => round).flat();
+/** Every way to fail at each of these steps. In files of their own, so that they run side by side. */
+export function failpointCases(where: (typeof STEPS)[Step]): void {
+  const steps = (Object.keys(STEPS) as Step[]).filter((step) => STEPS[step] === where);
 
-  describe.each(WAYS)("what %s it", (way) => {
-    test.each(all)("harms nothing at size %i with a batch of %s", async (size, batch) => {
-      await inject(size, step, way, batch);
+  beforeAll(async () => {
+    dice = new Dice(`failpoints ${where}`);
+    site = await FaultSite.open();
+    warm = LogNode.start(new Journal());
+    let base = await site.log();
+    for (const size of [...SMALL, ...LARGE]) {
+      if (size > 0) base = await site.log(base);
+      await grow(base, size);
+      bases.set(size, base);
+    }
+  }, minutes(5));
+
+  afterAll(async () => {
+    await warm?.kill();
+    await site?.[Symbol.asyncDispose]();
+    report(`failpoints ${where}`, { cases });
+  });
+
+  describe.each(steps)("at '%s'", (step) => {
+    const batches = (["one", "mixed", "many"] as const).flatMap((batch) =>
+      SMALL.map((size): readonly [number, Batch] => [size, batch]),
+    );
+    const round = batches.concat(LARGE.map((size) => [size, "mixed"] as const));
+    const all = Array.from({ length: times(1) }, () => round).flat();
+
+    describe.each(WAYS)("what %s it", (way) => {
+      test.each(all)("harms nothing at size %i with a batch of %s", async (size, batch) => {
+        await inject(size, step, way, batch);
+      });
     });
   });
-});
+}

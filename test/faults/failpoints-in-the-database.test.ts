@@ -1,0 +1,3 @@
+import { failpointCases } from "./rig/failpoint-cases.ts";
+
+failpointCases("in the database");

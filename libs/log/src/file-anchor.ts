@@ -19,12 +19,6 @@ interface Numbered {
   readonly head: AnchoredHead;
 }
 
-/** A head in a durable file that has no number and so no force, and the folder it is to be linked in. */
-interface Unlinked {
-  readonly path: string;
-  readonly folder: FileHandle;
-}
-
 /**
  * An anchor as files `0000000000000001`, `…2` and so on in a folder; the highest number counts.
  *
@@ -36,7 +30,7 @@ interface Unlinked {
 export class FileAnchor implements Anchor {
   readonly #directory: string;
   #last: Numbered | undefined;
-  #prepared: { readonly head: AnchoredHead; readonly unlinked: Promise<Unlinked> } | undefined;
+  #prepared: { readonly head: AnchoredHead; readonly unlinked: Promise<string> } | undefined;
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -66,7 +60,7 @@ export class FileAnchor implements Anchor {
     this.#prepared = { head: next, unlinked };
     // Who needs it is told of its failure; whom it was in vain for need not know.
     unlinked.catch(() => {});
-    void before?.unlinked.then(discard).catch(() => {});
+    void before?.unlinked.then(unlink).catch(() => {});
   }
 
   async compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean> {
@@ -89,32 +83,35 @@ export class FileAnchor implements Anchor {
   /** Durable when it resolves, with the numbers there are after it; undefined when the number is taken. */
   async #link(sequence: number, head: AnchoredHead): Promise<number[] | undefined> {
     const unlinked = await this.#unlinked(head);
+    // Opened while it is linked, and not before: what is prepared may be in vain, and would be left open.
+    const opening = open(this.#directory, "r");
     try {
-      await link(unlinked.path, this.#path(sequence));
+      const [folder] = await Promise.all([opening, link(unlinked, this.#path(sequence))]);
       // A crash from here on leaves the new head in force: the database holds it already.
-      const [sequences] = await Promise.all([this.#sequences(), unlinked.folder.sync()]);
+      const [sequences] = await Promise.all([this.#sequences(), folder.sync()]);
       return sequences;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
       throw error;
     } finally {
-      await discard(unlinked);
+      await Promise.all([unlink(unlinked), opening.then(closed, () => {})]);
     }
   }
 
-  #unlinked(head: AnchoredHead): Promise<Unlinked> {
+  /** A head in a durable file that has no number and so no force. */
+  #unlinked(head: AnchoredHead): Promise<string> {
     const prepared = this.#prepared;
     if (prepared === undefined || !sameAnchor(prepared.head, head)) return this.#write(head);
     this.#prepared = undefined;
     return prepared.unlinked;
   }
 
-  async #write(head: AnchoredHead): Promise<Unlinked> {
+  async #write(head: AnchoredHead): Promise<string> {
     const path = join(this.#directory, `new-${randomUUID()}`);
     const file = await open(path, NEW_AND_DURABLE, 0o600);
     try {
-      const [folder] = await Promise.all([open(this.#directory, "r"), file.writeFile(encodeAnchor(head))]);
-      return { path, folder };
+      await file.writeFile(encodeAnchor(head));
+      return path;
     } catch (error) {
       await unlink(path).catch(() => {});
       throw error;
@@ -212,8 +209,8 @@ function parseAnchor(text: string): AnchoredHead {
   };
 }
 
-async function discard({ path, folder }: Unlinked): Promise<void> {
-  await Promise.all([unlink(path), folder.close()]);
+async function closed(file: FileHandle): Promise<void> {
+  await file.close();
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -8,7 +8,7 @@ import { isNewer, type PublishedCheckpoint } from "./entry.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Standing } from "./standing.ts";
 import type { StoredLog, Tree, TreeState } from "./store.ts";
-import { MissingHashes, type TileReads } from "./tile-reads.ts";
+import { MissingHashes, TileReads } from "./tile-reads.ts";
 
 /** How long another process may take for its anchor or its publication before we go on without it. */
 const OTHERS_TURN_MS = [1, 2, 4, 8, 16, 32, 64];
@@ -24,7 +24,6 @@ export interface GrownTree {
 export interface PublisherParts {
   readonly stored: StoredLog;
   readonly signer: AnchoredSigner;
-  readonly tiles: TileReads;
   readonly standing: Standing;
   readonly failpoint: Failpoint;
 }
@@ -151,10 +150,14 @@ export class Publisher {
     return standing;
   }
 
-  /** Tiles that a committed tree needs and that are not there are damage, not bad luck. */
+  /**
+   * Tiles that a committed tree needs and that are not there are damage, not bad luck. None is kept in memory: as long
+   * as the tree is not signed, a database that fails over may lose it.
+   */
   async #readProof(anchored: AnchoredHead, tree: Tree): Promise<ConsistencyProof> {
     try {
-      return await consistencyProof(anchored.size, tree.size, this.#parts.tiles.hashes(tree.size));
+      const tiles = new TileReads(this.#parts.stored.reader);
+      return await consistencyProof(anchored.size, tree.size, tiles.hashes(tree.size));
     } catch (error) {
       const passing = error instanceof Unavailable && !(error instanceof MissingHashes);
       if (!(error instanceof Fault) || passing) throw error;

@@ -25,8 +25,8 @@ const RETRY_AFTER = 5;
 export class MissingHashes extends Unavailable {}
 
 /**
- * Tiles, from memory where it can be. A tile only ever grows at its end, so whatever was read once stays
- * right for as many hashes as it has. All that is asked for in one turn is read in one query.
+ * Tiles, from memory where it can be. A published tile only ever grows at its end, so whatever was read of it once
+ * stays right for as many hashes as it has. All that is asked for in one turn is read in one query.
  *
  * A proof takes eight nodes of a tile of 256 hashes, one of which is hashed from 128 of them. Of what is between, the
  * sixteen nodes half-way up are kept: with those it takes 512 bytes and 30 hashes where it took 8 kB and 247, and a
@@ -55,7 +55,7 @@ export class TileReads {
     if (known !== undefined && known.length >= bytes) return known.subarray(0, bytes);
     const hashes = expectHashes(await this.#want({ level, index }), bytes, name);
     this.#tiles.set(name, hashes);
-    return hashes.subarray(0, bytes);
+    return hashes;
   }
 
   async #part({ level, index, width }: TileCoordinate): Promise<HashTile> {
@@ -108,8 +108,12 @@ function middleOf(hashes: Uint8Array): Uint8Array {
   return middle;
 }
 
+/**
+ * No more than were asked for, which a published tree has. What is stored beyond is not signed yet, and a database that
+ * fails over before it is may lose it: other hashes then come to stand there.
+ */
 function expectHashes(hashes: Uint8Array, bytes: number, name: string): Uint8Array {
-  if (hashes.length >= bytes) return hashes;
+  if (hashes.length >= bytes) return hashes.length === bytes ? hashes : hashes.slice(0, bytes);
   const width = bytes / HASH_SIZE;
   throw new MissingHashes(
     `tile ${name}: the database does not have the ${width} hashes that were published`,

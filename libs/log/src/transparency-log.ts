@@ -90,7 +90,7 @@ export class TransparencyLog {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const failpoint = options.failpoint ?? noFailpoint;
     const tiles = new TileReads(stored.reader);
-    const publisher = new Publisher({ stored, signer, tiles, standing, failpoint });
+    const publisher = new Publisher({ stored, signer, standing, failpoint });
     this.#name = options.name;
     this.#stored = stored;
     this.#signer = signer;

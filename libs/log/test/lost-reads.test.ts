@@ -2,7 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RefusedToSign, Unavailable } from "@chancery/fault";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type LogStore, MemoryLogStore, type StoredLog, type TransparencyLog } from "../src/index.ts";
-import { newEntries, World } from "./world.ts";
+import { addition, placed } from "./contract.ts";
+import { newEntries, newEntry, range, World } from "./world.ts";
 
 /** A database address that leads to one server now, and to another, older one later. */
 class FailedOver implements LogStore {
@@ -48,6 +49,9 @@ const NEWER = 900;
 let log: TransparencyLog;
 let database: FailedOver;
 let older: StoredLog;
+
+/** What `newEntries` become. */
+const numbered = (count: number, from = 0) => range(count, from).map((name) => placed(`entry ${name}`));
 
 /** A log of this size on a store of its own; of the same entries it is the same log. */
 async function grown(size: number, world: World): Promise<StoredLog> {
@@ -115,4 +119,26 @@ describe("on a database that failed over to an older state", () => {
     expect(await log.tile(0, 9, 1)).toBeUndefined();
     await expect(log.inclusionProof(7n, 901n)).rejects.toThrow("has not published a tree of 901 entries");
   });
+});
+
+test("what a database lost before it was signed is not remembered: its heirs are proven by their own hashes", async () => {
+  const world = new World({ store: new MemoryLogStore() });
+  const first = await grown(5, world);
+  // The same five entries, as a standby has them, without what comes next.
+  const standby = await new MemoryLogStore().create("standby", world.signer, 1);
+  const { time } = await first.writer.tree();
+  await standby.writer.commit([], (state) => addition(state, numbered(5), time));
+  await standby.writer.publish((await first.reader.published())!);
+  const failing = new FailedOver(first);
+  const running = await world.with({ store: failing }).start();
+
+  // Committed by a process that died before it was anchored, and met by whoever reads meanwhile.
+  await first.writer.commit([], (state) => addition(state, numbered(3, 100)));
+  await running.inclusionProof(1n, 5n);
+  await running.tile(0, 0, 5);
+  failing.to(standby);
+  await world.appendAll(running, newEntries(3, 200));
+  await world.append(running, newEntry(200));
+  await world.check(running, 8);
+  expect(await running.readiness()).toBeUndefined();
 });

@@ -87,7 +87,7 @@ class MemoryLog implements LogWriter, LogReader {
     const index = BigInt(this.#entries.length);
     this.#entries.push({ index, time, identity, leaf, extra });
     this.#identities.set(encodeHex(identity), index);
-    this.#leafHashes.set(encodeHex(hash), index);
+    if (!this.#leafHashes.has(encodeHex(hash))) this.#leafHashes.set(encodeHex(hash), index);
     for (const key of searchKeys) {
       const name = encodeHex(key);
       this.#searchKeys.set(name, (this.#searchKeys.get(name) ?? new Set()).add(index));

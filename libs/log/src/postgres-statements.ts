@@ -49,6 +49,9 @@ export const TREE_AND_KNOWN = prepared(
 /**
  * A whole batch, stored and in the tree. One statement: for one entry, what eight cost apart was most of its CPU.
  * $2 and $3 are what the tree is expected to be; answers with no row where it is something else.
+ *
+ * Two identities may have one leaf (a precertificate and its twin whose ECDSA signature has n - s for s, which
+ * anyone can make): the leaf hash then finds one of them, and nobody else's entry fails for it.
  */
 export const STORE = prepared(
   "store",
@@ -61,7 +64,8 @@ export const STORE = prepared(
      SELECT $1, $2::bigint + ordinal - 1, hash FROM unnest($11::bytea[]) WITH ORDINALITY AS added (hash, ordinal)),
    leaf_hashes AS (
      INSERT INTO log.leaf_hash (log, index, hash)
-     SELECT $1, added.index, added.hash FROM unnest($12::bigint[], $13::bytea[]) AS added (index, hash)),
+     SELECT $1, added.index, added.hash FROM unnest($12::bigint[], $13::bytea[]) AS added (index, hash)
+     ON CONFLICT DO NOTHING),
    search_keys AS (
      INSERT INTO log.search_key (log, index, key)
      SELECT $1, added.index, added.key FROM unnest($14::bigint[], $15::bytea[]) AS added (index, key)),

@@ -125,6 +125,16 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
       expect(asked).toBe(1);
     });
 
+    test("two entries of a batch that have the same leaf do not fail it: its hash finds the first", async () => {
+      const twins = ["one", "other"].map((signature) => placed("leaf", { identity: leafHash(utf8(signature)) }));
+      await log.writer.commit([], adding([placed("before"), ...twins, placed("after")]));
+      expect((await log.writer.tree()).size).toBe(4n);
+      expect(await log.reader.findIndex("leaf-hash", leafHash(utf8("leaf")))).toBe(1n);
+      for (const [at, { identity }] of twins.entries()) {
+        expect(await log.reader.findIndex("identity", identity)).toBe(BigInt(at + 1));
+      }
+    });
+
     test("adds up a tile from what each batch knew of it", async () => {
       const entries = Array.from({ length: 300 }, (_, at) => placed(String(at)));
       for (const [from, to] of [

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ephemeralSigner } from "@chancery/crypto";
+import { ephemeralSigner, sha256 } from "@chancery/crypto";
+import { utf8 } from "@chancery/encoding";
 import { leafHash } from "@chancery/tlog";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Difference, type Place } from "../src/index.ts";
@@ -301,6 +302,18 @@ describe("leaf hashes of a CT log", () => {
     const extra = await differenceOf(needless.checkDamaged([[insert, needless.log]]));
     expect(extra).toMatchObject({ place: { kind: "leaf hash", index: 4n }, expected: "nothing" });
   });
+});
+
+test("a leaf that a batch was given twice, under two identities, is found by its hash once, and the log is clean", async () => {
+  const world = await server.grow("tree head", [3]);
+  const log = await world.open();
+  // As a precertificate and its twin with n - s for s in its signature: to be logged they are one leaf.
+  const entry = newEntry("tree head", 9);
+  const twin = Object.assign(newEntry("tree head", 9), { identity: sha256(utf8("n - s")) });
+  const [one, other] = await Promise.all([log.append(entry), log.append(twin)]);
+  expect(other.entry.leaf).toEqual(one.entry.leaf);
+  await log.close();
+  await expect(world.check()).resolves.toMatchObject({ size: 5n });
 });
 
 describe("published <= anchor <= database", () => {

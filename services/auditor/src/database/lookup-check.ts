@@ -53,8 +53,7 @@ export class LookupCheck {
     for await (const rows of this.#read(progress)) {
       while (!rows.done) first = lower(first, this.#judge(rows.int8(), rows.bytes(rows.int4()), found));
     }
-    const missing = this.#wanted.subarray(0, this.#count).findIndex((wanted, at) => wanted !== found[at]);
-    if (missing >= 0) first = lower(first, await this.#missing(missing));
+    first = lower(first, await this.#firstMissing(found));
     if (first !== undefined) throw first;
     this.#first += BigInt(this.#count);
     this.#count = 0;
@@ -91,14 +90,25 @@ export class LookupCheck {
     return undefined;
   }
 
-  async #missing(at: number): Promise<Difference> {
+  async #firstMissing(found: Uint8Array): Promise<Difference | undefined> {
+    for (let at = 0; at < this.#count; at++) {
+      const difference = this.#wanted[at] === found[at] ? undefined : await this.#missing(at);
+      if (difference !== undefined) return difference;
+    }
+    return undefined;
+  }
+
+  /** Of entries with the same leaf, only one is found by its hash. */
+  async #missing(at: number): Promise<Difference | undefined> {
     const hash = this.#hashes.slice(at * HASH_BYTES, (at + 1) * HASH_BYTES);
     const { db, id } = this.#log;
     const table = TABLES[this.#kind];
-    const [other] = await db.query<{ index: bigint }>(`SELECT index FROM ${table} WHERE log = $1 AND hash = $2`, [
-      id,
-      hash,
-    ]);
+    const [other] = await db.query<{ index: bigint; twin: boolean }>(
+      `SELECT index, sha256('\\x00'::bytea || leaf) = hash AS twin FROM ${table} JOIN log.entry USING (log, index)
+       WHERE log = $1 AND hash = $2`,
+      [id, hash],
+    );
+    if (this.#kind === "leaf hash" && other?.twin === true) return undefined;
     const found = other === undefined ? NOTHING : `that hash for entry ${other.index}`;
     return new Difference({ kind: this.#kind, index: this.#first + BigInt(at) }, hash, found);
   }

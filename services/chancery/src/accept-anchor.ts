@@ -1,6 +1,5 @@
 import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { ctTreeHeadSigner } from "@chancery/ctlog";
 import { encodeHex } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign } from "@chancery/fault";
@@ -14,6 +13,7 @@ import {
 } from "@chancery/log";
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { rekorTreeHeadSigner, rekorV2Origin, rekorV2TreeHeadSigner } from "@chancery/rekor";
+import { parseFlags } from "./flags.ts";
 import { readInstallation } from "./fsck/sources.ts";
 import { type Installation, LOG_NAMES, type LogName, openInstallation } from "./installation.ts";
 import { onOwnDatabase } from "./own-database.ts";
@@ -52,7 +52,7 @@ export async function acceptAnchorCommand(
   environment: Environment,
   out: (text: string) => void,
 ): Promise<number> {
-  const flags = parseFlags(argv);
+  const flags = parseFlags(argv, FLAGS);
   if (flags.help === true) {
     out(USAGE);
     return 0;
@@ -72,14 +72,6 @@ export async function acceptAnchorCommand(
   const { before, after } = await acceptAnchor({ name, store, anchor, signer: SIGNERS[name](installation) });
   out(`${name}: anchor accepted\n  before  ${describe(before)}\n  after   ${describe(after)}\n`);
   return 0;
-}
-
-function parseFlags(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: FLAGS }).values;
-  } catch (error) {
-    throw new Misconfigured("command line", (error instanceof Error ? error.message : "").split(". ", 1)[0] ?? "");
-  }
 }
 
 /** The installation's database, which no other Chancery uses: what runs might sign while its anchor is replaced. */

@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util";
 import { decodeHex, encodeBase64, encodeHex } from "@chancery/encoding";
 import { Malformed, Misconfigured } from "@chancery/fault";
 import {
@@ -10,6 +9,7 @@ import {
   type RefusalCode,
   type RefusedQuery,
 } from "@chancery/fulcio";
+import { parseFlags } from "./flags.ts";
 import { readInstallation } from "./fsck/sources.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
 import { printable } from "./printable.ts";
@@ -50,7 +50,7 @@ const FLAGS = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-type Flags = ReturnType<typeof parseFlags>;
+type Flags = ReturnType<typeof parseFlags<typeof FLAGS>>;
 type Reader = Pick<IssuanceLedger, "issued" | "refused">;
 
 const PAGE = 500;
@@ -61,7 +61,7 @@ export async function issued(
   environment: Environment,
   out: (text: string) => void,
 ): Promise<number> {
-  const flags = parseFlags(argv);
+  const flags = parseFlags(argv, FLAGS);
   if (flags.help === true) {
     out(USAGE);
     return 0;
@@ -79,14 +79,6 @@ export async function issued(
   }
   for await (const line of print(ledger)) out(`${line}\n`);
   return 0;
-}
-
-function parseFlags(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: FLAGS }).values;
-  } catch (error) {
-    throw new Misconfigured("command line", (error instanceof Error ? error.message : "").split(". ", 1)[0] ?? "");
-  }
 }
 
 /** Everything that can be wrong with the flags is said before a database is opened. */

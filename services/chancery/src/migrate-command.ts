@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
 import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
+import { parseFlags } from "./flags.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { migrateAll } from "./service-database.ts";
 import { type Environment, resolveSettings } from "./settings.ts";
@@ -35,7 +35,7 @@ export async function migrateCommand(
   environment: Environment,
   out: (text: string) => void,
 ): Promise<number> {
-  const flags = parseFlags(argv);
+  const flags = parseFlags(argv, FLAGS);
   if (flags.help === true) {
     out(USAGE);
     return 0;
@@ -54,12 +54,4 @@ export async function migrateCommand(
     `${describeDatabase(databaseUrl)}: tables are up to date${flags.role === undefined ? "" : `, for ${flags.role} to use`}\n`,
   );
   return 0;
-}
-
-function parseFlags(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: FLAGS }).values;
-  } catch (error) {
-    throw new Misconfigured("command line", (error instanceof Error ? error.message : "").split(". ", 1)[0] ?? "");
-  }
 }

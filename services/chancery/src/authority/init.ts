@@ -1,8 +1,8 @@
-import { parseArgs } from "node:util";
 import { type KeyAlgorithm, loadKeyFile, type PublicKey, spkiHash } from "@chancery/crypto";
 import { encodeHex, equalBytes } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { type Certificate, endOfChain, reviewValidity } from "@chancery/x509";
+import { parseFlags } from "../flags.ts";
 import {
   alone,
   type AuthorityPlan,
@@ -56,7 +56,7 @@ const FLAGS = {
 
 const ALGORITHMS: readonly KeyAlgorithm[] = ["ecdsa-p256", "ecdsa-p384"];
 
-type Flags = ReturnType<typeof parseFlags>;
+type Flags = ReturnType<typeof parseFlags<typeof FLAGS>>;
 
 /** `chancery init`: resolves with the exit code. */
 export async function init(
@@ -64,7 +64,7 @@ export async function init(
   environment: Environment,
   out: (text: string) => void,
 ): Promise<number> {
-  const flags = parseFlags(argv);
+  const flags = parseFlags(argv, FLAGS);
   if (flags.help === true) {
     out(USAGE);
     return 0;
@@ -244,12 +244,4 @@ function refuseContradictions(flags: Flags, { authorityFiles }: InstallationSett
   if (ways[1] !== undefined) throw new Misconfigured(ways[1], `not together with ${ways[0] ?? ""}`);
   if (flags.renew === true && flags["offline-root"] !== true)
     throw new Misconfigured("--renew", "goes with --offline-root");
-}
-
-function parseFlags(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: FLAGS }).values;
-  } catch (error) {
-    throw new Misconfigured("command line", (error instanceof Error ? error.message : "").split(". ", 1)[0] ?? "");
-  }
 }

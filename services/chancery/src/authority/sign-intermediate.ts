@@ -1,6 +1,5 @@
 import { open, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import {
   createKeyFile,
   type KeyAlgorithm,
@@ -21,6 +20,7 @@ import {
   showDistinguishedName,
 } from "@chancery/x509";
 import { yearsAfter } from "../authorities.ts";
+import { parseFlags } from "../flags.ts";
 import { alone, makePrivateDirectory } from "../installation.ts";
 import type { Environment } from "../settings.ts";
 import { exists } from "./authority.ts";
@@ -59,7 +59,7 @@ const FLAGS = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-type Flags = ReturnType<typeof parseFlags>;
+type Flags = ReturnType<typeof parseFlags<typeof FLAGS>>;
 
 const MAX_YEARS = 50;
 const ALGORITHMS: readonly KeyAlgorithm[] = ["ecdsa-p256", "ecdsa-p384"];
@@ -77,7 +77,7 @@ export async function signIntermediate(
   environment: Environment,
   out: (text: string) => void,
 ): Promise<number> {
-  const flags = parseFlags(argv);
+  const flags = parseFlags(argv, FLAGS);
   if (flags.help === true) {
     out(USAGE);
     return 0;
@@ -217,12 +217,4 @@ function algorithmOf(name = "ecdsa-p384"): KeyAlgorithm {
   if (found === undefined)
     throw new Misconfigured("--root-algorithm", `${name} is neither ${ALGORITHMS.join(" nor ")}`);
   return found;
-}
-
-function parseFlags(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: FLAGS }).values;
-  } catch (error) {
-    throw new Misconfigured("command line", (error instanceof Error ? error.message : "").split(". ", 1)[0] ?? "");
-  }
 }

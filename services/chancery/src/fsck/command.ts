@@ -1,7 +1,7 @@
-import { parseArgs } from "node:util";
 import { type CleanLog, Difference, describePlace } from "@chancery/auditor";
-import { Fault, Misconfigured } from "@chancery/fault";
+import { Fault } from "@chancery/fault";
 import { redact } from "@chancery/service";
+import { parseFlags } from "../flags.ts";
 import type { Environment } from "../settings.ts";
 import { showBar } from "./progress-bar.ts";
 import { openSources, type Source } from "./sources.ts";
@@ -31,7 +31,7 @@ const FLAGS = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-export type FsckFlags = ReturnType<typeof parseFlags>;
+export type FsckFlags = ReturnType<typeof parseFlags<typeof FLAGS>>;
 
 interface Terminal {
   out(text: string): void;
@@ -43,7 +43,7 @@ type Outcome = CleanLog | Difference | Error;
 /** `chancery fsck`: resolves with the exit code. What could not be read is never said to be damaged. */
 export async function fsck(argv: readonly string[], environment: Environment, terminal: Terminal): Promise<number> {
   try {
-    const flags = parseFlags(argv);
+    const flags = parseFlags(argv, FLAGS);
     if (flags.help === true) {
       terminal.out(USAGE);
       return 0;
@@ -56,14 +56,6 @@ export async function fsck(argv: readonly string[], environment: Environment, te
   } catch (error) {
     terminal.err(`chancery: ${explain(error)}\n`);
     return 2;
-  }
-}
-
-function parseFlags(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: FLAGS }).values;
-  } catch (error) {
-    throw new Misconfigured("command line", (error instanceof Error ? error.message : "").split(". ", 1)[0] ?? "");
   }
 }
 

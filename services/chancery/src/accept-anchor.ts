@@ -1,23 +1,15 @@
 import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { ctTreeHeadSigner } from "@chancery/ctlog";
 import { encodeHex } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign } from "@chancery/fault";
-import {
-  acceptAnchor,
-  type Anchor,
-  type AnchoredHead,
-  FileAnchor,
-  PostgresLogStore,
-  type TreeHeadSigner,
-} from "@chancery/log";
+import { acceptAnchor, type Anchor, type AnchoredHead, FileAnchor, PostgresLogStore } from "@chancery/log";
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
-import { rekorTreeHeadSigner, rekorV2Origin, rekorV2TreeHeadSigner } from "@chancery/rekor";
 import { parseFlags } from "./flags.ts";
 import { readInstallation } from "./fsck/sources.ts";
-import { type Installation, LOG_NAMES, type LogName, openInstallation } from "./installation.ts";
+import { LOG_NAMES, openInstallation } from "./installation.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings, type Settings } from "./settings.ts";
+import { treeHeadSigner } from "./tree-head-signers.ts";
 
 const USAGE = `usage: chancery accept-anchor --log rekor|rekor-v2|ctlog [FLAGS]
 
@@ -37,14 +29,6 @@ const FLAGS = {
   "database-url": { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
-
-const SIGNERS: Readonly<Record<LogName, (installation: Installation) => TreeHeadSigner>> = {
-  rekor: ({ hostname, treeId, keys }: Installation) => rekorTreeHeadSigner({ hostname, treeId, signer: keys.rekor }),
-  "rekor-v2": ({ hostname, keys }: Installation) =>
-    rekorV2TreeHeadSigner({ origin: rekorV2Origin(hostname), signer: keys["rekor-v2"] }),
-  ctlog: ({ hostname, shard, keys }: Installation) =>
-    ctTreeHeadSigner({ origin: `${hostname}/ctlog/${shard}`, signer: keys.ctlog }),
-};
 
 /** `chancery accept-anchor`: resolves with the exit code. */
 export async function acceptAnchorCommand(
@@ -69,7 +53,7 @@ export async function acceptAnchorCommand(
   const anchor = await FileAnchor.open(directory, name);
   await setDamagedAside(anchor, join(directory, name), out);
   const store = await PostgresLogStore.open(db);
-  const { before, after } = await acceptAnchor({ name, store, anchor, signer: SIGNERS[name](installation) });
+  const { before, after } = await acceptAnchor({ name, store, anchor, signer: treeHeadSigner(name, installation) });
   out(`${name}: anchor accepted\n  before  ${describe(before)}\n  after   ${describe(after)}\n`);
   return 0;
 }

@@ -1,20 +1,13 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { CertificateTransparencyLog, CtLogModule, ctTreeHeadSigner } from "@chancery/ctlog";
+import { CertificateTransparencyLog, CtLogModule } from "@chancery/ctlog";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { CurrentIssuers, type FulcioLinks, FulcioModule, PostgresIssuanceLedger } from "@chancery/fulcio";
-import { FileAnchor, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
+import { FileAnchor, PostgresLogStore, TransparencyLog } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
-import {
-  RekorModule,
-  rekorTreeHeadSigner,
-  RekorV2Module,
-  rekorV2Origin,
-  rekorV2TreeHeadSigner,
-  v2LogId,
-} from "@chancery/rekor";
+import { RekorModule, RekorV2Module, rekorV2Origin, v2LogId } from "@chancery/rekor";
 import { createService, type Logger, Metrics, type RunningService } from "@chancery/service";
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
@@ -40,6 +33,7 @@ import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
 import type { Settings } from "./settings.ts";
+import { treeHeadSigner } from "./tree-head-signers.ts";
 
 export interface RunningStack extends AsyncDisposable {
   readonly service: RunningService;
@@ -164,29 +158,29 @@ function bannerFacts(
 async function openLogs(
   db: Database,
   { data, issuers }: Settings,
-  { hostname, treeId, shard, keys, awaitsLogs }: Installation,
+  installation: Installation,
   opened: AsyncDisposableStack,
 ): Promise<Logs> {
   // In development a jump ahead is believed: a laptop's virtual machine stands still while the laptop sleeps.
   const elapsed = issuers === undefined ? { elapsed: Date.now } : {};
   const store = await PostgresLogStore.open(db);
-  const open = async (name: LogName, signer: TreeHeadSigner) => {
+  const open = async (name: LogName) => {
+    const signer = treeHeadSigner(name, installation);
     const anchor = await FileAnchor.open(join(data, "anchor"), name);
     const log = await TransparencyLog.open({
       name,
       store,
       anchor,
       signer,
-      create: awaitsLogs.includes(name),
+      create: installation.awaitsLogs.includes(name),
       ...elapsed,
     });
     opened.defer(() => log.close());
     return log;
   };
-  const rekor = await open("rekor", rekorTreeHeadSigner({ hostname, treeId, signer: keys.rekor }));
-  const ctlog = await open("ctlog", ctTreeHeadSigner({ origin: `${hostname}/ctlog/${shard}`, signer: keys.ctlog }));
-  const origin = rekorV2Origin(hostname);
-  const rekorV2 = await open("rekor-v2", rekorV2TreeHeadSigner({ origin, signer: keys["rekor-v2"] }));
+  const rekor = await open("rekor");
+  const ctlog = await open("ctlog");
+  const rekorV2 = await open("rekor-v2");
   return { rekor, rekorV2, ctlog };
 }
 

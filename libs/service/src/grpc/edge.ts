@@ -189,10 +189,9 @@ function health({ services, readiness }: GrpcSurroundings): GrpcService {
 
 async function credentials(tls: GrpcOptions["tls"]): Promise<ServerCredentials> {
   if (tls === undefined) return ServerCredentials.createInsecure();
-  const [chain, key] = await Promise.all([
-    pemFile(tls.certificate, "grpc.tls.certificate"),
-    pemFile(tls.key, "grpc.tls.key"),
-  ]);
+  // One after the other, so that of two faults the same one is always told.
+  const chain = await pemFile(tls.certificate, "grpc.tls.certificate");
+  const key = await pemFile(tls.key, "grpc.tls.key");
   try {
     createSecureContext({ cert: chain, key });
   } catch (cause) {

@@ -5,9 +5,9 @@ import { parseApk } from "../package/apk.ts";
 import { keySearchTexts } from "../pki/signing-key.ts";
 import { VerificationBudget } from "../verification-budget.ts";
 import { parseVerifier } from "../verifier.ts";
-import { checkedArtifactHash, hashText } from "./artifact-hash.ts";
+import { hashText } from "./artifact-hash.ts";
 import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
-import { isObject, SpecReader } from "./spec-reader.ts";
+import { isStoredPackage, readSignedPackage } from "./signed-package.ts";
 
 /**
  * A signed Alpine package.
@@ -19,28 +19,20 @@ export const alpine: EntryKind = {
   kind: "alpine",
   apiVersions: ["0.0.1"],
   parse,
-  isStored: (spec) => isObject(spec["package"]) && (spec["package"]["content"] ?? undefined) === undefined,
+  isStored: isStoredPackage,
 };
 
 async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedEntry> {
-  const reader = new SpecReader(spec, "spec");
-  const key = reader.object("publicKey").placed("content");
-  const offered = reader.object("package");
-  const { bytes, field } = offered.placed("content");
-  const hash = await checkedArtifactHash(bytes, offered.optionalObject("hash"));
-  // Clients that send it too are not believed: it is read below.
-  offered.ignore("pkginfo");
-  reader.end();
-
+  const { key, content, hash } = await readSignedPackage(spec, "pkginfo");
   const budget = new VerificationBudget();
   const verifier = parseVerifier(key.bytes, key.field, budget);
-  const apk = parseApk(bytes, field);
+  const apk = parseApk(content.bytes, content.field);
   const { publicKey } = verifier;
   if (publicKey.algorithm === "ed25519") throw new Unsupported(`${key.field}: Ed25519 signs no Alpine packages`);
   budget.spend(publicKey, key.field);
   // SHA-1 is the format: apk-tools 2 and upstream know no other. What it covers names the data by SHA-256.
   if (!verify("sha1", apk.control, publicKey.keyObject, apk.signature)) {
-    throw new Unverified(`${field}: signature does not verify with this key`);
+    throw new Unverified(`${content.field}: signature does not verify with this key`);
   }
   const body = canonicalJson({
     apiVersion,

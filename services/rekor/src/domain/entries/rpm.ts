@@ -14,9 +14,9 @@ import { verifyPackagePgp } from "../pki/pgp.ts";
 import { parsePgpKeyRing, type PgpKeyRing } from "../pki/pgp-key-ring.ts";
 import { keySearchTexts } from "../pki/signing-key.ts";
 import { VerificationBudget } from "../verification-budget.ts";
-import { checkedArtifactHash, hashText } from "./artifact-hash.ts";
+import { hashText } from "./artifact-hash.ts";
 import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
-import { isObject, SpecReader } from "./spec-reader.ts";
+import { isStoredPackage, readSignedPackage } from "./signed-package.ts";
 
 /**
  * A signed RPM package.
@@ -28,24 +28,16 @@ export const rpm: EntryKind = {
   kind: "rpm",
   apiVersions: ["0.0.1"],
   parse,
-  isStored: (spec) => isObject(spec["package"]) && (spec["package"]["content"] ?? undefined) === undefined,
+  isStored: isStoredPackage,
 };
 
 async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedEntry> {
-  const reader = new SpecReader(spec, "spec");
-  const key = reader.object("publicKey").placed("content");
-  const offered = reader.object("package");
-  const { bytes, field } = offered.placed("content");
-  const hash = await checkedArtifactHash(bytes, offered.optionalObject("hash"));
-  // Clients that send the headers too are not believed: they are read below.
-  offered.ignore("headers");
-  reader.end();
-
+  const { key, content, hash } = await readSignedPackage(spec, "headers");
   const budget = new VerificationBudget();
   const ring = await parsePgpKeyRing(key, budget);
-  const parsed = parseRpm(bytes, field);
-  checkRpmDigests(parsed, field);
-  await verifySignatures(parsed, ring, field, budget);
+  const parsed = parseRpm(content.bytes, content.field);
+  checkRpmDigests(parsed, content.field);
+  await verifySignatures(parsed, ring, content.field, budget);
   const body = canonicalJson({
     apiVersion,
     kind,

@@ -15,7 +15,7 @@ import { type LogReader, PART_WIDTH, type TileName } from "./store.ts";
 const PART_HEIGHT = TILE_HEIGHT / 2;
 /** Parts that are stored: those of the upper levels of any log, and what was read last of the lowest. About 12 MB. */
 const STORED_PARTS = 8_192;
-/** Middles of stored tiles: those of any log of up to 8 million entries. About 45 MB. */
+/** Middles of stored tiles: those of any log of up to 4 million entries. About 45 MB. */
 const MIDDLE_PARTS = 32_768;
 /** 8 MB. */
 const WHOLE_TILES = 1_024;

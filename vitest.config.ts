@@ -1,13 +1,27 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // Workspace packages resolve to their sources, never to a stale dist; without the condition in the
 // root config and inline projects, tests silently run what was last built. Workers get the list as
 // `--conditions`, for require() too: with "import" or "module" in it, pg would be given ESM files.
 const source = { ssr: { resolve: { conditions: ["@chancery/source", "node"] } } };
 
+/** By size these small files came last, and two workers had nothing to do while they ran. */
+const LONGEST = /\/faults\/failpoints-/;
+
+const isLong = ({ moduleId }: TestSpecification) => LONGEST.test(moduleId);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
 export default defineConfig({
   ...source,
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         ...source,

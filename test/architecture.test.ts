@@ -13,7 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["fault"],
   ["encoding"],
   ["crypto"],
-  ["x509", "tlog"],
+  ["x509", "tlog", "identity"],
   ["sigstore", "postgres"],
   ["log", "service"],
   ["fulcio", "rekor", "ctlog", "tsa", "trust", "auditor"],

@@ -20,6 +20,8 @@ const STATUS: Readonly<Record<FaultCode, number>> = {
   unsupported: 400,
   "unsupported-media-type": 415,
   "too-large": 413,
+  unauthenticated: 401,
+  forbidden: 403,
   "not-found": 404,
   duplicate: 409,
   frozen: 405,

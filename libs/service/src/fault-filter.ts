@@ -46,6 +46,8 @@ function sendFailure(shape: ErrorShape, error: unknown, request: FastifyRequest,
   // The route may have said how long its answer stays true; a cache would keep "not found" for what comes next.
   if (reply.getHeader("Cache-Control") !== "no-cache") reply.header("Cache-Control", "no-store");
   if (failure.retryAfter !== undefined) reply.header("Retry-After", String(Math.ceil(failure.retryAfter)));
+  // RFC 9110, Section 15.5.2: "MUST send a WWW-Authenticate header field".
+  if (failure.code === "unauthenticated") reply.header("WWW-Authenticate", "Bearer");
   const body = shape.body(failure);
   reply.send(typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body));
 }

@@ -2,7 +2,7 @@ import "reflect-metadata";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
-import { parseIdentityToken } from "../src/domain/identity-token.ts";
+import { parseIdentityToken } from "@chancery/identity";
 import { FakeIssuer } from "./fake-issuer.ts";
 import { startFulcio } from "./fulcio-under-test.ts";
 

@@ -2,7 +2,7 @@ import { Fault } from "@chancery/fault";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isEmailAddress } from "../src/domain/issuers/email.ts";
-import { parseIdentityToken } from "../src/domain/identity-token.ts";
+import { parseIdentityToken } from "@chancery/identity";
 import { provenKey } from "../src/domain/proof-of-possession.ts";
 import { parseTemplate, renderTemplate } from "../src/domain/template.ts";
 import { canonicalUri, joinPath, parseUri } from "../src/domain/uri.ts";

@@ -32,6 +32,8 @@ const CODES: Readonly<Record<Failure["code"], status>> = {
   unsupported: status.INVALID_ARGUMENT,
   "unsupported-media-type": status.INVALID_ARGUMENT,
   "too-large": status.RESOURCE_EXHAUSTED,
+  unauthenticated: status.UNAUTHENTICATED,
+  forbidden: status.PERMISSION_DENIED,
   "not-found": status.NOT_FOUND,
   duplicate: status.ALREADY_EXISTS,
   frozen: status.FAILED_PRECONDITION,

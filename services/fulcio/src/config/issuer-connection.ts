@@ -3,7 +3,8 @@ import { resolve } from "node:path";
 import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { Malformed, Misconfigured } from "@chancery/fault";
-import { isLoopback, parseKeySet } from "../domain/discovery.ts";
+import { parseKeySet } from "@chancery/identity";
+import { isLoopback } from "../domain/discovery.ts";
 import type { ClientCertificate, IssuerConnection, KeyLocation } from "../domain/issuer-settings.ts";
 import { asText } from "./document.ts";
 

@@ -1,10 +1,7 @@
-import { createPublicKey } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import { decodeBase64Lenient, type JsonObject, type JsonValue, parseJson } from "@chancery/encoding";
+import { type JsonObject, parseJson } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
-import { createLocalJWKSet } from "jose";
 import type { ConcreteIssuer } from "./issuer-settings.ts";
-import type { KeySet } from "./token-signature.ts";
 
 /**
  * Gets one document of an issuer over HTTPS, or its key set from the file that its settings name.
@@ -15,8 +12,6 @@ import type { KeySet } from "./token-signature.ts";
 export type DocumentSource = (url: URL, issuer: ConcreteIssuer, signal: AbortSignal) => Promise<Uint8Array>;
 
 const MAX_DOCUMENT_BYTES = 1024 * 1024;
-/** Issuers have a handful, a SPIRE of many servers some dozens. */
-const MAX_KEYS = 100;
 
 /** OpenID Connect Discovery 1.0, Section 4: the path is appended to the issuer, whose terminating slash goes. */
 export function discoveryUrl(issuer: ConcreteIssuer): URL {
@@ -52,60 +47,6 @@ export function parseDiscovery(bytes: Uint8Array, issuer: ConcreteIssuer, mayUse
 export function configuredKeysUrl({ settings: { keys } }: ConcreteIssuer): URL | undefined {
   if (keys?.type === "file") return pathToFileURL(keys.file);
   return keys?.type === "uri" ? new URL(keys.uri) : undefined;
-}
-
-/**
- * RFC 7517, Section 5: what is of another type, use or algorithm stays out. At least one key must be left: a file
- * that is being written must not replace the keys there were.
- */
-export function parseKeySet(bytes: Uint8Array): KeySet {
-  const { keys: all } = parseObject(bytes, "JWK set");
-  if (!Array.isArray(all)) throw new Malformed("JWK set: has no keys");
-  if (!all.every((key) => typeof key === "object" && key !== null && !Array.isArray(key))) {
-    throw new Malformed("JWK set: a key is no JWK");
-  }
-  if (all.length > MAX_KEYS) throw new Malformed(`JWK set: has more than ${MAX_KEYS} keys`);
-  const keys = (all as JsonObject[]).filter(isVerificationKey);
-  if (keys.length === 0) throw new Malformed("JWK set: has no key that verifies signatures");
-  try {
-    return createLocalJWKSet({ keys });
-  } catch (cause) {
-    throw new Malformed("JWK set: a key is no JWK", { cause });
-  }
-}
-
-/** RFC 7518, Section 6. jose chooses by `use`, `key_ops`, `alg` and curve; what it would take and should not is left out here. */
-function isVerificationKey(key: JsonObject): boolean {
-  // A private key that was published is anyone's.
-  if ("d" in key || "k" in key) return false;
-  if (key["kty"] === "EC" || key["kty"] === "OKP") return isReadable(key);
-  return key["kty"] === "RSA" && isSound(key["n"], key["e"]);
-}
-
-/** jose would find out anew for each token that fits: 7,500 points off the curve in a set were 2 s for anyone's token. */
-function isReadable(key: JsonObject): boolean {
-  try {
-    createPublicKey({ key, format: "jwk" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Up to 8192 bits, so that one token costs no more than a millisecond; with the exponent 1 anyone's text verifies. */
-function isSound(modulus: JsonValue | undefined, exponent: JsonValue | undefined): boolean {
-  const [n, e] = [octets(modulus), octets(exponent)];
-  if (n.length < 256 || n.length > 1025 || e.length === 0 || e.length > 4) return false;
-  const value = e.reduce((sum, octet) => sum * 256 + octet, 0);
-  return value >= 3 && value % 2 === 1;
-}
-
-function octets(value: JsonValue | undefined): Uint8Array {
-  try {
-    return typeof value === "string" ? decodeBase64Lenient(value, "JWK") : new Uint8Array();
-  } catch {
-    return new Uint8Array();
-  }
 }
 
 export function isLoopback(hostname: string): boolean {

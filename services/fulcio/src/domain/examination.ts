@@ -1,12 +1,11 @@
 import { Unverified } from "@chancery/fault";
+import { assertAudience, assertTimes, isSignedBy, parseIdentityToken, type UnverifiedToken } from "@chancery/identity";
 import type { VerifiedClaims } from "./claims.ts";
-import { assertAudience, assertTimes, parseIdentityToken, type UnverifiedToken } from "./identity-token.ts";
 import type { IssuerKeys } from "./issuer-keys.ts";
 import type { IssuerPool, MatchedIssuer } from "./issuer-pool.ts";
 import { judge, type Verdict } from "./policy/issuance-policy.ts";
 import type { Principal } from "./principal.ts";
 import type { TokenCheck } from "./refusal-code.ts";
-import { isSignedBy } from "./token-signature.ts";
 
 /** What tokens are judged by. */
 export interface Examiner {

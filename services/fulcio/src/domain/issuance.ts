@@ -1,10 +1,10 @@
 import { type PublicKey, sha256, spkiHash } from "@chancery/crypto";
 import { Fault, Pushback, Unavailable } from "@chancery/fault";
+import { claimsHash } from "@chancery/identity";
 import { Admission } from "./admission.ts";
 import type { CertificateAuthority, IssuedCertificate } from "./certificate-authority.ts";
 import type { ClientAlgorithm } from "./client-algorithm.ts";
 import { type Checks, type Examiner, examineToken, type Findings } from "./examination.ts";
-import { claimsHash } from "./identity-token.ts";
 import type { IssuanceLedger } from "./issuance-ledger.ts";
 import type { Principal } from "./principal.ts";
 import { type Proof, provenKey } from "./proof-of-possession.ts";

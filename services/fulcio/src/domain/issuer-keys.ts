@@ -2,10 +2,10 @@ import { equalBytes } from "@chancery/encoding";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex, utf8 } from "@chancery/encoding";
 import { Unavailable } from "@chancery/fault";
-import { configuredKeysUrl, discoveryUrl, type DocumentSource, parseDiscovery, parseKeySet } from "./discovery.ts";
+import { type KeySet, parseKeySet } from "@chancery/identity";
+import { configuredKeysUrl, discoveryUrl, type DocumentSource, parseDiscovery } from "./discovery.ts";
 import type { ConcreteIssuer, IssuerSettings } from "./issuer-settings.ts";
 import { hostOf } from "./subject-domain.ts";
-import type { KeySet } from "./token-signature.ts";
 
 /** Milliseconds. */
 const MINUTE = 60_000;

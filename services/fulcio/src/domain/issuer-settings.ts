@@ -1,6 +1,6 @@
+import type { KeySet } from "@chancery/identity";
 import type { CiMetadata } from "./ci-metadata.ts";
 import type { IssuancePolicy } from "./policy/issuance-policy.ts";
-import type { KeySet } from "./token-signature.ts";
 
 /** Where an issuer's keys are. But for discovery, the issuer itself is never asked. */
 export type KeyLocation =

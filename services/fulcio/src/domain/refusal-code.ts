@@ -1,11 +1,10 @@
+import { SHAPE_CHECKS } from "@chancery/identity";
 import { Fault, Unavailable, Unsupported } from "@chancery/fault";
 import { AuthorityFailure, type REFUSAL, refusalKind } from "./refusal.ts";
 
 /** The checks that a token goes through, in this order. */
 export const TOKEN_CHECKS = [
-  "token-shape",
-  "token-algorithm",
-  "token-claims",
+  ...SHAPE_CHECKS,
   "issuer-unknown",
   "audience",
   "token-times",

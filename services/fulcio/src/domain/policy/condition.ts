@@ -1,6 +1,5 @@
 import type { JsonObject, JsonValue } from "@chancery/encoding";
-import { claimAt, type ClaimPath, scalarText } from "./claim-path.ts";
-import { type Glob, globMatches } from "./glob.ts";
+import { claimAt, type ClaimPath, type Glob, globMatches, scalarText } from "@chancery/identity";
 
 export type Condition =
   | { readonly type: "all"; readonly conditions: readonly Condition[] }

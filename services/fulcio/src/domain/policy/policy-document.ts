@@ -1,8 +1,7 @@
 import { Misconfigured } from "@chancery/fault";
+import { parseClaimPath, parseGlob } from "@chancery/identity";
 import { asBoolean, asMap, asText, knownKeys } from "../../config/document.ts";
-import { parseClaimPath } from "./claim-path.ts";
 import type { Comparison, Condition } from "./condition.ts";
-import { parseGlob } from "./glob.ts";
 import type { IssuancePolicy, Rule } from "./issuance-policy.ts";
 
 /*

@@ -1,6 +1,6 @@
 import { assert as holds, constantFrom, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { globMatches, parseGlob } from "../src/domain/policy/glob.ts";
+import { globMatches, parseGlob } from "../src/glob.ts";
 
 describe("a glob", () => {
   test.for([

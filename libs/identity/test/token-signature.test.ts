@@ -1,7 +1,7 @@
 import { compactVerify, createLocalJWKSet, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
-import { parseIdentityToken } from "../src/domain/identity-token.ts";
-import { isSignedBy } from "../src/domain/token-signature.ts";
+import { parseIdentityToken } from "../src/identity-token.ts";
+import { isSignedBy } from "../src/token-signature.ts";
 
 const ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA".split(" ");
 

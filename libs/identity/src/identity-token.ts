@@ -1,7 +1,6 @@
 import { sha256 } from "@chancery/crypto";
 import { decodeBase64Url, type JsonObject, parseJson } from "@chancery/encoding";
 import { Malformed, TooLarge, Unsupported, Unverified } from "@chancery/fault";
-import type { Checks } from "./examination.ts";
 
 /** A compact JWS, taken apart. Nothing about it is verified: only `issuer` may be used, to look up who can. */
 export interface UnverifiedToken {
@@ -16,6 +15,14 @@ export interface UnverifiedToken {
   readonly claims: JsonObject;
 }
 
+/** The checks that taking a token apart consists of. */
+export const SHAPE_CHECKS = ["token-shape", "token-algorithm", "token-claims"] as const;
+
+/** Runs them for who wants to know how each ends. MUST return what `work` returns or throw what it throws. */
+export interface ShapeChecks {
+  find<T>(check: (typeof SHAPE_CHECKS)[number], work: () => T): T;
+}
+
 export const MAX_TOKEN_CHARACTERS = 32 * 1024;
 const MAX_KEY_ID_CHARACTERS = 1024;
 const MAX_ISSUER_CHARACTERS = 512;
@@ -27,7 +34,7 @@ const SHAPE = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const ALGORITHMS = new Set("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA".split(" "));
 
 /** RFC 7515, Section 3.1, and RFC 7519. Every complaint is free of the token's contents: it is sent and logged. */
-export function parseIdentityToken(compact: string, checks: Pick<Checks, "find"> = UNWATCHED): UnverifiedToken {
+export function parseIdentityToken(compact: string, checks: ShapeChecks = UNWATCHED): UnverifiedToken {
   const { header, payload, signature } = checks.find("token-shape", () => splitToken(compact));
   const jose = checks.find("token-algorithm", () => parseHeader(decodePart(header, "header")));
   return checks.find("token-claims", () => {
@@ -43,7 +50,7 @@ export function parseIdentityToken(compact: string, checks: Pick<Checks, "find">
   });
 }
 
-const UNWATCHED: Pick<Checks, "find"> = { find: (_check, work) => work() };
+const UNWATCHED: ShapeChecks = { find: (_check, work) => work() };
 
 /** Of the claims as the issuer wrote them, so that whoever holds the token can find what became of it. */
 export function claimsHash({ compact }: UnverifiedToken): Uint8Array {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { describe, expect, test } from "vitest";
-import { parseKeySet } from "../src/domain/discovery.ts";
+import { parseKeySet } from "../src/key-set.ts";
 
 const good = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
 const offTheCurve = { ...good, x: Buffer.alloc(32, 7).toString("base64url") };

@@ -22,6 +22,8 @@ export type FaultCode =
   | "unsupported"
   | "unsupported-media-type"
   | "too-large"
+  | "unauthenticated"
+  | "forbidden"
   | "not-found"
   | "duplicate"
   | "frozen"
@@ -56,6 +58,16 @@ export class UnsupportedMediaType extends Fault {
 
 export class TooLarge extends Fault {
   readonly code = "too-large";
+}
+
+/** It is not known who asks, and only some may. */
+export class Unauthenticated extends Fault {
+  readonly code = "unauthenticated";
+}
+
+/** It is known who asks, or who signed, and they may not. */
+export class Forbidden extends Fault {
+  readonly code = "forbidden";
 }
 
 export class NotFound extends Fault {

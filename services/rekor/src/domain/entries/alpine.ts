@@ -42,5 +42,5 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
       publicKey: { content: encodeBase64(verifier.canonical) },
     },
   });
-  return { body: utf8(body), searchTexts: [...keySearchTexts(verifier), hashText(hash)] };
+  return { body: utf8(body), searchTexts: [...keySearchTexts(verifier), hashText(hash)], signers: [verifier] };
 }

@@ -55,6 +55,7 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
       hashText(payloadHash),
       ...statementDigests(contentTypeOf(message) ?? "", message.payload, field),
     ],
+    signers: [verifier],
     attestation: bytes,
   };
 }

@@ -63,5 +63,6 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
       `sha256:${envelopeHash}`,
       ...statementDigests(envelope.payloadType, envelope.payload, proposed.at("envelope")),
     ],
+    signers: [...matched.values()],
   };
 }

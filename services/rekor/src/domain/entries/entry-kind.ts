@@ -1,5 +1,6 @@
 import type { KeyAlgorithm } from "@chancery/crypto";
 import type { JsonObject } from "@chancery/encoding";
+import type { SigningKey } from "../pki/signing-key.ts";
 
 /** What a client proposes: the name of a kind, its version, and that kind's own object. */
 export interface ProposedEntry {
@@ -14,6 +15,8 @@ export interface ParsedEntry {
   readonly body: Uint8Array;
   /** What the entry is found by, as a searcher would write it. A pure function of the proposal. */
   readonly searchTexts: readonly string[];
+  /** Whoever made the signatures, each of which was verified. */
+  readonly signers: readonly SigningKey[];
   /** The key's algorithm, of a kind for which the installation may restrict it. */
   readonly keyAlgorithm?: KeyAlgorithm;
   /** The signed payload of a kind whose body holds only its hash. */

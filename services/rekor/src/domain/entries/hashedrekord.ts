@@ -60,6 +60,7 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   return {
     body: utf8(body),
     searchTexts: [...keySearchTexts(verifier), `${algorithm}:${value}`],
+    signers: [verifier],
     keyAlgorithm: publicKey.algorithm,
   };
 }

@@ -56,5 +56,5 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
       publicKey: { content: encodeBase64(ring.canonical) },
     },
   });
-  return { body: utf8(body), searchTexts: [...keySearchTexts(ring), `sha256:${value}`] };
+  return { body: utf8(body), searchTexts: [...keySearchTexts(ring), `sha256:${value}`], signers: [ring] };
 }

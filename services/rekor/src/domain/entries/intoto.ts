@@ -69,6 +69,7 @@ function parseVersion1({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   return {
     body: utf8(body),
     searchTexts: [`sha256:${hash.value}`, ...searchTexts(envelope, [verifier], content.at("envelope"))],
+    signers: [verifier],
     attestation: envelope.payload,
   };
 }
@@ -95,13 +96,11 @@ function parseVersion2({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
       },
     },
   });
+  const signers = verifiers.map(({ verifier }) => verifier);
   return {
     body: utf8(body),
-    searchTexts: searchTexts(
-      envelope,
-      verifiers.map(({ verifier }) => verifier),
-      field,
-    ),
+    searchTexts: searchTexts(envelope, signers, field),
+    signers,
     attestation: envelope.payload,
   };
 }

@@ -32,7 +32,7 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
 
   const { signatureFile, signatureBlock } = await readSignedJar(bytes, field);
   const block = { bytes: signatureBlock, field };
-  const { signer, firstCertificate, signature } = verifyPkcs7(signatureFile, block, new VerificationBudget());
+  const { signer, signers, firstCertificate, signature } = verifyPkcs7(signatureFile, block, new VerificationBudget());
   const body = canonicalJson({
     apiVersion,
     kind,
@@ -45,5 +45,6 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
   return {
     body: utf8(body),
     searchTexts: [...keySearchTexts(signer), signatureDigest, `sha256:${signatureDigest}`, hashText(hash)],
+    signers,
   };
 }

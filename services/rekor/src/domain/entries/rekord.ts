@@ -47,5 +47,5 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
       },
     },
   });
-  return { body: utf8(body), searchTexts: [...keySearchTexts(verified.key), hashText(hash)] };
+  return { body: utf8(body), searchTexts: [...keySearchTexts(verified.key), hashText(hash)], signers: [verified.key] };
 }

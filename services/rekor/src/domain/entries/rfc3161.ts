@@ -1,4 +1,4 @@
-import { canonicalJson, checkDer, DerReader, encodeBase64, Tag, utf8 } from "@chancery/encoding";
+import { canonicalJson, checkDer, DerReader, encodeBase64, encodePem, Tag, utf8 } from "@chancery/encoding";
 import { Malformed, TooLarge, Unverified } from "@chancery/fault";
 import { parseSignedData } from "../pki/cms.ts";
 import { timestampContent } from "../pki/cms-timestamp.ts";
@@ -31,9 +31,10 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   if (bytes.length > MAX_RESPONSE_BYTES) throw new TooLarge(`${field}: longer than ${MAX_RESPONSE_BYTES} bytes`);
 
   const token = parseSignedData(grantedToken(bytes, field), field);
-  verifySignedData(token, timestampContent(token, field), field, new VerificationBudget());
+  const { certificates } = verifySignedData(token, timestampContent(token, field), field, new VerificationBudget());
   const body = canonicalJson({ apiVersion, kind, spec: { tsr: { content: encodeBase64(bytes) } } });
-  return { body: utf8(body), searchTexts: [hashText(artifactHash(bytes))] };
+  const signers = certificates.map(({ der }) => ({ canonical: utf8(encodePem("CERTIFICATE", der)), subjects: [] }));
+  return { body: utf8(body), searchTexts: [hashText(artifactHash(bytes))], signers };
 }
 
 /**

@@ -46,7 +46,7 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
       publicKey: { content: encodeBase64(ring.canonical) },
     },
   });
-  return { body: utf8(body), searchTexts: [...keySearchTexts(ring), hashText(hash)] };
+  return { body: utf8(body), searchTexts: [...keySearchTexts(ring), hashText(hash)], signers: [ring] };
 }
 
 /** Every signature inside MUST hold, over the header or over header and payload. */

@@ -45,6 +45,7 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
     body: utf8(body),
     // Role and version as upstream, for whoever asks for them; no one finds much by "1".
     searchTexts: [...keySearchTexts(root), digest, `sha256:${digest}`, metadata.role, String(metadata.version)],
+    signers: [root],
   };
 }
 

@@ -14,6 +14,15 @@ const DIGESTS: ReadonlyMap<string, HashAlgorithm> = new Map<string, HashAlgorith
 const CONTENT_TYPE = "1.2.840.113549.1.9.3";
 const MESSAGE_DIGEST = "1.2.840.113549.1.9.4";
 
+/** Whose signatures hold. */
+export interface VerifiedSigners {
+  /** The last signer's. */
+  readonly certificate: Certificate;
+  readonly signer: SignerInfo;
+  /** Of all signers. */
+  readonly certificates: readonly Certificate[];
+}
+
 /**
  * RFC 5652, Section 5.4 to 5.6: every signer's signature holds, by a certificate that is inside. The last signer's
  * is answered, as upstream. No root is trusted and no clock is asked: that is the searcher's to judge.
@@ -23,17 +32,19 @@ export function verifySignedData(
   content: Uint8Array,
   field: string,
   budget: VerificationBudget,
-): { readonly certificate: Certificate; readonly signer: SignerInfo } {
-  let last: { certificate: Certificate; signer: SignerInfo } | undefined;
+): VerifiedSigners {
+  const certificates: Certificate[] = [];
+  let last: Omit<VerifiedSigners, "certificates"> | undefined;
   for (const signer of signed.signers) {
     const certificate = findCertificate(signed, signer, field);
     const key = parsePublicKey(certificate.spki, field);
     budget.spend(key, field);
     verifySigner(signer, key, signed.contentType, content, field);
+    certificates.push(certificate);
     last = { certificate, signer };
   }
   if (last === undefined) throw new Malformed(`${field}: no signature`);
-  return last;
+  return { ...last, certificates };
 }
 
 /** SHA-1 and MD5 have collisions: a signature over one of them says nothing about what was signed. */

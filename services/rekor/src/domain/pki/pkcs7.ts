@@ -11,6 +11,8 @@ import type { SigningKey } from "./signing-key.ts";
 export interface VerifiedPkcs7 {
   /** The signer's certificate. */
   readonly signer: SigningKey;
+  /** Those of all signers. */
+  readonly signers: readonly SigningKey[];
   /** PEM of the first certificate inside, which is what upstream logs as the key. */
   readonly firstCertificate: Uint8Array;
   /** PEM, detached. */
@@ -23,15 +25,13 @@ export function verifyPkcs7(artifact: Uint8Array, { bytes, field }: Placed, budg
   if (signed.content !== undefined && !equalBytes(signed.content, artifact)) {
     throw new Unverified(`${field}: the signature holds something else than what is signed`);
   }
-  const { certificate, signer } = verifySignedData(signed, artifact, field, budget);
+  const { certificate, signer, certificates } = verifySignedData(signed, artifact, field, budget);
   verifySignatureTimestamp(signer, field, budget);
   const [first = certificate] = signed.certificates;
   checkIsOfPath(first, certificate, signed, field, budget);
   return {
-    signer: {
-      canonical: pemOf(certificate),
-      subjects: parseSubjectAlternativeNames(certificate).map((each) => each.value),
-    },
+    signer: signingKey(certificate),
+    signers: certificates.map(signingKey),
     firstCertificate: pemOf(first),
     signature: utf8(encodePem("PKCS7", signed.detached)),
   };
@@ -60,6 +60,13 @@ function checkIsOfPath(
   if (!equalBytes(current.der, first.der)) {
     throw new Unverified(`${field}: the first certificate in the signature is neither the signer's nor above it`);
   }
+}
+
+function signingKey(certificate: Certificate): SigningKey {
+  return {
+    canonical: pemOf(certificate),
+    subjects: parseSubjectAlternativeNames(certificate).map((each) => each.value),
+  };
 }
 
 function pemOf(certificate: Certificate): Uint8Array {

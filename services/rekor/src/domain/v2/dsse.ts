@@ -42,7 +42,7 @@ export function parseDsse({ envelope, verifiers }: DsseRequest): V2Leaf {
   const leaf = leafOf(digest, { content, verifier: sent }, verifier);
   const { payloadType, payload } = envelope;
   return {
-    body: leaf.body,
+    ...leaf,
     searchTexts: [
       ...leaf.searchTexts,
       `sha256:${encodeHex(sha256(payload))}`,

@@ -1,7 +1,7 @@
 import { HASH_LENGTH, type HashAlgorithm, verifyDigest } from "@chancery/crypto";
 import { canonicalJson, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
-import { keySearchTexts } from "../pki/signing-key.ts";
+import { keySearchTexts, type SigningKey } from "../pki/signing-key.ts";
 import { type ReadVerifier, readVerifier, type RequestVerifier } from "./request-verifier.ts";
 
 /** dev.sigstore.rekor.v2.HashedRekordRequestV002: a signature over something of which the log sees only the digest. */
@@ -15,6 +15,7 @@ export interface V2Leaf {
   /** Canonical JSON (RFC 8785). */
   readonly body: Uint8Array;
   readonly searchTexts: readonly string[];
+  readonly signer: SigningKey;
 }
 
 export const KIND = "hashedrekord";
@@ -74,5 +75,9 @@ export function leafOf(
       },
     },
   });
-  return { body: utf8(body), searchTexts: [...keySearchTexts(verifier), `${hash}:${encodeHex(digest)}`] };
+  return {
+    body: utf8(body),
+    searchTexts: [...keySearchTexts(verifier), `${hash}:${encodeHex(digest)}`],
+    signer: verifier,
+  };
 }

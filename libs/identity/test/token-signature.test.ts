@@ -68,8 +68,8 @@ describe.for(ALGORITHMS)("a token signed with %s", (algorithm) => {
     const { token, jwk } = key();
     expect(await verdict(spoilt(token, 0), [jwk])).toBe(false);
     expect(await verdict(spoilt(token, 40), [jwk])).toBe(false);
-    const [header, payload, signature] = token.split(".");
-    const claims = Buffer.from(payload!, "base64url").toString().replace("someone", "anybody");
+    const [header, payload = "", signature] = token.split(".");
+    const claims = Buffer.from(payload, "base64url").toString().replace("someone", "anybody");
     expect(await verdict([header, Buffer.from(claims).toString("base64url"), signature].join("."), [jwk])).toBe(false);
   });
 

@@ -41,7 +41,7 @@ describe("the answer to a COMMIT is lost", () => {
       await node.order("load", { prefix: "cut", clients: 8 });
       await other.order("load", { prefix: "whole", clients: 2, pause: 5 });
       for (let cuts = 0; cuts < Math.ceil(CUTS / 2); cuts++) {
-        await proxy.cutAnswerTo(COMMIT);
+        await proxy.cutAnswerTo(COMMIT, COMMIT);
         await node.acknowledges(15_000, 10);
         await delay(dice.between(0, 20));
       }
@@ -73,7 +73,7 @@ describe("the answer to a COMMIT is lost", () => {
       for (let cuts = 0; cuts < Math.floor(CUTS / 2); cuts++) {
         const names = Array.from({ length: dice.between(1, 40) }, (_, at) => `${cuts}.${at}`);
         const before = node.postponements;
-        const cut = proxy.cutAnswerTo(COMMIT);
+        const cut = proxy.cutAnswerTo(COMMIT, COMMIT);
         const appended = node.order("append", { names });
         await cut;
         proxy.admit(false);

@@ -70,8 +70,8 @@ test(
   async () => {
     const dice = new Dice("stopped-process");
     const log = await site.log();
-    const nodes = [await log.openNode({ create: true })];
-    while (nodes.length < PROCESSES) nodes.push(await log.openNode());
+    const nodes = [await log.openNode({ create: true, failpoints: true })];
+    while (nodes.length < PROCESSES) nodes.push(await log.openNode({ failpoints: true }));
     for (const [at, node] of nodes.entries()) {
       await node.order("load", { prefix: `${at}`, clients: 4, pause: 10 });
     }

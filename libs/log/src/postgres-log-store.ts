@@ -71,24 +71,33 @@ class PostgresLogWriter implements LogWriter {
     integrate: Integrate,
     more: () => readonly Uint8Array[] = () => [],
   ): Promise<void> {
-    await this.#db.transaction(async (tx) => {
-      // Sent together, run in order: the second sees what was committed before the lock was given.
-      const [, rows] = await Promise.all([
-        tx.query(sql.LOCK_TREE, [this.#log]),
-        tx.query<TreeRow & KnownRow>(sql.TREE_AND_KNOWN, [this.#log, bytesArray(identities)]),
-      ]);
-      await this.#failpoint("locked");
-      const known = knownIndexes(identities, rows);
-      const late = more();
-      if (late.length > 0) {
-        known.push(...knownIndexes(late, await tx.query<KnownRow>(sql.KNOWN, [this.#log, bytesArray(late)])));
-      }
-      const before = treeState(rows);
-      const addition = integrate(before, known);
-      if (addition === undefined) return;
-      await this.#store(tx, before, addition);
-      await this.#failpoint("stored");
-    });
+    await this.#db
+      .transaction(async (tx) => {
+        // Sent together, run in order: the second sees what was committed before the lock was given.
+        const [, rows] = await Promise.all([
+          tx.query(sql.LOCK_TREE, [this.#log]),
+          tx.query<TreeRow & KnownRow>(sql.TREE_AND_KNOWN, [this.#log, bytesArray(identities)]),
+        ]);
+        await this.#failpoint("locked");
+        const known = knownIndexes(identities, rows);
+        const late = more();
+        if (late.length > 0) {
+          known.push(...knownIndexes(late, await tx.query<KnownRow>(sql.KNOWN, [this.#log, bytesArray(late)])));
+        }
+        const before = treeState(rows);
+        const addition = integrate(before, known);
+        if (addition === undefined) return;
+        const stored = this.#store(tx, before, addition);
+        // COMMIT travels along, unless something is to happen before it.
+        if (this.#failpoint === noFailpoint) tx.commitTogether();
+        await stored;
+        await this.#failpoint("stored");
+      })
+      .catch((error: unknown) => {
+        throw sqlState(error) === sql.STORED_OTHER
+          ? new RefusedToSign((error as Error).message, { cause: error })
+          : error;
+      });
     await this.#failpoint("committed");
   }
 
@@ -104,7 +113,7 @@ class PostgresLogWriter implements LogWriter {
     await this.#db.query(sql.FREEZE, [this.#log]);
   }
 
-  /** Both statements travel together; what the database stored is compared before the caller's COMMIT. */
+  /** Both statements travel together. The server compares what it stored, and so does this side before it signs. */
   async #store(tx: Queryable, before: TreeState, { entries, tiles, tree }: Addition): Promise<void> {
     const edge = concatBytes(...tree.edge);
     const tileNames = [
@@ -112,7 +121,13 @@ class PostgresLogWriter implements LogWriter {
       bigintArray(tiles.map(({ index }) => BigInt(index))),
       integerArray(tiles.map(({ offset }) => offset)),
     ];
-    const [[advanced], [stored]] = await Promise.all([
+    const given = {
+      entries: sha256(concatBytes(...entries.map((entry) => entry.leafHash))),
+      tiles: sha256(concatBytes(...tiles.map((tile) => tile.hashes))),
+      tree: concatBytes(tree.root, edge),
+    };
+    const digests = [given.entries, given.tiles, given.tree];
+    const [, [stored]] = await Promise.all([
       tx.query(sql.STORE, [
         this.#log,
         before.size,
@@ -126,12 +141,11 @@ class PostgresLogWriter implements LogWriter {
         ...tileNames,
         bytesArray(tiles.map((tile) => tile.hashes)),
       ]),
-      tx.query<StoredRow>(sql.READ_BACK, [this.#log, before.size, ...tileNames]),
+      tx.query<StoredRow>(sql.READ_BACK, [this.#log, before.size, ...tileNames, ...digests]),
     ]);
-    if (advanced === undefined) throw new Error("the tree moved under its lock");
-    expectStored("entries", stored?.entries, sha256(concatBytes(...entries.map((entry) => entry.leafHash))));
-    expectStored("tiles", stored?.tiles, sha256(concatBytes(...tiles.map((tile) => tile.hashes))));
-    expectStored("tree", stored?.tree, concatBytes(tree.root, edge));
+    expectStored("entries", stored?.entries, given.entries);
+    expectStored("tiles", stored?.tiles, given.tiles);
+    expectStored("tree", stored?.tree, given.tree);
   }
 }
 
@@ -160,6 +174,10 @@ function lookupColumns(first: bigint, entries: readonly PlacedEntry[]): Uint8Arr
 }
 
 const NOTHING = new Uint8Array();
+
+function sqlState(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
 
 /** What was read back is not what was written: memory or disk is failing, and no more is signed on this machine. */
 function expectStored(what: string, stored: Uint8Array | undefined, written: Uint8Array): void {

@@ -108,6 +108,20 @@ CREATE TRIGGER frozen_for_ever BEFORE UPDATE ON log.tree
   FOR EACH ROW WHEN (OLD.frozen AND NOT NEW.frozen) EXECUTE FUNCTION log.refuse_change();
 `,
   },
+  {
+    number: 2,
+    name: "what was stored is compared in the server",
+    sql: `
+-- Called for what a batch wrote, as it is read back, so that COMMIT may travel with it and yet commits nothing else.
+CREATE FUNCTION log.expect_stored(what text, stored bytea, given bytea) RETURNS bytea LANGUAGE plpgsql AS $$
+BEGIN
+  IF stored IS DISTINCT FROM given THEN
+    RAISE EXCEPTION 'the database stored other % than it was given', what USING ERRCODE = 'LG001';
+  END IF;
+  RETURN stored;
+END $$;
+`,
+  },
 ];
 
 /** What a service may do with it. */

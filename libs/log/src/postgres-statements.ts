@@ -48,7 +48,7 @@ export const TREE_AND_KNOWN = prepared(
 
 /**
  * A whole batch, stored and in the tree. One statement: for one entry, what eight cost apart was most of its CPU.
- * $2 and $3 are what the tree is expected to be; answers with no row where it is something else.
+ * $2 and $3 are what the tree is expected to be; where it is something else it stays that, and reading back fails.
  *
  * Two identities may have one leaf (a precertificate and its twin whose ECDSA signature has n - s for s, which
  * anyone can make): the leaf hash then finds one of them, and nobody else's entry fails for it.
@@ -74,26 +74,31 @@ export const STORE = prepared(
      SELECT $1, added.level, added.index, added.start, added.hashes
      FROM unnest($16::int[], $17::bigint[], $18::int[], $19::bytea[]) AS added (level, index, start, hashes))
    UPDATE log.tree SET size = $4, root = $5, edge = $6, time = $7
-   WHERE log = $1 AND size = $2 AND root = $3 AND NOT frozen RETURNING size`,
+   WHERE log = $1 AND size = $2 AND root = $3 AND NOT frozen`,
 );
 
 /**
  * What a batch wrote, as it lies in the server's pages: a digest of the leaf hashes, computed there from the leaves;
  * one of the rows added to tiles, in the order they were given; root and edge. A bit that flipped on the way is
- * found before anything is signed (Yeti 2022 died of one).
+ * found before anything is signed (Yeti 2022 died of one). It fails, and with it the transaction, unless they are $6 to $8.
  */
 export const READ_BACK = prepared(
   "read-back",
   `SELECT
-     (SELECT sha256(string_agg(sha256('\\x00'::bytea || leaf), ''::bytea ORDER BY index))
-      FROM log.entry WHERE log = $1 AND index >= $2) AS entries,
-     (SELECT sha256(string_agg((
-          SELECT t.hashes FROM log.tile t
-          WHERE t.log = $1 AND t.level = added.level AND t.index = added.index AND t.start = added.start
-        ), ''::bytea ORDER BY ordinal))
-      FROM unnest($3::int[], $4::bigint[], $5::int[]) WITH ORDINALITY AS added (level, index, start, ordinal)) AS tiles,
-     (SELECT root || edge FROM log.tree WHERE log = $1) AS tree`,
+     log.expect_stored('entries', (
+       SELECT sha256(string_agg(sha256('\\x00'::bytea || leaf), ''::bytea ORDER BY index))
+       FROM log.entry WHERE log = $1 AND index >= $2), $6) AS entries,
+     log.expect_stored('tiles', (
+       SELECT sha256(string_agg((
+           SELECT t.hashes FROM log.tile t
+           WHERE t.log = $1 AND t.level = added.level AND t.index = added.index AND t.start = added.start
+         ), ''::bytea ORDER BY ordinal))
+       FROM unnest($3::int[], $4::bigint[], $5::int[]) WITH ORDINALITY AS added (level, index, start, ordinal)), $7) AS tiles,
+     log.expect_stored('tree', (SELECT root || edge FROM log.tree WHERE log = $1), $8) AS tree`,
 );
+
+/** SQLSTATE of `log.expect_stored`. */
+export const STORED_OTHER = "LG001";
 
 /**
  * Committed without waiting for the disk, which would be a third of the time of a small batch. A crash of PostgreSQL

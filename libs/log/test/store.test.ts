@@ -86,6 +86,27 @@ describe("in PostgreSQL", () => {
     expect(await other.entry(2n)).toBeUndefined();
   });
 
+  test.each([
+    ["entries", "INSERT", "entry", "NEW.leaf := NEW.leaf || '!'::bytea"],
+    ["tiles", "INSERT", "tile", "NEW.hashes := sha256(NEW.hashes)"],
+    ["tree", "UPDATE", "tree", "NEW.root := sha256(NEW.root)"],
+  ])(
+    "%s that the database stores otherwise are refused, and nothing is committed",
+    async (what, when, table, change) => {
+      const { db, store } = await server.database();
+      const world = new World({ store: await store() });
+      const log = await world.start();
+      await db.query(
+        `CREATE FUNCTION flip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${change}; RETURN NEW; END $$`,
+      );
+      await db.query(`CREATE TRIGGER flip BEFORE ${when} ON log.${table} FOR EACH ROW EXECUTE FUNCTION flip()`);
+      await expect(log.append(newEntry(1))).rejects.toThrow(`the database stored other ${what} than it was given`);
+      expect(await log.readiness()).toContain(`stored other ${what}`);
+      expect(await db.query("SELECT FROM log.entry")).toEqual([]);
+      expect(world.signer.signed.map(({ size }) => size)).toEqual([0n]);
+    },
+  );
+
   test("no statement scans a table or starts workers in a log of 30,000 entries", async () => {
     const { db, store } = await server.database();
     await new World({ store: await store() }).start();
@@ -96,7 +117,9 @@ describe("in PostgreSQL", () => {
     await db.query(`INSERT INTO log.search_key (log, index, key)
       SELECT 1, at, substr(sha256(int8send(at)), 17) FROM generate_series(0, 29999) AS at`);
     await db.query("ANALYZE log.entry, log.identity, log.search_key");
-    for (const { name, text } of Object.values(statements)) {
+    for (const statement of Object.values(statements)) {
+      if (typeof statement === "string") continue;
+      const { name, text } = statement;
       const plan = await db.query<{ "QUERY PLAN": string }>(`EXPLAIN (GENERIC_PLAN) ${text}`);
       expect(plan.map((row) => row["QUERY PLAN"]).join("\n"), name).not.toMatch(/Seq Scan|Bitmap|Gather/);
     }

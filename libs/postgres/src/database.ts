@@ -17,6 +17,14 @@ export interface Queryable {
   query<Row>(sql: string | Prepared, params?: readonly unknown[]): Promise<Row[]>;
 }
 
+export interface Transaction extends Queryable {
+  /**
+   * Sends COMMIT with the statements of this turn instead of after their answers. Whoever does so has them fail where
+   * nothing of them may stay. No statement MAY follow.
+   */
+  commitTogether(): void;
+}
+
 /**
  * COMMIT was sent and its answer never came: the transaction is either wholly there or wholly not. The
  * caller MUST look, and MUST NOT simply run it again.
@@ -92,10 +100,11 @@ export class Database implements Queryable, AsyncDisposable {
    * One transaction, READ COMMITTED: what follows a lock sees what was committed before the lock was
    * given. A failure before COMMIT leaves nothing behind; one at COMMIT is OutcomeUnknown.
    */
-  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const client = await this.#connect();
     let broken = false;
-    const tx: Queryable = {
+    let committed: Promise<void> | undefined;
+    const tx: Transaction = {
       query: async <Row>(sql: string | Prepared, params: readonly unknown[] = []) => {
         writeTogether(client);
         try {
@@ -105,16 +114,23 @@ export class Database implements Queryable, AsyncDisposable {
           throw databaseFault(error);
         }
       },
+      commitTogether: () => {
+        committed = commit(client);
+        // What it tells is looked at below, after the statements' own errors.
+        committed.catch(() => {});
+      },
     };
     try {
       // Not awaited: BEGIN travels with the first statement and saves a round trip.
       const begun = tx.query("BEGIN");
       const [result] = await Promise.all([work(tx), begun]);
-      await commit(client);
+      await (committed ?? commit(client));
       return result;
     } catch (error) {
-      broken ||= error instanceof OutcomeUnknown || !(await rolledBack(client));
-      throw error;
+      // With COMMIT on its way, a connection that broke at any of the statements leaves open what became of it.
+      const reason = (await unknownOutcome(committed)) ?? error;
+      broken ||= reason instanceof OutcomeUnknown || !(await rolledBack(client));
+      throw reason;
     } finally {
       client.release(broken);
     }
@@ -177,6 +193,15 @@ async function commit(client: PoolClient): Promise<void> {
   }
   // PostgreSQL answers COMMIT of a failed transaction with success and the word ROLLBACK.
   if (command !== "COMMIT") throw new Error("a statement of the transaction failed and its error was not heeded");
+}
+
+async function unknownOutcome(committed: Promise<void> | undefined): Promise<OutcomeUnknown | undefined> {
+  try {
+    await committed;
+  } catch (error) {
+    if (error instanceof OutcomeUnknown) return error;
+  }
+  return undefined;
 }
 
 async function rolledBack(client: PoolClient): Promise<boolean> {

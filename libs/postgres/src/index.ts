@@ -1,4 +1,4 @@
-export { Database, OutcomeUnknown, type Prepared, type Queryable } from "./database.ts";
+export { Database, OutcomeUnknown, type Prepared, type Queryable, type Transaction } from "./database.ts";
 export { bigintArray, bytesArray, integerArray, textArray } from "./binary-array.ts";
 export { startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from "./embedded.ts";
 export { migrate, type Migration } from "./migrate.ts";

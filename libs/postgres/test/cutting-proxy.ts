@@ -46,7 +46,9 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
       if (order?.what === "answer") {
         origin.off("data", answer);
         // The server has answered, so it has decided; only now may the client look.
-        origin.once("data", () => origin.destroy()).once("close", order.done);
+        const decided = (told: Buffer) =>
+          void (/(COMMIT|ROLLBACK)\0/.test(told.toString("latin1")) && origin.destroy());
+        origin.on("data", decided).once("close", order.done);
       }
       if (order?.what === "request") origin.destroy().once("close", order.done);
       else origin.write(chunk);

@@ -142,6 +142,41 @@ describe("trouble with the server", () => {
     expect(await db.query("SELECT n FROM doubtful")).toEqual(rows);
   });
 
+  test.each([
+    ["answer", [{ n: 1 }]],
+    ["request", []],
+  ] as const)("so has one that travels with its statements and whose %s is lost", async (what, rows) => {
+    await db.query("DROP TABLE IF EXISTS doubtful");
+    await db.query("CREATE TABLE doubtful (n int)");
+    await using proxy = await cuttingProxy(server.url);
+    await using through = await Database.open(proxy.url);
+    const cut = proxy.cutAtCommit(what);
+    const outcome = through.transaction(async (tx) => {
+      const inserted = tx.query("INSERT INTO doubtful VALUES (1)");
+      tx.commitTogether();
+      await inserted;
+    });
+    await expect(outcome).rejects.toBeInstanceOf(OutcomeUnknown);
+    await cut;
+    expect(await db.query("SELECT n FROM doubtful")).toEqual(rows);
+  });
+
+  test("a COMMIT that travels along commits, and nothing of what failed before it; the connection goes on", async () => {
+    await using alone = await Database.open(server.url, { max: 1 });
+    await alone.query("DROP TABLE IF EXISTS together");
+    await alone.query("CREATE TABLE together (n int PRIMARY KEY)");
+    const insert = (...numbers: number[]) =>
+      alone.transaction(async (tx) => {
+        const inserted = numbers.map((n) => tx.query("INSERT INTO together VALUES ($1)", [n]));
+        tx.commitTogether();
+        await Promise.all(inserted);
+      });
+    await insert(1, 2);
+    await expect(insert(3, 1)).rejects.toThrow("duplicate key");
+    await insert(4);
+    expect(await alone.query("SELECT n FROM together ORDER BY n")).toEqual([{ n: 1 }, { n: 2 }, { n: 4 }]);
+  });
+
   test("a connection lost before COMMIT is an ordinary failure", async () => {
     const failure = await db
       .transaction(async (tx) => {

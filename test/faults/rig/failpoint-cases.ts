@@ -138,7 +138,7 @@ async function killAndGoOn(
   const node = warm;
   log.adopt(node);
   warm = LogNode.start(new Journal());
-  expect(await node.order("open", log.opening())).toBe("");
+  expect(await node.order("open", log.opening({ failpoints: true }))).toBe("");
   await node.order("arm", { step, action: "kill" });
   void node.order("append", { names });
   await node.ended();

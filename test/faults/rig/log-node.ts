@@ -29,6 +29,8 @@ export interface Orders {
     create?: boolean;
     limits?: Partial<LogLimits>;
     clockOffset?: number;
+    /** It will be armed: COMMIT then waits for what was stored, which it does not otherwise. */
+    failpoints?: boolean;
   };
   /** Clients that log entries of their own, one after the other, until `quiet`. */
   load: { prefix: string; clients: number; pause?: number };
@@ -66,13 +68,13 @@ const orders: { [Name in keyof Orders]: (order: Orders[Name]) => Promise<unknown
     clockOffset = order.clockOffset ?? 0;
     log = await TransparencyLog.open({
       name: order.log,
-      store: await PostgresLogStore.open(db, failpoint),
+      store: await PostgresLogStore.open(db, order.failpoints === true ? failpoint : undefined),
       anchor: await FileAnchor.open(order.anchors, order.log),
       signer: tellingSigner(key, (size, root, time) => say("signed", size, encodeHex(root), time)),
       create: order.create ?? false,
       clock: () => Date.now() + clockOffset,
       limits: order.limits ?? {},
-      failpoint,
+      ...(order.failpoints === true ? { failpoint } : {}),
     });
     return (await log.readiness()) ?? "";
   },

@@ -82,7 +82,7 @@ function settings(socketDirectory: string): string[] {
  */
 function memory(): Record<string, string> {
   const megabytes = Math.floor(Math.min(totalmem(), process.constrainedMemory() || Infinity) / 2 ** 20);
-  return { shared_buffers: `${Math.max(128, Math.min(1024, Math.floor(megabytes / 8)))}MB`, wal_buffers: "16MB" };
+  return { shared_buffers: `${Math.max(128, Math.min(2048, Math.floor(megabytes / 8)))}MB`, wal_buffers: "16MB" };
 }
 
 /** The server's process, kept running until it is told to stop. */

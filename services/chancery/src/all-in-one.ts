@@ -4,7 +4,13 @@ import { CertificateTransparencyLog, CtLogModule } from "@chancery/ctlog";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
-import { CurrentIssuers, type FulcioLinks, FulcioModule, PostgresIssuanceLedger } from "@chancery/fulcio";
+import {
+  CurrentIssuers,
+  type FulcioLinks,
+  FulcioModule,
+  PostgresIssuanceHistory,
+  PostgresIssuanceLedger,
+} from "@chancery/fulcio";
 import { FileAnchor, PostgresLogStore, TransparencyLog } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
 import { RekorModule, RekorV2Module, rekorV2Origin, v2LogId } from "@chancery/rekor";
@@ -29,6 +35,7 @@ import {
   OWN_AUTHORITY,
 } from "./installation.ts";
 import { IssuerReload } from "./issuer-reload.ts";
+import { keyUseIn } from "./key-use.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
@@ -94,6 +101,8 @@ export async function startStack(
     },
     modules: modules(settings, installation, authority, logs, {
       ledger: narratedLedger(ledger, fulcioLog),
+      history: new PostgresIssuanceHistory(db),
+      keyUse: keyUseIn([logs.rekor, logs.rekorV2]),
       warn: (text) => fulcioLog.warn(text),
     }),
   });
@@ -199,7 +208,7 @@ function modules(
   installation: Installation,
   authority: Authority,
   logs: Logs,
-  told: Pick<FulcioLinks, "ledger" | "warn">,
+  told: Pick<FulcioLinks, "ledger" | "history" | "keyUse" | "warn">,
 ) {
   const { hostname, treeId, shard, keys, tsaChain } = installation;
   const roots = rootsOf(authority);

@@ -23,13 +23,16 @@ export interface DatabaseCheck {
   readonly db: Queryable;
   /** The log's name in the database. */
   readonly name: string;
-  readonly key: KeyObject;
+  /** One of them signs. */
+  readonly key: KeyObject | readonly KeyObject[];
   /** How its checkpoints are signed. */
   readonly signs: LogIdentity["signs"];
   /** Undefined: what the database says. */
   readonly origin?: string | undefined;
   /** The folder with the anchor's files; undefined: there is none to be had. */
   readonly anchor?: string | undefined;
+  /** A head that was proven before: the tree MUST extend it. */
+  readonly proven?: { readonly size: bigint; readonly root: Uint8Array } | undefined;
   readonly progress?: Progress | undefined;
 }
 
@@ -81,8 +84,15 @@ interface Stated {
 
 /** published <= anchor <= database, under one key and origin. */
 function statedHeads(check: DatabaseCheck, { tree, published, anchored }: Stated): StatedHead[] {
-  const key = publicKey(check.key);
-  const keyId = sha256(key.export({ type: "spki", format: "der" }));
+  const keys = [check.key].flat().map(publicKey);
+  const key = keys.find((one) => Buffer.compare(idOf(one), tree.key_id) === 0);
+  const keyId =
+    key === undefined
+      ? keys
+          .map(idOf)
+          .map((id) => id.toHex())
+          .join(" or ")
+      : idOf(key);
   expectEqual({ kind: "log", field: "key" }, keyId, tree.key_id);
   const origin = check.origin ?? tree.origin;
   expectEqual({ kind: "log", field: "origin" }, origin, tree.origin);
@@ -100,12 +110,21 @@ function statedHeads(check: DatabaseCheck, { tree, published, anchored }: Stated
     return heads;
   }
   const signer = check.signs === "text" ? (origin.split(" - ", 1)[0] ?? origin) : origin;
-  const head = openCheckpoint(published.note, { origin, signer, signs: check.signs, keys: [key] });
+  const head = openCheckpoint(published.note, { origin, signer, signs: check.signs, keys });
   expectEqual({ kind: "checkpoint", field: "size" }, head.size, published.size);
   expectEqual({ kind: "checkpoint", field: "root" }, head.root, published.root);
   if (head.time !== undefined) expectEqual({ kind: "checkpoint", field: "time" }, head.time, published.time);
   expectAtMost("checkpoint", head.size, anchored ? "the anchor" : "the database", anchored?.size ?? tree.size);
+  const before = check.proven;
+  if (before !== undefined) {
+    expectAtMost("checkpoint", before.size, "the database", tree.size);
+    heads.unshift({ by: "checkpoint", size: before.size, root: before.root });
+  }
   return [{ by: "checkpoint", size: head.size, root: head.root }, ...heads];
+}
+
+function idOf(key: KeyObject): Uint8Array {
+  return sha256(key.export({ type: "spki", format: "der" }));
 }
 
 /** The installation's own keys are private ones. */

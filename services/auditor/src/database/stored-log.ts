@@ -60,6 +60,12 @@ export class StoredLog implements TileSource {
     return { entries: runs.flatMap(({ rows }) => unpackEntries(rows)), tiles };
   }
 
+  /** Those of [first, end). */
+  async entries(first: bigint, end: bigint): Promise<StoredEntry[]> {
+    const runs = await this.db.query<{ rows: Uint8Array | null }>(ENTRY_PAGE, [this.id, first, end]);
+    return runs.flatMap(({ rows }) => unpackEntries(rows));
+  }
+
   /** The tiles that came with a page answer `tile` until the next page takes their place. */
   keepTiles(tiles: Map<bigint, StoredTile>): void {
     this.#lowestTiles = tiles;

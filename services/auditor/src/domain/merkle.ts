@@ -72,6 +72,26 @@ export class RederivedTree {
     return this.#size;
   }
 
+  /** A tree of this size whose right edge is known: what `partialTiles` gave. */
+  static resume(size: bigint, edge: readonly DerivedTile[]): RederivedTree {
+    const tree = new RederivedTree();
+    tree.#size = size;
+    for (let level = 0; size >> BigInt(8 * level) > 0n; level++) {
+      const [index, count] = [size >> BigInt(8 * (level + 1)), Number((size >> BigInt(8 * level)) & 255n)];
+      const known = edge.find((tile) => tile.level === level);
+      if ((known?.hashes.length ?? 0) !== count * HASH_BYTES) throw new RangeError(`no edge of a tree of ${size}`);
+      const hashes = new Uint8Array(TILE_HASHES * HASH_BYTES);
+      hashes.set(known?.hashes ?? new Uint8Array());
+      tree.#edge[level] = { hashes, count, index };
+    }
+    return tree;
+  }
+
+  /** To be grown while this one stays as it is. */
+  copy(): RederivedTree {
+    return RederivedTree.resume(this.#size, this.partialTiles());
+  }
+
   /** MUST be drained: what is not taken is not added. */
   *add(leafHashes: Uint8Array): Generator<DerivedTile> {
     for (let at = 0; at < leafHashes.length;) {
@@ -114,14 +134,19 @@ export class RederivedTree {
   /** With another tile in the place of one of its own: what the root would be if that one were right. */
   root(other?: DerivedTile): Uint8Array {
     const partial = this.partialTiles().map((tile) => (tile.level === other?.level ? other : tile));
-    const [smallest, ...larger] = this.edge(partial).toReversed();
-    if (smallest === undefined) return EMPTY_TREE_HASH;
-    return larger.reduce((right, left) => hashChildren(left, right), smallest);
+    return rootOfEdge(this.edge(partial));
   }
 }
 
+/** The root above whole subtrees that lie side by side, largest first. */
+export function rootOfEdge(edge: readonly Uint8Array[]): Uint8Array {
+  const [smallest, ...larger] = edge.toReversed();
+  if (smallest === undefined) return EMPTY_TREE_HASH;
+  return larger.reduce((right, left) => hashChildren(left, right), smallest);
+}
+
 /** Largest first, as the bits of their number say. */
-function wholeSubtrees(hashes: Uint8Array): Uint8Array[] {
+export function wholeSubtrees(hashes: Uint8Array): Uint8Array[] {
   const subtrees: Uint8Array[] = [];
   for (let bytes = TILE_HASHES * HASH_BYTES, at = 0; bytes >= HASH_BYTES; bytes /= 2) {
     if (at + bytes > hashes.length) continue;

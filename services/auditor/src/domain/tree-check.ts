@@ -22,20 +22,35 @@ export class TreeCheck {
   readonly #size: bigint;
   readonly #heads: readonly StatedHead[];
   readonly #tiles: TileSource | undefined;
-  readonly #tree = new RederivedTree();
+  readonly #tree: RederivedTree;
+  readonly #derived: (tile: DerivedTile) => void;
   readonly #roots = new Map<bigint, Uint8Array>();
 
-  constructor(size: bigint, heads: readonly StatedHead[], tiles: TileSource | undefined) {
+  /** `from`: a part of it that was checked before, and that is grown. `derived` is called for each full tile that held. */
+  constructor(
+    size: bigint,
+    heads: readonly StatedHead[],
+    tiles: TileSource | undefined,
+    {
+      from = new RederivedTree(),
+      derived = () => {},
+    }: { from?: RederivedTree; derived?: (tile: DerivedTile) => void } = {},
+  ) {
     this.#size = size;
     this.#heads = heads;
     this.#tiles = tiles;
+    this.#tree = from;
+    this.#derived = derived;
     this.#noteRoot();
   }
 
   async add(leafHashes: Uint8Array): Promise<void> {
     for (let at = 0; at < leafHashes.length;) {
       const taken = leafHashes.subarray(at, at + this.#untilNextHead() * HASH_BYTES);
-      for (const tile of this.#tree.add(taken)) await this.#compare(tile);
+      for (const tile of this.#tree.add(taken)) {
+        await this.#compare(tile);
+        this.#derived(tile);
+      }
       this.#noteRoot();
       at += taken.length;
     }

@@ -3,7 +3,7 @@ import { Difference, NOTHING } from "../domain/difference.ts";
 import { HASH_BYTES, hashLeaf, TILE_HASHES } from "../domain/merkle.ts";
 import type { CleanLog, Progress } from "../domain/progress.ts";
 import { readAhead } from "../domain/read-ahead.ts";
-import { TreeCheck } from "../domain/tree-check.ts";
+import { type TileSource, TreeCheck } from "../domain/tree-check.ts";
 import type { HttpLog } from "./http-log.ts";
 import { isText, member } from "./published-trust.ts";
 
@@ -28,9 +28,7 @@ export async function checkTiledLog(
   // As likely a wrong URL as a log that hides: what cannot be read is not called a difference.
   if (note === undefined) throw log.notAnAnswer("/checkpoint", "there is no log here");
   const { size, root } = openCheckpoint(note, identity);
-  const check = new TreeCheck(size, [{ by: "checkpoint", size, root }], {
-    tile: (level, index, width) => partOrWhole(log, `/tile/${level}`, index, width),
-  });
+  const check = new TreeCheck(size, [{ by: "checkpoint", size, root }], servedTiles(log));
   const total = Number(size);
   const read = async (page: number) => {
     const first = page * leaves.each;
@@ -48,6 +46,10 @@ export async function checkTiledLog(
   }
   await check.finish();
   return { size, root, checked: [`checkpoint of size ${size}`, "entries", "tiles"] };
+}
+
+export function servedTiles(log: HttpLog): TileSource {
+  return { tile: (level, index, width) => partOrWhole(log, `/tile/${level}`, index, width) };
 }
 
 /** c2sp.org/tlog-tiles, "Log Entries". */

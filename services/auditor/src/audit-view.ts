@@ -1,0 +1,23 @@
+import type { AuditStatus } from "./watch/auditor.ts";
+
+/** What can be asked of an auditor. */
+export interface AuditView {
+  status(): AuditStatus;
+  evidence(name: string): Promise<Uint8Array | undefined>;
+}
+
+export const AUDIT_VIEW = Symbol("audit view");
+
+/** Where no auditor runs: it is said, and nothing is claimed. */
+export const AUDITOR_OFF: AuditView = {
+  status: () => ({
+    auditor: "off",
+    since: null,
+    lastPass: null,
+    logs: [],
+    checks: [],
+    alarms: [],
+    canary: { lastSuccess: null, latencyMillis: null, failures: 0 },
+  }),
+  evidence: async () => undefined,
+};

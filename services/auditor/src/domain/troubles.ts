@@ -1,0 +1,152 @@
+/** What can be wrong, each with what it means and what to do: an alarm is read by someone who was asleep a minute ago. */
+export type Trouble = keyof typeof TROUBLES;
+
+export type Severity = "critical" | "warning";
+
+interface Explanation {
+  readonly severity: Severity;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+const KEEP =
+  "Keep the evidence and a copy of the database, the anchor and the auditor's folder before anything is changed";
+
+export const TROUBLES = {
+  unreachable: {
+    severity: "warning",
+    meaning: "What cannot be read cannot be audited: until it is back, nothing new is known of this log.",
+    remedy: "See whether the service runs (/readyz says why it does not) and whether this machine can reach it.",
+  },
+  "bad-signature": {
+    severity: "critical",
+    meaning:
+      "What was served as a checkpoint is not signed by the key that this log is known by: another server answers under its name, the key was exchanged, or the bytes were changed on their way.",
+    remedy: `Compare the key's fingerprint with the installation's. ${KEEP}; if the key was exchanged without a new log, treat the log as forked.`,
+  },
+  fork: {
+    severity: "critical",
+    meaning:
+      "The log has signed two histories that cannot both be true. Some client was, or can be, shown entries that others never see; no promise of this log holds any more.",
+    remedy: `Stop the log (its entries stay readable). ${KEEP}. Find out who had the key and the database; then start a new log with a new key.`,
+  },
+  "split-view": {
+    severity: "critical",
+    meaning:
+      "Seen from another place the log shows another history: a proxy, a cache or the log itself answers some of its readers otherwise.",
+    remedy: `${KEEP}. Ask both URLs for /checkpoint by hand; if both are signed, treat it as a fork.`,
+  },
+  rollback: {
+    severity: "critical",
+    meaning:
+      "The log shows an older state than it has shown before: a database or a cache was set back. What was logged since can no longer be verified by anyone, and the next entry would fork the log.",
+    remedy: `Stop writes. ${KEEP}. If a backup was restored, bring the newer database back ("When a log refuses" in ARCHITECTURE.md).`,
+  },
+  stale: {
+    severity: "warning",
+    meaning:
+      "The checkpoint that is served is older than it should be: entries are being taken and not shown, or the log no longer renews its signature. Monitors take such a log for dead.",
+    remedy: "See /readyz and the log's own lines for why nothing is published; look for a cache in front of it.",
+  },
+  "changed-tile": {
+    severity: "critical",
+    meaning:
+      "A hash tile is not what its leaves make it, or is no longer what it was. Proofs made from it fail at clients; it is damage of a disk, or somebody wrote to the database.",
+    remedy: `${KEEP}. \`chancery fsck\` names every difference; the true bytes can be taken from a replica or a mirror, or derived anew from the entries.`,
+  },
+  "changed-entry": {
+    severity: "critical",
+    meaning:
+      "An entry is no longer the one that was logged, is missing, or stands at another place: a disk's damage or somebody's hand. The signature over the tree still commits to the true one, so it cannot be passed off.",
+    remedy: `${KEEP}. Bring the entry's bytes back from a replica, an export or the client's bundle (their hash must be the leaf's), then run \`chancery fsck\`.`,
+  },
+  "changed-index": {
+    severity: "critical",
+    meaning:
+      "The tables by which entries are found do not agree with the entries: a search can hide an entry or show a wrong one, a duplicate can be logged twice. The tree itself is not touched.",
+    remedy: `${KEEP}. The index is a function of the entries: rebuild it from them, and find out who could write to it.`,
+  },
+  "changed-state": {
+    severity: "critical",
+    meaning:
+      "What the database says of its own tree or last checkpoint is not what its entries make it. The log will refuse to sign, or has been brought to sign something else.",
+    remedy: `${KEEP}. Run \`chancery fsck\`; see "When a log refuses" in ARCHITECTURE.md.`,
+  },
+  "head-order": {
+    severity: "critical",
+    meaning:
+      "published <= anchor <= database does not hold: a part was set back or exchanged. The next signature could fork the log; the log itself refuses to make it.",
+    remedy: `${KEEP}. The newest of the three is right: bring the older ones up to it ("When a log refuses" in ARCHITECTURE.md).`,
+  },
+  "invalid-entry": {
+    severity: "critical",
+    meaning:
+      "An entry is in the log that its own rules do not let in: its signature does not verify, its bytes are not canonical, or its key is one nobody should sign with. The log's admission failed, or was gone around.",
+    remedy:
+      "Do not trust that entry; it stays in the log for ever. Report it with the evidence: it is a fault of the program or of who writes to the database.",
+  },
+  "unlogged-certificate": {
+    severity: "critical",
+    meaning:
+      "The CA's ledger holds a certificate that the CT log does not: somebody may hold a certificate that no one can see. Clients that demand an SCT refuse it; others do not.",
+    remedy: `${KEEP}. If the certificate is out, end the intermediate (\`chancery init --renew\`) and find out who could use its key.`,
+  },
+  "unledgered-certificate": {
+    severity: "warning",
+    meaning:
+      "The CT log holds a precertificate of our CA that its ledger does not. A crash between the two leaves one that nobody was given; if none happened, somebody used the CA's key beside the CA.",
+    remedy:
+      "Look for a crash of the CA at that minute. Without one: take the CA's key for stolen and renew the intermediate (`chancery init --renew`).",
+  },
+  "certificate-mismatch": {
+    severity: "critical",
+    meaning:
+      "A certificate, its precertificate, its SCT and the CT log's leaf do not say the same: what was issued is not what was shown to the world.",
+    remedy: `${KEEP}. Stop the CA until it is known how the certificate came about.`,
+  },
+  "certificate-profile": {
+    severity: "critical",
+    meaning:
+      "A certificate departs from the profile of a Fulcio leaf (lifetime, key usage, names, extensions): clients may refuse it, or take it for more than it is.",
+    remedy: "Stop the CA if it was issued by this version; report it with the evidence.",
+  },
+  "canary-failed": {
+    severity: "critical",
+    meaning:
+      "A signature made just now, the way clients do, could not be made or did not verify: what works for the auditor's own entry does most likely not work for anyone.",
+    remedy: "See which step failed and /readyz. If a proof did not verify, treat it as a fork until it is explained.",
+  },
+  "trust-rollback": {
+    severity: "critical",
+    meaning:
+      "The TUF metadata went back to an older version. Clients that saw the newer one refuse this one; new ones can be made to trust what was withdrawn.",
+    remedy: "Bring back the newer `tuf/` folder; see who restored an older one.",
+  },
+  "trust-invalid": {
+    severity: "critical",
+    meaning:
+      "The trust root that clients load is not whole: a signature, a threshold, a length or a hash does not hold, or it names other keys than the services use. Clients fail, or trust the wrong key.",
+    remedy:
+      "Compare `tuf/` with a backup. If only the trusted root differs, start the service again: it publishes its own keys.",
+  },
+  "trust-expiring": {
+    severity: "warning",
+    meaning:
+      "TUF metadata, a certificate or a key comes to its end. After it clients refuse everything that depends on it.",
+    remedy:
+      "Metadata renews itself while the service runs with its keys: see why it did not. A certificate of the CA or the timestamp authority must be renewed before it ends (`chancery init --renew`).",
+  },
+  clock: {
+    severity: "critical",
+    meaning:
+      "Two clocks that should be one differ: times that are signed for ever may be wrong, short-lived certificates may be refused.",
+    remedy:
+      "Set the clock right (chrony, ntpd) on the machine that is wrong; the log waits by itself until it is believed again.",
+  },
+  disk: {
+    severity: "warning",
+    meaning:
+      "A disk is filling up. A full one stops the log (nothing is lost, nothing new is taken), and PostgreSQL does not start again before there is room.",
+    remedy: "Make room or grow the disk before it is full.",
+  },
+} as const satisfies Record<string, Explanation>;

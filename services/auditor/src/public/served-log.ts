@@ -1,0 +1,91 @@
+import type { LogIdentity } from "../domain/checkpoint.ts";
+import type { LeafSource } from "../domain/proven-log.ts";
+import type { TileSource } from "../domain/tree-check.ts";
+import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
+import { HttpLog } from "./http-log.ts";
+import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
+import { readHead } from "./rekor-api.ts";
+import type { KeyObject } from "node:crypto";
+import { Unavailable } from "@chancery/fault";
+
+export type LogKind = "rekor" | "rekor-v2" | "ctlog";
+
+/** A log as one URL serves it. */
+export interface ServedLog {
+  readonly url: string;
+  checkpoint(): Promise<Uint8Array>;
+  readonly leaves: LeafSource;
+  readonly tiles: TileSource;
+}
+
+/** A log, by whom it is signed, and where it is read. */
+export interface AuditedLog {
+  /** `rekor`, `rekor-v2` or `ctlog/<shard>`. */
+  readonly name: string;
+  readonly kind: LogKind;
+  readonly identity: LogIdentity;
+}
+
+/** The installation's logs by its own trusted root. `keys`, where they are known otherwise, are believed instead. */
+export async function findLogs(
+  url: string,
+  keys: Partial<Readonly<Record<LogKind, KeyObject>>> = {},
+): Promise<AuditedLog[]> {
+  const trust = await publishedTrust(url);
+  if (trust === undefined) throw new Unavailable(`${url}/trust: publishes no trusted root`, 0);
+  const { treeId } = await readHead(new HttpLog(url));
+  const hostname = trust.rekor[0]?.baseUrl.hostname ?? new URL(url).hostname;
+  const own = (kind: LogKind, published: readonly KeyObject[]) => (keys[kind] === undefined ? published : [keys[kind]]);
+  const rekorKeys = trust.rekor.map(({ key }) => key);
+  const v2Origin = hostname.replace(/^\[(.*)\]$/, "$1");
+  return [
+    {
+      name: "rekor",
+      kind: "rekor",
+      identity: { origin: `${hostname} - ${treeId}`, signer: hostname, signs: "text", keys: own("rekor", rekorKeys) },
+    },
+    {
+      name: "rekor-v2",
+      kind: "rekor-v2",
+      identity: { origin: v2Origin, signer: v2Origin, signs: "text", keys: own("rekor-v2", rekorKeys) },
+    },
+    ...ctLogs(url, trust, keys.ctlog),
+  ];
+}
+
+/** Those below the same host: another's CT log is another's to audit. */
+function ctLogs(url: string, { rekor, ctlog }: PublishedTrust, key: KeyObject | undefined): AuditedLog[] {
+  const home = rekor[0]?.baseUrl.host ?? new URL(url).host;
+  return ctlog
+    .filter(({ baseUrl }) => baseUrl.host === home)
+    .map(({ baseUrl, key: published }) => {
+      const origin = (baseUrl.hostname + baseUrl.pathname).replace(/\/+$/, "");
+      const name = baseUrl.pathname.replaceAll(/^\/+|\/+$/g, "");
+      const keys = [key ?? published];
+      return { name, kind: "ctlog", identity: { origin, signer: origin, signs: "tree head", keys } };
+    });
+}
+
+/** One of an installation's logs, read through `url`, which need not be the one it is known by. */
+export function servedLog(url: string, { name, kind }: AuditedLog): ServedLog {
+  const base = new HttpLog(url + { rekor: "/api/v1/log", "rekor-v2": "/api/v2", ctlog: `/${name}` }[kind]);
+  const pages = kind === "ctlog" ? getEntries(base) : entryBundles(base);
+  return {
+    url: base.base,
+    checkpoint: async () => {
+      const note = await base.get("/checkpoint");
+      if (note === undefined) throw base.notAnAnswer("/checkpoint", "there is no log here");
+      return note;
+    },
+    leaves: { read: (first, end) => readLeaves(pages, first, end) },
+    tiles: servedTiles(base),
+  };
+}
+
+/** A bundle is read from its beginning. */
+async function readLeaves(pages: LeafPages, first: bigint, end: bigint): Promise<Uint8Array[]> {
+  const [from, to] = [Number(first), Number(end)];
+  const start = from - (from % 256);
+  const leaves = await pages.read(start, to);
+  return leaves.slice(from - start, to - start);
+}

@@ -1,0 +1,109 @@
+import { mkdir, readdir, readFile, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { Misconfigured } from "@chancery/fault";
+import { sha256 } from "../domain/merkle.ts";
+import type { ProvenState } from "../domain/proven-log.ts";
+import { replaceFile } from "./durable-file.ts";
+import { TileFile } from "./tile-file.ts";
+
+/** What an auditor remembers of one log. */
+export interface LogMemory {
+  readonly origin: string;
+  readonly signer: string;
+  /** Base64 of the SPKI. The first that were seen, or those it was told. */
+  readonly keys: readonly string[];
+  readonly proven: ProvenState;
+  /** The newest checkpoint that was proven. */
+  readonly note: string | undefined;
+  /** How far other checks have come, each by its name. */
+  readonly cursors: Readonly<Record<string, string>>;
+}
+
+/**
+ * A folder for each log: `state.json`, `tiles` (hashes of full tiles), and `unproven/` with every checkpoint that was seen
+ * and is not proven: written before it is judged, so that no crash and no other server makes it forgotten.
+ */
+export class LogFolder implements AsyncDisposable {
+  readonly directory: string;
+  readonly tiles: TileFile;
+  #memory: LogMemory | undefined;
+
+  private constructor(directory: string, tiles: TileFile, memory: LogMemory | undefined) {
+    this.directory = directory;
+    this.tiles = tiles;
+    this.#memory = memory;
+  }
+
+  static async open(directory: string): Promise<LogFolder> {
+    await mkdir(join(directory, "unproven"), { recursive: true, mode: 0o700 });
+    const memory = await readMemory(join(directory, "state.json"));
+    const tiles = await TileFile.open(join(directory, "tiles"), Number((memory?.proven.size ?? 0n) >> 8n));
+    return new LogFolder(directory, tiles, memory);
+  }
+
+  get memory(): LogMemory | undefined {
+    return this.#memory;
+  }
+
+  async remember(memory: LogMemory): Promise<void> {
+    await replaceFile(join(this.directory, "state.json"), encode(memory));
+    this.#memory = memory;
+  }
+
+  async keepUnproven(note: Uint8Array): Promise<void> {
+    const path = join(this.directory, "unproven", `${sha256(note).toHex()}.note`);
+    await replaceFile(path, note);
+  }
+
+  async unproven(): Promise<Uint8Array[]> {
+    const names = await readdir(join(this.directory, "unproven"));
+    const notes = names.filter((name) => name.endsWith(".note"));
+    return Promise.all(notes.map((name) => readFile(join(this.directory, "unproven", name))));
+  }
+
+  /** Proven now, or kept as evidence. */
+  async forgetUnproven(note: Uint8Array): Promise<void> {
+    await unlink(join(this.directory, "unproven", `${sha256(note).toHex()}.note`)).catch(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.tiles[Symbol.asyncDispose]();
+  }
+}
+
+function encode({ proven, ...memory }: LogMemory): string {
+  const edge = proven.edge.map(({ level, index, hashes }) => ({
+    level,
+    index: String(index),
+    hashes: Buffer.from(hashes).toString("base64"),
+  }));
+  return `${JSON.stringify({ version: 1, ...memory, proven: { size: String(proven.size), edge } })}\n`;
+}
+
+interface StoredMemory extends Omit<LogMemory, "proven"> {
+  readonly version: number;
+  readonly proven: {
+    readonly size: string;
+    readonly edge: readonly { readonly level: number; readonly index: string; readonly hashes: string }[];
+  };
+}
+
+async function readMemory(path: string): Promise<LogMemory | undefined> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw new Misconfigured("auditor.state", `${path} cannot be read`, { cause: error });
+  });
+  if (text === undefined) return undefined;
+  try {
+    const { version, proven, ...memory } = JSON.parse(text) as StoredMemory;
+    if (version !== 1) throw new TypeError(`version ${version}`);
+    const edge = proven.edge.map(({ level, index, hashes }) => ({
+      level,
+      index: BigInt(index),
+      hashes: Buffer.from(hashes, "base64"),
+    }));
+    return { ...memory, proven: { size: BigInt(proven.size), edge } };
+  } catch (cause) {
+    throw new Misconfigured("auditor.state", `${path} is not whole`, { cause });
+  }
+}

@@ -1,0 +1,76 @@
+import { mkdir, open, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Alarm, AlarmStore } from "../domain/alarm.ts";
+import { replaceFile } from "./durable-file.ts";
+import { LogFolder } from "./log-folder.ts";
+
+const EVIDENCE_NAME = /^[A-Za-z0-9-]{1,100}\.json$/;
+
+/**
+ * All that an auditor remembers, in a folder of its own: what it judges (the database, the anchor) is no place for the
+ * memory it judges by, and a folder can lie on a machine that has neither.
+ */
+export class StateFolder implements AlarmStore {
+  readonly directory: string;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async open(directory: string): Promise<StateFolder> {
+    await mkdir(join(directory, "evidence"), { recursive: true, mode: 0o700 });
+    await mkdir(join(directory, "logs"), { recursive: true, mode: 0o700 });
+    return new StateFolder(directory);
+  }
+
+  log(name: string): Promise<LogFolder> {
+    return LogFolder.open(join(this.directory, "logs", name.replaceAll("/", "_")));
+  }
+
+  async alarms(): Promise<Alarm[]> {
+    return (await this.recall<Alarm[]>("alarms")) ?? [];
+  }
+
+  async saveAlarms(alarms: readonly Alarm[]): Promise<void> {
+    await this.remember("alarms", alarms);
+  }
+
+  /** A file of its own for each: nothing is ever written over. */
+  async saveEvidence(name: string, evidence: object): Promise<string> {
+    const path = join(this.directory, "evidence", `${name}.json`);
+    await using file = await open(path, "wx", 0o600);
+    await file.writeFile(`${JSON.stringify(evidence, plainly, 1)}\n`);
+    await file.sync();
+    return path;
+  }
+
+  async evidence(name: string): Promise<Uint8Array | undefined> {
+    if (!EVIDENCE_NAME.test(name)) return undefined;
+    return readFile(join(this.directory, "evidence", name)).catch(() => undefined);
+  }
+
+  async evidenceNames(): Promise<string[]> {
+    return (await readdir(join(this.directory, "evidence"))).toSorted();
+  }
+
+  async remember(name: string, value: unknown): Promise<void> {
+    const text = `${JSON.stringify(value, plainly)}\n`;
+    const write = this.#writing.then(() => replaceFile(join(this.directory, `${name}.json`), text));
+    this.#writing = write.catch(() => {});
+    await write;
+  }
+
+  /** Undefined where nothing was remembered, or nothing that can be read. */
+  async recall<T>(name: string): Promise<T | undefined> {
+    try {
+      return JSON.parse(await readFile(join(this.directory, `${name}.json`), "utf8")) as T;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function plainly(_name: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
+}

@@ -1,0 +1,345 @@
+import { Unavailable } from "@chancery/fault";
+import type { Report } from "../domain/alarm.ts";
+import { openCheckpoint, type SignedHead } from "../domain/checkpoint.ts";
+import { describePlace, Difference, type Place } from "../domain/difference.ts";
+import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
+import { ProvenLog, rootOfTiles } from "../domain/proven-log.ts";
+import type { Trouble } from "../domain/troubles.ts";
+import type { AuditedLog, ServedLog } from "../public/served-log.ts";
+import type { LogFolder } from "../state/log-folder.ts";
+
+/** What is unreachable for less wakes nobody: a restart takes some seconds. */
+const UNREACHABLE_MS = 30_000;
+/** A cache or a replica may be this far behind. */
+const BEHIND_MS = 20_000;
+/** An idle CT log signs its head anew every hour; RFC 6962 knows logs by that. */
+const TREE_HEAD_MS = 90 * 60_000;
+/** Clocks of two machines. */
+const AHEAD_MS = 60_000;
+
+export interface LogView {
+  readonly log: string;
+  readonly size: string | null;
+  readonly verifiedSize: string;
+  readonly root: string;
+  readonly lastCheckpoint: string | null;
+  readonly lagSeconds: number | null;
+}
+
+/** Whoever wants to see each leaf once, when it is new. Called before its tree is proven, again if that fails. */
+export type LeafReader = (first: bigint, leaves: readonly Uint8Array[]) => Promise<void> | void;
+
+interface Seen {
+  note: string;
+  head: SignedHead;
+  behindSince: number | undefined;
+}
+
+/**
+ * Watches one log from outside: every checkpoint from every place it is read from, against all that were proven before;
+ * what is new in leaves and tiles up to the root; the right edge again and again.
+ */
+export class LogWatch {
+  readonly log: AuditedLog;
+  readonly proven: ProvenLog;
+  readonly folder: LogFolder;
+  readonly #served: readonly ServedLog[];
+  readonly #report: Report;
+  readonly #now: () => number;
+  readonly #read: LeafReader;
+  /** The newest of each place. */
+  readonly #seen = new Map<string, Seen>();
+  /** Since when each unproven checkpoint waits. */
+  readonly #waiting = new Map<string, number>();
+  #note: string | undefined;
+  #lastHead: SignedHead | undefined;
+  #provenAt: number | undefined;
+
+  constructor(
+    log: AuditedLog,
+    served: readonly ServedLog[],
+    folder: LogFolder,
+    around: { readonly report: Report; readonly now: () => number; readonly leaves?: LeafReader },
+  ) {
+    this.log = log;
+    this.#served = served;
+    this.folder = folder;
+    this.#report = around.report;
+    this.#now = around.now;
+    this.#read = around.leaves ?? (() => {});
+    this.proven = new ProvenLog(folder.memory?.proven ?? { size: 0n, edge: [] }, folder.tiles);
+    this.#note = folder.memory?.note;
+    if (this.#note !== undefined) this.#lastHead = openCheckpoint(Buffer.from(this.#note), log.identity);
+  }
+
+  get main(): ServedLog {
+    const [main] = this.#served;
+    if (main === undefined) throw new RangeError(`${this.log.name} is read from nowhere`);
+    return main;
+  }
+
+  /** The newest signed head that was proven. */
+  get head(): SignedHead | undefined {
+    return this.#lastHead;
+  }
+
+  view(): LogView {
+    const seen = this.#seen.get(this.main.url);
+    return {
+      log: this.log.name,
+      size: seen === undefined ? null : String(seen.head.size),
+      verifiedSize: String(this.proven.size),
+      root: this.proven.root.toHex(),
+      lastCheckpoint: this.#note ?? null,
+      lagSeconds: this.#provenAt === undefined ? null : Math.round((this.#now() - this.#provenAt) / 1000),
+    };
+  }
+
+  /** One look at every place. */
+  async pass(): Promise<void> {
+    for (const served of this.#served) await this.#look(served);
+    await this.#judge(`unproven checkpoints of ${this.log.name}`, () => this.#judgeUnproven());
+  }
+
+  /** That the right edge, which the next entry builds upon, is served as it was proven. */
+  async checkEdge(): Promise<void> {
+    const { size } = this.proven;
+    const check = `edge of ${this.log.name}`;
+    await this.#judge(check, async () => {
+      for (const { level, index, hashes } of this.proven.partialTiles()) {
+        const now = await this.main.tiles.tile(level, index, hashes.length / HASH_BYTES);
+        if (now !== undefined && Buffer.compare(now, hashes) === 0) continue;
+        const found = now === undefined ? "nothing" : now.toHex();
+        throw new Difference({ kind: "tile", level, index, offset: 0 }, hashes, found);
+      }
+      const start = size - (size % BigInt(TILE_HASHES));
+      await this.#expectLeaves(start, size);
+      return `the tiles and entries at the right edge of ${size} are served as they were proven`;
+    });
+  }
+
+  /** That a full bundle and its tile are still what they were when they were proven. */
+  async checkTile(index: bigint): Promise<void> {
+    await this.#judge(`old tiles of ${this.log.name}`, async () => {
+      await this.proven.expectTile(index, await this.main.tiles.tile(0, index, TILE_HASHES));
+      await this.#expectLeaves(index * BigInt(TILE_HASHES), (index + 1n) * BigInt(TILE_HASHES));
+      return `up to ${index}, full tiles and bundles are what they were`;
+    });
+  }
+
+  async #expectLeaves(first: bigint, end: bigint): Promise<void> {
+    if (first === end) return;
+    const leaves = await this.main.leaves.read(first, end);
+    await this.proven.expectLeaves(first, end, leaves, this.main.tiles);
+  }
+
+  async #look(served: ServedLog): Promise<void> {
+    const name = this.log.name;
+    const reach = `reach ${name}${served === this.main ? "" : ` at ${served.url}`}`;
+    let note: Uint8Array;
+    try {
+      note = await served.checkpoint();
+      this.#report.passed(reach, `${served.url} answers`);
+    } catch (error) {
+      await this.#report.failed(reach, {
+        trouble: "unreachable",
+        what: `${name} cannot be read: ${messageOf(error)}`,
+        toleratedMs: UNREACHABLE_MS,
+      });
+      return;
+    }
+    await this.#judge(this.#checkpointCheck(served), () => this.#judgeNote(note, served), { note: text(note) });
+  }
+
+  #checkpointCheck(served: ServedLog): string {
+    return served === this.main ? `checkpoint of ${this.log.name}` : `checkpoint of ${this.log.name} at ${served.url}`;
+  }
+
+  async #judgeNote(note: Uint8Array, served: ServedLog): Promise<string> {
+    const seen = this.#seen.get(served.url);
+    if (seen?.note === text(note)) {
+      this.#requireFresh(seen.head);
+      if (served === this.main) this.#provenAt = this.#now();
+      else this.#requireAbreast(seen, served);
+      return told(seen.head);
+    }
+    const head = openCheckpoint(note, this.log.identity);
+    if (text(note) !== this.#note) await this.folder.keepUnproven(note);
+    if (served === this.main) await this.#prove(note, head);
+    else if (head.size <= this.proven.size) await this.#expectRoot(head);
+    if (head.size <= this.proven.size) await this.folder.forgetUnproven(note);
+    const before = served === this.main ? this.#lastHead : seen?.head;
+    if (before !== undefined && isOlder(head, before)) throw wentBack(this.log.name, before, head);
+    const accepted = { note: text(note), head, behindSince: seen?.behindSince };
+    this.#seen.set(served.url, accepted);
+    this.#requireFresh(head);
+    if (served === this.main) await this.#remember(note, head);
+    else this.#requireAbreast(accepted, served);
+    return told(head);
+  }
+
+  /** Grows to it, or finds its root among what was passed. */
+  async #prove(note: Uint8Array, head: SignedHead): Promise<void> {
+    const { proven } = this;
+    if (head.size <= proven.size) return this.#expectRoot(head);
+    try {
+      await proven.grow([head], this.main.leaves, this.main.tiles, this.#read);
+    } catch (error) {
+      if (!(error instanceof Difference) || this.#isNew(error.place)) throw error;
+      const root = await rootOfTiles(head.size, this.main.tiles);
+      if (root === undefined || Buffer.compare(root, head.root) !== 0) throw error;
+      // A signed root commits to what is no extension of what was proven: nobody but the log's key can do that.
+      const what = `the checkpoint of size ${head.size} does not extend the one of ${proven.size}`;
+      throw new Wrong("fork", `${this.log.name}: ${what}: ${error.message}`);
+    }
+    await this.#remember(note, head);
+  }
+
+  /** Of what the tree grew by: there the leaf and its tile are two statements, and neither was proven. */
+  #isNew(place: Place): boolean {
+    if (place.kind === "entry") return place.index >= this.proven.size;
+    if (place.kind !== "tile" || place.level > 0) return false;
+    return place.index * BigInt(TILE_HASHES) + BigInt(place.offset) >= this.proven.size;
+  }
+
+  /** What was seen anywhere and could not be proven at once: kept until it is, whatever is served meanwhile. */
+  async #judgeUnproven(): Promise<string> {
+    const notes = await this.folder.unproven();
+    for (const note of notes) {
+      const head = openCheckpoint(note, this.log.identity);
+      const since = this.#waiting.get(text(note)) ?? this.#now();
+      this.#waiting.set(text(note), since);
+      if (head.size <= this.proven.size) {
+        await this.#expectRoot(head, note);
+        await this.folder.forgetUnproven(note);
+        this.#waiting.delete(text(note));
+      } else if (this.#now() - since > BEHIND_MS) {
+        const what = `a checkpoint of size ${head.size} was seen, and ${this.main.url} shows only ${this.proven.size}`;
+        throw new Wrong("split-view", what, { note: text(note) });
+      }
+    }
+    return "every checkpoint that was ever seen is proven";
+  }
+
+  async #expectRoot(head: SignedHead, note?: Uint8Array): Promise<void> {
+    const root = await this.proven.rootAt(head.size, this.main.tiles);
+    if (Buffer.compare(root, head.root) === 0) return;
+    throw new Wrong(
+      "fork",
+      `a checkpoint of ${this.log.name} of size ${head.size} has the root ${head.root.toHex()}, and what was proven has ${root.toHex()}`,
+      note && { note: text(note) },
+    );
+  }
+
+  #requireFresh({ time }: SignedHead): void {
+    if (time === undefined) return;
+    const age = this.#now() - Number(time);
+    const what = `the tree head of ${this.log.name} was signed ${Math.round(age / 1000)} s ago by this clock`;
+    if (age > TREE_HEAD_MS) throw new Wrong("stale", what);
+    if (age < -AHEAD_MS) throw new Wrong("clock", what);
+  }
+
+  /** One place may be a little behind another, not for long. */
+  #requireAbreast(seen: Seen, served: ServedLog): void {
+    const isBehind = seen.head.size < this.proven.size;
+    seen.behindSince = isBehind ? (seen.behindSince ?? this.#now()) : undefined;
+    if (seen.behindSince === undefined || this.#now() - seen.behindSince < BEHIND_MS) return;
+    throw new Wrong("stale", `${served.url} shows size ${seen.head.size}, ${this.main.url} shows ${this.proven.size}`);
+  }
+
+  async #remember(note: Uint8Array, head: SignedHead): Promise<void> {
+    const { identity } = this.log;
+    this.#note = text(note);
+    this.#lastHead = head;
+    this.#provenAt = this.#now();
+    await this.folder.remember({
+      origin: identity.origin,
+      signer: identity.signer,
+      keys: identity.keys.map((key) => key.export({ type: "spki", format: "der" }).toString("base64")),
+      proven: this.proven.state,
+      note: this.#note,
+      cursors: this.folder.memory?.cursors ?? {},
+    });
+  }
+
+  async #judge(check: string, work: () => Promise<string>, evidence: object = {}): Promise<void> {
+    try {
+      this.#report.passed(check, await work());
+    } catch (error) {
+      const proven = { size: this.proven.size, root: this.proven.root.toHex(), note: this.#note, edge: this.#edge() };
+      const common = { log: this.log.name, origin: this.log.identity.origin, proven, ...evidence };
+      if (error instanceof Wrong) {
+        await this.#report.failed(check, {
+          trouble: error.trouble,
+          what: error.message,
+          evidence: { ...common, ...error.evidence },
+        });
+      } else if (error instanceof Difference) {
+        await this.#report.failed(check, this.#findingOf(error, common));
+      } else {
+        const reason = error instanceof Unavailable ? messageOf(error) : String(error);
+        await this.#report.failed(check, {
+          trouble: "unreachable",
+          what: `${this.log.name} could not be checked: ${reason}`,
+          toleratedMs: UNREACHABLE_MS,
+        });
+      }
+    }
+  }
+
+  #findingOf(difference: Difference, common: object) {
+    const { place, expected, found } = difference;
+    const what = `${this.log.name}, ${difference.message}`;
+    const evidence = { ...common, place: describePlace(place), expected, found };
+    return { trouble: this.#troubleOf(difference), what, evidence };
+  }
+
+  #troubleOf({ place }: Difference): Trouble {
+    if (place.kind === "tile") return "changed-tile";
+    if (place.kind === "entry") return "changed-entry";
+    if (place.kind === "checkpoint") return place.field.startsWith("root") ? "fork" : "bad-signature";
+    return "changed-state";
+  }
+
+  #edge() {
+    return this.proven.partialTiles().map(({ level, index, hashes }) => ({ level, index, hashes: hashes.toHex() }));
+  }
+}
+
+function told({ size }: SignedHead): string {
+  return `the checkpoint of size ${size} extends all that were seen`;
+}
+
+function wentBack(log: string, before: SignedHead, head: SignedHead): Wrong {
+  return new Wrong("rollback", `${log} went back from size ${before.size}${at(before)} to ${head.size}${at(head)}`);
+}
+
+/** What a check of its own words found. */
+export class Wrong extends Error {
+  readonly trouble: Trouble;
+  readonly evidence: object | undefined;
+
+  constructor(trouble: Trouble, what: string, evidence?: object) {
+    super(what);
+    this.name = "Wrong";
+    this.trouble = trouble;
+    this.evidence = evidence;
+  }
+}
+
+/** Times may be equal: a log signs one head a millisecond at most, and Rekor's tell none. */
+function isOlder(head: SignedHead, than: SignedHead): boolean {
+  return head.size < than.size || (head.time ?? 0n) < (than.time ?? 0n);
+}
+
+function at({ time }: SignedHead): string {
+  return time === undefined ? "" : ` (${new Date(Number(time)).toISOString()})`;
+}
+
+function text(note: Uint8Array): string {
+  return Buffer.from(note).toString("utf8");
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

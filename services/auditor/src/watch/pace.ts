@@ -1,0 +1,35 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Queryable } from "@chancery/postgres";
+
+/** Does `work` again and again, so long after its end, until the signal. What it throws goes to `failed`, and it goes on. */
+export async function again(
+  everyMs: number,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await work();
+    } catch (error) {
+      if (signal.aborted) return;
+      failed(error);
+    }
+    await delay(everyMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+/**
+ * A database that is asked no more often than this, for reading all of it beside a service that needs it. A page of a log
+ * is two questions and 512 entries; at one in 100 ms that is 10^6 entries in some seven minutes.
+ */
+export function paced(db: Queryable, everyMs: number, signal: AbortSignal): Queryable {
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    query: async (sql, params) => {
+      turn = turn.then(() => delay(everyMs, undefined, { signal }));
+      await turn;
+      return db.query(sql, params);
+    },
+  };
+}

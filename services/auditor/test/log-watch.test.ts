@@ -1,0 +1,246 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ephemeralSigner } from "@chancery/crypto";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Alarm, AlarmBook } from "../src/domain/alarm.ts";
+import { LogFolder } from "../src/state/log-folder.ts";
+import { StateFolder } from "../src/state/state-folder.ts";
+import { LogWatch } from "../src/watch/log-watch.ts";
+import { DrawnLog, mth } from "./drawn-log.ts";
+
+let directory: string;
+let now = Date.parse("2026-11-21T12:00:00Z");
+const opened: LogFolder[] = [];
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "auditor-watch-"));
+});
+afterEach(async () => {
+  for (const folder of opened.splice(0)) await folder[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function watching(log: DrawnLog, others: readonly DrawnLog[] = []) {
+  const state = await StateFolder.open(directory);
+  const told: Alarm[] = [];
+  const alarms = new AlarmBook(state, await state.alarms(), [(alarm) => void told.push(alarm)], () => now);
+  const folder = await LogFolder.open(join(directory, "logs", "drawn"));
+  opened.push(folder);
+  const served = [log.served(), ...others.map((other, at) => other.served(`http://mirror-${at}.example`))];
+  const watch = new LogWatch(log.log, served, folder, { report: alarms, now: () => now });
+  const pass = async (seconds = 2) => {
+    now += seconds * 1000;
+    await watch.pass();
+    return alarms.open.map(({ trouble }) => trouble);
+  };
+  return { watch, alarms, told, pass, folder };
+}
+
+async function logOf(count: number): Promise<DrawnLog> {
+  const log = new DrawnLog(DrawnLog.named(count));
+  await log.publish();
+  return log;
+}
+
+describe("an honest log", () => {
+  test("is proven as it grows, over the edges of tiles and over a restart, and no alarm is raised", async () => {
+    const log = await logOf(0);
+    let { watch, alarms, pass } = await watching(log);
+    for (const size of [0, 1, 2, 255, 256, 257, 511, 512, 700, 1300]) {
+      log.leaves = DrawnLog.named(size).map((leaf) => Buffer.from(leaf));
+      await log.publish();
+      expect(await pass()).toEqual([]);
+      expect(watch.view()).toMatchObject({ verifiedSize: String(size), root: mth(log.leaves).toString("hex") });
+      ({ watch, alarms, pass } = await watching(log));
+      expect(watch.view()).toMatchObject({ verifiedSize: String(size), root: mth(log.leaves).toString("hex") });
+      await watch.checkEdge();
+      if (size >= 256) await watch.checkTile(0n);
+      expect(alarms.checks.filter(({ state }) => state !== "passed")).toEqual([]);
+    }
+    expect(await readdir(join(directory, "evidence"))).toEqual([]);
+  });
+
+  test("what was proven is not read again: only what is new", async () => {
+    const log = await logOf(600);
+    const { pass } = await watching(log);
+    await pass();
+    log.leaves = DrawnLog.named(610).map((leaf) => Buffer.from(leaf));
+    const served: bigint[] = [];
+    log.lie = (level, index, truth) => {
+      if (level === 0) served.push(index);
+      return truth;
+    };
+    await log.publish();
+    expect(await pass()).toEqual([]);
+    expect(served).toEqual([2n]);
+  });
+
+  test("a log that cannot be reached is an alarm after half a minute, which is over when it is back", async () => {
+    const log = await logOf(3);
+    const { pass, told } = await watching(log);
+    await pass();
+    log.isDown = true;
+    expect(await pass()).toEqual([]);
+    expect(await pass(31)).toEqual(["unreachable"]);
+    expect(await pass(60)).toEqual(["unreachable"]);
+    log.isDown = false;
+    expect(await pass()).toEqual([]);
+    expect(told.map(({ trouble, resolved }) => [trouble, resolved !== undefined])).toEqual([
+      ["unreachable", false],
+      ["unreachable", true],
+    ]);
+  });
+});
+
+describe("a log with two histories", () => {
+  for (const [shown, then] of [
+    [5, 5],
+    [5, 9],
+    [300, 299],
+    [300, 300],
+    [300, 301],
+    [300, 700],
+    [512, 512],
+    [512, 513],
+  ] as const) {
+    test(`of ${shown} and then another of ${then} entries is a fork, and both checkpoints are evidence`, async () => {
+      const log = await logOf(shown);
+      const { pass, alarms } = await watching(log);
+      await pass();
+      const honest = log.note;
+      log.leaves = DrawnLog.named(then, "", 0).map((leaf) => Buffer.from(leaf));
+      log.leaves[2] = Buffer.from("another past");
+      await log.publish();
+      expect(await pass()).toContain("fork");
+      const fork = alarms.open.find(({ trouble }) => trouble === "fork");
+      const evidence = await readFile(fork?.evidence ?? "", "utf8");
+      expect(JSON.parse(evidence)).toMatchObject({
+        note: Buffer.from(log.note).toString(),
+        proven: { size: String(shown), note: Buffer.from(honest).toString() },
+      });
+    });
+  }
+
+  test("is found when only another place shows the second one, and is not forgotten when it is gone", async () => {
+    const log = await logOf(300);
+    const forked = new DrawnLog(DrawnLog.named(300, " of the other"), log.signer);
+    await forked.publish(290);
+    const { pass, folder } = await watching(log, [forked]);
+    expect(await pass()).toContain("fork");
+    await log.publish();
+    forked.note = log.note;
+    expect(await pass()).toEqual(["fork"]);
+    expect(await folder.unproven()).toHaveLength(1);
+    const again = await watching(log, [forked]);
+    expect(await again.pass()).toEqual(["fork"]);
+  });
+
+  test("is found when the other place is ahead and never caught up with", async () => {
+    const log = await logOf(300);
+    const ahead = new DrawnLog(DrawnLog.named(310), log.signer);
+    await ahead.publish();
+    const { pass } = await watching(log, [ahead]);
+    expect(await pass()).toEqual([]);
+    expect(await pass(30)).toEqual(["split-view"]);
+    log.leaves = ahead.leaves;
+    await log.publish();
+    expect(await pass()).toEqual([]);
+  });
+});
+
+describe("a log that is set back or changed", () => {
+  test("an older checkpoint is a rollback for as long as it is shown", async () => {
+    const log = await logOf(300);
+    const { pass } = await watching(log);
+    await pass();
+    await log.publish(280);
+    expect(await pass()).toEqual(["rollback"]);
+    expect(await pass()).toEqual(["rollback"]);
+    await log.publish(300);
+    expect(await pass()).toEqual([]);
+  });
+
+  test("after a restart of the auditor it still is one", async () => {
+    const log = await logOf(300);
+    await (await watching(log)).pass();
+    await log.publish(280);
+    expect(await (await watching(log)).pass()).toEqual(["rollback"]);
+  });
+
+  test("another key signs, a byte of the signature is another, the origin is another", async () => {
+    const log = await logOf(300);
+    const { pass } = await watching(log);
+    const honest = log.note;
+    const impostor = new DrawnLog(DrawnLog.named(300), ephemeralSigner("ecdsa-p256"));
+    await impostor.publish();
+    log.note = impostor.note;
+    expect(await pass()).toEqual(["bad-signature"]);
+    const bytes = Uint8Array.from(honest);
+    bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) === 65 ? 66 : 65;
+    log.note = bytes;
+    expect(await pass()).toEqual(["bad-signature"]);
+    log.note = Buffer.from(Buffer.from(honest).toString().replace("drawn.example - 7", "drawn.example - 8"));
+    expect(await pass()).toEqual(["bad-signature"]);
+    log.note = honest;
+    expect(await pass()).toEqual([]);
+  });
+
+  for (const [level, index] of [
+    [0, 0],
+    [0, 1],
+    [0, 4],
+    [1, 0],
+  ] as const) {
+    test(`a bit of tile ${level}/${index} is found while the log is proven, and nothing is believed till it is mended`, async () => {
+      const log = await logOf(1300);
+      const { pass, watch } = await watching(log);
+      log.lie = (at, tile, truth) => {
+        if (truth === undefined || at !== level || tile !== BigInt(index)) return truth;
+        const flipped = Uint8Array.from(truth);
+        flipped[40] = (flipped[40] ?? 0) ^ 1;
+        return flipped;
+      };
+      expect(await pass()).toEqual(["changed-tile"]);
+      expect(watch.proven.size).toBe(0n);
+      log.lie = (_level, _index, truth) => truth;
+      expect(await pass()).toEqual([]);
+      expect(watch.proven.size).toBe(1300n);
+    });
+  }
+
+  test("an old leaf, an old tile and the edge are looked at again", async () => {
+    const log = await logOf(1300);
+    const { pass, watch, alarms } = await watching(log);
+    await pass();
+    const honest = log.leaves;
+    log.leaves = honest.with(300, Buffer.from("another"));
+    await watch.checkTile(1n);
+    expect(alarms.open.map(({ what }) => what).join()).toContain("tile 0/1");
+    log.leaves = honest.with(1299, Buffer.from("another"));
+    await watch.checkEdge();
+    expect(alarms.open).toHaveLength(2);
+    log.leaves = honest;
+    await watch.checkTile(1n);
+    log.lie = (level, _index, truth) => (level === 1 ? undefined : truth);
+    await watch.checkEdge();
+    expect(alarms.open.map(({ trouble }) => trouble)).toEqual(["changed-tile"]);
+  });
+});
+
+test("an alarm says what happened, what it means, what to do, and where its evidence is", async () => {
+  const log = await logOf(10);
+  const { pass, told } = await watching(log);
+  await pass();
+  await log.publish(4);
+  await pass();
+  expect(told).toMatchObject([
+    {
+      check: "checkpoint of rekor",
+      severity: "critical",
+      what: "rekor went back from size 10 to 4",
+      meaning: expect.stringContaining("older state"),
+      remedy: expect.stringContaining("Stop writes"),
+      evidence: expect.stringContaining(join(directory, "evidence")),
+    },
+  ]);
+});

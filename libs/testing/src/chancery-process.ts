@@ -15,6 +15,8 @@ export interface ChanceryOptions {
   /** Flags of Node itself. */
   readonly node?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether the auditor runs beside the services; by default not, since it adds entries of its own. */
+  readonly auditor?: "on" | "off";
   /** "alive" for a start that is not meant to become ready: it is refused, and says so. */
   readonly until?: "ready" | "alive";
 }
@@ -52,7 +54,7 @@ export async function startChancery(options: ChanceryOptions = {}): Promise<Chan
     process.execPath,
     [...(options.node ?? []), MAIN, "serve", "--port", String(port), "--data", data, ...(options.args ?? [])],
     {
-      env: { ...cleanEnvironment(), ...options.env },
+      env: { ...cleanEnvironment(), CHANCERY_AUDITOR: options.auditor ?? "off", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     },
   );

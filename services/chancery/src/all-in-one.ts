@@ -1,16 +1,11 @@
-import { createServer } from "node:net";
+import { createServer, isIPv6 } from "node:net";
 import { join } from "node:path";
+import { type AuditorConfig, AuditorModule } from "@chancery/auditor";
 import { CertificateTransparencyLog, CtLogModule } from "@chancery/ctlog";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
-import {
-  CurrentIssuers,
-  type FulcioLinks,
-  FulcioModule,
-  PostgresIssuanceHistory,
-  PostgresIssuanceLedger,
-} from "@chancery/fulcio";
+import { CurrentIssuers, type FulcioLinks, FulcioModule, PostgresIssuanceLedger } from "@chancery/fulcio";
 import { FileAnchor, PostgresLogStore, TransparencyLog } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
 import { RekorModule, RekorV2Module, rekorV2Origin, v2LogId } from "@chancery/rekor";
@@ -35,7 +30,6 @@ import {
   OWN_AUTHORITY,
 } from "./installation.ts";
 import { IssuerReload } from "./issuer-reload.ts";
-import { keyUseIn } from "./key-use.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
@@ -99,12 +93,13 @@ export async function startStack(
       mountHomePage(fastify, () => bannerFacts(settings, installation, service));
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
     },
-    modules: modules(settings, installation, authority, logs, {
-      ledger: narratedLedger(ledger, fulcioLog),
-      history: new PostgresIssuanceHistory(db),
-      keyUse: keyUseIn([logs.rekor, logs.rekorV2]),
-      warn: (text) => fulcioLog.warn(text),
-    }),
+    modules: [
+      ...modules(settings, installation, authority, logs, {
+        ledger: narratedLedger(ledger, fulcioLog),
+        warn: (text) => fulcioLog.warn(text),
+      }),
+      AuditorModule.forRoot(auditorConfig(settings, installation, db)),
+    ],
   });
   opened.defer(() => service.close());
   const reload = settings.configFile && opened.use(reloadIssuers(settings.configFile, service, logger));
@@ -208,7 +203,7 @@ function modules(
   installation: Installation,
   authority: Authority,
   logs: Logs,
-  told: Pick<FulcioLinks, "ledger" | "history" | "keyUse" | "warn">,
+  told: Pick<FulcioLinks, "ledger" | "warn">,
 ) {
   const { hostname, treeId, shard, keys, tsaChain } = installation;
   const roots = rootsOf(authority);
@@ -233,6 +228,26 @@ function modules(
       },
     ),
   ];
+}
+
+/** It reads what everyone reads, on the shortest way: that the other ways show the same is what vantage points are for. */
+function auditorConfig(
+  { auditor, host, port, data }: Settings,
+  { keys }: Installation,
+  db: Database,
+): AuditorConfig | undefined {
+  if (auditor === undefined) return undefined;
+  const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : isIPv6(host) ? `[${host}]` : host;
+  return {
+    ...auditor,
+    url: `http://${near}:${port}`,
+    keys: {
+      rekor: keys.rekor.publicKey.keyObject,
+      "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
+      ctlog: keys.ctlog.publicKey.keyObject,
+    },
+    insight: { db, anchor: join(data, "anchor") },
+  };
 }
 
 function ctLogLink({ fulcio: { ctLog } }: Settings, own: () => Pick<FulcioLinks, "ctLog" | "ctLogKey">) {

@@ -15,6 +15,7 @@ Runs Fulcio, Rekor, the CT log, the timestamp authority and the trust root in on
   --database-url URL   CHANCERY_DATABASE_URL  a PostgreSQL of your own         an embedded one
   --config FILE        CHANCERY_CONFIG        who may sign, in Fulcio's format development mode
   --grpc-port PORT     CHANCERY_GRPC_PORT     port for Fulcio's gRPC API       none
+  --auditor on|off     CHANCERY_AUDITOR       checks the logs all day          on
   --ca-key FILE        CHANCERY_CA_KEY        a CA key of your own (PKCS#8)    made on the first run
   --ca-chain FILE      CHANCERY_CA_CHAIN      its certificates, the root last
   --ca-passphrase-file CHANCERY_CA_PASSPHRASE_FILE, or the passphrase itself in CHANCERY_CA_PASSPHRASE
@@ -31,6 +32,7 @@ anyone on this machine be anyone.
   chancery explain-token FILE       what would become of an identity token, check by check
   chancery issued [FLAGS]           what was issued and refused: chancery issued --help
   chancery fsck [FLAGS]             checks whole logs, hash by hash: chancery fsck --help
+  chancery auditor [FLAGS]          checks an installation all day, from anywhere: chancery auditor --help
   chancery migrate [--role ROLE]    tables of a PostgreSQL of your own: chancery migrate --help
   chancery accept-anchor --log LOG  for a log that lost its anchor: chancery accept-anchor --help
   chancery presets                  issuers that are known by name: chancery presets --help
@@ -49,6 +51,7 @@ const FLAGS = {
   "ca-key": { type: "string" },
   "ca-chain": { type: "string" },
   "ca-passphrase-file": { type: "string" },
+  auditor: { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;
@@ -71,6 +74,10 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
   if (argv[0] === "fsck") {
     const { fsck } = await import("./fsck/command.ts");
     return fsck(argv.slice(1), environment, terminal);
+  }
+  if (argv[0] === "auditor") {
+    const { auditorCommand } = await import("./auditor-command.ts");
+    return auditorCommand(argv.slice(1), environment, terminal);
   }
   if (argv[0] === "migrate") {
     const { migrateCommand } = await import("./migrate-command.ts");

@@ -41,6 +41,13 @@ const REKOR = {
   "attestation-bytes": z.int().min(0).max(MAX_ATTESTATION_BYTES).optional(),
 };
 
+const AUDITOR = {
+  enabled: z.boolean().optional(),
+  state: z.string().min(1).optional(),
+  "vantage-points": z.array(z.string().min(1)).optional(),
+  webhook: z.string().min(1).optional(),
+};
+
 /** What may stand in each section below `chancery`. */
 const SECTIONS: Readonly<Record<string, object>> = {
   metrics: METRICS,
@@ -49,6 +56,7 @@ const SECTIONS: Readonly<Record<string, object>> = {
   fulcio: FULCIO,
   "fulcio.ct-log": CT_LOG,
   rekor: REKOR,
+  auditor: AUDITOR,
 };
 
 const WANTED: Readonly<Record<string, string>> = {
@@ -74,6 +82,7 @@ const ownSection = z.strictObject({
   grpc: z.strictObject(GRPC).optional(),
   fulcio: z.strictObject(FULCIO).optional(),
   rekor: z.strictObject(REKOR).optional(),
+  auditor: z.strictObject(AUDITOR).optional(),
 });
 
 export type OwnSection = z.infer<typeof ownSection>;

@@ -5,6 +5,7 @@ import { readPassphraseFile } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { FulcioConfig } from "@chancery/fulcio";
 import type { GrpcOptions } from "@chancery/service";
+import { type AuditorSettings, auditorSettings } from "./auditor-settings.ts";
 import type { AuthorityFiles } from "./authority/own-files.ts";
 import { ConfigFile, type OwnSection } from "./config-file.ts";
 import { type FulcioSettings, fulcioSettings } from "./fulcio-settings.ts";
@@ -35,6 +36,8 @@ export interface Settings {
   readonly grpc: GrpcOptions | undefined;
   readonly fulcio: FulcioSettings;
   readonly rekor: RekorSettings;
+  /** Undefined: no auditor runs in this process. */
+  readonly auditor: AuditorSettings | undefined;
   /** What is read anew while the process runs. */
   readonly configFile: ConfigFile | undefined;
 }
@@ -53,6 +56,7 @@ export interface ServeFlags {
   readonly "ca-key"?: string | undefined;
   readonly "ca-chain"?: string | undefined;
   readonly "ca-passphrase-file"?: string | undefined;
+  readonly auditor?: string | undefined;
 }
 
 /** The part of them that a folder is made by. */
@@ -72,6 +76,7 @@ const VARIABLES = {
   "ca-key": "CHANCERY_CA_KEY",
   "ca-chain": "CHANCERY_CA_CHAIN",
   "ca-passphrase-file": "CHANCERY_CA_PASSPHRASE_FILE",
+  auditor: "CHANCERY_AUDITOR",
 } as const;
 
 const PASSWORD_FILE = "CHANCERY_DATABASE_PASSWORD_FILE";
@@ -95,11 +100,12 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
   const { file, own, chosen, told } = await openSources(flags, environment);
   const port = parsePort(chosen("port", "8700"));
   const host = parseHost(chosen("host", "127.0.0.1"));
+  const data = resolve(chosen("data", DATA).value);
   const settings: Settings = {
     host,
     port,
     url: parseOrigin(chosen("url", `http://localhost:${port}`)),
-    data: resolve(chosen("data", DATA).value),
+    data,
     databaseUrl: databaseUrl(chosen("database-url", ""), environment),
     databaseLeastPrivilege: own["database-least-privilege"] ?? false,
     issuers: file?.issuers,
@@ -110,6 +116,7 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     grpc: grpcOptions(told("grpc-port"), file, host),
     fulcio: await fulcioSettings(file?.fulcio ?? {}),
     rekor: rekorSettings(own.rekor ?? {}),
+    auditor: auditorSettings(told("auditor"), own.auditor ?? {}, data, (path) => file?.resolve(path) ?? resolve(path)),
     configFile: file,
   };
   if (settings.issuers === undefined) refuseOpenDevelopment(settings, chosen("url", "").key);
@@ -133,7 +140,7 @@ export async function resolveInstallationSettings(
 
 const DATA = "./.chancery";
 
-type Chosen = (name: Exclude<keyof typeof VARIABLES, "config" | "grpc-port">, fallback: string) => Told;
+type Chosen = (name: Exclude<keyof typeof VARIABLES, "config" | "grpc-port" | "auditor">, fallback: string) => Told;
 
 /** Where everything else listens, unless it is told another host. */
 function grpcOptions(told: Told | undefined, file: ConfigFile | undefined, host: string): GrpcOptions | undefined {

@@ -52,9 +52,15 @@ describe("without anything", () => {
       grpc: undefined,
       fulcio: { ctLog: "own" },
       rekor: {},
+      auditor: { state: resolve("./.chancery/auditor"), vantagePoints: [], webhook: undefined },
       configFile: undefined,
       metrics: undefined,
     });
+  });
+
+  test("the auditor can be switched off, and is told nothing else in a variable", async () => {
+    expect((await settings({ CHANCERY_AUDITOR: "off" })).auditor).toBeUndefined();
+    await expect(settings({ CHANCERY_AUDITOR: "no" })).rejects.toThrow("CHANCERY_AUDITOR: no is neither on nor off");
   });
 
   test("the URL follows the port", async () => {

@@ -16,7 +16,7 @@ export interface TestStack extends AsyncDisposable {
 /** The whole stack in this process, from sources: embedded PostgreSQL, a folder and a port of its own. */
 export async function startTestStack(flags: ServeFlags = {}): Promise<TestStack> {
   const data = flags.data ?? (await mkdtemp(join(tmpdir(), "chancery-stack-")));
-  const settings = await resolveSettings({ port: String(await freePort()), data, ...flags }, {});
+  const settings = await resolveSettings({ port: String(await freePort()), data, auditor: "off", ...flags }, {});
   const lines: string[] = [];
   const logger = createLogger({ level: "debug", human: false, write: (line) => lines.push(line) });
   const stack = await startStack(settings, { logger });

@@ -13,7 +13,6 @@ import {
 } from "@chancery/x509";
 import {
   type CtLog,
-  type FulcioLinks,
   FulcioModule,
   type IssuanceLedger,
   type LoggedPrecertificate,
@@ -106,7 +105,6 @@ export interface FulcioOptions {
   readonly clock?: () => number;
   readonly authority?: TestAuthority;
   readonly ledger?: IssuanceLedger;
-  readonly auditing?: Pick<FulcioLinks, "history" | "keyUse">;
   readonly allowLoopbackHttp?: boolean;
   readonly warn?: (text: string) => void;
 }
@@ -123,7 +121,6 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
       ...(options.withoutCtLog === true ? {} : { ctLog: linked.link, ctLogKey: linked.key }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ledger,
-      ...options.auditing,
       ...(options.warn === undefined ? {} : { warn: options.warn }),
     },
   );

@@ -1,5 +1,4 @@
 export { rekorTreeHeadSigner, type RekorIdentity } from "./domain/tree-head-signer.ts";
-export { certificateSearchKey } from "./domain/search-key.ts";
 export { RekorLog } from "./domain/rekor-log.ts";
 export { type RekorConfig, type RekorLinks, RekorModule } from "./rekor.module.ts";
 export { type Operation, parseOperations } from "./http/operations.ts";

@@ -1,0 +1,87 @@
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { AuditorModule } from "@chancery/auditor";
+import { Misconfigured } from "@chancery/fault";
+import { Database } from "@chancery/postgres";
+import { createLogger, createService } from "@chancery/service";
+import { parseUrl } from "./auditor-settings.ts";
+import type { Terminal } from "./command-line.ts";
+import { parseFlags } from "./flags.ts";
+import type { Environment } from "./settings.ts";
+
+const USAGE = `usage: chancery auditor --url URL [FLAGS]
+
+Checks an installation all day, as a stranger: by what anyone may read, with memory and code of its own. Best on
+another machine than the one it checks. It keeps every checkpoint it ever saw until it is proven. What it finds stands
+in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goes to a webhook.
+
+  --url URL            the installation
+  --from URL           another way to it (a proxy, a mirror): it must show the same. Any number of times
+  --state FOLDER       the auditor's memory                                    ./.chancery-auditor
+  --database-url URL   its PostgreSQL too: a role that may only read is enough
+  --anchor FOLDER      its anchors too (the installation's anchor/)
+  --webhook URL        where alarms are posted as JSON
+  --host HOST          address of its own answers                              127.0.0.1
+  --port PORT          port of its own answers                                 8790
+  --metrics-port PORT  port of its metrics                                     none
+`;
+
+const FLAGS = {
+  url: { type: "string" },
+  from: { type: "string", multiple: true },
+  state: { type: "string" },
+  "database-url": { type: "string" },
+  anchor: { type: "string" },
+  webhook: { type: "string" },
+  host: { type: "string" },
+  port: { type: "string" },
+  "metrics-port": { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** `chancery auditor`: runs until it is told to stop. */
+export async function auditorCommand(
+  argv: readonly string[],
+  _environment: Environment,
+  terminal: Terminal,
+): Promise<number> {
+  const flags = parseFlags(argv, FLAGS);
+  if (flags.help === true) {
+    terminal.out(USAGE);
+    return 0;
+  }
+  if (flags.url === undefined) throw new Misconfigured("--url", "is needed: the installation to check");
+  await using opened = new AsyncDisposableStack();
+  const databaseUrl = flags["database-url"];
+  const db = databaseUrl === undefined ? undefined : opened.use(await Database.open(databaseUrl, { max: 4 }));
+  if (db === undefined && flags.anchor !== undefined) throw new Misconfigured("--anchor", "needs --database-url");
+  const config = {
+    url: parseUrl("--url", flags.url),
+    vantagePoints: (flags.from ?? []).map((url) => parseUrl("--from", url)),
+    state: resolve(flags.state ?? ".chancery-auditor"),
+    webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
+    insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
+  };
+  const port = portOf("--port", flags.port ?? "8790");
+  const metrics = flags["metrics-port"];
+  const stop = Promise.race(SIGNALS.map((signal) => once(process, signal)));
+  const service = await createService({
+    host: flags.host ?? "127.0.0.1",
+    port,
+    logger: createLogger(),
+    ...(metrics === undefined ? {} : { metrics: { port: portOf("--metrics-port", metrics) } }),
+    modules: [AuditorModule.forRoot(config)],
+  });
+  opened.defer(() => service.close());
+  terminal.out(`auditing ${config.url}: ${service.url}/api/chancery/v1/audit, memory in ${config.state}\n`);
+  await stop;
+  return 0;
+}
+
+function portOf(key: string, value: string): number {
+  const port = Number(value);
+  if (!/^\d{1,5}$/.test(value) || port > 65_535) throw new Misconfigured(key, `${value} is not a port`);
+  return port;
+}

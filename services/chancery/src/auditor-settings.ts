@@ -1,0 +1,39 @@
+import { join, resolve } from "node:path";
+import { Misconfigured } from "@chancery/fault";
+import type { OwnSection } from "./config-file.ts";
+
+/** How the auditor beside the services is to work. */
+export interface AuditorSettings {
+  /** Absolute path. */
+  readonly state: string;
+  readonly vantagePoints: readonly string[];
+  readonly webhook: string | undefined;
+}
+
+type Section = NonNullable<OwnSection["auditor"]>;
+
+/** Undefined: none runs in this process. */
+export function auditorSettings(
+  told: { readonly key: string; readonly value: string } | undefined,
+  section: Section,
+  data: string,
+  resolvePath: (path: string) => string = resolve,
+): AuditorSettings | undefined {
+  if (told !== undefined && told.value !== "on" && told.value !== "off") {
+    throw new Misconfigured(told.key, `${told.value} is neither on nor off`);
+  }
+  if ((told?.value ?? (section.enabled === false ? "off" : "on")) === "off") return undefined;
+  return {
+    state: section.state === undefined ? join(data, "auditor") : resolvePath(section.state),
+    vantagePoints: (section["vantage-points"] ?? []).map((url) => parseUrl("chancery.auditor.vantage-points", url)),
+    webhook: section.webhook === undefined ? undefined : parseUrl("chancery.auditor.webhook", section.webhook),
+  };
+}
+
+export function parseUrl(key: string, value: string): string {
+  const url = URL.parse(value);
+  // A webhook's URL is a secret in itself: the complaint does not repeat it.
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new Misconfigured(key, "is not an absolute http or https URL");
+  return value;
+}

@@ -1,4 +1,5 @@
 export * from "./body-budget.ts";
+export * from "./caller.ts";
 export * from "./config.ts";
 export * from "./failure.ts";
 export * from "./fault-filter.ts";
@@ -12,3 +13,4 @@ export * from "./metrics.ts";
 export * from "./raw-path.ts";
 export * from "./redact.ts";
 export * from "./service.ts";
+export type { TlsOptions } from "./tls.ts";

@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import { type DynamicModule, Global, Module, type Type } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
@@ -17,6 +18,7 @@ import { createLogger, type Logger, nestLogger } from "./logger.ts";
 import { listenFailure } from "./listen.ts";
 import { countRequests, Metrics, type RunningMetrics, startMetrics } from "./metrics.ts";
 import { limitRequests } from "./request-limits.ts";
+import { loadTls, type TlsMaterial, type TlsOptions } from "./tls.ts";
 
 export interface ServiceOptions {
   /** What runs in this process: the list is the process. */
@@ -44,10 +46,14 @@ export interface ServiceOptions {
   /** Routes below Nest: called before any module's are added. */
   readonly mount?: (fastify: FastifyInstance) => void | Promise<void>;
   readonly timeouts?: Partial<Timeouts>;
+  /** In the clear if left out, for a proxy in front. */
+  readonly tls?: TlsOptions | undefined;
+  /** PEM of the authorities whose certificates clients may show, here and over gRPC with TLS. */
+  readonly clientAuthorities?: string | undefined;
 }
 
 export interface RunningService {
-  /** `http://host:port` it listens on. */
+  /** `http://host:port` it listens on, https with TLS. */
   readonly url: string;
   readonly app: NestFastifyApplication;
   readonly readiness: ReadinessRegistry;
@@ -118,7 +124,8 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
   };
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
   const failures = new FailureLog(logger);
-  const app = await buildApp(options, around, { logger, failures }, timeouts);
+  const tls = options.tls === undefined ? undefined : await loadTls(options.tls, "tls");
+  const app = await buildApp(options, around, { logger, failures, tls }, timeouts);
   const fastify = fastifyOf(app);
   let metrics: RunningMetrics | undefined;
   let grpc: RunningGrpc | undefined;
@@ -166,6 +173,7 @@ async function serveGrpc(
     services: around.grpc.all,
     readiness: around.readiness,
     registry: around.metrics.registry,
+    clientAuthorities: options.clientAuthorities,
     connections: {
       inAll: MAX_CONNECTIONS,
       perAddress: options.connectionsPerAddress ?? CONNECTIONS_PER_ADDRESS,
@@ -178,10 +186,19 @@ async function serveGrpc(
 async function buildApp(
   options: ServiceOptions,
   around: Surroundings,
-  { logger, failures }: { readonly logger: Logger; readonly failures: FailureLog },
+  {
+    logger,
+    failures,
+    tls,
+  }: { readonly logger: Logger; readonly failures: FailureLog; readonly tls?: TlsMaterial | undefined },
   timeouts: Timeouts,
 ): Promise<NestFastifyApplication> {
   const bodyLimit = options.bodyLimit ?? BODY_LIMIT;
+  const limits = {
+    headersTimeout: timeouts.headers,
+    requestTimeout: timeouts.request,
+    connectionsCheckingInterval: 1_000,
+  };
   const adapter = new FastifyAdapter({
     logger: false,
     skipMiddie: true,
@@ -193,7 +210,7 @@ async function buildApp(
     keepAliveTimeout: timeouts.keepAlive,
     connectionTimeout: timeouts.idle,
     requestTimeout: timeouts.request,
-    http: { headersTimeout: timeouts.headers, requestTimeout: timeouts.request, connectionsCheckingInterval: 1_000 },
+    ...(tls === undefined ? { http: limits } : { https: { ...limits, ...serverTls(tls, options.clientAuthorities) } }),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {
@@ -222,6 +239,19 @@ async function buildApp(
   app.useGlobalFilters(faultFilter());
   await app.init();
   return app;
+}
+
+/** No session is resumed: a resumed one does not say again what its client's certificate was. */
+function serverTls({ cert, key }: TlsMaterial, clientAuthorities: string | undefined) {
+  const common = { cert, key, minVersion: "TLSv1.2" as const, handshakeTimeout: TIMEOUTS.headers };
+  if (clientAuthorities === undefined) return common;
+  return {
+    ...common,
+    ca: clientAuthorities,
+    requestCert: true,
+    rejectUnauthorized: false,
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
 }
 
 function fastifyOf(app: NestFastifyApplication): FastifyInstance {

@@ -5,7 +5,14 @@ import { CertificateTransparencyLog, CtLogModule } from "@chancery/ctlog";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
-import { CurrentIssuers, type FulcioLinks, FulcioModule, PostgresIssuanceLedger } from "@chancery/fulcio";
+import {
+  CurrentIssuers,
+  type FulcioLinks,
+  FulcioModule,
+  IssuerSignatures,
+  PostgresIssuanceLedger,
+} from "@chancery/fulcio";
+import type { TokenKeys } from "@chancery/identity";
 import { FileAnchor, PostgresLogStore, TransparencyLog } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
 import { RekorModule, RekorV2Module, rekorV2Origin, v2LogId } from "@chancery/rekor";
@@ -13,6 +20,7 @@ import { createService, type Logger, Metrics, type RunningService } from "@chanc
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
 import type { Certificate } from "@chancery/x509";
+import { admissionRules } from "./admission-settings.ts";
 import { type Authority, openAuthority } from "./authority/authority.ts";
 import { loadAuthorityFiles } from "./authority/own-files.ts";
 import type { BannerFacts } from "./banner.ts";
@@ -89,6 +97,8 @@ export async function startStack(
     accessLog: settings.accessLog,
     ...(settings.metrics === undefined ? {} : { metrics: settings.metrics }),
     ...(settings.grpc === undefined ? {} : { grpc: settings.grpc }),
+    tls: settings.tls,
+    clientAuthorities: clientAuthorities(settings),
     mount: (fastify) => {
       mountHomePage(fastify, () => bannerFacts(settings, installation, service));
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
@@ -97,6 +107,7 @@ export async function startStack(
       ...modules(settings, installation, authority, logs, {
         ledger: narratedLedger(ledger, fulcioLog),
         warn: (text) => fulcioLog.warn(text),
+        issuerKeys: { verify: (token) => service.app.get(IssuerSignatures).verify(token) },
       }),
       AuditorModule.forRoot(auditorConfig(settings, installation, db)),
     ],
@@ -129,6 +140,12 @@ async function openKeys({ data, url, authorityFiles }: Settings, now: Date) {
   const { created } = installation;
   const authority = await alone(data, () => openAuthority({ directory: data, created, files, now }));
   return { installation, authority };
+}
+
+/** Of both logs: which of them a certificate is good for is for the log to say. */
+function clientAuthorities({ rekor: { admission = {} } }: Settings): string | undefined {
+  const pem = Object.values(admission).map((one) => one.clientAuthorities);
+  return pem.join("") === "" ? undefined : pem.join("\n");
 }
 
 /** Of every chain there ever was, each once: what was issued under an old one may still be submitted. */
@@ -203,10 +220,15 @@ function modules(
   installation: Installation,
   authority: Authority,
   logs: Logs,
-  told: Pick<FulcioLinks, "ledger" | "warn">,
+  told: Pick<FulcioLinks, "ledger" | "warn"> & { readonly issuerKeys: TokenKeys },
 ) {
   const { hostname, treeId, shard, keys, tsaChain } = installation;
   const roots = rootsOf(authority);
+  const issuing = authority.generations.flatMap(({ chain }) => chain.slice(0, 1));
+  const admitted = (name: "rekor" | "rekor-v2") => {
+    const rules = settings.rekor.admission?.[name];
+    return { admission: rules && admissionRules(rules, issuing, told.issuerKeys) };
+  };
   return [
     FulcioModule.forRoot(fulcioConfig(settings), {
       issuer: authority,
@@ -216,8 +238,14 @@ function modules(
       })),
       ...told,
     }),
-    RekorModule.forRoot({ ...settings.rekor, hostname, treeId }, { log: logs.rekor, signer: keys.rekor }),
-    RekorV2Module.forRoot({ origin: rekorV2Origin(hostname) }, { log: logs.rekorV2, signer: keys["rekor-v2"] }),
+    RekorModule.forRoot(
+      { ...settings.rekor, ...admitted("rekor"), hostname, treeId },
+      { log: logs.rekor, signer: keys.rekor },
+    ),
+    RekorV2Module.forRoot(
+      { origin: rekorV2Origin(hostname), ...admitted("rekor-v2") },
+      { log: logs.rekorV2, signer: keys["rekor-v2"] },
+    ),
     CtLogModule.forRoot({ shard, roots }, { log: logs.ctlog, signer: keys.ctlog }),
     TsaModule.forRoot({}, { chain: tsaChain, signer: keys.tsa }),
     TrustModule.forRoot(

@@ -3,6 +3,7 @@ import { Misconfigured } from "@chancery/fault";
 import { type FulcioConfig, parseFulcioConfig, separateAliasKeys } from "@chancery/fulcio";
 import { parseYaml, readConfigFile } from "@chancery/service";
 import { z } from "zod";
+import { ADMISSION_KEYS, admissionSection } from "./admission-section.ts";
 
 /*
  * The file named by CHANCERY_CONFIG: upstream Fulcio's own format, whose keys name the issuers, and beside
@@ -35,6 +36,7 @@ const FULCIO = {
 const MAX_ATTESTATION_BYTES = 10 * 1024 * 1024;
 
 const REKOR = {
+  admission: z.strictObject({ rekor: admissionSection.optional(), "rekor-v2": admissionSection.optional() }).optional(),
   "entry-kinds": z.array(z.string().min(1)).optional(),
   "api-operations": z.array(z.string().min(1)).optional(),
   "client-signing-algorithms": z.array(z.string().min(1)).optional(),
@@ -57,6 +59,9 @@ const SECTIONS: Readonly<Record<string, object>> = {
   "fulcio.ct-log": CT_LOG,
   rekor: REKOR,
   auditor: AUDITOR,
+  "rekor.admission": { rekor: null, "rekor-v2": null },
+  ...ADMISSION_KEYS,
+  tls: GRPC_TLS,
 };
 
 const WANTED: Readonly<Record<string, string>> = {
@@ -80,6 +85,7 @@ const ownSection = z.strictObject({
   "access-log": z.boolean().optional(),
   metrics: z.strictObject(METRICS).optional(),
   grpc: z.strictObject(GRPC).optional(),
+  tls: z.strictObject(GRPC_TLS).optional(),
   fulcio: z.strictObject(FULCIO).optional(),
   rekor: z.strictObject(REKOR).optional(),
   auditor: z.strictObject(AUDITOR).optional(),
@@ -162,8 +168,16 @@ function parseOwn(section: unknown, file: string): OwnSection {
   const path = issue?.path ?? [];
   const key = ["chancery", ...path, ...unknown.slice(0, 1)].map(String).join(".");
   if (unknown.length === 0) throw new Misconfigured(key, `${plainly(issue)} (in ${file})`);
-  const known = SECTIONS[path.join(".")] ?? ownSection.shape;
+  const known = SECTIONS[placeOf(path)] ?? ownSection.shape;
   throw new Misconfigured(key, `unknown key in ${file}; known are ${Object.keys(known).join(", ")}`);
+}
+
+/** Lists by what each of their elements is; both logs take the same rules. */
+function placeOf(path: readonly PropertyKey[]): string {
+  return path
+    .map((step) => (typeof step === "number" ? "*" : String(step)))
+    .join(".")
+    .replace(/^rekor\.admission\.rekor(-v2)?/, "rekor.admission.*");
 }
 
 type Issue = z.core.$ZodIssue | undefined;

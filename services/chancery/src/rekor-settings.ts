@@ -5,14 +5,19 @@ import {
   parseOperations,
   type WritePolicy,
 } from "@chancery/rekor";
-import type { OwnSection } from "./config-file.ts";
+import { type AdmissionSettings, admissionSettings } from "./admission-settings.ts";
+import type { ConfigFile, OwnSection } from "./config-file.ts";
 
-/** What the v1 API offers and takes; everything, unless told. */
-export interface RekorSettings extends WritePolicy {
+/** What the v1 API offers and takes, and who may write to either log; everything and anyone, unless told. */
+export interface RekorSettings extends Omit<WritePolicy, "admission"> {
   readonly enabledOperations?: readonly Operation[];
+  readonly admission?: Readonly<Partial<Record<RekorLogName, AdmissionSettings>>>;
 }
 
-export function rekorSettings(section: NonNullable<OwnSection["rekor"]>): RekorSettings {
+type RekorLogName = "rekor" | "rekor-v2";
+
+export async function rekorSettings(file: ConfigFile | undefined): Promise<RekorSettings> {
+  const section: NonNullable<OwnSection["rekor"]> = file?.own.rekor ?? {};
   const kinds = section["entry-kinds"];
   const operations = section["api-operations"];
   const algorithms = section["client-signing-algorithms"];
@@ -24,5 +29,19 @@ export function rekorSettings(section: NonNullable<OwnSection["rekor"]>): RekorS
       keyAlgorithms: parseKeyAlgorithms(algorithms, "chancery.rekor.client-signing-algorithms"),
     }),
     ...(bytes !== undefined && { attestationBytes: bytes }),
+    ...(file !== undefined && section.admission !== undefined && { admission: await admissions(section, file) }),
   };
+}
+
+async function admissions(
+  { admission = {} }: NonNullable<OwnSection["rekor"]>,
+  file: ConfigFile,
+): Promise<NonNullable<RekorSettings["admission"]>> {
+  const result: Partial<Record<RekorLogName, AdmissionSettings>> = {};
+  for (const name of ["rekor", "rekor-v2"] as const) {
+    const section = admission[name];
+    if (section !== undefined)
+      result[name] = await admissionSettings(section, `chancery.rekor.admission.${name}`, file);
+  }
+  return result;
 }

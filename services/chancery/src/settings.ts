@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { readPassphraseFile } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { FulcioConfig } from "@chancery/fulcio";
-import type { GrpcOptions } from "@chancery/service";
+import type { GrpcOptions, TlsOptions } from "@chancery/service";
 import { type AuditorSettings, auditorSettings } from "./auditor-settings.ts";
 import type { AuthorityFiles } from "./authority/own-files.ts";
 import { ConfigFile, type OwnSection } from "./config-file.ts";
@@ -34,6 +34,8 @@ export interface Settings {
   readonly metrics: { readonly port: number; readonly host: string } | undefined;
   /** Undefined: nothing is served over gRPC. */
   readonly grpc: GrpcOptions | undefined;
+  /** Undefined: HTTP in the clear, for a proxy in front. */
+  readonly tls: TlsOptions | undefined;
   readonly fulcio: FulcioSettings;
   readonly rekor: RekorSettings;
   /** Undefined: no auditor runs in this process. */
@@ -104,7 +106,7 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
   const settings: Settings = {
     host,
     port,
-    url: parseOrigin(chosen("url", `http://localhost:${port}`)),
+    url: parseOrigin(chosen("url", `${file?.own.tls === undefined ? "http" : "https"}://localhost:${port}`)),
     data,
     databaseUrl: databaseUrl(chosen("database-url", ""), environment),
     databaseLeastPrivilege: own["database-least-privilege"] ?? false,
@@ -115,10 +117,12 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     metrics: own.metrics === undefined ? undefined : { port: own.metrics.port, host: own.metrics.host ?? "127.0.0.1" },
     grpc: grpcOptions(told("grpc-port"), file, host),
     fulcio: await fulcioSettings(file?.fulcio ?? {}),
-    rekor: rekorSettings(own.rekor ?? {}),
+    rekor: await rekorSettings(file),
     auditor: auditorSettings(told("auditor"), own.auditor ?? {}, data, (path) => file?.resolve(path) ?? resolve(path)),
     configFile: file,
+    tls: file?.own.tls && { certificate: file.resolve(file.own.tls.certificate), key: file.resolve(file.own.tls.key) },
   };
+  refuseUnshownCertificates(settings);
   if (settings.issuers === undefined) refuseOpenDevelopment(settings, chosen("url", "").key);
   else if (chosen("url", "").value === "") refuseGuessedUrl(settings);
   return settings;
@@ -270,6 +274,20 @@ function readPassword(file: string): string {
     return readFileSync(file, "utf8").replace(/\r?\n$/, "");
   } catch (cause) {
     throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", `${file} cannot be read`, { cause });
+  }
+}
+
+/** A client certificate is seen only where this process ends TLS itself. */
+function refuseUnshownCertificates({ rekor: { admission = {} }, tls, grpc }: Settings): void {
+  if (tls !== undefined) return;
+  for (const name of ["rekor", "rekor-v2"] as const) {
+    const callers = admission[name]?.callers;
+    if (callers === undefined || callers.certificates.length === 0) continue;
+    if (name === "rekor-v2" && grpc?.tls !== undefined) continue;
+    throw new Misconfigured(
+      `chancery.rekor.admission.${name}.callers.certificates`,
+      "needs chancery.tls: behind a proxy that ends TLS nobody can show a certificate here",
+    );
   }
 }
 

@@ -9,6 +9,7 @@ import { CurrentIssuers } from "./domain/current-issuers.ts";
 import type { CtLog } from "./domain/ct-log.ts";
 import { Issuance } from "./domain/issuance.ts";
 import type { IssuanceLedger } from "./domain/issuance-ledger.ts";
+import { IssuerSignatures } from "./domain/issuer-signatures.ts";
 import { createExaminer } from "./examiner.ts";
 import type { FulcioConfig } from "./fulcio.config.ts";
 import { caV1beta } from "./grpc/ca-v1beta.ts";
@@ -90,6 +91,7 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
         { provide: CertificateAuthority, useValue: authority },
         { provide: AuthorityChain, useValue: new AuthorityChain(authority) },
         { provide: CurrentIssuers, useValue: issuers },
+        { provide: IssuerSignatures, useValue: new IssuerSignatures(examiner) },
         { provide: IssuerList, useValue: new IssuerList(issuers) },
         { provide: FulcioMetrics, useFactory: (metrics: Metrics) => new FulcioMetrics(metrics), inject: [Metrics] },
         {

@@ -10,6 +10,7 @@ export { CurrentIssuers } from "./domain/current-issuers.ts";
 export type * from "./domain/issuance-ledger.ts";
 export type { Explanation } from "./domain/issuance-explanation.ts";
 export type { IssuerSettings } from "./domain/issuer-settings.ts";
+export { IssuerSignatures } from "./domain/issuer-signatures.ts";
 export type { RefusalCode } from "./domain/refusal-code.ts";
 export { explainToken } from "./explain-token.ts";
 export { type FulcioConfig, parseFulcioConfig } from "./fulcio.config.ts";

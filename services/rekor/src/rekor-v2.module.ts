@@ -4,6 +4,7 @@ import type { Signer } from "@chancery/crypto";
 import type { TransparencyLog } from "@chancery/log";
 import { GrpcServices, GrpcStatus, ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
+import type { AdmissionRules } from "./domain/admission.ts";
 import { RekorV2Log } from "./domain/v2/rekor-v2-log.ts";
 import type { RekorV2Identity } from "./domain/v2/tree-head-signer.ts";
 import { rekorV2Grpc } from "./grpc/rekor-v2.ts";
@@ -11,6 +12,11 @@ import { MAX_REQUEST_BYTES } from "./http/v2/create-entry-request.ts";
 import { V2EntriesController } from "./http/v2/entries.controller.ts";
 import { V2TilesController } from "./http/v2/tiles.controller.ts";
 import { rpcStatus } from "./http/v2/v2-errors.ts";
+
+export interface RekorV2Config extends RekorV2Identity {
+  /** Who may write; anyone if left out. */
+  readonly admission?: AdmissionRules | undefined;
+}
 
 export interface RekorV2Links {
   /** Opened with `rekorV2TreeHeadSigner` of the same origin and key. */
@@ -39,11 +45,11 @@ export class RekorV2Module implements NestModule, OnModuleInit {
     served.add(rekorV2Grpc(log));
   }
 
-  static forRoot(identity: RekorV2Identity, links: RekorV2Links): DynamicModule {
+  static forRoot(config: RekorV2Config, links: RekorV2Links): DynamicModule {
     return {
       module: RekorV2Module,
       controllers: [V2EntriesController, V2TilesController],
-      providers: [{ provide: RekorV2Log, useValue: new RekorV2Log(identity, links) }],
+      providers: [{ provide: RekorV2Log, useValue: new RekorV2Log(config, links) }],
     };
   }
 

@@ -2,10 +2,10 @@ import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:cryp
 import { ephemeralSigner, type KeyAlgorithm, type Signer } from "@chancery/crypto";
 import { decodeBase64, utf8 } from "@chancery/encoding";
 import { MemoryAnchor, MemoryLogStore, TransparencyLog } from "@chancery/log";
-import { createService, type RunningService } from "@chancery/service";
+import { createService, type RunningService, type ServiceOptions } from "@chancery/service";
 import { leafHash, verifyCheckpoint, verifyInclusion } from "@chancery/tlog";
 import { expect } from "vitest";
-import { RekorV2Module, rekorV2TreeHeadSigner } from "../src/index.ts";
+import { type RekorV2Config, RekorV2Module, rekorV2TreeHeadSigner } from "../src/index.ts";
 
 export const ORIGIN = "rekor.example.com";
 export const ENTRIES = "/api/v2/log/entries";
@@ -14,7 +14,7 @@ export interface RunningRekorV2 extends AsyncDisposable {
   readonly service: RunningService;
   readonly log: TransparencyLog;
   readonly signer: Signer;
-  post(body: unknown): Promise<Answer>;
+  post(body: unknown, headers?: Record<string, string>): Promise<Answer>;
   get(path: string): Promise<Answer & { readonly bytes: Uint8Array }>;
 }
 
@@ -27,7 +27,10 @@ export interface Answer {
 }
 
 /** The v2 API over a log in memory. */
-export async function startRekorV2(algorithm: KeyAlgorithm = "ed25519"): Promise<RunningRekorV2> {
+export async function startRekorV2(
+  algorithm: KeyAlgorithm = "ed25519",
+  { admission, ...edge }: Pick<RekorV2Config, "admission"> & Partial<ServiceOptions> = {},
+): Promise<RunningRekorV2> {
   const signer = ephemeralSigner(algorithm);
   const log = await TransparencyLog.open({
     name: "rekor-v2",
@@ -37,10 +40,11 @@ export async function startRekorV2(algorithm: KeyAlgorithm = "ed25519"): Promise
     signer: rekorV2TreeHeadSigner({ origin: ORIGIN, signer }),
   });
   const service = await createService({
-    modules: [RekorV2Module.forRoot({ origin: ORIGIN }, { log, signer })],
+    modules: [RekorV2Module.forRoot({ origin: ORIGIN, admission }, { log, signer })],
     grpc: { port: 0 },
+    ...edge,
   });
-  const answer = async (method: "GET" | "POST", url: string, payload?: string) => {
+  const answer = async (method: "GET" | "POST", url: string, payload?: string, more: Record<string, string> = {}) => {
     const {
       statusCode: status,
       headers,
@@ -49,7 +53,7 @@ export async function startRekorV2(algorithm: KeyAlgorithm = "ed25519"): Promise
     } = await service.app.inject({
       method,
       url,
-      ...(payload === undefined ? {} : { payload, headers: { "content-type": "application/json" } }),
+      ...(payload === undefined ? {} : { payload, headers: { "content-type": "application/json", ...more } }),
     });
     const isJson = String(headers["content-type"]).startsWith("application/json");
     return { status, headers, text, bytes: new Uint8Array(rawPayload), json: isJson ? JSON.parse(text) : undefined };
@@ -58,7 +62,7 @@ export async function startRekorV2(algorithm: KeyAlgorithm = "ed25519"): Promise
     service,
     log,
     signer,
-    post: (body) => answer("POST", ENTRIES, typeof body === "string" ? body : JSON.stringify(body)),
+    post: (body, more) => answer("POST", ENTRIES, typeof body === "string" ? body : JSON.stringify(body), more),
     get: (path) => answer("GET", path),
     [Symbol.asyncDispose]: async () => {
       await service.close();

@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { ephemeralSigner, parsePublicKeyPem, type Signer, verifySignature } from "@chancery/crypto";
 import { decodeBase64, decodeHex, encodeHex, utf8 } from "@chancery/encoding";
 import { MemoryAnchor, MemoryLogStore, TransparencyLog } from "@chancery/log";
-import { createService, type RunningService } from "@chancery/service";
+import { createService, type RunningService, type ServiceOptions } from "@chancery/service";
 import { leafHash, verifyCheckpoint, verifyInclusion } from "@chancery/tlog";
 import type { Proposal } from "./proposals.ts";
 import { type RekorConfig, RekorModule, rekorTreeHeadSigner } from "../src/index.ts";
@@ -35,7 +35,10 @@ export interface Answer {
 }
 
 /** The API over a log in memory, listening on a free port. */
-export async function startRekor(config: Partial<RekorConfig> = {}): Promise<RunningRekor> {
+export async function startRekor(
+  config: Partial<RekorConfig> = {},
+  edge: Partial<ServiceOptions> = {},
+): Promise<RunningRekor> {
   const signer = ephemeralSigner("ecdsa-p256");
   const identity = { hostname: HOSTNAME, treeId: TREE_ID };
   const log = await TransparencyLog.open({
@@ -45,7 +48,10 @@ export async function startRekor(config: Partial<RekorConfig> = {}): Promise<Run
     anchor: new MemoryAnchor(),
     signer: rekorTreeHeadSigner({ ...identity, signer }),
   });
-  const service = await createService({ modules: [RekorModule.forRoot({ ...identity, ...config }, { log, signer })] });
+  const service = await createService({
+    modules: [RekorModule.forRoot({ ...identity, ...config }, { log, signer })],
+    ...edge,
+  });
   const request = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
     answerOf(service, method, path, body, headers);
   const pem = (await request("GET", "/api/v1/log/publicKey")).text;

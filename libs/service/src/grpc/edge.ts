@@ -1,24 +1,26 @@
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createServer, type Server as NetServer } from "node:net";
-import { createSecureContext } from "node:tls";
 import { fileURLToPath } from "node:url";
 import {
+  experimental,
   type handleUnaryCall,
   Metadata,
   Server,
   ServerCredentials,
+  type ServerUnaryCall,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
-import { Misconfigured, NotFound, TooLarge } from "@chancery/fault";
+import { NotFound, TooLarge } from "@chancery/fault";
+import { bearerToken, type Caller } from "@chancery/identity";
 import type { Registry } from "prom-client";
 import { limitConnections } from "../connection-limit.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import type { ReadinessRegistry } from "../health.ts";
 import { listenOn } from "../listen.ts";
+import { loadTls, type TlsOptions } from "../tls.ts";
 import { guardCalls } from "./call-guard.ts";
 import { GrpcMetrics } from "./grpc-metrics.ts";
 import { MessageBudget } from "./message-budget.ts";
@@ -30,7 +32,7 @@ export interface GrpcOptions {
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** PEM files. Without them calls come in the clear, for a proxy in front. */
-  readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** What the edge is given by the process it runs in. */
@@ -42,6 +44,8 @@ export interface GrpcSurroundings {
   /** Milliseconds. */
   readonly timeouts: { readonly request: number; readonly idle: number; readonly drain: number };
   readonly report: (failure: Failure, path: string) => void;
+  /** PEM of the authorities whose certificates clients may show. */
+  readonly clientAuthorities?: string | undefined;
 }
 
 export interface RunningGrpc {
@@ -72,7 +76,7 @@ export async function startGrpc(options: GrpcOptions, around: GrpcSurroundings):
   for (const service of services) addService(server, service, description, around.report);
   new ReflectionService(description, { services: services.map(({ name }) => name) }).addToServer(server);
 
-  const injector = server.createConnectionInjector(await credentials(options.tls));
+  const injector = server.createConnectionInjector(await credentials(options.tls, around.clientAuthorities));
   const listener = createServer((socket) => injector.injectConnection(socket));
   listener.maxConnections = around.connections.inAll;
   limitConnections(listener, around.connections.perAddress);
@@ -144,6 +148,7 @@ function unary(
     const response = await method(call.request, {
       metadata: (name) => call.metadata.get(name).map(String),
       setHeader: (name, value) => headers.set(name, value),
+      caller: callerOf(call),
     });
     return response;
   };
@@ -169,6 +174,15 @@ function unary(
   };
 }
 
+/** Two values of the header are no token. */
+function callerOf(call: ServerUnaryCall<GrpcMessage, object>): Caller {
+  const [authorization, ...others] = call.metadata.get("authorization").map(String);
+  return {
+    token: others.length === 0 ? bearerToken(authorization) : undefined,
+    certificate: call.getAuthContext().sslPeerCertificate?.raw,
+  };
+}
+
 /** For balancers and Kubernetes' gRPC probes: whether the process can do its work, by service or ("") as a whole. */
 function health({ services, readiness }: GrpcSurroundings): GrpcService {
   const name = "grpc.health.v1.Health";
@@ -187,25 +201,31 @@ function health({ services, readiness }: GrpcSurroundings): GrpcService {
   };
 }
 
-async function credentials(tls: GrpcOptions["tls"]): Promise<ServerCredentials> {
+async function credentials(tls: GrpcOptions["tls"], clientAuthorities: string | undefined): Promise<ServerCredentials> {
   if (tls === undefined) return ServerCredentials.createInsecure();
-  // One after the other, so that of two faults the same one is always told.
-  const chain = await pemFile(tls.certificate, "grpc.tls.certificate");
-  const key = await pemFile(tls.key, "grpc.tls.key");
-  try {
-    createSecureContext({ cert: chain, key });
-  } catch (cause) {
-    throw new Misconfigured("grpc.tls", "certificate and key do not fit together", { cause });
+  const { cert, key } = await loadTls(tls, "grpc.tls");
+  if (clientAuthorities === undefined) {
+    return ServerCredentials.createSsl(null, [{ cert_chain: cert, private_key: key }], false);
   }
-  return ServerCredentials.createSsl(null, [{ cert_chain: chain, private_key: key }], false);
+  const provider = certificateProvider(cert, key, Buffer.from(clientAuthorities));
+  return experimental.createCertificateProviderServerCredentials(provider, provider, false);
 }
 
-async function pemFile(path: string, key: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new Misconfigured(key, `${path} cannot be read`, { cause });
-  }
+/**
+ * The one way in which the library asks for a client's certificate and takes connections without one. It begins to
+ * listen to its credentials only after it has asked for them: not in the same turn.
+ */
+function certificateProvider(
+  certificate: Buffer,
+  privateKey: Buffer,
+  caCertificate: Buffer,
+): experimental.CertificateProvider {
+  return {
+    addCaCertificateListener: (listener) => queueMicrotask(() => listener({ caCertificate })),
+    removeCaCertificateListener: () => undefined,
+    addIdentityCertificateListener: (listener) => queueMicrotask(() => listener({ certificate, privateKey })),
+    removeIdentityCertificateListener: () => undefined,
+  };
 }
 
 /** No new connections; those that are there are told so (GOAWAY) and end when their last call has. */

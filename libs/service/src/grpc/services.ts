@@ -1,4 +1,5 @@
 import { Injectable } from "@nestjs/common";
+import type { Caller } from "@chancery/identity";
 import type { Failure } from "../failure.ts";
 import type { ToldFailure } from "./status.ts";
 
@@ -11,6 +12,7 @@ export interface GrpcCall {
   metadata(name: string): readonly string[];
   /** Goes out before the answer. */
   setHeader(name: string, value: string): void;
+  readonly caller: Caller;
 }
 
 export type GrpcMethod = (request: GrpcMessage, call: GrpcCall) => object | Promise<object>;

@@ -1,8 +1,9 @@
 import { Unverified } from "@chancery/fault";
-import { assertAudience, assertTimes, isSignedBy, parseIdentityToken, type UnverifiedToken } from "@chancery/identity";
+import { assertAudience, assertTimes, parseIdentityToken, type UnverifiedToken } from "@chancery/identity";
 import type { VerifiedClaims } from "./claims.ts";
 import type { IssuerKeys } from "./issuer-keys.ts";
 import type { IssuerPool, MatchedIssuer } from "./issuer-pool.ts";
+import { isSignedByIssuer } from "./issuer-signatures.ts";
 import { judge, type Verdict } from "./policy/issuance-policy.ts";
 import type { Principal } from "./principal.ts";
 import type { TokenCheck } from "./refusal-code.ts";
@@ -65,10 +66,6 @@ export async function examineToken(compact: string, examiner: Examiner, checks: 
 }
 
 async function assertSigned(token: UnverifiedToken, issuer: MatchedIssuer, keys: IssuerKeys): Promise<void> {
-  const known = await keys.current(issuer);
-  if (await isSignedBy(token, known)) return;
-  const newer = await keys.newerThan(known, issuer);
-  if (newer === undefined || !(await isSignedBy(token, newer))) {
-    throw new Unverified("the token's signature is not one of its issuer's");
-  }
+  if (await isSignedByIssuer(token, issuer, keys)) return;
+  throw new Unverified("the token's signature is not one of its issuer's");
 }

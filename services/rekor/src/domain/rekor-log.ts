@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { type Signer, spkiHash } from "@chancery/crypto";
 import { encodeBase64, encodeHex, encodePem } from "@chancery/encoding";
 import { Malformed, RefusedToSign } from "@chancery/fault";
+import type { Caller } from "@chancery/identity";
 import {
   type Appended,
   type LoggedEntry,
@@ -10,6 +11,7 @@ import {
   type TransparencyLog,
 } from "@chancery/log";
 import { type InclusionProof, leafHash, verifyInclusion } from "@chancery/tlog";
+import { Admission } from "./admission.ts";
 import { bodyOf, parseEntry } from "./entries/entry-kinds.ts";
 import type { ProposedEntry } from "./entries/entry-kind.ts";
 import { encodeEntryId, parseEntryId } from "./entry-id.ts";
@@ -59,6 +61,7 @@ export class RekorLog {
   readonly #logId: string;
   readonly #searchLimit: number;
   readonly #policy: WritePolicy;
+  readonly #admission: Admission;
   /**
    * A search answers with nothing else, and reading a thousand entries for it, payloads and all, took 1.6 s of CPU for a
    * request of 250 bytes that anyone may repeat.
@@ -76,15 +79,22 @@ export class RekorLog {
     this.#signer = links.signer;
     this.#treeId = identity.treeId;
     this.#policy = identity;
+    this.#admission = new Admission(identity.admission);
     this.#logId = encodeHex(spkiHash(links.signer.publicKey));
     this.#searchLimit = limits.searchResults ?? 1_000;
   }
 
-  /** Verifies and logs a proposal. It is answered once a signed and published tree head covers it. */
-  async create(proposed: ProposedEntry): Promise<CreatedEntry> {
+  /**
+   * Verifies and logs a proposal, which is read only for a caller who may write. It is answered once a signed and
+   * published tree head covers it.
+   */
+  async create(caller: Caller, read: () => ProposedEntry): Promise<CreatedEntry> {
+    await this.#admission.assertCaller(caller);
+    const proposed = read();
     assertKindEnabled(proposed.kind, this.#policy);
-    const { body, searchTexts, keyAlgorithm, attestation = NOTHING } = await parseEntry(proposed);
+    const { body, searchTexts, signers, keyAlgorithm, attestation = NOTHING } = await parseEntry(proposed);
     assertKeyAllowed(keyAlgorithm, this.#policy);
+    this.#admission.assertSigners(signers);
     const longest = this.#policy.attestationBytes ?? DEFAULT_ATTESTATION_BYTES;
     const appended = await this.#log.append({
       identity: leafHash(body),

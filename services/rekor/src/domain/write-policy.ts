@@ -1,5 +1,6 @@
 import type { KeyAlgorithm } from "@chancery/crypto";
 import { Misconfigured, Unsupported } from "@chancery/fault";
+import type { AdmissionRules } from "./admission.ts";
 import { entryKindNames } from "./entries/entry-kinds.ts";
 
 /** What may be written; reading is never restricted by it, so that what was once logged stays readable. */
@@ -10,6 +11,7 @@ export interface WritePolicy {
   readonly keyAlgorithms?: readonly KeyAlgorithm[];
   /** The longest payload that is kept beside an entry of a kind that stores its hash; 0 for none. */
   readonly attestationBytes?: number;
+  readonly admission?: AdmissionRules | undefined;
 }
 
 /** Upstream's limit: what is larger is logged, and only its hash is kept. */

@@ -14,7 +14,7 @@ export function rekorV2Grpc(log: RekorV2Log): GrpcService {
     messageLimit: MAX_REQUEST_BYTES,
     methods: {
       CreateEntry: async (message, call) => {
-        const { entry, duplicate } = await log.create(readCreateEntryMessage(message));
+        const { entry, duplicate } = await log.create(call.caller, () => readCreateEntryMessage(message));
         const { index } = entry.proof;
         if (!duplicate) return logEntryMessage(entry);
         call.setHeader(DUPLICATE_HEADER, String(index));

@@ -9,12 +9,13 @@ import {
   Param,
   Post,
   Query,
+  Req,
   Res,
   UseFilters,
 } from "@nestjs/common";
 import { NotFound } from "@chancery/fault";
-import { faultFilter } from "@chancery/service";
-import type { FastifyReply } from "fastify";
+import { callerOf, faultFilter } from "@chancery/service";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { ENTRY_ID_PATTERN } from "../domain/entry-id.ts";
 import { type ProvenEntry, RekorLog } from "../domain/rekor-log.ts";
 import { rekorErrors } from "./error-shape.ts";
@@ -41,11 +42,11 @@ export class EntriesController {
   @UseFilters(faultFilter(rekorErrors("error processing entry: ")))
   async create(
     @Body() body: Uint8Array,
-    @Headers("content-type") contentType: string | undefined,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    requireJson(contentType);
-    const { entry, duplicate } = await this.#log.create(readProposedEntry(body));
+    requireJson(request.headers["content-type"]);
+    const { entry, duplicate } = await this.#log.create(callerOf(request), () => readProposedEntry(body));
     // Relative, as upstream: an absolute one would be built from a Host header that anyone can set.
     reply.header("Location", `${ENTRIES_PATH}/${entry.entryId}`);
     if (duplicate) {

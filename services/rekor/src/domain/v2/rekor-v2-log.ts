@@ -1,7 +1,9 @@
 import type { Signer } from "@chancery/crypto";
 import { Malformed } from "@chancery/fault";
+import type { Caller } from "@chancery/identity";
 import { type Appended, type PublishedCheckpoint, tileResource, type TransparencyLog } from "@chancery/log";
 import { type InclusionProof, leafHash, MAX_BUNDLED_ENTRY_BYTES } from "@chancery/tlog";
+import { Admission, type AdmissionRules } from "../admission.ts";
 import { searchKeys } from "../search-key.ts";
 import { parseDsse, type DsseRequest } from "./dsse.ts";
 import { type HashedRekordRequest, parseHashedRekord } from "./hashedrekord.ts";
@@ -30,18 +32,27 @@ const NOTHING = new Uint8Array();
 export class RekorV2Log {
   readonly #log: TransparencyLog;
   readonly #logId: Uint8Array;
+  readonly #admission: Admission;
 
   constructor(
-    { origin }: RekorV2Identity,
+    { origin, admission }: RekorV2Identity & { readonly admission?: AdmissionRules | undefined },
     { log, signer }: { readonly log: TransparencyLog; readonly signer: Signer },
   ) {
     this.#log = log;
+    this.#admission = new Admission(admission);
     this.#logId = v2LogId(origin, signer);
   }
 
-  /** Verifies and logs a request. It is answered once a signed and published tree head covers it. */
-  async create(request: CreateEntryRequest): Promise<CreatedV2Entry> {
-    const { body, searchTexts } = "dsse" in request ? parseDsse(request.dsse) : parseHashedRekord(request.hashedRekord);
+  /**
+   * Verifies and logs a request, which is read only for a caller who may write. It is answered once a signed and
+   * published tree head covers it.
+   */
+  async create(caller: Caller, read: () => CreateEntryRequest): Promise<CreatedV2Entry> {
+    await this.#admission.assertCaller(caller);
+    const request = read();
+    const { body, searchTexts, signer } =
+      "dsse" in request ? parseDsse(request.dsse) : parseHashedRekord(request.hashedRekord);
+    this.#admission.assertSigners([signer]);
     // An entry bundle gives each entry a length of 16 bits. c2sp.org/tlog-tiles.
     if (body.length > MAX_BUNDLED_ENTRY_BYTES) {
       throw new Malformed(`entry: its canonical form has ${body.length} bytes, more than ${MAX_BUNDLED_ENTRY_BYTES}`);

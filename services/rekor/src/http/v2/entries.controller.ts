@@ -1,6 +1,6 @@
-import { Body, Controller, Inject, Post, Res, UseFilters } from "@nestjs/common";
-import { faultFilter, GrpcStatus } from "@chancery/service";
-import type { FastifyReply } from "fastify";
+import { Body, Controller, Inject, Post, Req, Res, UseFilters } from "@nestjs/common";
+import { callerOf, faultFilter, GrpcStatus } from "@chancery/service";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { RekorV2Log } from "../../domain/v2/rekor-v2-log.ts";
 import { readCreateEntryRequest } from "./create-entry-request.ts";
 import { alreadyThere, DUPLICATE_HEADER } from "./duplicate.ts";
@@ -18,8 +18,12 @@ export class V2EntriesController {
 
   /** No content type is asked for, as upstream's gateway reads every body as JSON. */
   @Post()
-  async create(@Body() body: Uint8Array, @Res({ passthrough: true }) reply: FastifyReply) {
-    const { entry, duplicate } = await this.#log.create(readCreateEntryRequest(body));
+  async create(
+    @Body() body: Uint8Array,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { entry, duplicate } = await this.#log.create(callerOf(request), () => readCreateEntryRequest(body));
     if (!duplicate) return encodeTransparencyLogEntry(entry);
     const { index } = entry.proof;
     reply.code(409).header(DUPLICATE_HEADER, String(index)).type("application/json");

@@ -10,6 +10,7 @@ import {
   type FulcioLinks,
   FulcioModule,
   IssuerSignatures,
+  type OwnCtLog,
   PostgresIssuanceLedger,
 } from "@chancery/fulcio";
 import type { TokenKeys } from "@chancery/identity";
@@ -232,10 +233,9 @@ function modules(
   return [
     FulcioModule.forRoot(fulcioConfig(settings), {
       issuer: authority,
-      ...ctLogLink(settings, () => ({
-        ctLog: new CertificateTransparencyLog({ roots, log: logs.ctlog, signer: keys.ctlog }),
-        ctLogKey: keys.ctlog.publicKey,
-      })),
+      ...ctLogLink(settings, () =>
+        new CertificateTransparencyLog({ roots, log: logs.ctlog, signer: keys.ctlog }).ofIssuer(authority.chain),
+      ),
       ...told,
     }),
     RekorModule.forRoot(
@@ -278,9 +278,9 @@ function auditorConfig(
   };
 }
 
-function ctLogLink({ fulcio: { ctLog } }: Settings, own: () => Pick<FulcioLinks, "ctLog" | "ctLogKey">) {
+function ctLogLink({ fulcio: { ctLog } }: Settings, own: () => OwnCtLog): Pick<FulcioLinks, "ctLog"> {
   if (ctLog === "none") return {};
-  return ctLog === "own" ? own() : { ctLog: ctLog.link, ctLogKey: ctLog.key };
+  return { ctLog: ctLog === "own" ? own() : ctLog };
 }
 
 function trustedParties(

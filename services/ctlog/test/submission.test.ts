@@ -1,6 +1,7 @@
-import { ephemeralSigner } from "@chancery/crypto";
+import { ephemeralSigner, sha256 } from "@chancery/crypto";
+import { Unverified } from "@chancery/fault";
 import { MemoryAnchor, MemoryLogStore } from "@chancery/log";
-import { encodeExtension, findExtension, OID, parseCertificate } from "@chancery/x509";
+import { encodeExtension, findExtension, OID, parseCertificate, verifySct } from "@chancery/x509";
 import { der } from "@chancery/encoding";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -62,6 +63,28 @@ describe("a promise", () => {
     const final = await world.authority.issuer.certificate(request, [sct]);
     const answer = await world.add("add-chain", [final, world.authority.intermediate.der]);
     expect(answer.status, await answer.text()).toBe(200);
+  });
+});
+
+describe("an authority in the same process", () => {
+  test("gets promises that verify, and one leaf for what others submit too", async () => {
+    await using own = await CtWorld.start();
+    const { intermediate, root, issuer } = own.authority;
+    const precertificate = await issuer.precertificate(leafRequest());
+    const { index, ...sct } = await own.ct.ofIssuer([intermediate, root]).addIssued(precertificate);
+    expect(index).toBe(0n);
+    const issuerKeyHash = sha256(intermediate.spki);
+    await verifySct(sct, own.key, { type: "precertificate", issuerKeyHash, tbs: precertificate.tbs });
+    const again = await own.add("add-pre-chain", [precertificate.der, intermediate.der, root.der]);
+    expect(((await again.json()) as { timestamp: number }).timestamp).toBe(sct.timestamp);
+    expect((await own.log.published()).head.size).toBe(1n);
+  });
+
+  test("must lead to a root of the log itself", async () => {
+    const { intermediate, root } = await createAuthority();
+    expect(() => world.ct.ofIssuer([intermediate, root])).toThrow(Unverified);
+    expect(() => world.ct.ofIssuer([world.authority.intermediate, root])).toThrow(Unverified);
+    expect(() => world.ct.ofIssuer([])).toThrow(/is empty/);
   });
 });
 

@@ -1,12 +1,10 @@
 import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module, type OnModuleInit } from "@nestjs/common";
 import { HttpAdapterHost } from "@nestjs/core";
-import type { PublicKey } from "@chancery/crypto";
-import { Misconfigured } from "@chancery/fault";
 import { type GrpcService, GrpcServices, GrpcStatus, Metrics, ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
 import { type AuthorityIdentity, CertificateAuthority } from "./domain/certificate-authority.ts";
 import { CurrentIssuers } from "./domain/current-issuers.ts";
-import type { CtLog } from "./domain/ct-log.ts";
+import { type ForeignCtLog, foreignCtLog, type OwnCtLog } from "./domain/ct-log.ts";
 import { Issuance } from "./domain/issuance.ts";
 import type { IssuanceLedger } from "./domain/issuance-ledger.ts";
 import { IssuerSignatures } from "./domain/issuer-signatures.ts";
@@ -25,9 +23,7 @@ import { V2Controller } from "./http/v2.controller.ts";
 export interface FulcioLinks {
   readonly issuer: AuthorityIdentity;
   /** Without one, certificates carry no SCT and no stock client trusts them. */
-  readonly ctLog?: CtLog;
-  /** MUST be given with `ctLog`: no SCT is embedded that it does not verify. */
-  readonly ctLogKey?: PublicKey;
+  readonly ctLog?: OwnCtLog | ForeignCtLog;
   /** Where certificates, before they leave, and refusals are written; nowhere if left out. */
   readonly ledger?: IssuanceLedger;
   /** Told what an operator should know and no request can help: an issuer's keys that cannot be renewed. */
@@ -137,10 +133,8 @@ function counted(issuance: Issuance, metrics: FulcioMetrics): Pick<Issuance, "is
   };
 }
 
-function ctLog({ ctLog: link, ctLogKey: key }: FulcioLinks): { link: CtLog; key: PublicKey } | undefined {
-  if (link === undefined) return undefined;
-  if (key === undefined) throw new Misconfigured("fulcio.ctLogKey", "is missing: SCTs would be embedded unverified");
-  return { link, key };
+function ctLog({ ctLog: log, issuer }: FulcioLinks): OwnCtLog | undefined {
+  return log !== undefined && "link" in log ? foreignCtLog(log, issuer.chain) : log;
 }
 
 /** The gateway in front of upstream's service answers 501 where HTTP has 405. */

@@ -5,7 +5,7 @@ export type { Preset } from "./config/presets/preset.ts";
 export { separateAliasKeys } from "./config/document.ts";
 export type { AuthorityIdentity } from "./domain/certificate-authority.ts";
 export { type ClientAlgorithm, parseClientAlgorithms } from "./domain/client-algorithm.ts";
-export type { CtLog, LoggedPrecertificate } from "./domain/ct-log.ts";
+export type { CtLog, ForeignCtLog, LoggedPrecertificate, OwnCtLog, Precertificate } from "./domain/ct-log.ts";
 export { CurrentIssuers } from "./domain/current-issuers.ts";
 export type * from "./domain/issuance-ledger.ts";
 export type { Explanation } from "./domain/issuance-explanation.ts";

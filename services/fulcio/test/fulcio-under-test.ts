@@ -118,7 +118,7 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
     { ...parseFulcioConfig(options.config), allowLoopbackHttp: options.allowLoopbackHttp === true },
     {
       issuer: authority,
-      ...(options.withoutCtLog === true ? {} : { ctLog: linked.link, ctLogKey: linked.key }),
+      ...(options.withoutCtLog === true ? {} : { ctLog: linked }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ledger,
       ...(options.warn === undefined ? {} : { warn: options.warn }),

@@ -1,6 +1,6 @@
 import { type Signer, sha256, spkiHash } from "@chancery/crypto";
 import { equalBytes } from "@chancery/encoding";
-import { Malformed, NotFound } from "@chancery/fault";
+import { Malformed, NotFound, RefusedToSign } from "@chancery/fault";
 import { type LoggedEntry, type NewEntry, tileResource, type TransparencyLog } from "@chancery/log";
 import { type InclusionProof, parseCheckpoint, parseNote, type SignedTreeHead, verifyTreeHead } from "@chancery/tlog";
 import {
@@ -18,7 +18,7 @@ import {
   NO_EXTENSIONS,
 } from "./merkle-tree-leaf.ts";
 import { checkCtKey } from "./tree-head-signer.ts";
-import { type AcceptedChain, TrustedRoots } from "./trusted-roots.ts";
+import { TrustedRoots } from "./trusted-roots.ts";
 
 export interface CertificateTransparencyLogOptions {
   /** What submissions must lead to. */
@@ -31,6 +31,12 @@ export interface CertificateTransparencyLogOptions {
 /** An SCT, and where the log keeps what it is for. */
 export interface LoggedTimestamp extends SignedCertificateTimestamp {
   readonly index: bigint;
+}
+
+/** An authority whose certificates are taken as issued. */
+export interface OwnIssuer {
+  /** `tbs` is the precertificate's without its poison; both MUST have been signed by the authority. */
+  addIssued(precertificate: { readonly der: Uint8Array; readonly tbs: Uint8Array }): Promise<LoggedTimestamp>;
 }
 
 export interface ProvenLogEntry {
@@ -73,14 +79,29 @@ export class CertificateTransparencyLog {
     if (!isPrecertificate(chain.leaf)) throw new Malformed("chain: certificate 0 is not a precertificate");
     const tbs = removePoison(chain.leaf);
     const issuerKeyHash = sha256(chain.authorities[0].spki);
-    return this.#add(chain, { type: "precertificate", issuerKeyHash, tbs }, encodePrecertificateChain(chain));
+    const extra = encodePrecertificateChain(chain.leaf.der, chain.authorities);
+    return this.#add(chain.leaf.der, { type: "precertificate", issuerKeyHash, tbs }, extra);
+  }
+
+  /**
+   * For the authority in our own process: its chain is verified here, once, and what it has just signed is not
+   * verified again. Whoever could put something in between could as well use either key.
+   */
+  ofIssuer(chain: readonly Certificate[]): OwnIssuer {
+    const authorities = this.#roots.authorities(chain);
+    const issuerKeyHash = sha256(authorities[0].spki);
+    return {
+      addIssued: ({ der, tbs }) =>
+        this.#add(der, { type: "precertificate", issuerKeyHash, tbs }, encodePrecertificateChain(der, authorities)),
+    };
   }
 
   /** RFC 6962, Section 4.1. */
   async addChain(submitted: readonly Uint8Array[]): Promise<LoggedTimestamp> {
     const chain = await this.#roots.accept(submitted);
     if (isPrecertificate(chain.leaf)) throw new Malformed("chain: certificate 0 is a precertificate");
-    return this.#add(chain, { type: "certificate", der: chain.leaf.der }, encodeCertificateChain(chain));
+    const { der } = chain.leaf;
+    return this.#add(der, { type: "certificate", der }, encodeCertificateChain(chain.authorities));
   }
 
   /** RFC 6962, Section 4.3. */
@@ -153,18 +174,22 @@ export class CertificateTransparencyLog {
    * What is signed are the bytes that the log answered with, proven to be in the published tree, and not those that
    * were submitted: an SCT for something else than the log holds would be the one lie that ends a log.
    */
-  async #add(chain: AcceptedChain, entry: CertificateEntry, extra: Uint8Array): Promise<LoggedTimestamp> {
+  async #add(submitted: Uint8Array, entry: CertificateEntry, extra: Uint8Array): Promise<LoggedTimestamp> {
     const submission: NewEntry = {
-      identity: sha256(chain.leaf.der),
+      identity: sha256(submitted),
       leaf: ({ time }) => encodeMerkleTreeLeaf(time, entry),
       extra,
       searchKeys: [],
     };
     const { entry: logged } = await this.#log.append(submission);
+    const { index, time } = logged;
+    if (!equalBytes(logged.leaf, submission.leaf({ index, time }))) {
+      throw new RefusedToSign(`entry ${index} is not the certificate that was submitted`);
+    }
     return {
-      index: logged.index,
+      index,
       logId: this.#logId,
-      timestamp: logged.time,
+      timestamp: time,
       extensions: NO_EXTENSIONS,
       signature: encodeDigitallySigned(this.#signer.publicKey, await this.#signer.sign(logged.leaf)),
     };

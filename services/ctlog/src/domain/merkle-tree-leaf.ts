@@ -1,6 +1,5 @@
 import { concatBytes, TlsWriter } from "@chancery/encoding";
-import { type CertificateEntry, sctSignedData } from "@chancery/x509";
-import type { AcceptedChain } from "./trusted-roots.ts";
+import { type Certificate, type CertificateEntry, sctSignedData } from "@chancery/x509";
 
 /**
  * Empty in every SCT of this log. static-ct-api would put the leaf's index there, and sigstore-python
@@ -32,7 +31,7 @@ export function encodeMerkleTreeLeaf(timestamp: number, entry: CertificateEntry)
  *
  *     ASN.1Cert certificate_chain<0..2^24-1>;
  */
-export function encodeCertificateChain({ authorities }: AcceptedChain): Uint8Array {
+export function encodeCertificateChain(authorities: readonly Certificate[]): Uint8Array {
   const certificates = authorities.map(({ der }) => new TlsWriter().opaque24(der).finish());
   return new TlsWriter().opaque24(concatBytes(...certificates)).finish();
 }
@@ -45,6 +44,6 @@ export function encodeCertificateChain({ authorities }: AcceptedChain): Uint8Arr
  *         ASN.1Cert precertificate_chain<0..2^24-1>;
  *     } PrecertChainEntry;
  */
-export function encodePrecertificateChain(chain: AcceptedChain): Uint8Array {
-  return new TlsWriter().opaque24(chain.leaf.der).bytes(encodeCertificateChain(chain)).finish();
+export function encodePrecertificateChain(precertificate: Uint8Array, authorities: readonly Certificate[]): Uint8Array {
+  return new TlsWriter().opaque24(precertificate).bytes(encodeCertificateChain(authorities)).finish();
 }

@@ -9,6 +9,7 @@ import {
   OID,
   parseCertificate,
   subjectKeyIdentifier,
+  verifyAuthorityChain,
   verifyChain,
   verifyNamedSignatureOnPool,
 } from "@chancery/x509";
@@ -70,6 +71,14 @@ export class TrustedRoots {
     const authorities = this.#verify(leaf, above);
     this.#remember(key, { authorities, issuerKey: certificatePublicKey(authorities[0]) });
     return { leaf, authorities };
+  }
+
+  /** Of an authority that is not to be doubted later: issuing certificate first, and it leads to a root of this log. */
+  authorities(chain: readonly Certificate[]): Authorities {
+    const [issuing, ...above] = this.#completed(chain);
+    if (issuing === undefined) throw new Malformed("chain: is empty");
+    verifyAuthorityChain([issuing, ...above]);
+    return [issuing, ...above];
   }
 
   #verify(leaf: Certificate, above: readonly Uint8Array[]): Authorities {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type PublicKey, type Signer, spkiHash } from "@chancery/crypto";
+import type { PublicKey, Signer } from "@chancery/crypto";
 import { Misconfigured, Unavailable } from "@chancery/fault";
 import {
   type Certificate,
@@ -8,9 +8,8 @@ import {
   type LeafRequest,
   reviewAuthorityChain,
   serialNumbers,
-  verifySct,
 } from "@chancery/x509";
-import type { CtLog, LoggedPrecertificate } from "./ct-log.ts";
+import type { LoggedPrecertificate, OwnCtLog } from "./ct-log.ts";
 import type { Principal } from "./principal.ts";
 import { AuthorityFailure, REFUSAL } from "./refusal.ts";
 
@@ -41,22 +40,18 @@ const CT_TIMEOUT = 5_000;
 export class CertificateAuthority {
   readonly chain: readonly Certificate[];
   readonly #leaves: LeafIssuer;
-  readonly #issuerKeyHash: Uint8Array;
-  readonly #chainDer: readonly Uint8Array[];
-  readonly #ctLog: { readonly link: CtLog; readonly key: PublicKey } | undefined;
+  readonly #ctLog: OwnCtLog | undefined;
   readonly #clock: () => number;
   readonly #nextSerial = serialNumbers(randomBytes);
 
   /** Misconfigured unless chain, key and CT log fit together. */
-  constructor(identity: AuthorityIdentity, ctLog: { link: CtLog; key: PublicKey } | undefined, clock: () => number) {
+  constructor(identity: AuthorityIdentity, ctLog: OwnCtLog | undefined, clock: () => number) {
     const [issuing] = identity.chain;
     if (issuing === undefined) throw new Misconfigured("fulcio.chain", "has no certificate");
     const complaints = reviewAuthorityChain(identity.chain, identity.signer.publicKey.spki);
     if (complaints.length > 0) throw new Misconfigured("fulcio.chain", complaints.join("; "));
     this.chain = identity.chain;
     this.#leaves = new LeafIssuer(issuing, identity.signer);
-    this.#issuerKeyHash = spkiHash(identity.signer.publicKey);
-    this.#chainDer = identity.chain.map(({ der }) => der);
     this.#ctLog = ctLog;
     this.#clock = clock;
   }
@@ -111,20 +106,11 @@ export class CertificateAuthority {
    * If the process ends after the precertificate was logged, the log holds a promise nobody kept: harmless,
    * as its serial is never used again. The other order could leave a certificate that no log has seen.
    */
-  async #logged(
-    request: LeafRequest,
-    ctLog: { link: CtLog; key: PublicKey },
-  ): Promise<Pick<IssuedCertificate, "certificate" | "ctIndex">> {
+  async #logged(request: LeafRequest, ctLog: OwnCtLog): Promise<Pick<IssuedCertificate, "certificate" | "ctIndex">> {
     const precertificate = await this.#leaves.precertificate(request);
     let sct: LoggedPrecertificate;
     try {
-      sct = await withinTime(ctLog.link.addPreChain([precertificate.der, ...this.#chainDer]));
-      // A log that signs something else would make certificates that every client refuses, found out too late.
-      await verifySct(sct, ctLog.key, {
-        type: "precertificate",
-        issuerKeyHash: this.#issuerKeyHash,
-        tbs: precertificate.tbs,
-      });
+      sct = await withinTime(ctLog.addIssued(precertificate));
     } catch (cause) {
       throw new AuthorityFailure(REFUSAL.ctLog, cause);
     }

@@ -119,6 +119,11 @@ class MemoryLog implements LogWriter, LogReader {
     return (by === "identity" ? this.#identities : this.#leafHashes).get(encodeHex(hash));
   }
 
+  async sizesAt(times: readonly number[], size: bigint): Promise<bigint[]> {
+    const entries = this.#entries.slice(0, Number(size));
+    return times.map((time) => BigInt(entries.filter((entry) => entry.time < time).length));
+  }
+
   async search(keys: readonly Uint8Array[], operator: "or" | "and", size: bigint, limit: number): Promise<bigint[]> {
     const sets = keys.map((key) => this.#searchKeys.get(encodeHex(key)) ?? new Set<bigint>());
     const [first = new Set<bigint>(), ...others] = sets;

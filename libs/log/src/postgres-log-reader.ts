@@ -64,6 +64,18 @@ export class PostgresLogReader implements LogReader {
     return row?.index;
   }
 
+  async sizesAt(times: readonly number[], size: bigint): Promise<bigint[]> {
+    const rows = await this.#db.query<{ size: bigint | null }>(sql.SIZES_AT, [
+      this.#log,
+      bigintArray(times.map((time) => BigInt(time))),
+      size,
+    ]);
+    return rows.map((row) => {
+      if (row.size === null) throw new RefusedToSign("an entry of the published tree is missing from the database");
+      return row.size;
+    });
+  }
+
   async search(keys: readonly Uint8Array[], operator: "or" | "and", size: bigint, limit: number): Promise<bigint[]> {
     const rows =
       operator === "or" || keys.length === 1

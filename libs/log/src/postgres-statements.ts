@@ -159,6 +159,25 @@ export const FIND_LEAF_HASH = prepared(
    LIMIT 1`,
 );
 
+/**
+ * Times never decrease along a log: the first entry that is not older than each of $2 is found by halving, in as many
+ * steps as the size has bits. Of an entry that is missing nothing is known, and there is no answer.
+ */
+export const SIZES_AT = prepared(
+  "sizes-at",
+  `SELECT (
+     WITH RECURSIVE halving (low, high) AS (
+       SELECT 0::bigint, $3::bigint
+       UNION ALL
+       SELECT CASE WHEN older THEN middle + 1 ELSE low END, CASE WHEN older THEN high ELSE middle END
+       FROM (SELECT low, high, (low + high) / 2 AS middle,
+               (SELECT e.time < asked.time FROM log.entry e WHERE e.log = $1 AND e.index = (low + high) / 2) AS older
+             FROM halving WHERE low < high) AS half
+       WHERE older IS NOT NULL)
+     SELECT low FROM halving WHERE low = high) AS size
+   FROM unnest($2::bigint[]) WITH ORDINALITY AS asked (time, ordinal) ORDER BY ordinal`,
+);
+
 export const SEARCH_ANY = prepared(
   "search-any",
   `SELECT DISTINCT found.index FROM unnest($2::bytea[]) AS asked (key)

@@ -88,6 +88,8 @@ export interface LogReader {
   /** For each tile, or part of one, the hashes stored so far, concatenated; a later answer only adds to an earlier one. */
   tiles(tiles: readonly TileName[]): Promise<Uint8Array[]>;
   findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined>;
+  /** Of the first `size` entries, how many are older than each of the times. */
+  sizesAt(times: readonly number[], size: bigint): Promise<bigint[]>;
   /** Indexes below `size` of entries with any or all of the keys, newest first. */
   search(keys: readonly Uint8Array[], operator: "or" | "and", size: bigint, limit: number): Promise<bigint[]>;
 }

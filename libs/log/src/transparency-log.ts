@@ -27,7 +27,7 @@ import { isPublished, Publisher } from "./publisher.ts";
 import { shortKey } from "./search-key.ts";
 import { Sequencer } from "./sequencer.ts";
 import { Standing } from "./standing.ts";
-import type { LogStore, StoredLog } from "./store.ts";
+import type { LogKey, LogStore, StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
 
 export interface LogOptions {
@@ -191,6 +191,19 @@ export class TransparencyLog {
     return index === undefined ? undefined : await this.entry(index);
   }
 
+  /** Of the first `size` entries of the published tree, how many are older than each of the times (milliseconds). */
+  async sizesAt(times: readonly number[], size: bigint): Promise<bigint[]> {
+    await this.#expectPublished(size);
+    return await this.#stored.reader.sizesAt(times, size);
+  }
+
+  get key(): LogKey {
+    return this.#signer.key;
+  }
+  /** As last seen: `readiness` looks anew. */
+  get state(): { readonly frozen: boolean; readonly refusal: string | undefined } {
+    return { frozen: this.#frozen, refusal: this.#standing.refusal };
+  }
   /** Indexes of entries with any or all of at most ten keys, newest first. */
   async search(keys: readonly Uint8Array[], operator: "or" | "and", limit: number): Promise<bigint[]> {
     if (keys.length > LARGEST_SEARCH) throw new TooLarge(`search: has more than ${LARGEST_SEARCH} keys`);

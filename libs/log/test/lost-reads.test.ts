@@ -31,6 +31,7 @@ class FailedOver implements LogStore {
         entries: (start, count) => now().reader.entries(start, count),
         tiles: (tiles) => now().reader.tiles(tiles),
         findIndex: (by, hash) => now().reader.findIndex(by, hash),
+        sizesAt: (times, size) => now().reader.sizesAt(times, size),
         search: (keys, operator, size, limit) => now().reader.search(keys, operator, size, limit),
       },
     };

@@ -16,7 +16,7 @@ import {
 import type { TokenKeys } from "@chancery/identity";
 import { FileAnchor, PostgresLogStore, TransparencyLog } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
-import { RekorModule, RekorV2Module, rekorV2Origin, v2LogId } from "@chancery/rekor";
+import { type AdmissionRules, RekorModule, RekorV2Module, rekorV2Origin, SearchModule, v2LogId } from "@chancery/rekor";
 import { createService, type Logger, Metrics, type RunningService } from "@chancery/service";
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
@@ -223,7 +223,7 @@ function modules(
   logs: Logs,
   told: Pick<FulcioLinks, "ledger" | "warn"> & { readonly issuerKeys: TokenKeys },
 ) {
-  const { hostname, treeId, shard, keys, tsaChain } = installation;
+  const { shard, keys, tsaChain } = installation;
   const roots = rootsOf(authority);
   const issuing = authority.generations.flatMap(({ chain }) => chain.slice(0, 1));
   const admitted = (name: "rekor" | "rekor-v2") => {
@@ -238,14 +238,7 @@ function modules(
       ),
       ...told,
     }),
-    RekorModule.forRoot(
-      { ...settings.rekor, ...admitted("rekor"), hostname, treeId },
-      { log: logs.rekor, signer: keys.rekor },
-    ),
-    RekorV2Module.forRoot(
-      { origin: rekorV2Origin(hostname), ...admitted("rekor-v2") },
-      { log: logs.rekorV2, signer: keys["rekor-v2"] },
-    ),
+    ...rekorModules(settings, installation, logs, admitted),
     CtLogModule.forRoot({ shard, roots }, { log: logs.ctlog, signer: keys.ctlog }),
     TsaModule.forRoot({}, { chain: tsaChain, signer: keys.tsa }),
     TrustModule.forRoot(
@@ -255,6 +248,24 @@ function modules(
         keys: { root: keys["tuf-root"], online: keys["tuf-online"] },
       },
     ),
+  ];
+}
+
+/** Both APIs, and one search for their logs. */
+function rekorModules(
+  settings: Settings,
+  { hostname, treeId, shard, keys }: Installation,
+  logs: Logs,
+  admitted: (name: "rekor" | "rekor-v2") => { readonly admission: AdmissionRules | undefined },
+) {
+  const origin = rekorV2Origin(hostname);
+  const rekor = { log: logs.rekor, signer: keys.rekor };
+  const rekorV2 = { log: logs.rekorV2, signer: keys["rekor-v2"] };
+  const others = [{ name: `ctlog/${shard}`, log: logs.ctlog, publicKey: keys.ctlog.publicKey }];
+  return [
+    RekorModule.forRoot({ ...settings.rekor, ...admitted("rekor"), hostname, treeId }, rekor),
+    RekorV2Module.forRoot({ origin, ...admitted("rekor-v2") }, rekorV2),
+    SearchModule.forRoot({ treeId, origin }, { rekor, rekorV2, others }),
   ];
 }
 

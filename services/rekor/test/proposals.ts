@@ -3,6 +3,7 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { ephemeralSigner, hash, type HashAlgorithm, type Signer, signerFromKeyObject } from "@chancery/crypto";
 import { encodeBase64, encodeHex, encodePem, utf8 } from "@chancery/encoding";
+import { encodeFulcioExtensions, type FulcioExtensions } from "@chancery/x509";
 
 /* Valid proposals of every kind, from fresh keys. */
 
@@ -153,8 +154,8 @@ function aKey(): { privateKey: KeyObject; publicKey: KeyObject } {
   return generateKeyPairSync("ec", { namedCurve: "P-256" });
 }
 
-/** A leaf with these names below an authority below a root, from an independent library. */
-export async function aCertificate(names: x509.JsonGeneralNames): Promise<Certified> {
+/** A leaf with these names below an authority below a root, from an independent library; with what Fulcio would say. */
+export async function aCertificate(names: x509.JsonGeneralNames, fulcio?: FulcioExtensions): Promise<Certified> {
   const [root, authority, leaf] = [aKey(), aKey(), aKey()];
   const validity = { notBefore: new Date("2020-01-01"), notAfter: new Date("2020-01-02") };
   const authorityExtensions = [
@@ -175,6 +176,9 @@ export async function aCertificate(names: x509.JsonGeneralNames): Promise<Certif
   const certificates = await Promise.all([
     make("CN=leaf", "CN=authority", leaf.publicKey, authority.privateKey, [
       new x509.SubjectAlternativeNameExtension(names, true),
+      ...(fulcio === undefined ? [] : encodeFulcioExtensions(fulcio)).map(
+        ({ oid, critical, value }) => new x509.Extension(oid, critical, Uint8Array.from(value)),
+      ),
     ]),
     make("CN=authority", "CN=root", authority.publicKey, root.privateKey, authorityExtensions),
     make("CN=root", "CN=root", root.publicKey, root.privateKey, authorityExtensions),

@@ -16,6 +16,8 @@ import { bodyOf, parseEntry } from "./entries/entry-kinds.ts";
 import type { ProposedEntry } from "./entries/entry-kind.ts";
 import { encodeEntryId, parseEntryId } from "./entry-id.ts";
 import { IndexMemory } from "./index-memory.ts";
+import { newEntryOf } from "./search/new-entry.ts";
+import { attestationBeside } from "./search/stored-facts.ts";
 import { searchKeys } from "./search-key.ts";
 import { type EntryPromise, signEntryTimestamp } from "./signed-entry-timestamp.ts";
 import type { RekorIdentity } from "./tree-head-signer.ts";
@@ -51,7 +53,6 @@ export interface EntryQuery {
 }
 
 const SEARCH_PAGE = 32;
-const NOTHING = new Uint8Array();
 
 /** Rekor's v1 log: what the API does, in the log's own terms. */
 export class RekorLog {
@@ -92,16 +93,11 @@ export class RekorLog {
     await this.#admission.assertCaller(caller);
     const proposed = read();
     assertKindEnabled(proposed.kind, this.#policy);
-    const { body, searchTexts, signers, keyAlgorithm, attestation = NOTHING } = await parseEntry(proposed);
-    assertKeyAllowed(keyAlgorithm, this.#policy);
-    this.#admission.assertSigners(signers);
+    const parsed = await parseEntry(proposed);
+    assertKeyAllowed(parsed.keyAlgorithm, this.#policy);
+    this.#admission.assertSigners(parsed.signers);
     const longest = this.#policy.attestationBytes ?? DEFAULT_ATTESTATION_BYTES;
-    const appended = await this.#log.append({
-      identity: leafHash(body),
-      leaf: () => body,
-      extra: attestation.length <= longest ? attestation : NOTHING,
-      searchKeys: searchKeys(searchTexts),
-    });
+    const appended = await this.#log.append(newEntryOf(parsed, longest));
     return { entry: await this.#prove(appended), duplicate: appended.duplicate };
   }
 
@@ -238,7 +234,7 @@ export class RekorLog {
       signedEntryTimestamp: await this.#timestampOf(entry.index, promise),
       proof,
       checkpoint,
-      attestation: entry.extra.length > 0 ? entry.extra : undefined,
+      attestation: attestationBeside(entry.extra),
     };
   }
 }

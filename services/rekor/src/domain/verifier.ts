@@ -1,7 +1,13 @@
 import { parsePublicKey, type PublicKey } from "@chancery/crypto";
 import { encodePem, parsePem, utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
-import { type Certificate, parseCertificate, parseSubjectAlternativeNames, verifyIssuedBy } from "@chancery/x509";
+import {
+  type Certificate,
+  parseCertificate,
+  parseSubjectAlternativeNames,
+  type SubjectAlternativeName,
+  verifyIssuedBy,
+} from "@chancery/x509";
 import type { SigningKey } from "./pki/signing-key.ts";
 import { VerificationBudget } from "./verification-budget.ts";
 
@@ -12,6 +18,7 @@ export interface Verifier extends SigningKey {
   readonly canonical: Uint8Array;
   /** Every subject alternative name of the certificate; none for a key. */
   readonly subjects: readonly string[];
+  readonly certificate?: { readonly leaf: Certificate; readonly names: readonly SubjectAlternativeName[] };
 }
 
 export const MAX_CERTIFICATES = 10;
@@ -48,11 +55,13 @@ function certificateVerifier(chain: readonly Certificate[], field: string, budge
     budget.spendForIssuer(issuer, field);
     if (subject !== undefined) verifyIssuedBy(subject, issuer, `${field}: certificate ${place}`);
   }
-  const subjects = parseSubjectAlternativeNames(leaf).map((name) => name.value);
+  const names = parseSubjectAlternativeNames(leaf);
+  const subjects = names.map((name) => name.value);
   if (subjects.length > MAX_SUBJECTS) throw new Malformed(`${field}: more than ${MAX_SUBJECTS} alternative names`);
   return {
     publicKey: parsePublicKey(leaf.spki, field),
     canonical: utf8(chain.map((certificate) => encodePem("CERTIFICATE", certificate.der)).join("")),
     subjects,
+    certificate: { leaf, names },
   };
 }

@@ -5,7 +5,7 @@ import { VerificationBudget } from "../verification-budget.ts";
 import { parseVerifier } from "../verifier.ts";
 import { checkedArtifactHash, hashText } from "./artifact-hash.ts";
 import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
-import { statementDigests } from "./in-toto-statement.ts";
+import { readStatement, statementDigests } from "./in-toto-statement.ts";
 import { SpecReader } from "./spec-reader.ts";
 
 /**
@@ -47,15 +47,17 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
       publicKey: encodeBase64(verifier.canonical),
     },
   });
+  const statement = readStatement(contentTypeOf(message) ?? "", message.payload, field);
   return {
     body: utf8(body),
     searchTexts: [
       ...keySearchTexts(verifier),
       hashText(envelopeHash),
       hashText(payloadHash),
-      ...statementDigests(contentTypeOf(message) ?? "", message.payload, field),
+      ...statementDigests(statement),
     ],
     signers: [verifier],
     attestation: bytes,
+    statement,
   };
 }

@@ -6,7 +6,7 @@ import { keySearchTexts } from "../pki/signing-key.ts";
 import { parseVerifier } from "../verifier.ts";
 import { matchVerifiers, parseDsseEnvelope } from "./dsse-envelope.ts";
 import { type EntryKind, MAX_VERIFIERS, type ParsedEntry, type ProposedEntry } from "./entry-kind.ts";
-import { statementDigests } from "./in-toto-statement.ts";
+import { readStatement, statementDigests } from "./in-toto-statement.ts";
 import { SpecReader } from "./spec-reader.ts";
 
 /**
@@ -55,14 +55,16 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
         .map(([signature, { canonical }]) => ({ signature, verifier: encodeBase64(canonical) })),
     },
   });
+  const statement = readStatement(envelope.payloadType, envelope.payload, proposed.at("envelope"));
   return {
     body: utf8(body),
     searchTexts: [
       ...[...matched.values()].flatMap(keySearchTexts),
       `sha256:${payloadHash}`,
       `sha256:${envelopeHash}`,
-      ...statementDigests(envelope.payloadType, envelope.payload, proposed.at("envelope")),
+      ...statementDigests(statement),
     ],
     signers: [...matched.values()],
+    statement,
   };
 }

@@ -1,6 +1,7 @@
 import type { KeyAlgorithm } from "@chancery/crypto";
 import type { JsonObject } from "@chancery/encoding";
 import type { SigningKey } from "../pki/signing-key.ts";
+import type { StatementFacts } from "../search/entry-facts.ts";
 
 /** What a client proposes: the name of a kind, its version, and that kind's own object. */
 export interface ProposedEntry {
@@ -21,6 +22,8 @@ export interface ParsedEntry {
   readonly keyAlgorithm?: KeyAlgorithm;
   /** The signed payload of a kind whose body holds only its hash. */
   readonly attestation?: Uint8Array;
+  /** What an attestation says of itself, of a kind whose body does not hold it. */
+  readonly statement?: StatementFacts | undefined;
 }
 
 /** One kind of entry, in all the versions of it that may be logged. */

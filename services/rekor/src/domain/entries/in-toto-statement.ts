@@ -1,4 +1,5 @@
 import { Malformed } from "@chancery/fault";
+import type { StatementFacts } from "../search/entry-facts.ts";
 
 const IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json";
 const MAX_SUBJECTS = 1_024;
@@ -10,34 +11,63 @@ const MAX_DIGEST_LENGTH = 512;
 const MAX_DEPTH = 256;
 const MAX_STRUCTURES = 500_000;
 
+/** Of a name or predicate type; a longer one is asked for by no one, and is not kept. */
+const MAX_NAME_LENGTH = 2_048;
+/** Of all names of a statement together: they are kept beside the entry for ever. */
+const MAX_NAMES_LENGTH = 256 * 1024;
+
 interface Resource {
+  readonly name?: unknown;
   readonly digest?: unknown;
 }
 
 /**
- * `algorithm:digest` of every subject of an in-toto statement, and of the materials of a provenance predicate.
+ * Subjects and predicate type of an in-toto statement, and the materials of a provenance predicate.
  *
  * The payload is what somebody signed: the log does not judge it, and finds in it what it can. A payload that is
- * no statement has no digests. Read with the platform's lenient parser on purpose: whatever a verifier's parser
+ * no statement has none. Read with the platform's lenient parser on purpose: whatever a verifier's parser
  * reads as a subject must be found, also where strict JSON would refuse the document.
  */
-export function statementDigests(payloadType: string, payload: Uint8Array, field: string): string[] {
-  if (payloadType !== IN_TOTO_PAYLOAD_TYPE) return [];
+export function readStatement(payloadType: string, payload: Uint8Array, field: string): StatementFacts | undefined {
+  if (payloadType !== IN_TOTO_PAYLOAD_TYPE) return undefined;
   assertBounded(payload, field);
   const statement = parseLeniently(payload);
-  const subjects = resources(member(statement, "subject"));
-  if (subjects.length > MAX_SUBJECTS) throw new Malformed(`${field}: more than ${MAX_SUBJECTS} subjects`);
-  const materials = resources(member(member(statement, "predicate"), "materials"));
+  if (typeof statement !== "object" || statement === null) return undefined;
+  const resourcesOf = resources(member(statement, "subject"));
+  if (resourcesOf.length > MAX_SUBJECTS) throw new Malformed(`${field}: more than ${MAX_SUBJECTS} subjects`);
+  const budget = { digests: MAX_DIGESTS, names: MAX_NAMES_LENGTH };
+  const subjects = resourcesOf.map((each) => ({
+    name: nameOf(each.name, budget),
+    digests: digestsOf(each, budget, field),
+  }));
+  const materials = resources(member(member(statement, "predicate"), "materials")).flatMap((each) =>
+    digestsOf(each, budget, field),
+  );
+  return { predicateType: nameOf(member(statement, "predicateType"), budget), subjects, materials };
+}
+
+/** `algorithm:digest` of every subject and material. */
+export function statementDigests(statement: StatementFacts | undefined): string[] {
+  if (statement === undefined) return [];
+  return [...statement.subjects.flatMap(({ digests }) => digests), ...statement.materials];
+}
+
+function digestsOf({ digest }: Resource, budget: { digests: number }, field: string): string[] {
+  if (typeof digest !== "object" || digest === null) return [];
   const digests: string[] = [];
-  for (const { digest } of [...subjects, ...materials]) {
-    if (typeof digest !== "object" || digest === null) continue;
-    for (const [algorithm, value] of Object.entries(digest)) {
-      const text = `${algorithm}:${typeof value === "string" ? value : ""}`;
-      if (typeof value === "string" && text.length <= MAX_DIGEST_LENGTH) digests.push(text);
-    }
-    if (digests.length > MAX_DIGESTS) throw new Malformed(`${field}: more than ${MAX_DIGESTS} digests`);
+  for (const [algorithm, value] of Object.entries(digest)) {
+    const text = `${algorithm}:${typeof value === "string" ? value : ""}`;
+    if (typeof value === "string" && text.length <= MAX_DIGEST_LENGTH) digests.push(text);
   }
+  budget.digests -= digests.length;
+  if (budget.digests < 0) throw new Malformed(`${field}: more than ${MAX_DIGESTS} digests`);
   return digests;
+}
+
+function nameOf(name: unknown, budget: { names: number }): string | undefined {
+  if (typeof name !== "string" || name.length > MAX_NAME_LENGTH || name.length > budget.names) return undefined;
+  budget.names -= name.length;
+  return name;
 }
 
 /**

@@ -20,7 +20,7 @@ import {
   verifyOneSignature,
 } from "./dsse-envelope.ts";
 import { type EntryKind, MAX_SIGNATURES, type ParsedEntry, type ProposedEntry } from "./entry-kind.ts";
-import { statementDigests } from "./in-toto-statement.ts";
+import { readStatement, statementDigests } from "./in-toto-statement.ts";
 import { isObject, SpecReader } from "./spec-reader.ts";
 
 /**
@@ -68,9 +68,7 @@ function parseVersion1({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   });
   return {
     body: utf8(body),
-    searchTexts: [`sha256:${hash.value}`, ...searchTexts(envelope, [verifier], content.at("envelope"))],
-    signers: [verifier],
-    attestation: envelope.payload,
+    ...attested(envelope, [verifier], { field: content.at("envelope"), texts: [`sha256:${hash.value}`] }),
   };
 }
 
@@ -99,9 +97,7 @@ function parseVersion2({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   const signers = verifiers.map(({ verifier }) => verifier);
   return {
     body: utf8(body),
-    searchTexts: searchTexts(envelope, signers, field),
-    signers,
-    attestation: envelope.payload,
+    ...attested(envelope, signers, { field, texts: [] }),
   };
 }
 
@@ -141,12 +137,24 @@ function innerText(reader: SpecReader, name: string): string {
   return new TextDecoder("latin1").decode(reader.bytes(name));
 }
 
-function searchTexts(envelope: DsseEnvelope, verifiers: readonly Verifier[], field: string): string[] {
-  return [
-    ...verifiers.flatMap(keySearchTexts),
-    `sha256:${sha256Of(envelope.payload).value}`,
-    ...statementDigests(envelope.payloadType, envelope.payload, field),
-  ];
+/** `texts` it is found by beside those of its payload and keys. */
+function attested(
+  { payloadType, payload }: DsseEnvelope,
+  signers: readonly Verifier[],
+  { field, texts }: { readonly field: string; readonly texts: readonly string[] },
+): Omit<ParsedEntry, "body"> {
+  const statement = readStatement(payloadType, payload, field);
+  return {
+    searchTexts: [
+      ...texts,
+      ...signers.flatMap(keySearchTexts),
+      `sha256:${sha256Of(payload).value}`,
+      ...statementDigests(statement),
+    ],
+    attestation: payload,
+    statement,
+    signers,
+  };
 }
 
 function sha256Of(bytes: Uint8Array): { algorithm: "sha256"; value: string } {

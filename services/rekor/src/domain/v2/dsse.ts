@@ -2,7 +2,7 @@ import { hash, sha256, verifyDigest } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Malformed, Unverified } from "@chancery/fault";
 import { preAuthenticationEncoding } from "../entries/dsse-envelope.ts";
-import { statementDigests } from "../entries/in-toto-statement.ts";
+import { readStatement, statementDigests } from "../entries/in-toto-statement.ts";
 import { leafOf, requireDigestScheme, type V2Leaf } from "./hashedrekord.ts";
 import { readVerifier, type RequestVerifier } from "./request-verifier.ts";
 
@@ -41,12 +41,10 @@ export function parseDsse({ envelope, verifiers }: DsseRequest): V2Leaf {
   }
   const leaf = leafOf(digest, { content, verifier: sent }, verifier);
   const { payloadType, payload } = envelope;
+  const statement = readStatement(payloadType, payload, `${field}.envelope.payload`);
   return {
     ...leaf,
-    searchTexts: [
-      ...leaf.searchTexts,
-      `sha256:${encodeHex(sha256(payload))}`,
-      ...statementDigests(payloadType, payload, `${field}.envelope.payload`),
-    ],
+    statement,
+    searchTexts: [...leaf.searchTexts, `sha256:${encodeHex(sha256(payload))}`, ...statementDigests(statement)],
   };
 }

@@ -1,7 +1,8 @@
 import { HASH_LENGTH, type HashAlgorithm, verifyDigest } from "@chancery/crypto";
 import { canonicalJson, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
-import { keySearchTexts, type SigningKey } from "../pki/signing-key.ts";
+import type { ParsedEntry } from "../entries/entry-kind.ts";
+import { keySearchTexts } from "../pki/signing-key.ts";
 import { type ReadVerifier, readVerifier, type RequestVerifier } from "./request-verifier.ts";
 
 /** dev.sigstore.rekor.v2.HashedRekordRequestV002: a signature over something of which the log sees only the digest. */
@@ -11,12 +12,7 @@ export interface HashedRekordRequest {
 }
 
 /** What is logged, and by what it will be found. */
-export interface V2Leaf {
-  /** Canonical JSON (RFC 8785). */
-  readonly body: Uint8Array;
-  readonly searchTexts: readonly string[];
-  readonly signer: SigningKey;
-}
+export type V2Leaf = Pick<ParsedEntry, "body" | "searchTexts" | "statement" | "signers">;
 
 export const KIND = "hashedrekord";
 export const API_VERSION = "0.0.2";
@@ -75,9 +71,6 @@ export function leafOf(
       },
     },
   });
-  return {
-    body: utf8(body),
-    searchTexts: [...keySearchTexts(verifier), `${hash}:${encodeHex(digest)}`],
-    signer: verifier,
-  };
+  const searchTexts = [...keySearchTexts(verifier), `${hash}:${encodeHex(digest)}`];
+  return { body: utf8(body), searchTexts, signers: [verifier] };
 }

@@ -2,9 +2,9 @@ import type { Signer } from "@chancery/crypto";
 import { Malformed } from "@chancery/fault";
 import type { Caller } from "@chancery/identity";
 import { type Appended, type PublishedCheckpoint, tileResource, type TransparencyLog } from "@chancery/log";
-import { type InclusionProof, leafHash, MAX_BUNDLED_ENTRY_BYTES } from "@chancery/tlog";
+import { type InclusionProof, MAX_BUNDLED_ENTRY_BYTES } from "@chancery/tlog";
 import { Admission, type AdmissionRules } from "../admission.ts";
-import { searchKeys } from "../search-key.ts";
+import { newEntryOf } from "../search/new-entry.ts";
 import { parseDsse, type DsseRequest } from "./dsse.ts";
 import { type HashedRekordRequest, parseHashedRekord } from "./hashedrekord.ts";
 import { type RekorV2Identity, v2LogId } from "./tree-head-signer.ts";
@@ -25,8 +25,6 @@ export interface CreatedV2Entry {
   /** The log had it before, at the index of the proof. */
   readonly duplicate: boolean;
 }
-
-const NOTHING = new Uint8Array();
 
 /** Rekor's v2 log: entries are written one by one and read as tiles. */
 export class RekorV2Log {
@@ -50,19 +48,14 @@ export class RekorV2Log {
   async create(caller: Caller, read: () => CreateEntryRequest): Promise<CreatedV2Entry> {
     await this.#admission.assertCaller(caller);
     const request = read();
-    const { body, searchTexts, signer } =
-      "dsse" in request ? parseDsse(request.dsse) : parseHashedRekord(request.hashedRekord);
-    this.#admission.assertSigners([signer]);
+    const parsed = "dsse" in request ? parseDsse(request.dsse) : parseHashedRekord(request.hashedRekord);
+    const { body, signers } = parsed;
+    this.#admission.assertSigners(signers);
     // An entry bundle gives each entry a length of 16 bits. c2sp.org/tlog-tiles.
     if (body.length > MAX_BUNDLED_ENTRY_BYTES) {
       throw new Malformed(`entry: its canonical form has ${body.length} bytes, more than ${MAX_BUNDLED_ENTRY_BYTES}`);
     }
-    const appended = await this.#log.append({
-      identity: leafHash(body),
-      leaf: () => body,
-      extra: NOTHING,
-      searchKeys: searchKeys(searchTexts),
-    });
+    const appended = await this.#log.append(newEntryOf(parsed, 0));
     return { entry: this.#entryOf(appended), duplicate: appended.duplicate };
   }
 

@@ -48,7 +48,13 @@ function ofKey(der: Uint8Array, field: string): Verifier {
 function ofCertificate(der: Uint8Array, field: string): Verifier {
   const at = `${field}.x509Certificate.rawBytes`;
   const certificate = parseCertificate(der, at);
-  const subjects = parseSubjectAlternativeNames(certificate).map((name) => name.value);
+  const names = parseSubjectAlternativeNames(certificate);
+  const subjects = names.map((name) => name.value);
   if (subjects.length > MAX_SUBJECTS) throw new Malformed(`${at}: more than ${MAX_SUBJECTS} alternative names`);
-  return { publicKey: certificatePublicKey(certificate), canonical: utf8(encodePem("CERTIFICATE", der)), subjects };
+  return {
+    publicKey: certificatePublicKey(certificate),
+    canonical: utf8(encodePem("CERTIFICATE", der)),
+    subjects,
+    certificate: { leaf: certificate, names },
+  };
 }

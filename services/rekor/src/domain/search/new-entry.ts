@@ -1,0 +1,20 @@
+import type { NewEntry } from "@chancery/log";
+import { leafHash } from "@chancery/tlog";
+import type { ParsedEntry } from "../entries/entry-kind.ts";
+import { searchKeys } from "../search-key.ts";
+import { describeEntry } from "./describe-entry.ts";
+import { textsToKeep } from "./search-texts.ts";
+import { encodeBeside } from "./stored-facts.ts";
+
+/** What the log is given of a proposal that was verified. A payload of more than `attestationBytes` is not kept. */
+export function newEntryOf(parsed: Omit<ParsedEntry, "keyAlgorithm">, attestationBytes: number): NewEntry {
+  const { body, searchTexts, statement, signers, attestation } = parsed;
+  const facts = describeEntry(body, { statement, otherTexts: [] }, signers);
+  const kept = attestation !== undefined && attestation.length <= attestationBytes ? attestation : undefined;
+  return {
+    identity: leafHash(body),
+    leaf: () => body,
+    extra: encodeBeside({ statement, otherTexts: textsToKeep(searchTexts, facts), attestation: kept }),
+    searchKeys: searchKeys(searchTexts),
+  };
+}

@@ -1,0 +1,56 @@
+import { encodeHex } from "@chancery/encoding";
+import type { CertificateFacts } from "../../domain/search/certificate-facts.ts";
+import type { SignerFacts, StatementFacts } from "../../domain/search/entry-facts.ts";
+import type { CompleteTo, FoundEntry } from "../../domain/search/searched-log.ts";
+
+/** An entry as the search API tells it. */
+export function encodeFoundEntry({ log, entry, facts }: FoundEntry) {
+  return {
+    log: log.name,
+    logIndex: String(entry.index),
+    entryId: log.entryId(entry),
+    time: encodeTime(entry.time),
+    kind: facts.kind,
+    apiVersion: facts.apiVersion,
+    digests: facts.digests,
+    signers: facts.signers.map(encodeSigner),
+    ...(facts.statement && { attestation: encodeStatement(facts.statement) }),
+  };
+}
+
+/** The published tree up to which an answer holds all there is. */
+export function encodeComplete({ log, checkpoint: { head } }: CompleteTo) {
+  return { log: log.name, origin: log.log.key.origin, size: String(head.size), root: encodeHex(head.root) };
+}
+
+/** RFC 3339 in UTC, to the second. */
+export function encodeTime(time: number | Date): string {
+  return `${new Date(time).toISOString().slice(0, 19)}Z`;
+}
+
+function encodeSigner({ format, keyFingerprint, algorithm, certificate }: SignerFacts) {
+  return {
+    format,
+    keyFingerprint,
+    ...(algorithm !== undefined && { algorithm }),
+    ...(certificate && { certificate: encodeCertificate(certificate) }),
+  };
+}
+
+function encodeCertificate({ sans, issuer, serial, notBefore, notAfter, extensions }: CertificateFacts) {
+  return {
+    sans: sans.map(({ type, value }) => ({ type: type === "ip" || type === "username" ? "other" : type, value })),
+    ...(issuer !== undefined && { issuer }),
+    serial,
+    notBefore: encodeTime(notBefore),
+    notAfter: encodeTime(notAfter),
+    extensions,
+  };
+}
+
+function encodeStatement({ predicateType, subjects }: StatementFacts) {
+  return {
+    ...(predicateType !== undefined && { predicateType }),
+    subjects: subjects.map(({ name, digests }) => ({ ...(name !== undefined && { name }), digests })),
+  };
+}

@@ -1,0 +1,42 @@
+import { Controller, Get, Header, Inject, Query, UseFilters } from "@nestjs/common";
+import { Malformed } from "@chancery/fault";
+import { faultFilter } from "@chancery/service";
+import { summarizeIdentity, type Tally } from "../../domain/search/identity-summary.ts";
+import { SearchLogs } from "../../domain/search/search-logs.ts";
+import type { Query as QueryParameters } from "../query-parameters.ts";
+import { encodeComplete, encodeTime } from "./entry-json.ts";
+import { searchErrors } from "./search-errors.ts";
+import { requireKnown, single } from "./search-parameters.ts";
+
+/** What an identity did in both logs. */
+@Controller("api/chancery/v1/identities")
+@UseFilters(faultFilter(searchErrors))
+export class IdentitiesController {
+  readonly #logs: SearchLogs;
+
+  constructor(@Inject(SearchLogs) logs: SearchLogs) {
+    this.#logs = logs;
+  }
+
+  @Get()
+  @Header("Cache-Control", "no-store")
+  async identity(@Query() query: QueryParameters) {
+    requireKnown(query, ["san", "issuer"]);
+    const [san, issuer] = [single(query, "san"), single(query, "issuer")];
+    if (san === undefined) throw new Malformed("san: is required");
+    const { first, last, activity, completeTo, repositories, kinds, ...summary } = await summarizeIdentity(this.#logs, {
+      san,
+      issuer,
+    });
+    return {
+      san,
+      ...summary,
+      ...(first !== undefined && { first: encodeTime(first) }),
+      ...(last !== undefined && { last: encodeTime(last) }),
+      repositories,
+      kinds,
+      activity: activity.map(({ value: day, count }: Tally) => ({ day, count })),
+      completeTo: completeTo.map(encodeComplete),
+    };
+  }
+}

@@ -1,0 +1,46 @@
+import { type DynamicModule, Module } from "@nestjs/common";
+import type { DescribedLog } from "./domain/search/log-description.ts";
+import { SearchLogs } from "./domain/search/search-logs.ts";
+import { searchedV1, searchedV2 } from "./domain/search/searched-log.ts";
+import { EntryController } from "./http/search/entry.controller.ts";
+import { IdentitiesController } from "./http/search/identities.controller.ts";
+import { CLOCK, DESCRIBED_LOGS, LogsController } from "./http/search/logs.controller.ts";
+import { OpenApiController } from "./http/search/openapi.controller.ts";
+import { SearchController } from "./http/search/search.controller.ts";
+import type { RekorLinks } from "./rekor.module.ts";
+import type { RekorV2Links } from "./rekor-v2.module.ts";
+
+export interface SearchConfig {
+  readonly treeId: bigint;
+  /** Of the v2 log. */
+  readonly origin: string;
+}
+
+export interface SearchLinks {
+  readonly rekor: RekorLinks;
+  readonly rekorV2: RekorV2Links;
+  /** Logs that are told of beside them, and not searched. */
+  readonly others?: readonly DescribedLog[];
+  readonly clock?: () => number;
+}
+
+/** One search for both of Rekor's logs. */
+@Module({})
+export class SearchModule {
+  static forRoot(config: SearchConfig, { rekor, rekorV2, others = [], clock = Date.now }: SearchLinks): DynamicModule {
+    const logs = [searchedV1(rekor, config.treeId), searchedV2(rekorV2, config.origin)];
+    const described: DescribedLog[] = logs.map(({ name, log, logId }) => {
+      const { signer } = name === "rekor" ? rekor : rekorV2;
+      return { name, log, logId, publicKey: signer.publicKey };
+    });
+    return {
+      module: SearchModule,
+      controllers: [SearchController, EntryController, LogsController, IdentitiesController, OpenApiController],
+      providers: [
+        { provide: SearchLogs, useValue: new SearchLogs(logs) },
+        { provide: DESCRIBED_LOGS, useValue: [...described, ...others] },
+        { provide: CLOCK, useValue: clock },
+      ],
+    };
+  }
+}

@@ -11,6 +11,7 @@ export * from "./line-writer.ts";
 export * from "./logger.ts";
 export * from "./metrics.ts";
 export * from "./raw-path.ts";
+export * from "./read-access.ts";
 export * from "./redact.ts";
 export * from "./service.ts";
 export type { TlsOptions } from "./tls.ts";

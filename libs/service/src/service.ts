@@ -17,6 +17,7 @@ import { KnownPaths, refuseUnknownPaths } from "./known-paths.ts";
 import { createLogger, type Logger, nestLogger } from "./logger.ts";
 import { listenFailure } from "./listen.ts";
 import { countRequests, Metrics, type RunningMetrics, startMetrics } from "./metrics.ts";
+import { guardReads, type ReadAccess } from "./read-access.ts";
 import { limitRequests } from "./request-limits.ts";
 import { loadTls, type TlsMaterial, type TlsOptions } from "./tls.ts";
 
@@ -46,6 +47,8 @@ export interface ServiceOptions {
   /** Routes below Nest: called before any module's are added. */
   readonly mount?: (fastify: FastifyInstance) => void | Promise<void>;
   readonly timeouts?: Partial<Timeouts>;
+  /** Who may read what is not for all; anyone if left out. */
+  readonly readAccess?: ReadAccess | undefined;
   /** In the clear if left out, for a proxy in front. */
   readonly tls?: TlsOptions | undefined;
   /** PEM of the authorities whose certificates clients may show, here and over gRPC with TLS. */
@@ -174,6 +177,7 @@ async function serveGrpc(
     readiness: around.readiness,
     registry: around.metrics.registry,
     clientAuthorities: options.clientAuthorities,
+    readAccess: options.readAccess,
     connections: {
       inAll: MAX_CONNECTIONS,
       perAddress: options.connectionsPerAddress ?? CONNECTIONS_PER_ADDRESS,
@@ -226,6 +230,7 @@ async function buildApp(
   takeBodiesRaw(fastify);
   openToAllOrigins(fastify);
   refuseUnknownPaths(fastify, new KnownPaths(fastify));
+  if (options.readAccess !== undefined) guardReads(fastify, options.readAccess);
   guardBodies(fastify, new BodyBudget(options.bodyBudget ?? BODY_BUDGET));
   fastify.decorate("reportFailure", (failure, request) => failures.report(failure, request));
   if (options.accessLog === true) logRequests(fastify, logger);

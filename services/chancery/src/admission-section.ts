@@ -2,16 +2,20 @@ import { z } from "zod";
 
 /* The part of the configuration's `chancery.rekor.admission` that stands under a log's name. */
 
-const text = z.string().min(1);
+export const text = z.string().min(1);
 /** A pattern, or a list of them of which one must match. */
-const patterns = z.union([text, z.array(text).min(1)], "must be a text or a list of texts");
+export const patterns = z.union([text, z.array(text).min(1)], "must be a text or a list of texts");
 
-const TOKENS = {
+/** An issuer's keys. With neither of the two, it is one of the CA's, and its keys are those that the CA has. */
+export const KEYS = {
   issuer: text,
-  audience: text,
-  /** With neither, the issuer is one of the CA's, and its keys are those that the CA has. */
   "jwks-file": text.optional(),
   jwks: z.union([text, z.record(z.string(), z.unknown())], "must be a JWK set").optional(),
+};
+
+const TOKENS = {
+  ...KEYS,
+  audience: text,
   claims: z.record(z.string(), patterns).optional(),
 };
 const CERTIFICATES = { "ca-cert": text, names: patterns.optional() };

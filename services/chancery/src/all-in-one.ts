@@ -21,6 +21,8 @@ import { createService, type Logger, Metrics, type RunningService } from "@chanc
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
 import type { Certificate } from "@chancery/x509";
+import { mountSession } from "./access/login-routes.ts";
+import { openReaders } from "./access/open-readers.ts";
 import { admissionRules } from "./admission-settings.ts";
 import { type Authority, openAuthority } from "./authority/authority.ts";
 import { loadAuthorityFiles } from "./authority/own-files.ts";
@@ -90,6 +92,8 @@ export async function startStack(
 
   progress("starting the services");
   const idp = await identityProvider;
+  const issuerKeys: TokenKeys = { verify: (token) => service.app.get(IssuerSignatures).verify(token) };
+  const readers = await openReaders(settings, issuerKeys);
   const fulcioLog = logger.child({ from: "fulcio" });
   const service: RunningService = await createService({
     host: settings.host,
@@ -100,15 +104,17 @@ export async function startStack(
     ...(settings.grpc === undefined ? {} : { grpc: settings.grpc }),
     tls: settings.tls,
     clientAuthorities: clientAuthorities(settings),
+    readAccess: readers?.access,
     mount: (fastify) => {
       mountHomePage(fastify, () => bannerFacts(settings, installation, service));
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
+      mountSession(fastify, readers);
     },
     modules: [
       ...modules(settings, installation, authority, logs, {
         ledger: narratedLedger(ledger, fulcioLog),
         warn: (text) => fulcioLog.warn(text),
-        issuerKeys: { verify: (token) => service.app.get(IssuerSignatures).verify(token) },
+        issuerKeys,
       }),
       AuditorModule.forRoot(auditorConfig(settings, installation, db)),
     ],

@@ -3,6 +3,7 @@ import { Misconfigured } from "@chancery/fault";
 import { type FulcioConfig, parseFulcioConfig, separateAliasKeys } from "@chancery/fulcio";
 import { parseYaml, readConfigFile } from "@chancery/service";
 import { z } from "zod";
+import { READERS_KEYS, readersSection } from "./access/readers-section.ts";
 import { ADMISSION_KEYS, admissionSection } from "./admission-section.ts";
 
 /*
@@ -61,6 +62,7 @@ const SECTIONS: Readonly<Record<string, object>> = {
   auditor: AUDITOR,
   "rekor.admission": { rekor: null, "rekor-v2": null },
   ...ADMISSION_KEYS,
+  ...READERS_KEYS,
   tls: GRPC_TLS,
 };
 
@@ -88,6 +90,7 @@ const ownSection = z.strictObject({
   tls: z.strictObject(GRPC_TLS).optional(),
   fulcio: z.strictObject(FULCIO).optional(),
   rekor: z.strictObject(REKOR).optional(),
+  readers: readersSection.optional(),
   auditor: z.strictObject(AUDITOR).optional(),
 });
 

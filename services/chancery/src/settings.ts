@@ -5,6 +5,7 @@ import { readPassphraseFile } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { FulcioConfig } from "@chancery/fulcio";
 import type { GrpcOptions, TlsOptions } from "@chancery/service";
+import { type ReadersSettings, readersSettings } from "./access/readers-settings.ts";
 import { type AuditorSettings, auditorSettings } from "./auditor-settings.ts";
 import type { AuthorityFiles } from "./authority/own-files.ts";
 import { ConfigFile, type OwnSection } from "./config-file.ts";
@@ -40,6 +41,8 @@ export interface Settings {
   readonly rekor: RekorSettings;
   /** Undefined: no auditor runs in this process. */
   readonly auditor: AuditorSettings | undefined;
+  /** Undefined: everyone may read. */
+  readonly readers: ReadersSettings | undefined;
   /** What is read anew while the process runs. */
   readonly configFile: ConfigFile | undefined;
 }
@@ -103,10 +106,11 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
   const port = parsePort(chosen("port", "8700"));
   const host = parseHost(chosen("host", "127.0.0.1"));
   const data = resolve(chosen("data", DATA).value);
+  const url = parseOrigin(chosen("url", `${file?.own.tls === undefined ? "http" : "https"}://localhost:${port}`));
   const settings: Settings = {
     host,
     port,
-    url: parseOrigin(chosen("url", `${file?.own.tls === undefined ? "http" : "https"}://localhost:${port}`)),
+    url,
     data,
     databaseUrl: databaseUrl(chosen("database-url", ""), environment),
     databaseLeastPrivilege: own["database-least-privilege"] ?? false,
@@ -118,6 +122,7 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     grpc: grpcOptions(told("grpc-port"), file, host),
     fulcio: await fulcioSettings(file?.fulcio ?? {}),
     rekor: await rekorSettings(file),
+    readers: await readersSettings(file, url),
     auditor: auditorSettings(told("auditor"), own.auditor ?? {}, data, (path) => file?.resolve(path) ?? resolve(path)),
     configFile: file,
     tls: file?.own.tls && { certificate: file.resolve(file.own.tls.certificate), key: file.resolve(file.own.tls.key) },

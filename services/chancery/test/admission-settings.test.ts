@@ -73,7 +73,7 @@ describe("who may write, in the configuration", () => {
     [{ rekor: { signers: { "own-ca": true, kyes: [] } } }, "known are own-ca, keys"],
     [
       { rekor: { callers: { tokens: [{ issuer: "x", audience: "y", jwk: 1 }] } } },
-      "known are issuer, audience, jwks-file",
+      "known are issuer, jwks-file, jwks, audience",
     ],
     [{ v1: {} }, "known are rekor, rekor-v2"],
     [

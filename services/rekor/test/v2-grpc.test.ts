@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { Client, credentials, type Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import type { ReadAccess } from "@chancery/service";
 import { leafHash, parseEntryBundle } from "@chancery/tlog";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectProven, hashedRekordRequest, newKey, type RunningRekorV2, startRekorV2 } from "./running-rekor-v2.ts";
@@ -33,16 +34,14 @@ afterAll(async () => {
   await rekor?.[Symbol.asyncDispose]();
 });
 
-function call(name: string, request: object): Promise<Called> {
+function call(name: string, request: object, to = client, metadata = new Metadata()): Promise<Called> {
   const methods = description["dev.sigstore.rekor.v2.Rekor"] as unknown as Readonly<Record<string, Method>>;
   const { path, requestSerialize, responseDeserialize } = methods[name]!;
   return new Promise((resolve) => {
     let headers: Metadata | undefined;
-    client
-      .makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) =>
-        resolve({ ...(error === null ? { answer } : { error }), ...(headers && { headers }) }),
-      )
-      .on("metadata", (sent: Metadata) => (headers = sent));
+    to.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, (error, answer) =>
+      resolve({ ...(error === null ? { answer } : { error }), ...(headers && { headers }) }),
+    ).on("metadata", (sent: Metadata) => (headers = sent));
   });
 }
 
@@ -113,5 +112,35 @@ describe("Rekor v2 over gRPC", () => {
     const { error } = await call("CreateEntry", request);
     expect(error).toMatchObject({ code: status.INVALID_ARGUMENT });
     expect(error!.details).toContain(field);
+  });
+});
+
+describe("where readers must say who they are", () => {
+  test("a log is read over gRPC with a token, and written without", async () => {
+    const readAccess: ReadAccess = {
+      guardsLogs: true,
+      loginUrl: () => undefined,
+      readerOf: async ({ authorization }) =>
+        authorization === undefined
+          ? undefined
+          : { name: "someone", roles: authorization === "Bearer good" ? ["reader"] : [] },
+    };
+    await using guarded = await startRekorV2("ed25519", { readAccess });
+    const guardedClient = new Client(guarded.service.grpcAddress!, credentials.createInsecure());
+    const ask = async (name: string, request: object, token?: string) => {
+      const metadata = new Metadata();
+      if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
+      return (await call(name, request, guardedClient, metadata)).error?.code ?? status.OK;
+    };
+    expect(await ask("CreateEntry", message("guarded"))).toBe(status.OK);
+    for (const [name, request] of [
+      ["GetCheckpoint", {}],
+      ["GetTile", { L: 0, N: "000.p/1" }],
+      ["GetEntryBundle", { N: "000.p/1" }],
+    ] as const) {
+      const answers = [await ask(name, request), await ask(name, request, "other"), await ask(name, request, "good")];
+      expect([name, ...answers]).toEqual([name, status.UNAUTHENTICATED, status.PERMISSION_DENIED, status.OK]);
+    }
+    guardedClient.close();
   });
 });

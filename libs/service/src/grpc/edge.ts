@@ -20,6 +20,7 @@ import { limitConnections } from "../connection-limit.ts";
 import { type Failure, failureOf } from "../failure.ts";
 import type { ReadinessRegistry } from "../health.ts";
 import { listenOn } from "../listen.ts";
+import { type ReadAccess, requireRole } from "../read-access.ts";
 import { loadTls, type TlsOptions } from "../tls.ts";
 import { guardCalls } from "./call-guard.ts";
 import { GrpcMetrics } from "./grpc-metrics.ts";
@@ -46,6 +47,7 @@ export interface GrpcSurroundings {
   readonly report: (failure: Failure, path: string) => void;
   /** PEM of the authorities whose certificates clients may show. */
   readonly clientAuthorities?: string | undefined;
+  readonly readAccess?: ReadAccess | undefined;
 }
 
 export interface RunningGrpc {
@@ -73,7 +75,8 @@ export async function startGrpc(options: GrpcOptions, around: GrpcSurroundings):
     interceptors: [guardCalls(limits, new GrpcMetrics(around.registry))],
   });
   const description = describe(services);
-  for (const service of services) addService(server, service, description, around.report);
+  for (const service of services)
+    addService(server, withReadAccess(service, around.readAccess), description, around.report);
   new ReflectionService(description, { services: services.map(({ name }) => name) }).addToServer(server);
 
   const injector = server.createConnectionInjector(await credentials(options.tls, around.clientAuthorities));
@@ -111,6 +114,22 @@ function addService(
     implementation[name] = unary(method, service, (failure) => report(failure, path));
   }
   server.addService(bounded(definition, service.messageLimit), implementation);
+}
+
+function withReadAccess(service: GrpcService, access: ReadAccess | undefined): GrpcService {
+  if (access?.guardsLogs !== true) return service;
+  const methods = Object.entries(service.methods).map(([name, method]): [string, GrpcMethod] => {
+    if (service.logReads?.includes(name) !== true) return [name, method];
+    return [
+      name,
+      async (request, call) => {
+        const [authorization] = call.metadata("authorization");
+        await requireRole(access, { authorization }, "reader");
+        return method(request, call);
+      },
+    ];
+  });
+  return { ...service, methods: Object.fromEntries(methods) };
 }
 
 const sizes = new WeakMap<object, number>();

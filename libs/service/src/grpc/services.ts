@@ -26,6 +26,8 @@ export interface GrpcService {
   readonly methods: Readonly<Record<string, GrpcMethod>>;
   /** Bytes of one request. */
   readonly messageLimit: number;
+  /** Those of its methods that read a log. */
+  readonly logReads?: readonly string[];
   /** How the API words its failures; the message alone if left out. */
   readonly tell?: (failure: Failure) => ToldFailure;
 }

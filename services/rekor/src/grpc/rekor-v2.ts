@@ -12,6 +12,7 @@ export function rekorV2Grpc(log: RekorV2Log): GrpcService {
     name: "dev.sigstore.rekor.v2.Rekor",
     proto: new URL("../../proto/rekor_v2.proto", import.meta.url),
     messageLimit: MAX_REQUEST_BYTES,
+    logReads: ["GetTile", "GetEntryBundle", "GetCheckpoint"],
     methods: {
       CreateEntry: async (message, call) => {
         const { entry, duplicate } = await log.create(call.caller, () => readCreateEntryMessage(message));

@@ -11,6 +11,7 @@ import {
   FulcioModule,
   IssuerSignatures,
   type OwnCtLog,
+  PostgresIssuanceHistory,
   PostgresIssuanceLedger,
 } from "@chancery/fulcio";
 import type { TokenKeys } from "@chancery/identity";
@@ -41,6 +42,7 @@ import {
   OWN_AUTHORITY,
 } from "./installation.ts";
 import { IssuerReload } from "./issuer-reload.ts";
+import { keyUseIn } from "./key-use.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
@@ -113,6 +115,8 @@ export async function startStack(
     modules: [
       ...modules(settings, installation, authority, logs, {
         ledger: narratedLedger(ledger, fulcioLog),
+        history: new PostgresIssuanceHistory(db),
+        keyUse: keyUseIn([logs.rekor, logs.rekorV2]),
         warn: (text) => fulcioLog.warn(text),
         issuerKeys,
       }),
@@ -227,7 +231,7 @@ function modules(
   installation: Installation,
   authority: Authority,
   logs: Logs,
-  told: Pick<FulcioLinks, "ledger" | "warn"> & { readonly issuerKeys: TokenKeys },
+  told: Pick<FulcioLinks, "ledger" | "history" | "keyUse" | "warn"> & { readonly issuerKeys: TokenKeys },
 ) {
   const { shard, keys, tsaChain } = installation;
   const roots = rootsOf(authority);

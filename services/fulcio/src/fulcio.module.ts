@@ -6,8 +6,11 @@ import { type AuthorityIdentity, CertificateAuthority } from "./domain/certifica
 import { CurrentIssuers } from "./domain/current-issuers.ts";
 import { type ForeignCtLog, foreignCtLog, type OwnCtLog } from "./domain/ct-log.ts";
 import { Issuance } from "./domain/issuance.ts";
+import { IssuanceAudit } from "./domain/issuance-audit.ts";
+import type { IssuanceHistory } from "./domain/issuance-history.ts";
 import type { IssuanceLedger } from "./domain/issuance-ledger.ts";
 import { IssuerSignatures } from "./domain/issuer-signatures.ts";
+import type { KeyUse } from "./domain/unused-certificates.ts";
 import { createExaminer } from "./examiner.ts";
 import type { FulcioConfig } from "./fulcio.config.ts";
 import { caV1beta } from "./grpc/ca-v1beta.ts";
@@ -15,6 +18,7 @@ import { caV2 } from "./grpc/ca-v2.ts";
 import { AuthorityChain } from "./http/authority-chain.ts";
 import { rpcStatus } from "./http/error-shape.ts";
 import { FulcioMetrics } from "./http/fulcio-metrics.ts";
+import { IssuanceController } from "./http/issuance.controller.ts";
 import { IssuerList } from "./http/issuer-list.ts";
 import { V1Controller } from "./http/v1.controller.ts";
 import { V2Controller } from "./http/v2.controller.ts";
@@ -26,6 +30,10 @@ export interface FulcioLinks {
   readonly ctLog?: OwnCtLog | ForeignCtLog;
   /** Where certificates, before they leave, and refusals are written; nowhere if left out. */
   readonly ledger?: IssuanceLedger;
+  /** The same ledger as auditors ask it over HTTP; not at all if left out. */
+  readonly history?: IssuanceHistory;
+  /** What the signature logs know of keys, for that. */
+  readonly keyUse?: KeyUse;
   /** Told what an operator should know and no request can help: an issuer's keys that cannot be renewed. */
   readonly warn?: (text: string) => void;
   /** Milliseconds since the epoch. */
@@ -82,9 +90,10 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
     });
     return {
       module: FulcioModule,
-      controllers: [V1Controller, V2Controller],
+      controllers: [V1Controller, V2Controller, ...(links.history === undefined ? [] : [IssuanceController])],
       providers: [
         { provide: CertificateAuthority, useValue: authority },
+        ...auditing(links, clock),
         { provide: AuthorityChain, useValue: new AuthorityChain(authority) },
         { provide: CurrentIssuers, useValue: issuers },
         { provide: IssuerSignatures, useValue: new IssuerSignatures(examiner) },
@@ -119,6 +128,11 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     await this.#issuance.close();
   }
+}
+
+function auditing({ history, keyUse }: FulcioLinks, clock: () => number) {
+  if (history === undefined) return [];
+  return [{ provide: IssuanceAudit, useValue: new IssuanceAudit(history, keyUse, clock) }];
 }
 
 /** Every API issues through this one. */

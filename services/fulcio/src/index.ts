@@ -9,6 +9,9 @@ export type { CtLog, ForeignCtLog, LoggedPrecertificate, OwnCtLog, Precertificat
 export { CurrentIssuers } from "./domain/current-issuers.ts";
 export type * from "./domain/issuance-ledger.ts";
 export type { Explanation } from "./domain/issuance-explanation.ts";
+export type * from "./domain/issuance-history.ts";
+export { type CertificateContents, certificateContents } from "./domain/issued-certificate.ts";
+export type { KeyUse } from "./domain/unused-certificates.ts";
 export type { IssuerSettings } from "./domain/issuer-settings.ts";
 export { IssuerSignatures } from "./domain/issuer-signatures.ts";
 export type { RefusalCode } from "./domain/refusal-code.ts";
@@ -17,4 +20,5 @@ export { type FulcioConfig, parseFulcioConfig } from "./fulcio.config.ts";
 export { type FulcioLinks, FulcioModule } from "./fulcio.module.ts";
 export { MemoryIssuanceLedger } from "./ledger/memory-issuance-ledger.ts";
 export { PostgresIssuanceLedger } from "./ledger/postgres-issuance-ledger.ts";
+export { PostgresIssuanceHistory } from "./ledger/postgres-issuance-history.ts";
 export { ledgerSchema } from "./ledger/postgres-schema.ts";

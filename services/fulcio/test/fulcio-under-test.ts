@@ -13,6 +13,7 @@ import {
 } from "@chancery/x509";
 import {
   type CtLog,
+  type FulcioLinks,
   FulcioModule,
   type IssuanceLedger,
   type LoggedPrecertificate,
@@ -105,6 +106,7 @@ export interface FulcioOptions {
   readonly clock?: () => number;
   readonly authority?: TestAuthority;
   readonly ledger?: IssuanceLedger;
+  readonly auditing?: Pick<FulcioLinks, "history" | "keyUse">;
   readonly allowLoopbackHttp?: boolean;
   readonly warn?: (text: string) => void;
 }
@@ -121,6 +123,7 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
       ...(options.withoutCtLog === true ? {} : { ctLog: linked }),
       ...(options.clock === undefined ? {} : { clock: options.clock }),
       ledger,
+      ...options.auditing,
       ...(options.warn === undefined ? {} : { warn: options.warn }),
     },
   );

@@ -21,20 +21,22 @@ export type Stage = TokenCheck | "proof" | "certificate" | "ledger";
  * Why a request got no certificate. Auditors count by it, so a code never changes its meaning: a check's name
  * stands for its failure.
  */
-export type RefusalCode =
-  | TokenCheck
+export const REFUSAL_CODES = [
+  ...TOKEN_CHECKS,
   /** Its keys could not be had; the token may be good. */
-  | "issuer-unavailable"
-  | "public-key"
-  | "insecure-key"
-  | "key-algorithm"
-  | "proof-of-possession"
-  | "certificate-request"
-  | "ct-log"
-  | "authority"
-  | "ledger"
+  "issuer-unavailable",
+  "public-key",
+  "insecure-key",
+  "key-algorithm",
+  "proof-of-possession",
+  "certificate-request",
+  "ct-log",
+  "authority",
+  "ledger",
   /** A fault of ours. */
-  | "internal";
+  "internal",
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 const OF_REFUSALS: Partial<Record<keyof typeof REFUSAL, RefusalCode>> = {
   publicKey: "public-key",

@@ -1,5 +1,4 @@
 import { bigintArray, bytesArray, type Database, integerArray, migrate, textArray } from "@chancery/postgres";
-import type { SubjectAlternativeName } from "@chancery/x509";
 import type {
   IssuanceLedger,
   IssuedEntry,
@@ -8,8 +7,8 @@ import type {
   RefusedEntry,
   RefusedQuery,
 } from "../domain/issuance-ledger.ts";
-import type { RefusalCode } from "../domain/refusal-code.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { type CertificateRow, type RefusalRow, toIssuedEntry, toRefusal } from "./ledger-rows.ts";
 import { ledgerSchema } from "./postgres-schema.ts";
 import { INSERT_CERTIFICATES, INSERT_REFUSALS, selectIssued, selectRefused } from "./postgres-statements.ts";
 
@@ -95,59 +94,4 @@ export class PostgresIssuanceLedger implements IssuanceLedger {
       texts(({ rule }) => rule),
     ]);
   }
-}
-
-interface CertificateRow {
-  readonly time: bigint;
-  readonly ct_index: bigint | null;
-  readonly serial: Uint8Array;
-  readonly certificate_hash: Uint8Array;
-  readonly key_hash: Uint8Array;
-  readonly claims_hash: Uint8Array;
-  readonly issuer: string;
-  readonly subject: string;
-  readonly san_type: SubjectAlternativeName["type"];
-  readonly san: string;
-  readonly would_refuse: string | null;
-  readonly certificate: Uint8Array;
-}
-
-function toIssuedEntry(row: CertificateRow): IssuedEntry {
-  return {
-    time: Number(row.time),
-    issuer: row.issuer,
-    subject: row.subject,
-    san: { type: row.san_type, value: row.san },
-    serial: row.serial,
-    certificate: row.certificate,
-    certificateHash: row.certificate_hash,
-    keyHash: row.key_hash,
-    claimsHash: row.claims_hash,
-    ctIndex: row.ct_index ?? undefined,
-    wouldRefuse: row.would_refuse ?? undefined,
-  };
-}
-
-interface RefusalRow {
-  readonly time: bigint;
-  readonly place: bigint;
-  readonly count: number;
-  readonly code: RefusalCode;
-  readonly reason: string;
-  readonly issuer: string | null;
-  readonly subject: string | null;
-  readonly rule: string | null;
-}
-
-function toRefusal({ time, place, count, code, reason, issuer, subject, rule }: RefusalRow): PlacedRefusal {
-  return {
-    time: Number(time),
-    place,
-    count,
-    code,
-    reason,
-    issuer: issuer ?? undefined,
-    subject: subject ?? undefined,
-    rule: rule ?? undefined,
-  };
 }

@@ -1,5 +1,6 @@
 import { sha256 } from "@chancery/crypto";
-import { utf8 } from "@chancery/encoding";
+import { encodePem, utf8 } from "@chancery/encoding";
+import { keyDigest } from "./pki/signing-key.ts";
 
 /**
  * The lookup key of a search text, for writing and for reading alike: one function, so that what is logged is found.
@@ -14,4 +15,9 @@ export function searchKey(text: string): Uint8Array {
 /** One key for each different text. */
 export function searchKeys(texts: readonly string[]): Uint8Array[] {
   return [...new Set(texts.map((text) => text.toLowerCase()))].map(searchKey);
+}
+
+/** What entries signed with a certificate's key are found by, in either log: they name the certificate. */
+export function certificateSearchKey(certificate: Uint8Array): Uint8Array {
+  return searchKey(keyDigest({ canonical: utf8(encodePem("CERTIFICATE", certificate)), subjects: [] }));
 }

@@ -1,0 +1,26 @@
+import type { KeyUse } from "@chancery/fulcio";
+import type { TransparencyLog } from "@chancery/log";
+import { certificateSearchKey } from "@chancery/rekor";
+
+/** Look-ups under way: an auditor's page asks two hundred, and a signer waits behind none of them for long. */
+const AT_ONCE = 4;
+
+/** What the signature logs know of the keys that the authority certified. */
+export function keyUseIn(logs: readonly Pick<TransparencyLog, "search">[]): KeyUse {
+  return {
+    inLog: async (certificates) => {
+      const used: boolean[] = [];
+      for (let at = 0; at < certificates.length; at += AT_ONCE) {
+        const asked = certificates.slice(at, at + AT_ONCE);
+        used.push(...(await Promise.all(asked.map(({ certificate }) => isLogged(logs, certificate)))));
+      }
+      return used;
+    },
+  };
+}
+
+async function isLogged(logs: readonly Pick<TransparencyLog, "search">[], certificate: Uint8Array): Promise<boolean> {
+  const key = certificateSearchKey(certificate);
+  const found = await Promise.all(logs.map((log) => log.search([key], "or", 1)));
+  return found.some((indexes) => indexes.length > 0);
+}

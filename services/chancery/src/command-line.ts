@@ -31,6 +31,7 @@ anyone on this machine be anyone.
   chancery sign-intermediate FLAGS  on the machine of that root: chancery sign-intermediate --help
   chancery explain-token FILE       what would become of an identity token, check by check
   chancery issued [FLAGS]           what was issued and refused: chancery issued --help
+  chancery export WHAT --out FILE   entries, certificates, refusals, signed for: chancery export --help
   chancery fsck [FLAGS]             checks whole logs, hash by hash: chancery fsck --help
   chancery auditor [FLAGS]          checks an installation all day, from anywhere: chancery auditor --help
   chancery migrate [--role ROLE]    tables of a PostgreSQL of your own: chancery migrate --help
@@ -94,6 +95,10 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
   if (argv[0] === "issued") {
     const { issued } = await import("./issued.ts");
     return issued(argv.slice(1), environment, (text) => terminal.out(text));
+  }
+  if (argv[0] === "export") {
+    const { exportCommand } = await import("./export/command.ts");
+    return exportCommand(argv.slice(1), environment, terminal);
   }
   if (argv[0] === "init") {
     const { init } = await import("./authority/init.ts");

@@ -14,6 +14,7 @@ import { readInstallation } from "./fsck/sources.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
 import { printable } from "./printable.ts";
 import { type Environment, resolveSettings } from "./settings.ts";
+import { parseTimeFlag } from "./time-flag.ts";
 
 const USAGE = `usage: chancery issued [FLAGS]
 
@@ -84,7 +85,9 @@ export async function issued(
 /** Everything that can be wrong with the flags is said before a database is opened. */
 function printer(flags: Flags): (ledger: Reader) => AsyncGenerator<string> {
   const limit = parseLimit(flags.limit);
-  const range = { issuer: flags.issuer, since: parseTime("since", flags), until: parseTime("until", flags) };
+  const now = Date.now();
+  const [since, until] = [parseTimeFlag("since", flags.since, now), parseTimeFlag("until", flags.until, now)];
+  const range = { issuer: flags.issuer, since, until };
   const json = flags.json === true;
   if (flags.refused === true) {
     refuse(flags, ["san", "serial", "would-refuse"], "is not known of a refusal");
@@ -118,19 +121,6 @@ function parseSerial(text: string | undefined): Uint8Array | undefined {
     if (!(error instanceof Malformed)) throw error;
   }
   throw new Misconfigured("--serial", "is not a serial of 20 bytes in hexadecimal");
-}
-
-const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function parseTime(name: "since" | "until", flags: Flags): number | undefined {
-  const text = flags[name];
-  if (text === undefined) return undefined;
-  const [, count, unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  const time = count === undefined ? Date.parse(text) : Date.now() - Number(count) * (UNITS[unit] ?? 0);
-  if (/^\d{4}-\d\d-\d\d/.test(text) || count !== undefined) {
-    if (!Number.isNaN(time)) return time;
-  }
-  throw new Misconfigured(`--${name}`, "is neither an ISO date (2026-09-01, 2026-09-01T12:00Z) nor like 30m, 24h, 7d");
 }
 
 async function* certificateLines(

@@ -14,10 +14,12 @@ export { type CertificateContents, certificateContents } from "./domain/issued-c
 export type { KeyUse } from "./domain/unused-certificates.ts";
 export type { IssuerSettings } from "./domain/issuer-settings.ts";
 export { IssuerSignatures } from "./domain/issuer-signatures.ts";
-export type { RefusalCode } from "./domain/refusal-code.ts";
+export { REFUSAL_CODES, type RefusalCode } from "./domain/refusal-code.ts";
 export { explainToken } from "./explain-token.ts";
 export { type FulcioConfig, parseFulcioConfig } from "./fulcio.config.ts";
 export { type FulcioLinks, FulcioModule } from "./fulcio.module.ts";
+export { certificateJson, refusalJson } from "./http/issuance-json.ts";
+export { parseSerial } from "./http/issuance-query.ts";
 export { MemoryIssuanceLedger } from "./ledger/memory-issuance-ledger.ts";
 export { PostgresIssuanceLedger } from "./ledger/postgres-issuance-ledger.ts";
 export { PostgresIssuanceHistory } from "./ledger/postgres-issuance-history.ts";

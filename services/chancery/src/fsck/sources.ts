@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { checkDatabase, checkUrl, type CleanLog, type Progress } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
-import { rekorV2Origin } from "@chancery/rekor";
 import { z } from "zod";
 import { openInstallationDatabase } from "../installation-database.ts";
 import { type Environment, resolveSettings } from "../settings.ts";
 import { LOG_NAMES, type LogName } from "../installation.ts";
+import { logOrigins } from "../log-origins.ts";
 import type { FsckFlags } from "./command.ts";
 
 /** A log and how it is read. */
@@ -100,13 +100,8 @@ async function installationSources(
     { data: flags.data, "database-url": flags["database-url"] },
     environment,
   );
-  const { hostname, treeId, shard } = await readInstallation(data);
+  const origins = logOrigins(await readInstallation(data));
   const db = await openInstallationDatabase(data, databaseUrl, opened);
-  const origins = {
-    rekor: `${hostname} - ${treeId}`,
-    "rekor-v2": rekorV2Origin(hostname),
-    ctlog: `${hostname}/ctlog/${shard}`,
-  };
   return Promise.all(
     names.map(async (name) => {
       const key = given ?? (await readKey(join(data, "keys", `${name}.pem`)));

@@ -1,0 +1,189 @@
+import { Misconfigured } from "@chancery/fault";
+import { parseFlags } from "../flags.ts";
+import { showBar } from "../fsck/progress-bar.ts";
+import type { Environment } from "../settings.ts";
+import { type Begun, type Kind, parseBegun } from "./begun.ts";
+import { beginEntries, openEntries } from "./entries-export.ts";
+import { ExportFile, isFinished, manifestOf } from "./export-file.ts";
+import { FILTER_FLAGS, readFilters } from "./filters.ts";
+import { beginLedger, openLedger } from "./ledger-export.ts";
+import { manifestSigner, publicKeyIn } from "./log-keys.ts";
+import { signManifest } from "./manifest.ts";
+import { openSite, type Site } from "./site.ts";
+import type { Source } from "./source.ts";
+
+const USAGE = `usage: chancery export entries|certificates|refusals --out FILE [FLAGS]
+       chancery export verify FILE MANIFEST --key PEM
+
+Writes FILE, and FILE.manifest: how many lines, of what, their SHA-256 and the logs' checkpoints, signed by the logs' keys.
+Works while chancery runs. Oldest first. What was interrupted goes on with --resume, and ends in the same file.
+
+  --out FILE           must not be there yet; while it grows it is FILE.part
+  --format FORMAT      jsonl or csv                               jsonl
+  --resume             goes on with FILE, with the filters it was begun with
+  --from TIME          an ISO date, or 30m, 24h, 7d ago
+  --to TIME            the same; not included
+  --data FOLDER        the installation, whose keys sign          CHANCERY_DATA, or ./.chancery
+  --database-url URL   its PostgreSQL, if not the embedded one    CHANCERY_DATABASE_URL
+
+entries       --log rekor|rekor-v2   only this log
+certificates  --san, --issuer, --subject, --serial, --key-hash
+refusals      --issuer, --subject, --code
+
+chancery export verify --help says what verify checks. Exit codes: 0 done, 1 failed, 2 told something impossible.
+`;
+
+const FLAGS = {
+  ...FILTER_FLAGS,
+  out: { type: "string" },
+  format: { type: "string" },
+  resume: { type: "boolean" },
+  data: { type: "string" },
+  "database-url": { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+type Flags = ReturnType<typeof parseFlags<typeof FLAGS>>;
+
+const KINDS: readonly Kind[] = ["entries", "certificates", "refusals"];
+
+/** `chancery export`: resolves with the exit code. */
+export async function exportCommand(
+  [what, ...argv]: readonly string[],
+  environment: Environment,
+  terminal: Terminal,
+): Promise<number> {
+  if (what === "verify") {
+    const { verifyCommand } = await import("./verify-command.ts");
+    return verifyCommand(argv, environment, terminal);
+  }
+  const kind = KINDS.find((name) => name === what);
+  if (kind === undefined && what?.startsWith("-") === false) throw unknownKind();
+  const flags = parseFlags(kind === undefined && what !== undefined ? [what, ...argv] : argv, FLAGS);
+  if (flags.help === true) {
+    terminal.out(USAGE);
+    return 0;
+  }
+  if (kind === undefined) throw unknownKind();
+  if (flags.out === undefined) throw new Misconfigured("--out", "is missing: the file to write");
+  return await exportTo(flags.out, kind, flags, environment, terminal);
+}
+
+function unknownKind(): Misconfigured {
+  return new Misconfigured("export", `say one of ${KINDS.join(", ")}, verify; see --help`);
+}
+
+async function exportTo(
+  out: string,
+  kind: Kind,
+  flags: Flags,
+  environment: Environment,
+  terminal: Terminal,
+): Promise<number> {
+  // All that can be wrong with the flags is said before a database is opened.
+  const [filters, format] = [readFilters(kind, flags, Date.now()), formatOf(flags)];
+  const begun = flags.resume === true ? await resumed(out, kind, flags) : undefined;
+  if (flags.resume === true && begun === undefined) {
+    terminal.out(`${out}: is whole already\n`);
+    return 0;
+  }
+  await using opened = new AsyncDisposableStack();
+  const site = await openSite(flags, environment, opened);
+  const file = opened.use(
+    begun === undefined
+      ? await ExportFile.create(out, await begin(kind, format, filters, site))
+      : await ExportFile.resume(out),
+  );
+  const parsed = parseBegun(file.begun);
+  const source = await openSource(site, parsed);
+  if (!(await writeAll(file, source, kind, terminal))) return 1;
+  await finish(file, parsed, source, site, out, terminal);
+  return 0;
+}
+
+/** Undefined where nothing is left to do. */
+async function resumed(out: string, kind: Kind, flags: Flags): Promise<Begun | undefined> {
+  const given = [...Object.keys(FILTER_FLAGS), "format"].find(
+    (name) => (flags as Record<string, unknown>)[name] !== undefined,
+  );
+  if (given !== undefined) throw new Misconfigured(`--${given}`, "was said when the export began; not with --resume");
+  const begun = await ExportFile.begunAt(out);
+  if (begun === undefined) {
+    if (await isFinished(out)) return undefined;
+    throw new Misconfigured("--resume", `no export to ${out} was begun`);
+  }
+  const parsed = parseBegun(begun);
+  if (parsed.kind !== kind) throw new Misconfigured("--resume", `${out} was begun with ${parsed.kind}`);
+  return parsed;
+}
+
+function formatOf({ format = "jsonl" }: Flags): Begun["format"] {
+  if (format !== "jsonl" && format !== "csv") throw new Misconfigured("--format", `${format} is neither jsonl nor csv`);
+  return format;
+}
+
+async function begin(
+  kind: Kind,
+  format: Begun["format"],
+  filters: ReturnType<typeof readFilters>,
+  site: Site,
+): Promise<Begun> {
+  const created = `${new Date().toISOString().slice(0, 19)}Z`;
+  const held = await (kind === "entries" ? beginEntries(site, filters) : beginLedger(site, filters, Date.now));
+  return { kind, format, created, filters: filters.all, ...held };
+}
+
+export async function openSource(site: Site, begun: Begun): Promise<Source> {
+  return begun.kind === "entries" ? await openEntries(site, begun) : openLedger(site, begun);
+}
+
+/** False when it was interrupted: then all that is written is kept for `--resume`. */
+async function writeAll(file: ExportFile, source: Source, kind: Kind, terminal: Terminal): Promise<boolean> {
+  const bar = showBar(kind, process.stderr, (text) => terminal.err(text));
+  let interrupted = false;
+  const interrupt = () => (interrupted = true);
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  try {
+    if (file.isEmpty) await file.append(source.head, 0, undefined);
+    for await (const { text, count, position, done } of source.lines(file.position)) {
+      await file.append(text, count, position);
+      bar.progress(source.step, done, source.total);
+      if (!interrupted) continue;
+      await file.save();
+      terminal.err(`\nchancery: interrupted; --resume goes on from here\n`);
+      return false;
+    }
+    return true;
+  } finally {
+    process.removeListener("SIGINT", interrupt).removeListener("SIGTERM", interrupt);
+    bar.done();
+  }
+}
+
+async function finish(file: ExportFile, begun: Begun, source: Source, site: Site, out: string, terminal: Terminal) {
+  const { count, bytes, sha256 } = await file.finished();
+  const { kind, format, created, filters } = begun;
+  const signers = await Promise.all(
+    source.logs.map(async ({ log }) =>
+      manifestSigner(site.data, log, site.hostname, await publicKeyIn(site.data, log)),
+    ),
+  );
+  const told = {
+    kind,
+    format,
+    created,
+    filters,
+    count: String(count),
+    bytes: String(bytes),
+    sha256,
+    logs: [...source.logs],
+  };
+  await file.publish(await signManifest(told, signers));
+  terminal.out(`${out}: ${count.toLocaleString("en")} ${kind}, ${bytes.toLocaleString("en")} bytes\n`);
+  terminal.out(`${manifestOf(out)}: signed by ${signers.map(({ log }) => log).join(" and ")}\n`);
+}

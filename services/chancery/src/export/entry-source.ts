@@ -1,0 +1,124 @@
+import { decodeHex, encodeHex } from "@chancery/encoding";
+import { RefusedToSign } from "@chancery/fault";
+import type { LoggedEntry, LogReader, PublishedCheckpoint } from "@chancery/log";
+import { leafHash } from "@chancery/tlog";
+import { csvRecord } from "./csv.ts";
+import type { EntryShape } from "./entry-lines.ts";
+import type { ExportedLog } from "./manifest.ts";
+import type { Format, Lines, Position, Source } from "./source.ts";
+import { TreeCheck } from "./tree-check.ts";
+
+/** A log as it is exported: what was published when the export began, and a range of it. */
+export interface EntryRange {
+  readonly log: ExportedLog;
+  readonly reader: Pick<LogReader, "entries" | "tiles">;
+  readonly begin: bigint;
+  readonly end: bigint;
+  readonly shape: EntryShape;
+}
+
+/** Entries read at a time, and how many such pages are on their way while one is worked on. */
+const PAGE = 512;
+const AHEAD = 2;
+
+/**
+ * The entries of some ranges, log by log, in their order. Every entry of a range is read, also those that no filter
+ * lets through, and all of them together have to be what the checkpoint signed: an export that leaves something out
+ * because an index does not know it, or that holds something else than was logged, is not signed for.
+ */
+export function entrySource(ranges: readonly EntryRange[], format: Format, columns: readonly string[]): Source {
+  const sizes = ranges.map(({ begin, end }) => end - begin);
+  return {
+    head: format === "csv" ? csvRecord(columns) : "",
+    total: sizes.reduce((sum, size) => sum + size, 0n),
+    step: "entries",
+    logs: ranges.map(({ log, begin, end }) => ({ ...log, from: String(begin), to: String(end) })),
+    async *lines(after): AsyncGenerator<Lines> {
+      const first = after === undefined ? 0 : ranges.findIndex(({ log }) => log.log === after["log"]);
+      for (const [at, range] of ranges.entries()) {
+        if (at < first) continue;
+        const before = sizes.slice(0, at).reduce((sum, size) => sum + size, 0n);
+        const place = at === first && after !== undefined ? after : undefined;
+        yield* linesOf(range, format, place, before);
+      }
+    },
+  };
+}
+
+async function* linesOf(
+  { log, reader, begin, end, shape }: EntryRange,
+  format: Format,
+  after: Position | undefined,
+  before: bigint,
+): AsyncGenerator<Lines> {
+  const head = { size: BigInt(log.size), root: decodeHex(log.root, "state") };
+  const start = after === undefined ? begin : BigInt(String(after["next"]));
+  const check =
+    after === undefined
+      ? await TreeCheck.from(start, reader, head)
+      : TreeCheck.resume({ size: start, edge: edgeOf(after) }, reader, head);
+  for await (const page of pages(reader, start, end)) {
+    check.add(page.map(({ leaf }) => leafHash(leaf)));
+    const { text, count } = shape.lines(page, format);
+    const { size, edge } = check.edge;
+    const position = { log: log.log, next: String(size), edge: edge.map(encodeHex) };
+    yield { text, count, position, done: before + size - begin };
+  }
+  await check.finish();
+}
+
+function edgeOf({ edge }: Position): Uint8Array[] {
+  return Array.isArray(edge) ? edge.map((hash: string) => decodeHex(hash, "state")) : [];
+}
+
+/** While one page is worked on, the next are being read. */
+async function* pages(
+  reader: Pick<LogReader, "entries">,
+  start: bigint,
+  end: bigint,
+): AsyncGenerator<readonly LoggedEntry[]> {
+  const reading: Promise<LoggedEntry[]>[] = [];
+  let asked = start;
+  const ask = () => {
+    if (asked >= end) return;
+    const count = end - asked < BigInt(PAGE) ? Number(end - asked) : PAGE;
+    const page = reader.entries(asked, count).then((entries) => wholePage(entries, count));
+    // Awaited in its turn; until then a failure of it is nobody's.
+    page.catch(() => {});
+    reading.push(page);
+    asked += BigInt(count);
+  };
+  for (let at = 0; at <= AHEAD; at++) ask();
+  for (let next = reading.shift(); next !== undefined; next = reading.shift()) {
+    const page = await next;
+    ask();
+    yield page;
+  }
+}
+
+function wholePage(entries: LoggedEntry[], count: number): LoggedEntry[] {
+  if (entries.length !== count) throw new RefusedToSign("an entry of the published tree is missing from the database");
+  return entries;
+}
+
+/** The first index whose entry is not before `time`: times never decrease along a log. */
+export async function indexAt(reader: Pick<LogReader, "entries">, size: bigint, time: number): Promise<bigint> {
+  let [low, high] = [0n, size];
+  while (low < high) {
+    const middle = (low + high) / 2n;
+    const [entry] = await reader.entries(middle, 1);
+    if (entry === undefined) throw new RefusedToSign(`entry ${middle} is missing from the database`);
+    if (entry.time < time) low = middle + 1n;
+    else high = middle;
+  }
+  return low;
+}
+
+export function exportedLog(
+  name: ExportedLog["log"],
+  origin: string,
+  { head, note }: PublishedCheckpoint,
+): ExportedLog {
+  const checkpoint = new TextDecoder().decode(note);
+  return { log: name, origin, size: String(head.size), root: encodeHex(head.root), checkpoint };
+}

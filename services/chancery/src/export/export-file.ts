@@ -1,0 +1,194 @@
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { access, type FileHandle, open, readFile, rename } from "node:fs/promises";
+import { Misconfigured } from "@chancery/fault";
+import { z } from "zod";
+import { removeDurably, writeDurably } from "../durable-file.ts";
+import type { Position } from "./source.ts";
+
+/** How far a file has come: everything before `bytes` is on disk, and has this hash. */
+const progress = z.strictObject({
+  bytes: z.number().int().nonnegative(),
+  count: z.number().int().nonnegative(),
+  sha256: z.string(),
+  position: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())])).optional(),
+});
+const stateFile = z.strictObject({ version: z.literal(1), begun: z.unknown(), progress });
+
+type Progress = z.infer<typeof progress>;
+
+const partOf = (path: string) => `${path}.part`;
+const stateOf = (path: string) => `${path}.state`;
+export const manifestOf = (path: string) => `${path}.manifest`;
+
+/** A save is a sync of the file: no crash takes more than the work of so long. */
+const SAVE_MS = 2_000;
+const START: Progress = { bytes: 0, count: 0, sha256: "", position: undefined };
+
+export interface FinishedFile {
+  readonly count: number;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * A file that grows beside its name (`.part`) and gets it when its manifest is there, so that what bears the name is
+ * whole. A state file says how far it has come and what was begun; what a crash left behind that is cut off.
+ */
+export class ExportFile implements AsyncDisposable {
+  readonly #path: string;
+  readonly #begun: unknown;
+  readonly #file: FileHandle;
+  readonly #hash: Hash;
+  readonly #saveMs: number;
+  #progress: Progress;
+  #savedAt = performance.now();
+
+  private constructor(path: string, begun: unknown, file: FileHandle, hash: Hash, from: Progress, saveMs: number) {
+    this.#path = path;
+    this.#begun = begun;
+    this.#file = file;
+    this.#hash = hash;
+    this.#progress = from;
+    this.#saveMs = saveMs;
+  }
+
+  /** `begun` is what a later process needs to go on; nothing that is there already is written over. */
+  static async create(path: string, begun: unknown, saveMs = SAVE_MS): Promise<ExportFile> {
+    for (const name of [path, manifestOf(path), stateOf(path), partOf(path)]) {
+      if (!(await exists(name))) continue;
+      const way = name === stateOf(path) || name === partOf(path) ? "; go on with it by --resume, or take it away" : "";
+      throw new Misconfigured("--out", `${name} is there already${way}`);
+    }
+    const file = await openPart(partOf(path), "wx");
+    const made = new ExportFile(path, begun, file, createHash("sha256"), START, saveMs);
+    await made.#save();
+    return made;
+  }
+
+  /** What was begun at this path and is not finished; undefined where there is nothing, or all. */
+  static async begunAt(path: string): Promise<unknown> {
+    const text = await readFile(stateOf(path), "utf8").catch(() => undefined);
+    if (text === undefined) return undefined;
+    if ((await isFinished(path)) && !(await exists(partOf(path)))) {
+      await removeDurably(stateOf(path));
+      return undefined;
+    }
+    return parseState(path, text).begun;
+  }
+
+  static async resume(path: string, saveMs = SAVE_MS): Promise<ExportFile> {
+    const state = parseState(path, await readFile(stateOf(path), "utf8"));
+    const { progress: from } = state;
+    const file = await openPart(partOf(path), "r+");
+    const hash = createHash("sha256");
+    try {
+      const { size } = await file.stat();
+      if (size < from.bytes) throw new Misconfigured("--resume", `${partOf(path)} is shorter than it was`);
+      await file.truncate(from.bytes);
+      if (from.bytes > 0) {
+        for await (const chunk of createReadStream(partOf(path), { end: from.bytes - 1 })) hash.update(chunk as Buffer);
+      }
+      if (from.sha256 !== "" && hash.copy().digest("hex") !== from.sha256) {
+        throw new Misconfigured("--resume", `${partOf(path)} was changed since; take it away and begin anew`);
+      }
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return new ExportFile(path, state.begun, file, hash, from, saveMs);
+  }
+
+  get begun(): unknown {
+    return this.#begun;
+  }
+
+  /** Where the lines that are written end; undefined before the first. */
+  get position(): Position | undefined {
+    return this.#progress.position;
+  }
+
+  /** Not even a heading is in it. */
+  get isEmpty(): boolean {
+    return this.#progress.bytes === 0;
+  }
+
+  async append(text: string, count: number, position: Position | undefined): Promise<void> {
+    const bytes = Buffer.from(text);
+    this.#hash.update(bytes);
+    await writeAt(this.#file, bytes, this.#progress.bytes);
+    this.#progress = {
+      bytes: this.#progress.bytes + bytes.length,
+      count: this.#progress.count + count,
+      sha256: "",
+      position: position as Progress["position"],
+    };
+    if (performance.now() - this.#savedAt >= this.#saveMs) await this.#save();
+  }
+
+  /** The whole of it is on disk; what remains is to sign for it. */
+  async finished(): Promise<FinishedFile> {
+    await this.#save();
+    const { bytes, count, sha256 } = this.#progress;
+    return { bytes, count, sha256 };
+  }
+
+  /** A crash after the manifest, or after the name, leaves a state that `resume` ends in the same way. */
+  async publish(manifest: Uint8Array): Promise<void> {
+    await writeDurably(manifestOf(this.#path), Buffer.from(manifest).toString());
+    await rename(partOf(this.#path), this.#path);
+    await removeDurably(stateOf(this.#path));
+  }
+
+  /** Before an end that was asked for: nothing that was written is lost. */
+  async save(): Promise<void> {
+    await this.#save();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
+
+  async #save(): Promise<void> {
+    await this.#file.datasync();
+    this.#progress = { ...this.#progress, sha256: this.#hash.copy().digest("hex") };
+    const state: z.infer<typeof stateFile> = { version: 1, begun: this.#begun, progress: this.#progress };
+    await writeDurably(stateOf(this.#path), `${JSON.stringify(state)}\n`);
+    this.#savedAt = performance.now();
+  }
+}
+
+async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+  }
+}
+
+/** Names and places of people: for its owner alone. */
+async function openPart(path: string, flags: "wx" | "r+"): Promise<FileHandle> {
+  try {
+    return await open(path, flags, 0o600);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+    throw new Misconfigured("--out", `${path} cannot be opened (${code})`, { cause });
+  }
+}
+
+function parseState(path: string, text: string): z.infer<typeof stateFile> {
+  try {
+    return stateFile.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new Misconfigured("--resume", `${stateOf(path)} is not whole`, { cause });
+  }
+}
+
+export async function isFinished(path: string): Promise<boolean> {
+  return (await exists(path)) && (await exists(manifestOf(path)));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

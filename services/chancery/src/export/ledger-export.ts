@@ -1,0 +1,56 @@
+import { decodeHex } from "@chancery/encoding";
+import { Misconfigured } from "@chancery/fault";
+import { PostgresIssuanceHistory, PostgresIssuanceLedger, parseSerial, REFUSAL_CODES } from "@chancery/fulcio";
+import type { Begun } from "./begun.ts";
+import { exportedLog } from "./entry-source.ts";
+import type { Filters } from "./filters.ts";
+import { certificateSource, refusalSource, settled } from "./ledger-source.ts";
+import { verifyExportedHead } from "./log-keys.ts";
+import { publishedLog, type Site } from "./site.ts";
+import type { Source } from "./source.ts";
+
+/** What the ledger has up to now. The CT log's checkpoint says which certificates there are, and its key signs. */
+export async function beginLedger(
+  site: Site,
+  filters: Filters,
+  now: () => number,
+): Promise<Pick<Begun, "logs" | "range">> {
+  if ((await PostgresIssuanceLedger.find(site.db)) === undefined) {
+    throw new Misconfigured("--data", "its database has no ledger yet; chancery serve makes it when it starts");
+  }
+  const begun = now();
+  const to = Math.min(filters.range.to ?? begun, begun);
+  const range = { from: Math.min(filters.range.from ?? 0, to), to };
+  await settled(to, now);
+  const { key, checkpoint } = await publishedLog(site, "ctlog");
+  const log = exportedLog("ctlog", site.origins.ctlog, checkpoint);
+  verifyExportedHead(log, key);
+  return { logs: [log], range };
+}
+
+export function openLedger(site: Site, { kind, format, filters, logs: [log], range }: Begun): Source {
+  if (log === undefined) throw new TypeError("an export of the ledger has a log");
+  const history = new PostgresIssuanceHistory(site.db);
+  const one = (name: string) => filters[name]?.[0];
+  const [issuer, subject] = [one("issuer"), one("subject")];
+  if (kind === "refusals") {
+    const code = refusalCode(one("code"));
+    return refusalSource({ history, format, range, log, query: { issuer, subject, code } });
+  }
+  const [serial, keyHash] = [one("serial"), one("keyHash")];
+  const query = {
+    san: one("san"),
+    issuer,
+    subject,
+    serial: serial === undefined ? undefined : parseSerial(serial),
+    keyHash: keyHash === undefined ? undefined : decodeHex(keyHash, "keyHash"),
+  };
+  return certificateSource({ history, format, range, log, query });
+}
+
+function refusalCode(text: string | undefined) {
+  const code = REFUSAL_CODES.find((known) => known === text);
+  if (text !== undefined && code === undefined)
+    throw new Misconfigured("--code", `is none of ${REFUSAL_CODES.join(", ")}`);
+  return code;
+}

@@ -1,0 +1,133 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { encodeBase64, decodeHex, encodeHex } from "@chancery/encoding";
+import {
+  certificateJson,
+  type CertificateQuery,
+  type IssuanceHistory,
+  type IssuedEntry,
+  type PlacedRefusal,
+  refusalJson,
+  type RefusalQuery,
+} from "@chancery/fulcio";
+import { type Cell, csvRecord } from "./csv.ts";
+import { extensionCells, EXTENSION_COLUMNS } from "./extension-columns.ts";
+import type { ExportedLog } from "./manifest.ts";
+import type { Format, Lines, Position, Source } from "./source.ts";
+
+const PAGE = 500;
+
+interface Shape<Query, Entry> {
+  readonly columns: readonly string[];
+  readonly json: (entry: Entry) => object;
+  readonly cells: (entry: Entry) => readonly Cell[];
+  readonly read: (query: Query) => Promise<{ readonly entries: readonly Entry[]; readonly next: unknown }>;
+  readonly positionOf: (place: never) => Position;
+  readonly placeOf: (position: Position) => unknown;
+}
+
+export interface LedgerRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface LedgerExport<Query> {
+  readonly history: IssuanceHistory;
+  readonly query: Omit<Query, "order" | "limit" | "after" | "from" | "to">;
+  readonly range: LedgerRange;
+  readonly format: Format;
+  readonly log: ExportedLog;
+}
+
+export function certificateSource(options: LedgerExport<CertificateQuery>): Source {
+  return ledgerSource(options, {
+    columns: CERTIFICATE_COLUMNS,
+    json: (entry: IssuedEntry) => ({ ...certificateJson(entry), certificate: encodeBase64(entry.certificate) }),
+    cells: certificateCells,
+    read: (query: CertificateQuery) => options.history.certificates(query),
+    positionOf: ({ time, serial }: IssuedEntry) => ({ time, serial: encodeHex(serial) }),
+    placeOf: ({ time, serial }) => ({ time, serial: decodeHex(String(serial), "state") }),
+  });
+}
+
+export function refusalSource(options: LedgerExport<RefusalQuery>): Source {
+  return ledgerSource(options, {
+    columns: ["time", "code", "reason", "issuer", "subject", "rule", "count"],
+    json: refusalJson,
+    cells: (entry: PlacedRefusal) => {
+      const { time, code, reason, issuer, subject, rule, count } = refusalJson(entry);
+      return [time, code, reason, issuer, subject, rule, count];
+    },
+    read: (query: RefusalQuery) => options.history.refusals(query),
+    positionOf: ({ time, place }: PlacedRefusal) => ({ time, place: String(place) }),
+    placeOf: ({ time, place }) => ({ time, place: BigInt(String(place)) }),
+  });
+}
+
+function ledgerSource<Query, Entry>(
+  { query, range, format, log }: LedgerExport<Query>,
+  shape: Shape<Query, Entry>,
+): Source {
+  const line = (entry: Entry) =>
+    format === "csv" ? csvRecord(shape.cells(entry)) : `${JSON.stringify(shape.json(entry))}\n`;
+  const total = BigInt(Math.max(0, range.to - range.from));
+  return {
+    head: format === "csv" ? csvRecord(shape.columns) : "",
+    total,
+    step: "milliseconds of the ledger",
+    logs: [log],
+    async *lines(after): AsyncGenerator<Lines> {
+      let place = after && shape.placeOf(after);
+      for (;;) {
+        const asked = { ...query, ...range, order: "oldest", limit: PAGE, after: place } as Query;
+        const { entries, next } = await shape.read(asked);
+        const end = next ?? entries.at(-1);
+        if (end === undefined) return;
+        const position = shape.positionOf(end as never);
+        const done = BigInt(Number(position["time"]) - range.from);
+        yield { text: entries.map(line).join(""), count: entries.length, position, done };
+        if (next === undefined) return;
+        place = next;
+      }
+    },
+  };
+}
+
+const CERTIFICATE_COLUMNS = [
+  "serial",
+  "issuedAt",
+  "notBefore",
+  "notAfter",
+  "issuer",
+  "subject",
+  "sanType",
+  "san",
+  "keyHash",
+  "certificateHash",
+  "claimsHash",
+  "ctLog",
+  "ctIndex",
+  "wouldRefuse",
+  "unreadable",
+  ...EXTENSION_COLUMNS,
+];
+
+function certificateCells(entry: IssuedEntry): Cell[] {
+  const json: Readonly<Record<string, unknown>> = {
+    ...certificateJson(entry),
+    sanType: entry.san.type,
+    san: entry.san.value,
+  };
+  const extensions = (json["extensions"] ?? {}) as Readonly<Record<string, string>>;
+  return CERTIFICATE_COLUMNS.slice(0, -EXTENSION_COLUMNS.length)
+    .map((column) => json[column] as Cell)
+    .concat(extensionCells(extensions));
+}
+
+/** From a certificate's time to its row in the database is a turn of the event loop, or a commit that it waits for. */
+const ON_THE_WAY_MS = 1_000;
+
+/** An end of now waits until nothing is on its way any more that belongs before it. */
+export async function settled(to: number, now: () => number): Promise<void> {
+  const wait = to + ON_THE_WAY_MS - now();
+  if (wait > 0) await delay(Math.min(wait, ON_THE_WAY_MS));
+}

@@ -1,0 +1,175 @@
+import { sha256 } from "@chancery/crypto";
+import { encodeHex } from "@chancery/encoding";
+import { EMPTY_TREE, edgeRoot, growTree, leafHash, type TreeEdge } from "@chancery/tlog";
+import type { ExportedLog, Manifest } from "./manifest.ts";
+
+const MOST_FINDINGS = 5;
+/** Leaves that are hashed into the tree together. */
+const BATCH = 1_024;
+
+type Line = Readonly<Record<string, unknown>>;
+
+/**
+ * What lines tell by themselves, so that a change can be told by its place: their order, that a body or certificate is
+ * what its hash says, and of whole logs that all of them together hash to the signed root. Of CSV only the number.
+ */
+export class LineCheck {
+  readonly #manifest: Manifest;
+  readonly #trees = new Map<string, TreeOfLines>();
+  readonly #findings: string[] = [];
+  #lines = 0;
+  #last: Place | undefined;
+
+  constructor(manifest: Manifest) {
+    this.#manifest = manifest;
+    for (const log of isWhole(manifest) ? manifest.logs : []) this.#trees.set(log.log, new TreeOfLines(log));
+  }
+
+  get findings(): readonly string[] {
+    return this.#findings;
+  }
+
+  /** Of the line that was read last, counted from 1. */
+  get number(): number {
+    return this.#lines;
+  }
+
+  /** Lines without the heading of CSV. */
+  get count(): number {
+    return Math.max(0, this.#lines - (this.#manifest.format === "csv" ? 1 : 0));
+  }
+
+  get checked(): readonly string[] {
+    if (this.#manifest.format === "csv") return ["number of lines"];
+    const roots = [...this.#trees.keys()].map((log) => `root of ${log} from its entries`);
+    const hashed = { entries: ["bodies"], certificates: ["certificates"], refusals: [] }[this.#manifest.kind];
+    return ["number of lines", "order", ...hashed, ...roots];
+  }
+
+  find(text: string): void {
+    if (this.#findings.length < MOST_FINDINGS) this.#findings.push(text);
+  }
+
+  line(bytes: Uint8Array): void {
+    this.#lines++;
+    if (this.#manifest.format === "csv") return;
+    const line = parseLine(bytes);
+    if (line === undefined) {
+      this.find(`line ${this.#lines}: is not a JSON object`);
+      return;
+    }
+    this.#checkOrder(line);
+    if (this.#manifest.kind === "entries") this.#checkBody(line);
+    if (this.#manifest.kind === "certificates") this.#checkCertificate(line);
+  }
+
+  end(): void {
+    for (const [log, tree] of this.#trees) {
+      const finding = tree.end();
+      if (finding !== undefined) this.find(`${log}: ${finding}`);
+    }
+  }
+
+  #checkOrder(line: Line): void {
+    const place = this.#placeOf(line);
+    const before = this.#last;
+    this.#last = place;
+    if (place === undefined) return this.find(`line ${this.#lines}: has no place in the order`);
+    if (before !== undefined && isBefore(place, before)) {
+      this.find(`line ${this.#lines}: ${place.text} stands after ${before.text}`);
+    }
+  }
+
+  #placeOf({ log, logIndex, issuedAt, time }: Line): Place | undefined {
+    if (this.#manifest.kind !== "entries") {
+      const at = Date.parse(String(issuedAt ?? time));
+      return Number.isNaN(at)
+        ? undefined
+        : { rank: 0, at: BigInt(at), strictly: false, text: String(issuedAt ?? time) };
+    }
+    const rank = this.#manifest.logs.findIndex((known) => known.log === log);
+    if (rank < 0 || typeof logIndex !== "string" || !/^\d{1,19}$/.test(logIndex)) return undefined;
+    return { rank, at: BigInt(logIndex), strictly: true, text: `entry ${logIndex} of ${String(log)}` };
+  }
+
+  #checkBody({ log, logIndex, body, leafHash: told }: Line): void {
+    const hash = typeof body === "string" ? leafHash(Buffer.from(body, "base64")) : undefined;
+    if (hash === undefined || encodeHex(hash) !== told) {
+      this.find(`line ${this.#lines}: the body is not the one its leafHash is of`);
+    }
+    const finding = hash && this.#trees.get(String(log))?.add(String(logIndex), hash);
+    if (finding !== undefined) this.find(`line ${this.#lines}: ${finding}`);
+  }
+
+  #checkCertificate({ certificate, certificateHash }: Line): void {
+    const der = typeof certificate === "string" ? Buffer.from(certificate, "base64") : undefined;
+    if (der !== undefined && encodeHex(sha256(der)) === certificateHash) return;
+    this.find(`line ${this.#lines}: the certificate is not the one its certificateHash is of`);
+  }
+}
+
+interface Place {
+  readonly rank: number;
+  readonly at: bigint;
+  /** Two lines have never the same. */
+  readonly strictly: boolean;
+  readonly text: string;
+}
+
+function isBefore(place: Place, other: Place): boolean {
+  if (place.rank !== other.rank) return place.rank < other.rank;
+  return place.at < other.at || (place.strictly && place.at === other.at);
+}
+
+/** Nothing was left out: the entries can be hashed up to the root that the log signed. */
+function isWhole({ kind, format, filters, logs }: Manifest): boolean {
+  const isFiltered = Object.keys(filters).some((name) => name !== "log");
+  return (
+    kind === "entries" &&
+    format === "jsonl" &&
+    !isFiltered &&
+    logs.every(({ from, to, size }) => from === "0" && to === size)
+  );
+}
+
+function parseLine(bytes: Uint8Array): Line | undefined {
+  try {
+    const line: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return typeof line === "object" && line !== null && !Array.isArray(line) ? (line as Line) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A whole log, leaf by leaf. */
+class TreeOfLines {
+  readonly #log: ExportedLog;
+  #tree: TreeEdge = EMPTY_TREE;
+  #next = 0n;
+  #waiting: Uint8Array[] = [];
+
+  constructor(log: ExportedLog) {
+    this.#log = log;
+  }
+
+  /** What is wrong with it. */
+  add(index: string, hash: Uint8Array): string | undefined {
+    const expected = this.#next;
+    this.#next = /^\d{1,19}$/.test(index) ? BigInt(index) + 1n : expected + 1n;
+    this.#waiting.push(hash);
+    if (this.#waiting.length >= BATCH) this.#grow();
+    return index === String(expected) ? undefined : `entry ${index} stands where ${expected} is expected`;
+  }
+
+  end(): string | undefined {
+    this.#grow();
+    const isSame = String(this.#tree.size) === this.#log.size && encodeHex(edgeRoot(this.#tree)) === this.#log.root;
+    return isSame ? undefined : "its entries do not hash to the root that the log signed";
+  }
+
+  #grow(): void {
+    const { size, edge } = growTree(this.#tree, this.#waiting);
+    this.#tree = { size, edge };
+    this.#waiting = [];
+  }
+}

@@ -1,0 +1,46 @@
+import { createPublicKey } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { loadKeyFile, type PublicKey, publicKeyFromKeyObject } from "@chancery/crypto";
+import { equalBytes } from "@chancery/encoding";
+import { Misconfigured } from "@chancery/fault";
+import { verifyCheckpoint, verifyTreeHead, type TreeHead } from "@chancery/tlog";
+import type { LogName } from "../installation.ts";
+import type { ExportedLog, ManifestSigner } from "./manifest.ts";
+
+const fileOf = (data: string, log: LogName) => join(data, "keys", `${log}.pem`);
+
+/** The public half of a log's key in an installation: before anything is read it is known that it can be signed for. */
+export async function publicKeyIn(data: string, log: LogName): Promise<PublicKey> {
+  const path = fileOf(data, log);
+  try {
+    return publicKeyFromKeyObject(createPublicKey(await readFile(path)), path);
+  } catch (cause) {
+    throw new Misconfigured("--data", `${path} cannot be read; the manifest is signed with it`, { cause });
+  }
+}
+
+/**
+ * The key itself, for one signature. It is opened when the last line is on disk: nothing that strangers wrote is read in
+ * this process any more.
+ */
+export async function manifestSigner(
+  data: string,
+  log: LogName,
+  hostname: string,
+  expected: PublicKey,
+): Promise<ManifestSigner> {
+  const signer = await loadKeyFile(fileOf(data, log));
+  if (!equalBytes(signer.publicKey.spki, expected.spki)) {
+    throw new Misconfigured(fileOf(data, log), "is another key than when the export began");
+  }
+  return { log, hostname, signer };
+}
+
+/** Throws unless the checkpoint is signed by the log's key, and says what the manifest says. */
+export function verifyExportedHead({ log, origin, checkpoint }: ExportedLog, key: PublicKey): TreeHead {
+  const note = new TextEncoder().encode(checkpoint);
+  // Rekor v1 signs under its host name, which is not the whole of its origin.
+  const name = log === "rekor" ? (origin.split(" - ", 1)[0] ?? origin) : origin;
+  return log === "ctlog" ? verifyTreeHead(note, origin, key) : verifyCheckpoint(note, origin, key, name);
+}

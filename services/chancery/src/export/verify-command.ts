@@ -1,0 +1,163 @@
+import { createPublicKey } from "node:crypto";
+import { access, constants, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { parsePublicKey, type PublicKey, publicKeyFromKeyObject } from "@chancery/crypto";
+import { encodeHex } from "@chancery/encoding";
+import { Fault, Misconfigured, Unverified } from "@chancery/fault";
+import { z } from "zod";
+import { showBar } from "../fsck/progress-bar.ts";
+import { readInstallation } from "../fsck/sources.ts";
+import { LOG_NAMES } from "../installation.ts";
+import { type Environment, resolveSettings } from "../settings.ts";
+import { verifyExportedHead } from "./log-keys.ts";
+import { type VerifiedManifest, verifyManifest } from "./manifest.ts";
+import { verifyFile } from "./verify-file.ts";
+
+const USAGE = `usage: chancery export verify FILE MANIFEST --key PEM|--trusted-root FILE|--data FOLDER
+
+Holds FILE against MANIFEST, and MANIFEST against the keys of the logs it is of: its signatures, the checkpoints in it,
+the file's SHA-256, size and number of lines; of JSON Lines also the order, each body and certificate against its hash,
+and of whole logs the root from all entries. Asks nobody. Exit codes: 0 holds, 1 does not, 2 could not be read.
+
+  --key PEM              the public key of a log (URL/trust/rekor.pub); as often as there are logs
+  --trusted-root FILE    the keys in a trusted_root.json
+  --data FOLDER          the keys of this installation
+`;
+
+const FLAGS = {
+  key: { type: "string", multiple: true },
+  "trusted-root": { type: "string" },
+  data: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+/** `chancery export verify`: resolves with the exit code. */
+export async function verifyCommand(
+  argv: readonly string[],
+  environment: Environment,
+  terminal: Terminal,
+): Promise<number> {
+  const { values: flags, positionals } = parse(argv);
+  if (flags.help === true) {
+    terminal.out(USAGE);
+    return 0;
+  }
+  const [path, manifestPath, extra] = positionals;
+  if (path === undefined || manifestPath === undefined || extra !== undefined) {
+    throw new Misconfigured("export verify", "say a file and its manifest; see --help");
+  }
+  const keys = await readKeys(flags, environment);
+  const note = await readInput(manifestPath);
+  await readable(path);
+  let manifest: VerifiedManifest;
+  try {
+    manifest = verifyManifest(note, keys);
+    checkHeads(manifest);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    terminal.out(`${manifestPath}: DOES NOT HOLD: ${error.message}\n`);
+    return 1;
+  }
+  return await verifyAgainst(path, manifest, terminal);
+}
+
+async function verifyAgainst(path: string, manifest: VerifiedManifest, terminal: Terminal): Promise<number> {
+  const bar = showBar("verify", process.stderr, (text) => terminal.err(text));
+  const verdict = await verifyFile(path, manifest, (done, total) => bar.progress("bytes", done, total)).finally(() =>
+    bar.done(),
+  );
+  if (verdict.findings.length > 0) {
+    terminal.out(`${path}: DOES NOT HOLD\n${verdict.findings.map((finding) => `  ${finding}\n`).join("")}`);
+    return 1;
+  }
+  const { count, kind, created, filters, logs } = manifest;
+  const chosen = Object.entries(filters).map(([name, values]) => `${name} ${values.join(" or ")}`);
+  terminal.out(
+    [
+      `${path}: holds: ${Number(count).toLocaleString("en")} ${kind}, exported ${created}`,
+      `  chosen    ${chosen.length === 0 ? "all" : chosen.join(", ")}`,
+      ...logs.map(({ log, origin, size, root }) => `  ${log.padEnd(9)} ${origin}, ${size} entries, root ${root}`),
+      `  checked   signatures, checkpoints, ${verdict.checked.join(", ")}`,
+      "",
+    ].join("\n"),
+  );
+  return 0;
+}
+
+/** A checkpoint of the same key, so that two exports can be held against each other and against the log of today. */
+function checkHeads({ logs, keys }: VerifiedManifest): void {
+  for (const log of logs) {
+    const key = keys.get(log.log);
+    if (key === undefined) throw new Unverified(`manifest: nobody signed for ${log.log}`);
+    const { size, root } = verifyExportedHead(log, key);
+    if (String(size) !== log.size || encodeHex(root) !== log.root) {
+      throw new Unverified(`manifest: says another tree of ${log.log} than the checkpoint in it`);
+    }
+  }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true });
+  } catch (error) {
+    throw new Misconfigured("command line", (error instanceof Error ? error.message : "").split(". ", 1)[0] ?? "");
+  }
+}
+
+async function readKeys(
+  { key, "trusted-root": trustedRoot, data }: ReturnType<typeof parse>["values"],
+  environment: Environment,
+): Promise<PublicKey[]> {
+  if (key !== undefined) return await Promise.all(key.map((path) => readKey(path)));
+  if (trustedRoot !== undefined) return await readTrustedRoot(trustedRoot);
+  if (data === undefined)
+    throw new Misconfigured("--key", "say whose signature it has to be: --key, --trusted-root or --data");
+  const settings = await resolveSettings({ data }, environment);
+  await readInstallation(settings.data);
+  return await Promise.all(LOG_NAMES.map((log) => readKey(join(settings.data, "keys", `${log}.pem`))));
+}
+
+async function readKey(path: string): Promise<PublicKey> {
+  try {
+    // Of a private key the public half is taken.
+    return publicKeyFromKeyObject(createPublicKey(await readFile(path)), path);
+  } catch (cause) {
+    throw new Misconfigured("--key", `${path} is no key in PEM that can be read`, { cause });
+  }
+}
+
+const logKey = z.object({ publicKey: z.object({ rawBytes: z.base64() }) });
+const trustedRootJson = z.object({ tlogs: z.array(logKey).default([]), ctlogs: z.array(logKey).default([]) });
+
+async function readTrustedRoot(path: string): Promise<PublicKey[]> {
+  try {
+    const { tlogs, ctlogs } = trustedRootJson.parse(JSON.parse(await readFile(path, "utf8")));
+    return [...tlogs, ...ctlogs].map(({ publicKey }) =>
+      parsePublicKey(Buffer.from(publicKey.rawBytes, "base64"), "key"),
+    );
+  } catch (cause) {
+    throw new Misconfigured("--trusted-root", `${path} is no trusted_root.json that can be read`, { cause });
+  }
+}
+
+const MAX_MANIFEST_BYTES = 64 * 1024;
+
+async function readInput(path: string): Promise<Uint8Array> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new Misconfigured(path, "cannot be read", { cause });
+  });
+  if (bytes.length > MAX_MANIFEST_BYTES) throw new Misconfigured(path, "is larger than any manifest");
+  return new Uint8Array(bytes);
+}
+
+async function readable(path: string): Promise<void> {
+  await access(path, constants.R_OK).catch((cause: unknown) => {
+    throw new Misconfigured(path, "cannot be read", { cause });
+  });
+}

@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ExportFile } from "../src/export/export-file.ts";
+
+const PAGES = Array.from({ length: 7 }, (_, at) => `${"äöü😀".repeat(at)}line ${at}\n`.repeat(at + 1));
+const MANIFEST = new TextEncoder().encode("signed\n");
+
+let folder: string;
+let made = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "export-file-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Writes the pages that are left, and ends as a killed process does after `most` of them. */
+async function write(file: ExportFile, most = Infinity): Promise<boolean> {
+  const first = file.position === undefined ? 0 : Number(file.position["next"]);
+  for (const [at, page] of PAGES.entries()) {
+    if (at < first) continue;
+    if (at - first >= most) return false;
+    await file.append(page, at + 1, { next: at + 1 });
+  }
+  return true;
+}
+
+describe("a file that grows", () => {
+  test.for([0, 1, 2, 5])("killed after every %i pages it ends as one that never was", async (most) => {
+    const path = join(folder, `killed-${++made}`);
+    // Every page is saved, or only what was when the file was made.
+    for (const saveMs of [0, 1e9]) {
+      await rm(path, { force: true });
+      await rm(`${path}.manifest`, { force: true });
+      let file = await ExportFile.create(path, { what: "pages" }, saveMs);
+      for (let kills = 0; !(await write(file, kills > 9 ? Infinity : most)); kills++) {
+        await file[Symbol.asyncDispose]();
+        await appendFile(`${path}.part`, "a torn li");
+        expect(await ExportFile.begunAt(path)).toEqual({ what: "pages" });
+        file = await ExportFile.resume(path, saveMs);
+      }
+      const { bytes, count, sha256 } = await file.finished();
+      await file.publish(MANIFEST);
+      await file[Symbol.asyncDispose]();
+      const text = await readFile(path, "utf8");
+      expect(text).toBe(PAGES.join(""));
+      expect([bytes, count, sha256]).toEqual([
+        Buffer.byteLength(text),
+        28,
+        createHash("sha256").update(text).digest("hex"),
+      ]);
+      expect(await ExportFile.begunAt(path)).toBeUndefined();
+    }
+  });
+
+  test("killed between its manifest, its name and the end of its state it is whole after the next start", async () => {
+    const path = join(folder, "published");
+    const file = await ExportFile.create(path, "begun");
+    await write(file);
+    await file.finished();
+    const state = await readFile(`${path}.state`, "utf8");
+    await writeFile(`${path}.manifest`, MANIFEST);
+    await file[Symbol.asyncDispose]();
+    const again = await ExportFile.resume(path);
+    expect(await write(again)).toBe(true);
+    await again.finished();
+    await again.publish(MANIFEST);
+    await again[Symbol.asyncDispose]();
+    // The name was given, and the state is still there.
+    await writeFile(`${path}.state`, state);
+    expect(await ExportFile.begunAt(path)).toBeUndefined();
+    expect(await readFile(path, "utf8")).toBe(PAGES.join(""));
+    await rename(path, `${path}.kept`);
+  });
+
+  test("does not begin where something is", async () => {
+    for (const suffix of ["", ".part", ".state", ".manifest"]) {
+      const path = join(folder, `taken${suffix.slice(1)}`);
+      await writeFile(path + suffix, "mine");
+      await expect(ExportFile.create(path, "begun")).rejects.toThrow("is there already");
+      expect(await readFile(path + suffix, "utf8")).toBe("mine");
+    }
+    await expect(ExportFile.create(join(folder, "no", "such"), "begun")).rejects.toThrow("cannot be opened (ENOENT)");
+  });
+
+  test("that nothing whole is known of is not gone on with", async () => {
+    const path = join(folder, "broken");
+    await writeFile(`${path}.state`, "{");
+    await expect(ExportFile.begunAt(path)).rejects.toThrow("is not whole");
+  });
+});

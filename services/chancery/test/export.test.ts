@@ -1,0 +1,358 @@
+import { execFile, spawnSync } from "node:child_process";
+import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { appendFile, chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { PostgresIssuanceLedger } from "@chancery/fulcio";
+import { Database, runningEmbedded } from "@chancery/postgres";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chancery, issueCertificate, logV1, logV2 } from "./export-world.ts";
+import { startTestStack, type TestStack } from "./start-stack.ts";
+
+const SCRIPT = join(import.meta.dirname, "../../../docs/verify-export.py");
+const ENTRIES = 23;
+
+const missing = [
+  ["python3", "--version"],
+  ["openssl", "version"],
+].flatMap(([program = "", flag = ""]) => (spawnSync(program, [flag]).status === 0 ? [] : [program]));
+if (missing.length > 0 && process.env["CHANCERY_REQUIRE_CLIENTS"] === "1") {
+  throw new Error(`CHANCERY_REQUIRE_CLIENTS is set and there is no ${missing.join(", ")}`);
+}
+const without = missing.length === 0 ? "" : ` [left out: no ${missing.join(", ")}]`;
+
+let folder: string;
+let running: TestStack;
+let made = 0;
+
+const path = (name: string) => join(folder, name);
+const data = () => ["--data", running.data];
+const jsonLines = (text: string) =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+/** Exports to a new file, which must go well. */
+async function exported(what: string, ...flags: string[]): Promise<{ file: string; text: string; out: string }> {
+  const file = path(`${what}-${++made}`);
+  const { code, out, err } = await chancery("export", what, "--out", file, ...data(), ...flags);
+  expect([code, out], err).toEqual([0, expect.stringContaining("signed by")]);
+  return { file, text: await readFile(file, "utf8"), out };
+}
+
+const verify = (file: string, ...flags: string[]) => chancery("export", "verify", file, `${file}.manifest`, ...flags);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "chancery-export-"));
+  running = await startTestStack({ data: path("data") });
+  const signer = await issueCertificate(running.url, "dev@example.com");
+  await issueCertificate(running.url, "other@example.com");
+  for (let at = 0; at < ENTRIES; at++) await logV1(running.url, signer, `artifact ${at}`);
+  for (let at = 0; at < 3; at++) await logV2(running.url, signer, `artifact ${at}`);
+  const db = await Database.open((await runningEmbedded(join(running.data, "postgres")))!, { max: 1 });
+  const ledger = await PostgresIssuanceLedger.open(db);
+  const hostile = { code: "policy", count: 1, issuer: "https://issuer.example" } as const;
+  const texts = [`=cmd|' /C calc'!A0`, `+1\r\n"quoted", comma`, "\u202Egnp.exe", "'apostrophe", "plain"];
+  for (const [at, text] of texts.entries()) {
+    await ledger.recordRefused({
+      ...hostile,
+      time: 1_700_000_000_000 + at,
+      reason: text,
+      subject: text,
+      rule: undefined,
+    });
+  }
+  await db.close();
+  for (const log of ["rekor", "rekor-v2", "ctlog"]) {
+    const key = createPublicKey(await readFile(join(running.data, "keys", `${log}.pem`)));
+    await writeFile(path(`${log}.pub`), key.export({ type: "spki", format: "pem" }));
+  }
+});
+afterAll(async () => {
+  await running?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("an export of entries", () => {
+  test("has each entry of both logs once, in order, as it stands in the log, and is signed by both", async () => {
+    const { file, text, out } = await exported("entries");
+    expect(out).toContain(`${ENTRIES + 3} entries`);
+    expect(out).toContain("signed by rekor and rekor-v2");
+    const lines = jsonLines(text);
+    expect(lines.map(({ log, logIndex }) => `${String(log)} ${String(logIndex)}`)).toEqual([
+      ...Array.from({ length: ENTRIES }, (_, at) => `rekor ${at}`),
+      ...Array.from({ length: 3 }, (_, at) => `rekor-v2 ${at}`),
+    ]);
+    for (const { body, leafHash } of lines) {
+      const leaf = Buffer.concat([Buffer.of(0), Buffer.from(String(body), "base64")]);
+      expect(createHash("sha256").update(leaf).digest("hex")).toBe(leafHash);
+    }
+    const [first] = lines;
+    const answer = await fetch(`${running.url}/api/v1/log/entries/${String(first!["entryId"])}`);
+    const [entry] = Object.values((await answer.json()) as Record<string, { body: string; logIndex: number }>);
+    expect([entry!.body, entry!.logIndex]).toEqual([first!["body"], 0]);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await readdir(folder)).filter((name) => name.endsWith(".part") || name.endsWith(".state"))).toEqual([]);
+  });
+
+  test("holds under the keys of its logs, however they are given", async () => {
+    const { file } = await exported("entries");
+    const trustedRoot = path("trusted_root.json");
+    await writeFile(trustedRoot, await (await fetch(`${running.url}/trust/trusted_root.json`)).text());
+    const ways = [
+      ["--key", path("rekor.pub"), "--key", path("rekor-v2.pub")],
+      ["--trusted-root", trustedRoot],
+      ["--data", running.data],
+    ];
+    for (const way of ways) {
+      const { code, out } = await verify(file, ...way);
+      expect(code, out).toBe(0);
+      expect(out).toContain(`holds: ${ENTRIES + 3} entries`);
+      expect(out).toContain("root of rekor from its entries, root of rekor-v2 from its entries");
+    }
+  });
+
+  test("is the same file when it is made again while nothing was logged", async () => {
+    const [one, other] = [await exported("entries", "--log", "rekor"), await exported("entries", "--log", "rekor")];
+    expect(one.text).toBe(other.text);
+  });
+
+  test("of a time has what was logged in it", async () => {
+    const { text } = await exported("entries", "--log", "rekor");
+    expect(jsonLines(text)).toHaveLength(ENTRIES);
+    expect((await exported("entries", "--to", "2020-01-01")).text).toBe("");
+    expect(jsonLines((await exported("entries", "--from", "1h")).text)).toHaveLength(ENTRIES + 3);
+    const nothing = await exported("entries", "--from", "2020-01-01", "--to", "2020-01-02", "--format", "csv");
+    expect(nothing.text.split("\r\n")).toHaveLength(2);
+    expect(await verify(nothing.file, ...data())).toMatchObject({ code: 0 });
+  });
+
+  test("is refused where the database holds another entry than was logged, and nothing is signed", async () => {
+    const db = await Database.open((await runningEmbedded(join(running.data, "postgres")))!, { max: 1 });
+    const flip = () =>
+      db.transaction(async (tx) => {
+        await tx.query("SET LOCAL session_replication_role = replica");
+        await tx.query(
+          `UPDATE log.entry SET leaf = replace(encode(leaf, 'escape'), 'hashedrekord', 'hashedrekorD')::bytea
+           WHERE index = 7 AND log = (SELECT id FROM log.log WHERE name = 'rekor')`,
+        );
+      });
+    const file = path("tampered");
+    await flip();
+    const { code, err } = await chancery("export", "entries", "--out", file, ...data());
+    await db.transaction(async (tx) => {
+      await tx.query("SET LOCAL session_replication_role = replica");
+      await tx.query(
+        `UPDATE log.entry SET leaf = replace(encode(leaf, 'escape'), 'hashedrekorD', 'hashedrekord')::bytea
+         WHERE index = 7 AND log = (SELECT id FROM log.log WHERE name = 'rekor')`,
+      );
+    });
+    await db.close();
+    expect([code, err]).toEqual([1, expect.stringContaining("are not those of the published tree")]);
+    expect((await readdir(folder)).filter((name) => name.startsWith("tampered")).toSorted()).toEqual([
+      "tampered.part",
+      "tampered.state",
+    ]);
+  });
+});
+
+describe("an export of the ledger", () => {
+  test("has each certificate with what it says, and holds under the CT log's key", async () => {
+    const { file, text } = await exported("certificates");
+    const lines = jsonLines(text);
+    expect(lines.map(({ sans, ctIndex }) => [sans, ctIndex])).toEqual([
+      [[{ type: "email", value: "dev@example.com" }], "0"],
+      [[{ type: "email", value: "other@example.com" }], "1"],
+    ]);
+    const { code, out } = await verify(file, "--key", path("ctlog.pub"));
+    expect(code, out).toBe(0);
+    expect(out).toMatch(/ctlog +localhost\/ctlog\/\d{4}, 2 entries/);
+    const { text: one } = await exported("certificates", "--san", "dev@example.com");
+    expect(jsonLines(one)).toEqual([lines[0]]);
+    const { text: same } = await exported("certificates", "--serial", String(lines[0]!["serial"]));
+    expect(same).toBe(one);
+  });
+
+  test("has refusals as they were written in JSON, and in CSV cells that no spreadsheet runs", async () => {
+    const { text } = await exported("refusals", "--code", "policy");
+    expect(jsonLines(text).map(({ subject }) => subject)).toEqual([
+      `=cmd|' /C calc'!A0`,
+      `+1\r\n"quoted", comma`,
+      "\u202Egnp.exe",
+      "'apostrophe",
+      "plain",
+    ]);
+    const csv = await exported("refusals", "--code", "policy", "--format", "csv");
+    expect(csv.text.split("\r\n").map((line) => line.split(",").slice(1, 3).join(","))).toEqual([
+      "code,reason".replaceAll(/\w+/g, '"$&"'),
+      `"policy","'=cmd|' /C calc'!A0"`,
+      String.raw`"policy","'+1\u{d}\u{a}""quoted""`,
+      String.raw`"policy","\u{202e}gnp.exe"`,
+      `"policy","''apostrophe"`,
+      `"policy","plain"`,
+      "",
+    ]);
+    expect(await verify(csv.file, ...data())).toMatchObject({ code: 0 });
+  });
+});
+
+describe("what was changed is found and told", () => {
+  const changes: readonly [string, (text: string) => string, RegExp][] = [
+    ["a changed byte of a body", (text) => text.replace(/("body":"eyJ)(.)/, "$1X"), /line 1: the body is not the one/],
+    ["a changed byte elsewhere", (text) => text.replace("hashedrekord", "hashedrekorf"), /SHA-256 is not the one/],
+    [
+      "a line that is gone",
+      (text) => text.replace(/\n.*"logIndex":"4".*\n/, "\n"),
+      /it has 22 entries, 23 were signed for[^]*line 5: entry 5 stands where 4 is expected/,
+    ],
+    [
+      "two lines in another order",
+      (text) => text.replace(/(\n.*"logIndex":"4".*)(\n.*"logIndex":"5".*)/, "$2$1"),
+      /line 6: entry 4 of rekor stands after entry 5/,
+    ],
+    ["a line twice", (text) => text.replace(/\n.*"logIndex":"4".*/, "$&$&"), /24 entries, 23 were signed for/],
+    ["an end that is cut off", (text) => text.slice(0, -100), /100 are missing[^]*ends within line 23/],
+    ["a last line that is gone", (text) => text.replace(/.*\n$/, ""), /22 entries, 23 were signed for/],
+    ["bytes behind its end", (text) => `${text}\n`, /1 too many[^]*line 24: is not a JSON object/],
+    ["nothing left", () => "", /0 entries, 23 were signed for/],
+  ];
+
+  test.for(changes)("%s", async ([, change, told]) => {
+    const { file, text } = await exported("entries", "--log", "rekor");
+    const changed = change(text);
+    expect(changed).not.toBe(text);
+    await writeFile(file, changed);
+    const { code, out } = await verify(file, "--key", path("rekor.pub"));
+    expect([code, out]).toEqual([1, expect.stringMatching(told)]);
+    expect(out).toContain("DOES NOT HOLD");
+    if (without === "") await expect(script(file, "rekor.pub")).rejects.toThrow(/signed for/);
+  });
+
+  test("another key, and the key of one log where two signed", async () => {
+    const { file } = await exported("entries");
+    const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey;
+    await writeFile(path("other.pub"), other.export({ type: "spki", format: "pem" }));
+    const stranger = await verify(file, "--key", path("other.pub"));
+    expect([stranger.code, stranger.out]).toEqual([1, expect.stringContaining("is signed for rekor by another key")]);
+    const half = await verify(file, "--key", path("rekor.pub"));
+    expect([half.code, half.out]).toEqual([1, expect.stringContaining("is signed for rekor-v2 by another key")]);
+    if (without === "") await expect(script(file, "other.pub")).rejects.toThrow("not signed by this key");
+  });
+
+  test.for([
+    ["a count", /"count": "23"/, `"count": "22"`, /was changed/],
+    ["a hash", /"sha256": "./, `"sha256": "g`, /is not whole/],
+    ["a filter", /"log": \[\n {6}"rekor"\n {4}\]/, `"san": [\n      "x"\n    ]`, /was changed/],
+    ["the context", /^chancery-export\/v1/, "chancery-export/v2", /does not begin with the line/],
+    ["the name of the key", /— localhost\/export\/rekor /, "— localhost ", /is not signed by the log rekor/],
+    ["the signature", / (.{40})(..)(.+)\n$/, otherCharacters, /does not verify/],
+  ] as const)("%s of the manifest", async ([, from, to, told]) => {
+    const { file } = await exported("entries", "--log", "rekor");
+    const note = await readFile(`${file}.manifest`, "utf8");
+    const changed = note.replace(from, to as string);
+    expect(changed).not.toBe(note);
+    await writeFile(`${file}.manifest`, changed);
+    const { code, out } = await verify(file, "--key", path("rekor.pub"));
+    expect([code, out]).toEqual([1, expect.stringMatching(told)]);
+  });
+});
+
+function otherCharacters(_all: string, before: string, two: string, after: string): string {
+  return ` ${before}${two === "AA" ? "BB" : "AA"}${after}\n`;
+}
+
+async function script(file: string, key: string): Promise<string> {
+  const { stdout } = await promisify(execFile)("python3", [SCRIPT, file, `${file}.manifest`, path(key)]);
+  return stdout;
+}
+
+describe("an export that was interrupted", () => {
+  test("goes on where it was, and ends in the same bytes", async () => {
+    const whole = await exported("entries");
+    const file = path("interrupted");
+    // Read by others a key signs nothing: the export fails when all is written but the manifest.
+    const key = join(running.data, "keys", "rekor-v2.pem");
+    await chmod(key, 0o644);
+    const failed = await chancery("export", "entries", "--out", file, ...data());
+    await chmod(key, 0o600);
+    expect([failed.code, failed.err]).toEqual([2, expect.stringContaining("rekor-v2.pem")]);
+    const anew = await chancery("export", "entries", "--out", file, ...data());
+    expect(anew).toMatchObject({ code: 2, err: expect.stringContaining("go on with it by --resume") });
+    const other = await chancery("export", "refusals", "--out", file, "--resume", ...data());
+    expect(other).toMatchObject({ code: 2, err: expect.stringContaining("was begun with entries") });
+    // What a crash wrote behind the last saved place is no part of it.
+    await appendFile(`${file}.part`, '{"torn":');
+    const resumed = await chancery("export", "entries", "--out", file, "--resume", ...data());
+    expect(resumed.code, resumed.err).toBe(0);
+    expect(await readFile(file, "utf8")).toBe(whole.text);
+    expect(await verify(file, ...data())).toMatchObject({ code: 0 });
+  });
+
+  test("does not go on with what was changed meanwhile", async () => {
+    const file = path("changed-meanwhile");
+    const key = join(running.data, "keys", "ctlog.pem");
+    await chmod(key, 0o644);
+    await chancery("export", "certificates", "--out", file, ...data());
+    await chmod(key, 0o600);
+    const text = await readFile(`${file}.part`, "utf8");
+    await writeFile(`${file}.part`, text.replace("dev@", "DEV@"));
+    const resume = () => chancery("export", "certificates", "--out", file, "--resume", ...data());
+    expect(await resume()).toMatchObject({ code: 2, err: expect.stringContaining("was changed since") });
+    await writeFile(`${file}.part`, text.slice(0, -1));
+    expect(await resume()).toMatchObject({ code: 2, err: expect.stringContaining("is shorter than it was") });
+    await writeFile(`${file}.part`, text);
+    expect(await resume()).toMatchObject({ code: 0 });
+    expect(await readFile(file, "utf8")).toBe(text);
+  });
+});
+
+test.skipIf(without !== "")(
+  `lines of Python, with openssl and none of our code, find each export good${without}`,
+  async () => {
+    const lines = (await readFile(SCRIPT, "utf8")).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    expect(lines.length).toBeLessThanOrEqual(18);
+    for (const format of ["jsonl", "csv"]) {
+      for (const [what, key] of [
+        ["entries", "rekor.pub"],
+        ["entries", "rekor-v2.pub"],
+        ["certificates", "ctlog.pub"],
+        ["refusals", "ctlog.pub"],
+      ] as const) {
+        const { file } = await exported(what, "--format", format);
+        expect(await script(file, key)).toMatch(/^.*: \d+ (entries|certificates|refusals) as of .*Z, signed for\n$/);
+      }
+    }
+  },
+);
+
+test.for([
+  [["entries"], "--out: is missing"],
+  [["everything", "--out", "x"], "export: say one of entries, certificates, refusals, verify"],
+  [["entries", "--out", "x", "--san", "y"], "--san: is no filter of entries"],
+  [["certificates", "--out", "x", "--code", "y"], "--code: is no filter of certificates"],
+  [["refusals", "--out", "x", "--code", "y", "--code", "z"], "--code: is given more than once"],
+  [["entries", "--out", "x", "--from", "yesterday"], "--from: is neither an ISO date"],
+  [["entries", "--out", "x", "--from", "2026-01-02", "--to", "2026-01-01"], "--from: is not before --to"],
+  [["entries", "--out", "x", "--format", "xml"], "--format: xml is neither jsonl nor csv"],
+  [["entries", "--out", "/nonexistent/x", "--resume"], "--resume: no export to /nonexistent/x was begun"],
+  [["entries", "--out", "x", "--resume", "--from", "1h"], "--from: was said when the export began"],
+  [["entries", "--out", "x", "--data", "/nonexistent"], "holds no installation"],
+  [["verify", "x"], "export verify: say a file and its manifest"],
+  [["verify", "x", "y"], "--key: say whose signature"],
+  [["verify", "/nonexistent", "/nonexistent", "--key", "/nonexistent"], "--key: /nonexistent is no key"],
+] as const)("export %j: exit code 2 and why", async ([args, reason]) => {
+  expect(await chancery("export", ...args)).toMatchObject({ code: 2, err: expect.stringContaining(reason) });
+});
+
+test("what is there already is not written over", async () => {
+  const { file, text } = await exported("refusals");
+  const again = await chancery("export", "refusals", "--out", file, ...data());
+  expect(again).toMatchObject({ code: 2, err: expect.stringContaining("is there already") });
+  expect(await readFile(file, "utf8")).toBe(text);
+  expect(await chancery("export", "refusals", "--out", file, "--resume", ...data())).toMatchObject({
+    code: 0,
+    out: `${file}: is whole already\n`,
+  });
+});

@@ -6,7 +6,7 @@ RUN npm install --global pnpm@12.21.0
 COPY package.json pnpm-workspace.yaml pnpm-lock.yaml tsconfig*.json ./
 COPY libs libs
 COPY services services
-RUN pnpm install --frozen-lockfile && pnpm exec tsc -b \
+RUN pnpm install --frozen-lockfile && pnpm exec tsc -b && node services/explorer/build.mjs \
  && pnpm --filter @chancery/chancery deploy --prod --legacy /app
 
 FROM node:26-bookworm-slim

@@ -16,7 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["x509", "tlog", "identity"],
   ["sigstore", "postgres"],
   ["log", "service"],
-  ["fulcio", "rekor", "ctlog", "tsa", "trust", "auditor"],
+  ["fulcio", "rekor", "ctlog", "tsa", "trust", "auditor", "explorer"],
   ["chancery"],
 ];
 

@@ -10,6 +10,7 @@ export const REAL_CLIENTS = {
   "cosign-3": "COSIGN_3",
   "rekor-cli": "REKOR_CLI",
   "docker-registry": "DOCKER_REGISTRY",
+  chromium: "CHROMIUM",
 } as const;
 
 export type RealClient = keyof typeof REAL_CLIENTS;

@@ -40,10 +40,13 @@ export async function install() {
   }
 }
 
-/** Compiles what has changed; a tenth of a second when nothing has. */
+/** Compiles and builds what has changed; a fifth of a second when nothing has. */
 export async function build() {
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
-  await step("building", () => runQuietly(NODE, [tsc, "-b"], { cwd: ROOT }), { quietBelowMs: 1_500 });
+  const programs = [[tsc, "-b"], [join(ROOT, "services/explorer/build.mjs")]];
+  // Side by side: the pages are built from sources, not from what is being compiled.
+  const work = () => Promise.all(programs.map((args) => runQuietly(NODE, args, { cwd: ROOT })));
+  await step("building", work, { quietBelowMs: 1_500 });
 }
 
 function installed(wanted) {

@@ -4,6 +4,7 @@ import { type AuditorConfig, AuditorModule } from "@chancery/auditor";
 import { CertificateTransparencyLog, CtLogModule } from "@chancery/ctlog";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
+import { ExplorerModule } from "@chancery/explorer";
 import { Misconfigured } from "@chancery/fault";
 import {
   CurrentIssuers,
@@ -25,12 +26,12 @@ import type { Certificate } from "@chancery/x509";
 import { mountSession } from "./access/login-routes.ts";
 import { openReaders } from "./access/open-readers.ts";
 import { admissionRules } from "./admission-settings.ts";
+import { about } from "./about.ts";
 import { type Authority, openAuthority } from "./authority/authority.ts";
 import { loadAuthorityFiles } from "./authority/own-files.ts";
 import type { BannerFacts } from "./banner.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { fulcioConfig } from "./fulcio-config.ts";
-import { mountHomePage } from "./home-page.ts";
 import { createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
 import {
@@ -108,7 +109,6 @@ export async function startStack(
     clientAuthorities: clientAuthorities(settings),
     readAccess: readers?.access,
     mount: (fastify) => {
-      mountHomePage(fastify, () => bannerFacts(settings, installation, service));
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
       mountSession(fastify, readers);
     },
@@ -121,6 +121,7 @@ export async function startStack(
         issuerKeys,
       }),
       AuditorModule.forRoot(auditorConfig(settings, installation, db)),
+      ExplorerModule.forRoot({ about: () => about(bannerFacts(settings, installation, service)) }),
     ],
   });
   opened.defer(() => service.close());

@@ -1,0 +1,51 @@
+import { type Answer, ask } from "./answer.ts";
+import { decimal, list, number, oneOf, optional, shape, type Shaped, text } from "./shape.ts";
+
+const check = shape({
+  name: text,
+  state: oneOf("passed", "failing", "unknown"),
+  at: optional(text),
+  what: text,
+  meaning: optional(text),
+  remedy: optional(text),
+  evidence: optional(text),
+});
+export type AuditCheck = Shaped<typeof check>;
+
+const alarm = shape({
+  id: text,
+  since: text,
+  severity: text,
+  check: text,
+  what: text,
+  meaning: text,
+  remedy: text,
+  evidence: optional(text),
+  /** Since when it is over. */
+  resolved: optional(text),
+});
+export type Alarm = Shaped<typeof alarm>;
+
+const audit = shape({
+  auditor: oneOf("running", "off"),
+  since: optional(text),
+  lastPass: optional(text),
+  logs: list(
+    shape({
+      log: text,
+      size: optional(decimal),
+      verifiedSize: decimal,
+      root: optional(text),
+      lastCheckpoint: optional(text),
+      lagSeconds: optional(number),
+    }),
+  ),
+  checks: list(check),
+  alarms: list(alarm),
+  canary: shape({ lastSuccess: optional(text), latencyMillis: optional(number), failures: number }),
+});
+export type Audit = Shaped<typeof audit>;
+
+export function fetchAudit(signal?: AbortSignal): Promise<Answer<Audit>> {
+  return ask("/audit", audit, {}, signal);
+}

@@ -1,0 +1,93 @@
+import { useEffect, useState } from "preact/hooks";
+import { fetchEntry, type LogName, type ProvenEntry } from "../api/entries.ts";
+import { Lead } from "../parts/card.tsx";
+import { EntryCards } from "../parts/entry-cards.tsx";
+import { entryTitle } from "../parts/entry-title.ts";
+import { Answered, Notice, Waiting } from "../parts/notice.tsx";
+import { ProofCard } from "../parts/proof-card.tsx";
+import { RawCard } from "../parts/raw-card.tsx";
+import { Verdict } from "../parts/step-list.tsx";
+import { Text } from "../parts/text.tsx";
+import { useAnswer } from "../parts/use-answer.ts";
+import { type Parties, useParties } from "../parts/use-parties.ts";
+import { checkEntry, type CheckedEntry } from "../proof/check-entry.ts";
+import { loggedEntry } from "../proof/logged-entry.ts";
+import { logPath } from "../route.ts";
+import { grouped } from "../text/time.ts";
+
+export function EntryPage({ log, id }: { readonly log: LogName; readonly id: string }) {
+  const answer = useAnswer(`${log} ${id}`, (signal) => fetchEntry(log, id, signal));
+  const parties = useParties();
+  if (answer?.kind === "answered" && parties !== undefined) {
+    return <Entry key={`${log} ${id}`} entry={answer.value} asked={id} parties={parties} />;
+  }
+  return (
+    <>
+      <Lead title={`Entry ${id}`} eyebrow={log} heading={<Text value={`Entry ${id}`} />} />
+      <Answered
+        answer={answer?.kind === "answered" ? undefined : answer}
+        waiting="Reading the entry"
+        name="The API of entries"
+      >
+        {() => null}
+      </Answered>
+    </>
+  );
+}
+
+interface EntryProps {
+  readonly entry: ProvenEntry;
+  readonly asked: string;
+  readonly parties: Parties;
+}
+
+function Entry({ entry, asked, parties }: EntryProps) {
+  const checked = useCheck(entry, asked, parties);
+  if (checked === undefined) return <Waiting what="Checking the proof" />;
+  if ("unreadable" in checked) {
+    return (
+      <>
+        <Lead title={`Entry ${asked}`} eyebrow={entry.log} heading={<Text value={`Entry ${asked}`} />} />
+        <Notice tone="bad" title="Do not believe this entry">
+          The answer is not even an entry with a proof: <Text value={checked.unreadable} />
+        </Notice>
+      </>
+    );
+  }
+  const { title, heading } = entryTitle(checked.body);
+  return (
+    <>
+      <Lead
+        title={title}
+        heading={<Text value={heading} />}
+        eyebrow={
+          <>
+            <a href={logPath(entry.log)}>{entry.log}</a> · entry {grouped(entry.logIndex)}
+          </>
+        }
+      />
+      <Verdict steps={checked.steps} trustsServer={checked.logKey?.source === "server"} />
+      <EntryCards entry={entry} checked={checked} />
+      <ProofCard checked={checked} parties={parties} />
+      <RawCard entry={entry} body={checked.body} />
+    </>
+  );
+}
+
+type Outcome = CheckedEntry | { readonly unreadable: string };
+
+function useCheck(entry: ProvenEntry, asked: string, { effective }: Parties): Outcome | undefined {
+  const [outcome, setOutcome] = useState<Outcome>();
+  useEffect(() => {
+    void (async () => {
+      try {
+        setOutcome(
+          await checkEntry(loggedEntry(entry), effective, { asked, kind: entry.kind, digests: entry.digests }),
+        );
+      } catch (error) {
+        setOutcome({ unreadable: error instanceof Error ? error.message : "it cannot be read" });
+      }
+    })();
+  }, [entry, effective]);
+  return outcome;
+}

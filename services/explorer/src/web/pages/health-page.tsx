@@ -1,0 +1,253 @@
+import { useEffect, useState } from "preact/hooks";
+import { type Alarm, type Audit, type AuditCheck, fetchAudit } from "../api/audit.ts";
+import { fetchReadiness, type Readiness } from "../api/readiness.ts";
+import { Card, Facts, Lead } from "../parts/card.tsx";
+import { Answered, Notice } from "../parts/notice.tsx";
+import { Sign } from "../parts/step-list.tsx";
+import { Text, Time } from "../parts/text.tsx";
+import { useAnswer } from "../parts/use-answer.ts";
+import { duration, grouped } from "../text/time.ts";
+
+const EVERY_MS = 10_000;
+
+/** What an operator opens first: are the services ready, and what has the auditor found. */
+export function HealthPage() {
+  const round = useRounds();
+  const readiness = useLatest(useAnswer(`ready ${round}`, fetchReadiness));
+  const audit = useLatest(useAnswer(`audit ${round}`, fetchAudit));
+  return (
+    <>
+      <Lead title="Health">
+        What the services say of themselves, and what the auditor found: a stranger to them, with a memory and with code
+        of its own.
+      </Lead>
+      <Answered answer={readiness} waiting="Asking the services" name="The services' readiness">
+        {(found) => <Services readiness={found} />}
+      </Answered>
+      <Answered answer={audit} waiting="Asking the auditor" name="The auditor">
+        {(found) => <Findings audit={found} />}
+      </Answered>
+    </>
+  );
+}
+
+function useRounds(): number {
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setRound((before) => before + 1), EVERY_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return round;
+}
+
+/** The answer before, until the next one is there. */
+function useLatest<T>(answer: T | undefined): T | undefined {
+  const [latest, setLatest] = useState<T>();
+  useEffect(() => {
+    if (answer !== undefined) setLatest(answer);
+  }, [answer]);
+  return answer ?? latest;
+}
+
+function Services({ readiness: { reasons = [], warnings = [] } }: { readonly readiness: Readiness }) {
+  return (
+    <>
+      {reasons.length === 0 ? (
+        <Notice tone="good" title="All services are ready" />
+      ) : (
+        <Notice
+          tone="bad"
+          title={reasons.length === 1 ? "One service is not ready" : `${reasons.length} services are not ready`}
+        >
+          <ul>
+            {reasons.map(({ service, reason }) => (
+              <li>
+                <strong>{service}</strong>: <Text value={reason} />
+              </li>
+            ))}
+          </ul>
+        </Notice>
+      )}
+      {warnings.map(({ service, warning }) => (
+        <Notice tone="warn" title={`Before it is too late: ${service}`}>
+          <Text value={warning} />
+        </Notice>
+      ))}
+    </>
+  );
+}
+
+function Findings({ audit }: { readonly audit: Audit }) {
+  if (audit.auditor === "off") {
+    return (
+      <Notice tone="warn" title="No auditor runs in this process">
+        Nobody checks these logs, as far as this server knows. One may run elsewhere: chancery auditor.
+      </Notice>
+    );
+  }
+  const standing = audit.alarms.filter(({ resolved }) => resolved === undefined);
+  const past = audit.alarms.filter(({ resolved }) => resolved !== undefined);
+  return (
+    <>
+      {standing.length === 0 && <Quiet audit={audit} />}
+      {standing.map((alarm) => (
+        <AlarmNotice key={alarm.id} alarm={alarm} />
+      ))}
+      <Watched audit={audit} />
+      <Checks checks={audit.checks} />
+      {past.length > 0 && (
+        <Card title="Over" note="alarms of before, kept for whoever asks what happened">
+          {past.map((alarm) => (
+            <details key={alarm.id}>
+              <summary>
+                <Text value={alarm.what} />
+              </summary>
+              <AlarmFacts alarm={alarm} />
+            </details>
+          ))}
+        </Card>
+      )}
+    </>
+  );
+}
+
+function Quiet({ audit: { checks, lastPass, since } }: { readonly audit: Audit }) {
+  const isFailing = checks.some(({ state }) => state === "failing");
+  if (isFailing || lastPass === undefined) {
+    return (
+      <Notice
+        tone={isFailing ? "bad" : "warn"}
+        title={isFailing ? "A check fails" : "The auditor has not finished a pass yet"}
+      >
+        {since !== undefined && (
+          <>
+            It watches since <Time value={since} />.
+          </>
+        )}
+      </Notice>
+    );
+  }
+  return (
+    <Notice tone="good" title="The auditor has nothing to complain about">
+      Last pass <Time value={lastPass} />.
+    </Notice>
+  );
+}
+
+function AlarmNotice({ alarm }: { readonly alarm: Alarm }) {
+  return (
+    <Notice tone={alarm.severity === "critical" ? "bad" : "warn"} title={`${alarm.severity}: ${alarm.check}`}>
+      <p>
+        <Text value={alarm.what} />
+      </p>
+      <AlarmFacts alarm={alarm} />
+    </Notice>
+  );
+}
+
+function AlarmFacts({ alarm: { since, meaning, remedy, evidence, resolved } }: { readonly alarm: Alarm }) {
+  return (
+    <Facts
+      lines={[
+        ["Since", <Time value={since} />],
+        resolved === undefined ? undefined : ["Over since", <Time value={resolved} />],
+        ["What it means", <Text value={meaning} />],
+        ["What to do", <Text value={remedy} />],
+        evidence === undefined ? undefined : ["Evidence", <Evidence name={evidence} />],
+      ]}
+    />
+  );
+}
+
+/** The auditor tells a path; by its last part its evidence can be had here. */
+function Evidence({ name }: { readonly name: string }) {
+  const last = name.split("/").at(-1) ?? "";
+  return (
+    <>
+      <Text value={name} />{" "}
+      <a href={`/api/chancery/v1/audit/evidence/${encodeURIComponent(last)}`} target="_blank" rel="noopener">
+        look at it
+      </a>
+    </>
+  );
+}
+
+function Watched({ audit: { logs, canary } }: { readonly audit: Audit }) {
+  return (
+    <Card title="Watched logs">
+      <div class="scroller" tabIndex={0} role="region" aria-label="Watched logs">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">Log</th>
+              <th scope="col" class="number">
+                Size
+              </th>
+              <th scope="col" class="number">
+                Verified
+              </th>
+              <th scope="col">Last checkpoint</th>
+              <th scope="col" class="number">
+                Behind
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {logs.map(({ log, size, verifiedSize, lastCheckpoint, lagSeconds }) => (
+              <tr key={log}>
+                <td>
+                  <Text value={log} />
+                </td>
+                <td class="number">{size === undefined ? "–" : grouped(size)}</td>
+                <td class="number">{grouped(verifiedSize)}</td>
+                <td>{lastCheckpoint === undefined ? "none yet" : <Time value={lastCheckpoint} />}</td>
+                <td class="number">{lagSeconds === undefined ? "–" : duration(lagSeconds * 1000)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p class="soft">
+        {canary.lastSuccess === undefined ? (
+          "No canary entry has gone end to end yet"
+        ) : (
+          <>
+            The last canary went end to end <Time value={canary.lastSuccess} />
+            {canary.latencyMillis !== undefined && `, in ${grouped(Math.round(canary.latencyMillis))} ms`}
+          </>
+        )}
+        {canary.failures > 0 ? `; ${canary.failures} failed.` : "; none failed."}
+      </p>
+    </Card>
+  );
+}
+
+const SIGNS = { passed: "passed", failing: "failed", unknown: "open" } as const;
+
+function Checks({ checks }: { readonly checks: readonly AuditCheck[] }) {
+  const held = checks.filter(({ state }) => state === "passed").length;
+  return (
+    <Card title="Checks" note={`${held} of ${checks.length} hold`}>
+      <ul class="steps plain-steps">
+        {checks.map(({ name, state, at, what, meaning, remedy }) => (
+          <li key={name} class={SIGNS[state]}>
+            <Sign state={SIGNS[state]} />
+            <div>
+              <h3>
+                <Text value={name} /> <span class="hidden-text">: {state}</span>
+              </h3>
+              <p>
+                <Text value={what} /> {at !== undefined && <Time value={at} />}
+              </p>
+              {state === "failing" && (
+                <p>
+                  <Text value={[meaning, remedy].filter((line) => line !== undefined).join(" ")} />
+                </p>
+              )}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}

@@ -1,0 +1,260 @@
+import { useState } from "preact/hooks";
+import type { Answer } from "../api/answer.ts";
+import {
+  fetchCertificates,
+  fetchIssuanceSummary,
+  fetchRefusals,
+  type IssuanceSummary,
+  type IssuedCertificate,
+  type Refusals,
+} from "../api/issuance.ts";
+import { Card, Lead } from "../parts/card.tsx";
+import { BarChart } from "../parts/charts.tsx";
+import { Answered } from "../parts/notice.tsx";
+import { Linked, Text, Time } from "../parts/text.tsx";
+import { useAnswer } from "../parts/use-answer.ts";
+import { identityPath } from "../route.ts";
+import { grouped } from "../text/time.ts";
+
+const RANGES = [7, 30, 365] as const;
+
+export function IssuancePage() {
+  const [days, setDays] = useState<number>(30);
+  const summary = useAnswer(String(days), (signal) => fetchIssuanceSummary(days, signal));
+  return (
+    <>
+      <Lead title="Issuance">
+        What the authority issued and what it refused, from its own ledger: a certificate for everyone who signed, and a
+        reason for everyone who could not.
+      </Lead>
+      <div class="actions" role="group" aria-label="Range">
+        {RANGES.map((range) => (
+          <button key={range} type="button" class="button" aria-pressed={range === days} onClick={() => setDays(range)}>
+            {range} days
+          </button>
+        ))}
+      </div>
+      <Answered answer={summary} waiting="Reading the ledger" name="The issuance ledger">
+        {(found) => (
+          <>
+            <Summary summary={found} />
+            <CertificatesCard />
+            <RefusalsCard />
+          </>
+        )}
+      </Answered>
+    </>
+  );
+}
+
+function Summary({ summary: { certificates, refusals, days, unused } }: { readonly summary: IssuanceSummary }) {
+  return (
+    <>
+      <dl class="figures card">
+        <Figure name="Certificates" value={certificates.count} partial={!certificates.complete} />
+        <Figure name="Identities" value={certificates.identities.different} />
+        <Figure name="Refusals" value={refusals.count} partial={!refusals.complete} />
+        {unused !== undefined && (
+          <div>
+            <dt>Never used</dt>
+            <dd>
+              {grouped(unused.results.length)}
+              {unused.cursor !== undefined && "+"}
+              <small>certificates whose key no log has seen</small>
+            </dd>
+          </div>
+        )}
+      </dl>
+      <Card title="Certificates a day">
+        <BarChart
+          caption="Certificates issued a day, UTC"
+          points={days.map(({ day, certificates: value }) => ({ label: day, value }))}
+        />
+      </Card>
+      <div class="columns">
+        <TopTable
+          title="By identity"
+          rows={certificates.identities.top.map(({ value, count }) => ({
+            key: value,
+            shown: (
+              <a href={identityPath(value)}>
+                <Text value={value} />
+              </a>
+            ),
+            count,
+          }))}
+        />
+        <TopTable
+          title="By issuer"
+          rows={certificates.issuers.top.map(({ issuer = "unknown", count }) => ({
+            key: issuer,
+            shown: <Linked value={issuer} />,
+            count,
+          }))}
+        />
+        <TopTable
+          title="Refusals, why"
+          rows={refusals.reasons.map(({ code, count }) => ({ key: code, shown: <code>{code}</code>, count }))}
+        />
+      </div>
+      {unused !== undefined && unused.results.length > 0 && (
+        <Card title="Keys never used" note="issued, and no signature by them is in any log">
+          <CertificateTable certificates={unused.results} />
+          {unused.cursor !== undefined && <p class="small">There are more; the API has them all.</p>}
+        </Card>
+      )}
+    </>
+  );
+}
+
+interface FigureProps {
+  readonly name: string;
+  readonly value: number;
+  readonly partial?: boolean;
+}
+
+function Figure({ name, value, partial = false }: FigureProps) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        {grouped(value)}
+        {partial && <small>of the newest that were counted</small>}
+      </dd>
+    </div>
+  );
+}
+
+interface TopTableProps {
+  readonly title: string;
+  readonly rows: readonly { readonly key: string; readonly shown: preact.ComponentChildren; readonly count: number }[];
+}
+
+function TopTable({ title, rows }: TopTableProps) {
+  return (
+    <Card title={title}>
+      {rows.length === 0 ? (
+        <p class="soft">None in this time.</p>
+      ) : (
+        <table class="table">
+          <tbody>
+            {rows.map(({ key, shown, count }) => (
+              <tr key={key}>
+                <td>{shown}</td>
+                <td class="number">{grouped(count)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Card>
+  );
+}
+
+function CertificatesCard() {
+  const answer = useAnswer("certificates", (signal) => fetchCertificates(undefined, signal));
+  return (
+    <Card title="Newest certificates">
+      <Answered answer={answer} waiting="Reading the ledger" name="The issuance ledger">
+        {({ results }) => <CertificateTable certificates={results} />}
+      </Answered>
+    </Card>
+  );
+}
+
+function CertificateTable({ certificates }: { readonly certificates: readonly IssuedCertificate[] }) {
+  if (certificates.length === 0) return <p class="soft">None has been issued yet.</p>;
+  return (
+    <div class="scroller" tabIndex={0} role="region" aria-label="Certificates">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">Issued</th>
+            <th scope="col">Identity</th>
+            <th scope="col">Vouched for by</th>
+            <th scope="col">Serial number</th>
+          </tr>
+        </thead>
+        <tbody>
+          {certificates.map(({ serial, issuedAt, sans, issuer, keyHash }) => (
+            <tr key={serial}>
+              <td>
+                <Time value={issuedAt} />
+              </td>
+              <td>
+                {sans.map(({ value }) => (
+                  <a href={identityPath(value)}>
+                    <Text value={value} />
+                  </a>
+                ))}
+              </td>
+              <td>{issuer !== undefined && <Linked value={issuer} />}</td>
+              <td>
+                <a
+                  class="hash"
+                  href={`/search?${new URLSearchParams({ q: `key:${keyHash}` }).toString()}`}
+                  title="What its key signed"
+                >
+                  {serial.slice(0, 16)}…
+                </a>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function RefusalsCard() {
+  const answer: Answer<Refusals> | undefined = useAnswer("refusals", (signal) => fetchRefusals(undefined, signal));
+  return (
+    <Card title="Newest refusals">
+      <Answered answer={answer} waiting="Reading the ledger" name="The issuance ledger">
+        {({ results }) => <RefusalTable refusals={results} />}
+      </Answered>
+    </Card>
+  );
+}
+
+function RefusalTable({ refusals }: { readonly refusals: Refusals["results"] }) {
+  if (refusals.length === 0) return <p class="soft">Nothing has been refused.</p>;
+  return (
+    <div class="scroller" tabIndex={0} role="region" aria-label="Refusals">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">Time</th>
+            <th scope="col">Step</th>
+            <th scope="col">Reason</th>
+            <th scope="col">Who</th>
+          </tr>
+        </thead>
+        <tbody>
+          {refusals.map(({ time, code, reason, issuer, subject, count }) => (
+            <tr key={`${time} ${code} ${subject ?? ""}`}>
+              <td>
+                <Time value={time} />
+              </td>
+              <td>
+                <code>{code}</code>
+                {count > 1 && ` × ${count}`}
+              </td>
+              <td>
+                <Text value={reason} />
+              </td>
+              <td>
+                {subject !== undefined && <Text value={subject} />}
+                {issuer !== undefined && (
+                  <div class="small">
+                    <Linked value={issuer} />
+                  </div>
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,180 @@
+import { useState } from "preact/hooks";
+import { fetchGrowth, fetchLogs, type Interval, type Log } from "../api/logs.ts";
+import { Card, Facts, Lead } from "../parts/card.tsx";
+import { LineChart } from "../parts/charts.tsx";
+import { Answered, Notice } from "../parts/notice.tsx";
+import { Copy, Hash, Text, Time } from "../parts/text.tsx";
+import { useAnswer } from "../parts/use-answer.ts";
+import { useParties } from "../parts/use-parties.ts";
+import { parsePublicKeyPem, fingerprint, type PublicKey } from "../proof/public-key.ts";
+import { checkLog } from "../proof/check-log.ts";
+import { grouped } from "../text/time.ts";
+import { printableLines } from "../text/printable.ts";
+import { StepList, Verdict } from "../parts/step-list.tsx";
+import { LOG_WORDS, LogState } from "./logs-page.tsx";
+
+export function LogPage({ name }: { readonly name: string }) {
+  const logs = useAnswer("logs", fetchLogs);
+  return (
+    <>
+      <Lead title={name} eyebrow={<a href="/logs">Logs</a>} heading={<Text value={name} />}>
+        {LOG_WORDS[name] ?? (name.startsWith("ctlog/") ? "Certificates of the authority" : undefined)}
+      </Lead>
+      <Answered answer={logs} waiting="Reading the log" name="The API of logs">
+        {(found) => {
+          const log = found.find((one) => one.log === name);
+          return log === undefined ? (
+            <Notice title="There is no such log here">
+              <a href="/logs">All logs</a>
+            </Notice>
+          ) : (
+            <OneLog log={log} />
+          );
+        }}
+      </Answered>
+    </>
+  );
+}
+
+function OneLog({ log }: { readonly log: Log }) {
+  return (
+    <>
+      <CheckedCheckpoint log={log} />
+      <Growth name={log.log} />
+      <Card title="State">
+        <Facts
+          lines={[
+            ["Size", grouped(log.size)],
+            ["State", <LogState log={log} />],
+            ["Root", <Hash value={log.root} />],
+            log.time === undefined ? undefined : ["Checkpoint of", <Time value={log.time} />],
+            ["Origin", <Text value={log.origin} />],
+            log.shards === undefined || log.shards.length === 0
+              ? undefined
+              : ["Shards", <Shards shards={log.shards} />],
+          ]}
+        />
+        {log.checkpoint !== undefined && (
+          <details>
+            <summary>Checkpoint, as it was signed</summary>
+            <Copy value={log.checkpoint} />
+            <pre class="block" tabIndex={0}>
+              {printableLines(log.checkpoint)}
+            </pre>
+          </details>
+        )}
+      </Card>
+      <KeyCard log={log} />
+    </>
+  );
+}
+
+/** Shards are told by the server in a form of their own; here they are lines to read. */
+function Shards({ shards }: { readonly shards: readonly unknown[] }) {
+  return (
+    <ul>
+      {shards.map((shard) => (
+        <li>
+          <Text value={typeof shard === "string" ? shard : JSON.stringify(shard)} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function CheckedCheckpoint({ log }: { readonly log: Log }) {
+  const parties = useParties();
+  const checked = useAnswer(`check ${log.log} ${log.size} ${parties === undefined}`, async () => {
+    const value =
+      parties === undefined || log.checkpoint === undefined ? undefined : await checkLog(log, parties.effective);
+    return { kind: "answered" as const, value };
+  });
+  if (checked?.kind !== "answered" || checked.value === undefined) return null;
+  return (
+    <>
+      <Verdict steps={checked.value.steps} trustsServer={checked.value.logKey?.source === "server"} what="log" />
+      <details>
+        <summary>What was checked</summary>
+        <div class="card">
+          <StepList steps={checked.value.steps} />
+        </div>
+      </details>
+    </>
+  );
+}
+
+const RANGES: readonly { readonly name: string; readonly days: number; readonly interval: Interval }[] = [
+  { name: "day", days: 1, interval: "hour" },
+  { name: "month", days: 30, interval: "day" },
+  { name: "year", days: 365, interval: "week" },
+];
+const DAY = 86_400_000;
+
+function Growth({ name }: { readonly name: string }) {
+  const [range, setRange] = useState(RANGES[1] ?? { name: "month", days: 30, interval: "day" as const });
+  const answer = useAnswer(`${name} ${range.name}`, (signal) => {
+    const now = Date.now();
+    const time = (at: number) => `${new Date(at).toISOString().slice(0, 19)}Z`;
+    return fetchGrowth(name, { from: time(now - range.days * DAY), to: time(now), interval: range.interval }, signal);
+  });
+  return (
+    <Card
+      title="Growth"
+      note={
+        <span class="actions" role="group" aria-label="Range">
+          {RANGES.map((one) => (
+            <button
+              key={one.name}
+              type="button"
+              class="link-button small"
+              aria-pressed={one === range}
+              onClick={() => setRange(one)}
+            >
+              {one.name}
+            </button>
+          ))}
+        </span>
+      }
+    >
+      <Answered answer={answer} waiting="Reading the growth" name="The growth of this log">
+        {({ points }) => (
+          <LineChart
+            caption={`Entries over the last ${range.name}, UTC`}
+            points={points.map(({ time, size }) => ({
+              label: range.name === "day" ? time.slice(0, 16).replace("T", " ") : time.slice(0, 10),
+              value: Number(size),
+            }))}
+          />
+        )}
+      </Answered>
+    </Card>
+  );
+}
+
+function KeyCard({ log }: { readonly log: Log }) {
+  const key = readKey(log.publicKey);
+  return (
+    <Card title="Key" note={<Copy value={log.publicKey} label="Copy as PEM" />}>
+      <Facts
+        lines={[
+          ["Algorithm", key?.algorithm ?? "not known to this page"],
+          key === undefined ? undefined : ["SHA-256", <Hash value={fingerprint(key).toHex()} />],
+          log.keyId === undefined ? undefined : ["Key ID", <Hash value={log.keyId} />],
+          log.logId === undefined ? undefined : ["Log ID", <Hash value={log.logId} />],
+          ["Expiry", "A log's key does not expire by itself: the trusted root says from when to when it is believed."],
+        ]}
+      />
+      <p class="small">
+        <a href="/keys">Compare it with the keys this browser trusts</a>
+      </p>
+    </Card>
+  );
+}
+
+function readKey(pem: string): PublicKey | undefined {
+  try {
+    return parsePublicKeyPem(pem, "key");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,75 @@
+import type { ProvenEntry } from "../api/entries.ts";
+import type { CheckedEntry } from "../proof/check-entry.ts";
+import { fingerprint } from "../proof/public-key.ts";
+import type { EntryBody } from "../statement/entry-body.ts";
+import { grouped } from "../text/time.ts";
+import { Card, Facts } from "./card.tsx";
+import { CertificateFacts } from "./certificate-facts.tsx";
+import { signerCertificate } from "./entry-title.ts";
+import { StatementCard } from "./statement-card.tsx";
+import { Hash, Text, Time } from "./text.tsx";
+
+interface EntryCardsProps {
+  readonly entry: ProvenEntry;
+  readonly checked: CheckedEntry;
+}
+
+/** What was signed, by whom, and what the statement says: read from the bytes that were checked. */
+export function EntryCards({ entry, checked: { body } }: EntryCardsProps) {
+  if (body === undefined) return null;
+  const certificate = signerCertificate(body);
+  return (
+    <>
+      <Card title="What was signed" note={`${body.kind} ${body.apiVersion}`}>
+        <Facts
+          lines={[
+            ["In short", SHORT[body.signed]],
+            ...body.digests.map(({ algorithm, hex }) => ["Digest", <Hash value={`${algorithm}:${hex}`} />] as const),
+            ["Logged", <LoggedAt entry={entry} />],
+            ["Place", `${grouped(entry.logIndex)} of ${entry.log}`],
+            ["Entry ID", <Hash value={entry.entryId} />],
+          ]}
+        />
+      </Card>
+      {certificate === undefined ? <BareKeys body={body} /> : <CertificateFacts certificate={certificate} />}
+      {entry.attestationPayload !== undefined && <StatementCard payload={entry.attestationPayload} />}
+    </>
+  );
+}
+
+const SHORT: Readonly<Record<EntryBody["signed"], string>> = {
+  "artifact-digest": "A file, an image or a statement, by its digest. The log holds the digest, not the thing itself.",
+  dsse: "A statement about something, in an envelope (DSSE).",
+  other: "This page does not read the inside of this kind; the raw view below has all of it.",
+};
+
+function LoggedAt({ entry }: { readonly entry: ProvenEntry }) {
+  if (entry.integratedTime !== undefined) return <Time value={entry.integratedTime * 1000} />;
+  if (entry.time === undefined) return <>This log tells no time; a timestamp travels with the bundle.</>;
+  return (
+    <>
+      <Time value={entry.time} /> <span class="small">by the server's word: no signature of this log covers it</span>
+    </>
+  );
+}
+
+function BareKeys({ body }: { readonly body: EntryBody }) {
+  const keys = body.signatures.flatMap(({ key }) => (key === undefined ? [] : [key]));
+  if (keys.length === 0) return null;
+  return (
+    <Card title="Who signed it">
+      <p class="soft">Whoever holds this key: there is no certificate that names anyone.</p>
+      <Facts
+        lines={keys.flatMap((key) => [
+          ["Key", <Text value={key.algorithm} />] as const,
+          ["SHA-256", <Hash value={fingerprint(key).toHex()} />] as const,
+        ])}
+      />
+      <p class="soft">
+        <a href={`/search?q=${encodeURIComponent(`key:${keys[0] === undefined ? "" : fingerprint(keys[0]).toHex()}`)}`}>
+          Everything this key signed
+        </a>
+      </p>
+    </Card>
+  );
+}

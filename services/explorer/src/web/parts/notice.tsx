@@ -1,0 +1,87 @@
+import type { ComponentChildren } from "preact";
+import type { Answer } from "../api/answer.ts";
+import { useSession } from "./session.tsx";
+import { Text } from "./text.tsx";
+
+interface NoticeProps {
+  readonly tone?: "plain" | "good" | "warn" | "bad";
+  readonly title: string;
+  readonly children?: ComponentChildren;
+}
+
+export function Notice({ tone = "plain", title, children }: NoticeProps) {
+  return (
+    <div class={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
+      <strong>{title}</strong>
+      {children !== undefined && <div class="soft">{children}</div>}
+    </div>
+  );
+}
+
+export function Waiting({ what }: { readonly what: string }) {
+  return (
+    <p class="waiting" role="status">
+      {what} …
+    </p>
+  );
+}
+
+interface AnsweredProps<T> {
+  readonly answer: Answer<T> | undefined;
+  /** What is read meanwhile: "Reading the log". */
+  readonly waiting: string;
+  /** What is missing where the API is not there: "Search". */
+  readonly name: string;
+  readonly children: (value: T) => ComponentChildren;
+}
+
+/** Shows what was answered, or says why there is nothing: never an empty page, never invented figures. */
+export function Answered<T>({ answer, waiting, name, children }: AnsweredProps<T>) {
+  if (answer === undefined) return <Waiting what={waiting} />;
+  switch (answer.kind) {
+    case "answered":
+      return <>{children(answer.value)}</>;
+    case "absent":
+      return <Notice title={`${name} is not there`}>This installation does not serve it.</Notice>;
+    case "unknown":
+      return (
+        <Notice title="There is no such thing here">
+          <Text value={answer.message} />
+        </Notice>
+      );
+    case "refused":
+      return (
+        <Notice tone="warn" title="That cannot be asked">
+          <Text value={answer.message} />
+        </Notice>
+      );
+    case "forbidden":
+      return (
+        <Notice tone="warn" title="You may not see this">
+          <Text value={answer.message} />
+        </Notice>
+      );
+    case "signed-out":
+      return <SignedOut />;
+    default:
+      return (
+        <Notice tone="bad" title={`${name} does not answer`}>
+          <Text value={answer.message} />
+        </Notice>
+      );
+  }
+}
+
+function SignedOut() {
+  const session = useSession();
+  return (
+    <Notice tone="warn" title="You have to sign in">
+      This installation shows its logs to its own people only.{" "}
+      {session?.loginUrl?.startsWith("/") === true && !session.loginUrl.startsWith("//") && (
+        <a href={session.loginUrl} target="_self">
+          Sign in
+        </a>
+      )}
+    </Notice>
+  );
+}

@@ -1,0 +1,52 @@
+import { useState } from "preact/hooks";
+import type { CheckedEntry } from "../proof/check-entry.ts";
+import { keepKeys, keptKeys } from "../proof/own-keys.ts";
+import { Card } from "./card.tsx";
+import { Notice } from "./notice.tsx";
+import { StepList } from "./step-list.tsx";
+import { Text } from "./text.tsx";
+import type { Parties } from "./use-parties.ts";
+
+interface ProofCardProps {
+  readonly checked: CheckedEntry;
+  readonly parties: Parties;
+}
+
+export function ProofCard({ checked, parties }: ProofCardProps) {
+  return (
+    <Card title="The proof, step by step" note="computed here, in your browser">
+      {parties.trouble !== undefined && (
+        <Notice tone="warn" title="The trusted root could not be read">
+          <Text value={parties.trouble} />
+        </Notice>
+      )}
+      <StepList steps={checked.steps} />
+      <KeepKey checked={checked} />
+    </Card>
+  );
+}
+
+/** From then on another key under the same log shows red, whoever answers. */
+function KeepKey({ checked: { logKey } }: Pick<ProofCardProps, "checked">) {
+  const [kept, setKept] = useState(false);
+  if (logKey?.source !== "server") return null;
+  if (kept) {
+    return (
+      <p class="small" role="status">
+        Kept. From now on this browser believes the kept keys only: <a href="/keys">see them</a>.
+      </p>
+    );
+  }
+  const keep = () => {
+    keepKeys(localStorage, [...keptKeys(localStorage), { ...logKey, source: "pinned" }]);
+    setKept(true);
+  };
+  return (
+    <div class="actions">
+      <button type="button" class="button" onClick={keep}>
+        Keep this log's key
+      </button>
+      <span class="small">If the server ever comes with another, this page shows red.</span>
+    </div>
+  );
+}

@@ -1,0 +1,86 @@
+import { decodeBase64, encodePem } from "@chancery/encoding";
+import type { ProvenEntry } from "../api/entries.ts";
+import type { EntryBody } from "../statement/entry-body.ts";
+import { printableLines } from "../text/printable.ts";
+import { Card } from "./card.tsx";
+import { signerCertificate } from "./entry-title.ts";
+import { saveFile } from "./save-file.ts";
+import { Copy } from "./text.tsx";
+
+const LONGEST_SHOWN = 200_000;
+
+interface RawCardProps {
+  readonly entry: ProvenEntry;
+  readonly body: EntryBody | undefined;
+}
+
+/** Everything as it came, and as files. */
+export function RawCard({ entry, body }: RawCardProps) {
+  const certificate = signerCertificate(body);
+  const name = `${entry.log}-${entry.logIndex}`;
+  const { bundle, attestationPayload } = entry;
+  return (
+    <Card title="As files, and raw">
+      <div class="actions">
+        {bundle !== undefined && bundle !== null && (
+          <button
+            type="button"
+            class="button main"
+            onClick={() =>
+              saveFile(`${name}.sigstore.json`, "application/vnd.dev.sigstore.bundle.v0.3+json", JSON.stringify(bundle))
+            }
+          >
+            Download the bundle
+          </button>
+        )}
+        <button
+          type="button"
+          class="button"
+          onClick={() => saveFile(`${name}.json`, "application/json", pretty(entry))}
+        >
+          Download the entry and its proof
+        </button>
+        {bundle !== undefined && bundle !== null && (
+          <span class="small">The bundle is for cosign verify-blob --bundle, with the signed file beside it.</span>
+        )}
+        {(bundle === undefined || bundle === null) && (
+          <span class="small">No bundle can be made of this entry alone.</span>
+        )}
+      </div>
+      <Raw title="Entry (canonical JSON)" text={decodedJson(entry.body)} />
+      {certificate !== undefined && <Raw title="Certificate (PEM)" text={encodePem("CERTIFICATE", certificate.der)} />}
+      {attestationPayload !== undefined && <Raw title="Statement (JSON)" text={decodedJson(attestationPayload)} />}
+      <Raw title="Checkpoint (signed note)" text={entry.checkpoint} />
+    </Card>
+  );
+}
+
+function Raw({ title, text }: { readonly title: string; readonly text: string }) {
+  const isCut = text.length > LONGEST_SHOWN;
+  return (
+    <details>
+      <summary>{title}</summary>
+      <Copy value={text} />
+      <pre class="block" tabIndex={0}>
+        {printableLines(isCut ? `${text.slice(0, LONGEST_SHOWN)}\n… cut here; the file has all of it` : text)}
+      </pre>
+    </details>
+  );
+}
+
+function decodedJson(base64: string): string {
+  try {
+    const text = new TextDecoder().decode(decodeBase64(base64, "raw"));
+    try {
+      return JSON.stringify(JSON.parse(text), null, 2);
+    } catch {
+      return text;
+    }
+  } catch {
+    return base64;
+  }
+}
+
+function pretty(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

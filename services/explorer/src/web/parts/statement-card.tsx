@@ -1,0 +1,85 @@
+import { decodeBase64 } from "@chancery/encoding";
+import { useMemo } from "preact/hooks";
+import { parseStatement, type PredicateSummary, type Statement } from "../statement/attestation.ts";
+import { Card, Facts } from "./card.tsx";
+import { Notice } from "./notice.tsx";
+import { Hash, Linked, Text } from "./text.tsx";
+
+const SUBJECTS_SHOWN = 50;
+
+/** The statement in the envelope: about what, and what it says in plain words where this page knows its type. */
+export function StatementCard({ payload }: { readonly payload: string }) {
+  const statement = useMemo(() => read(payload), [payload]);
+  if (typeof statement === "string") {
+    return (
+      <Notice title="The statement is no JSON">
+        <Text value={statement} />
+      </Notice>
+    );
+  }
+  return (
+    <Card title={statement.summary?.title ?? "Statement"} note={<Linked value={statement.predicateType} />}>
+      <Subjects subjects={statement.subjects} />
+      {statement.summary === undefined ? (
+        <p class="soft">Predicates of this type are not summarised here; the raw view below has all of it.</p>
+      ) : (
+        <Summary summary={statement.summary} />
+      )}
+    </Card>
+  );
+}
+
+function read(payload: string): Statement | string {
+  try {
+    return parseStatement(decodeBase64(payload, "attestation"));
+  } catch (error) {
+    return error instanceof Error ? error.message : "it cannot be read";
+  }
+}
+
+function Subjects({ subjects }: { readonly subjects: Statement["subjects"] }) {
+  if (subjects.length === 0) return <p class="soft">It names nothing that it is about.</p>;
+  return (
+    <div>
+      <h3>{subjects.length === 1 ? "About" : `About ${subjects.length} things`}</h3>
+      <ul class="subjects">
+        {subjects.slice(0, SUBJECTS_SHOWN).map(({ name, digests }) => (
+          <li>
+            <Text value={name === "" ? "without a name" : name} />
+            {digests.map((digest) => (
+              <div key={digest}>
+                <Hash value={digest} />
+              </div>
+            ))}
+          </li>
+        ))}
+      </ul>
+      {subjects.length > SUBJECTS_SHOWN && (
+        <p class="small">and {subjects.length - SUBJECTS_SHOWN} more, in the raw view</p>
+      )}
+    </div>
+  );
+}
+
+function Summary({ summary }: { readonly summary: PredicateSummary }) {
+  return (
+    <>
+      <Facts lines={summary.facts.map(([name, value]) => [name, <Linked value={value} />])} />
+      {summary.lists.map(({ title, total, shown }) => (
+        <details key={title}>
+          <summary>
+            {title} ({total})
+          </summary>
+          <ul class="subjects">
+            {shown.map((line) => (
+              <li>
+                <Text value={line} />
+              </li>
+            ))}
+          </ul>
+          {total > shown.length && <p class="small">and {total - shown.length} more, in the raw view</p>}
+        </details>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,110 @@
+import { firstFailure } from "../proof/check-entry.ts";
+import type { Step, StepState } from "../proof/step.ts";
+import { Text } from "./text.tsx";
+
+const STATE_WORDS: Readonly<Record<StepState, string>> = {
+  passed: "holds",
+  failed: "does not hold",
+  open: "not checked",
+};
+
+interface VerdictProps {
+  readonly steps: readonly Step[];
+  readonly trustsServer: boolean;
+  readonly what?: "entry" | "log";
+}
+
+/** The verdict in one sentence. Red names the first step that fails. */
+export function Verdict({ steps, trustsServer, what = "entry" }: VerdictProps) {
+  const failure = firstFailure(steps);
+  if (failure !== undefined) {
+    return (
+      <div class="notice bad" role="alert">
+        <div class="verdict">
+          <Sign state="failed" />
+          <strong>Do not believe this {what}</strong>
+          <span>
+            “{failure.title}” does not hold. <Text value={failure.words} />
+          </span>
+        </div>
+      </div>
+    );
+  }
+  const held = steps.filter(({ state }) => state === "passed").length;
+  return (
+    <div class="notice good" role="status">
+      <div class="verdict">
+        <Sign state="passed" />
+        <strong>Checked in your browser</strong>
+        <span>
+          {held} steps hold, {what === "entry" ? "from the entry's bytes " : ""}to the signature on the log's
+          checkpoint.{" "}
+          {trustsServer && (
+            <>
+              The log's key came from this server: to believe nobody here, <a href="/keys">put in the key</a> that you
+              were given elsewhere.
+            </>
+          )}
+        </span>
+      </div>
+    </div>
+  );
+}
+
+export function StepList({ steps }: { readonly steps: readonly Step[] }) {
+  return (
+    <ol class="steps">
+      {steps.map((step) => (
+        <li key={step.id} class={step.state} data-step={step.id} data-state={step.state}>
+          <Sign state={step.state} />
+          <div>
+            <h3>
+              {step.title} <span class="hidden-text">: {STATE_WORDS[step.state]}</span>
+            </h3>
+            <p>
+              <Text value={step.words} />
+            </p>
+            {step.values.length > 0 && <Values step={step} />}
+          </div>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Values({ step }: { readonly step: Step }) {
+  return (
+    <details>
+      <summary>Values</summary>
+      <dl class="values">
+        {step.values.map(([name, value]) => (
+          <>
+            <dt>{name}</dt>
+            <dd class="hash">
+              <Text value={value} />
+            </dd>
+          </>
+        ))}
+      </dl>
+    </details>
+  );
+}
+
+export function Sign({ state }: { readonly state: StepState }) {
+  return (
+    <span class={`sign ${state}`} aria-hidden="true">
+      <svg
+        viewBox="0 0 16 16"
+        fill="none"
+        stroke="currentColor"
+        stroke-width="2.4"
+        stroke-linecap="round"
+        stroke-linejoin="round"
+      >
+        {state === "passed" && <path d="M3 8.5 6.5 12 13 4.5" />}
+        {state === "failed" && <path d="m4 4 8 8m0-8-8 8" />}
+        {state === "open" && <path d="M4 8h8" />}
+      </svg>
+    </span>
+  );
+}

@@ -1,0 +1,167 @@
+import { canonicalJson, encodeBase64, equalBytes, utf8 } from "@chancery/encoding";
+import { Malformed, Unverified } from "@chancery/fault";
+import { type EntryBody, parseEntryBody } from "../statement/entry-body.ts";
+import { checkCertificate, checkPayload, checkSigner } from "./check-signer.ts";
+import { climb, leafHash } from "./inclusion.ts";
+import type { LoggedEntry } from "./logged-entry.ts";
+import { checkSignature, type FoundKey } from "./log-signature.ts";
+import { fingerprint } from "./public-key.ts";
+import { verifyMessage } from "./signature.ts";
+import { parseSignedCheckpoint, type SignedCheckpoint } from "./signed-note.ts";
+import { attempt, type Finding, type Step } from "./step.ts";
+import type { TrustedKey, TrustedParties } from "./trusted-keys.ts";
+
+export interface CheckedEntry {
+  readonly steps: readonly Step[];
+  /** Undefined where it cannot be read. */
+  readonly body: EntryBody | undefined;
+  readonly checkpoint: SignedCheckpoint | undefined;
+  /** The key under which the checkpoint verified. */
+  readonly logKey: TrustedKey | undefined;
+}
+
+/** What the one who asked asked for, and was told beside the entry itself. */
+export interface Expected {
+  /** Index or entry ID, as it stands in the address. */
+  readonly asked?: string;
+  readonly kind?: string;
+  readonly digests?: readonly string[];
+}
+
+/**
+ * The whole way from what is shown to a key, computed here, from the entry's bytes alone. No step takes another's
+ * word: a step whose input did not hold is computed all the same, so that each tells of itself.
+ */
+export async function checkEntry(
+  entry: LoggedEntry,
+  parties: TrustedParties,
+  expected: Expected = {},
+): Promise<CheckedEntry> {
+  let body: EntryBody | undefined;
+  let checkpoint: SignedCheckpoint | undefined;
+  const found: FoundKey = { logKey: undefined };
+  const leaf = leafHash(entry.body);
+  const steps = [
+    await attempt("body", () => {
+      body = parseEntryBody(entry.body);
+      return compareBody(body, expected);
+    }),
+    await attempt("leaf", () => checkLeaf(entry, leaf, expected.asked)),
+    await attempt("path", () => checkPath(entry, leaf)),
+    await attempt("checkpoint", () => {
+      checkpoint = parseSignedCheckpoint(entry.checkpoint);
+      return compareCheckpoint(checkpoint, entry);
+    }),
+    await attempt("log-signature", () => checkSignature(checkpoint, parties.logKeys, found)),
+    await attempt("promise", () => checkPromise(entry, found.logKey)),
+  ];
+  if (body === undefined) return { steps, body, checkpoint, ...found };
+  const read = body;
+  const signer = [
+    await attempt("artifact-signature", () => checkSigner(read, entry.payload)),
+    await attempt("attestation", () => checkPayload(read, entry.payload)),
+    await attempt("certificate", () => checkCertificate(read, parties.authorities, entry.promise?.integratedTime)),
+  ];
+  return { steps: [...steps, ...signer], body, checkpoint, ...found };
+}
+
+/** The first that fails is what an attacker, or an accident, has touched. */
+export function firstFailure(steps: readonly Step[]): Step | undefined {
+  return steps.find(({ state }) => state === "failed");
+}
+
+function compareBody(body: EntryBody, { kind, digests }: Expected): Finding {
+  if (kind !== undefined && kind !== body.kind) {
+    throw new Unverified(`the server says "${kind}" and the entry is a "${body.kind}"`);
+  }
+  const own = body.digests.map(({ algorithm, hex }) => `${algorithm}:${hex}`);
+  // Some kinds have more digests than are read here, so the server may name more; what the entry names must be among them.
+  if (digests !== undefined && digests.length > 0 && own.some((digest) => !digests.includes(digest))) {
+    throw new Unverified("the digest that the server tells is not the one in the entry");
+  }
+  return {
+    state: "passed",
+    words: "All that is told above about the signature was read, here, from the very bytes that are checked below.",
+    values: [["Kind", `${body.kind} ${body.apiVersion}`], ...own.map((digest) => ["Digest", digest] as const)],
+  };
+}
+
+function checkLeaf({ body, entryId, logIndex }: LoggedEntry, leaf: Uint8Array, asked: string | undefined): Finding {
+  const hex = leaf.toHex();
+  const values = [
+    ["Bytes hashed", `${body.length}`],
+    ["Leaf hash", hex],
+  ] as const;
+  if (entryId !== undefined && !entryId.toLowerCase().endsWith(hex)) {
+    throw new Unverified("the bytes hash to another leaf than the entry's ID names: they were changed");
+  }
+  if (asked !== undefined && !isAskedFor(asked, hex, logIndex)) {
+    throw new Unverified("this is another entry than the one that was asked for");
+  }
+  return { state: "passed", words: "SHA-256 over a zero byte and the entry gives the leaf of the tree.", values };
+}
+
+function isAskedFor(asked: string, leaf: string, logIndex: bigint): boolean {
+  return /^\d{1,19}$/.test(asked) ? BigInt(asked) === logIndex : asked.toLowerCase().endsWith(leaf);
+}
+
+function checkPath({ proof, logIndex, isOneTree }: LoggedEntry, leaf: Uint8Array): Finding {
+  if (proof.root.length !== 32) throw new Malformed("the root hash is not 32 bytes");
+  if (isOneTree === true && proof.index !== logIndex) {
+    throw new Unverified("the proof is for another place in the log than the entry's index");
+  }
+  const { root, climbs } = climb(proof, leaf);
+  const values = climbs.map(({ sibling, side, parent }, level) => {
+    return [`Level ${level + 1}`, `${side} ${sibling.toHex()} → ${parent.toHex()}`] as const;
+  });
+  if (!equalBytes(root, proof.root)) {
+    throw new Unverified(
+      "hashing up from this leaf does not give the root: the entry, its place or a hash was changed",
+    );
+  }
+  const hashes = climbs.length === 1 ? "one hash" : `${climbs.length} hashes`;
+  return {
+    state: "passed",
+    words: `Leaf ${proof.index} and ${hashes} give the root of a tree of ${proof.size}.`,
+    values: [...values, ["Root", root.toHex()]],
+  };
+}
+
+function compareCheckpoint({ origin, size, root }: SignedCheckpoint, { proof }: LoggedEntry): Finding {
+  const values = [
+    ["Log", origin],
+    ["Size", String(size)],
+    ["Root", root.toHex()],
+  ] as const;
+  if (size !== proof.size) throw new Unverified("the checkpoint is of a tree of another size than the proof's");
+  if (!equalBytes(root, proof.root)) throw new Unverified("the checkpoint has another root than the proof leads to");
+  return { state: "passed", words: "Size and root of the checkpoint are those the path leads to.", values };
+}
+
+/** Rekor v1's signed entry timestamp: RFC 8785 JSON of four members. No hash of the tree covers the time, only this. */
+async function checkPromise(
+  { promise, body, logIndex }: LoggedEntry,
+  logKey: TrustedKey | undefined,
+): Promise<Finding> {
+  if (promise === undefined) {
+    return {
+      state: "open",
+      words: "This log promises no time: entries of Rekor v2 get theirs from a timestamp that travels with the bundle.",
+    };
+  }
+  if (logKey === undefined) throw new Unverified("without a key for the log there is nothing to check it with");
+  const { integratedTime, signature } = promise;
+  const logID = fingerprint(logKey.key).toHex();
+  const signed = canonicalJson({ body: encodeBase64(body), integratedTime, logID, logIndex: Number(logIndex) });
+  if (!(await verifyMessage(logKey.key, utf8(signed), signature))) {
+    throw new Unverified("the log did not sign this time for this entry");
+  }
+  return {
+    state: "passed",
+    words: "The same key signed that this entry was logged at this time, at this place.",
+    values: [
+      ["Integrated", new Date(integratedTime * 1000).toISOString()],
+      ["Index", String(logIndex)],
+    ],
+  };
+}

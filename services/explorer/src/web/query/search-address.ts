@@ -1,0 +1,74 @@
+import type { Filters } from "./understand.ts";
+
+/** What stands in a search page's address, and so can be kept, sent and come back to. */
+export interface SearchAddress {
+  readonly text: string;
+  /** Which meaning of the text was chosen; 0 is the first. */
+  readonly meaning: number;
+  readonly filters: Filters;
+  readonly order: "newest" | "oldest";
+}
+
+/** The filters that have a field of their own beside the search box. */
+export const FILTER_NAMES = [
+  "kind",
+  "issuer",
+  "san",
+  "sourceRepositoryUri",
+  "predicateType",
+  "log",
+  "from",
+  "to",
+] as const;
+export type FilterName = (typeof FILTER_NAMES)[number];
+
+export const NO_SEARCH: SearchAddress = { text: "", meaning: 0, filters: {}, order: "newest" };
+
+export function readSearchAddress(query: URLSearchParams): SearchAddress {
+  const filters = FILTER_NAMES.flatMap((name) => {
+    const values = query.getAll(name).filter((value) => value !== "");
+    return values.length === 0 ? [] : [[name, values] as const];
+  });
+  const meaning = Number(query.get("as") ?? "0");
+  return {
+    text: query.get("q") ?? "",
+    meaning: Number.isInteger(meaning) && meaning > 0 && meaning < 10 ? meaning : 0,
+    filters: Object.fromEntries(filters),
+    order: query.get("order") === "oldest" ? "oldest" : "newest",
+  };
+}
+
+export function writeSearchAddress({ text, meaning, filters, order }: SearchAddress): string {
+  const query = new URLSearchParams();
+  if (text !== "") query.set("q", text);
+  if (meaning !== 0) query.set("as", String(meaning));
+  for (const name of FILTER_NAMES) for (const value of filters[name] ?? []) query.append(name, value);
+  if (order !== "newest") query.set("order", order);
+  const written = query.toString();
+  return written === "" ? "/search" : `/search?${written}`;
+}
+
+/** All of both must hold; a filter that stands in both may be either, as the API has it. */
+export function joinFilters(first: Filters, second: Filters): Filters {
+  const names = new Set([...Object.keys(first), ...Object.keys(second)]);
+  return Object.fromEntries(
+    [...names].map((name) => [name, [...new Set([...(first[name] ?? []), ...(second[name] ?? [])])]]),
+  );
+}
+
+/** A day of the filter form as the API's time: `to` is meant with that day, the API's is exclusive. */
+export function apiTimes(filters: Filters): Filters {
+  return Object.fromEntries(
+    Object.entries(filters).map(([name, values]) => {
+      if (name === "from") return [name, values.map((value) => startOfDay(value, 0))];
+      if (name === "to") return [name, values.map((value) => startOfDay(value, 1))];
+      return [name, values];
+    }),
+  );
+}
+
+function startOfDay(value: string, later: number): string {
+  if (!/^\d{4}-\d\d-\d\d$/.test(value)) return value;
+  const time = Date.parse(`${value}T00:00:00Z`) + later * 86_400_000;
+  return Number.isNaN(time) ? value : `${new Date(time).toISOString().slice(0, 19)}Z`;
+}

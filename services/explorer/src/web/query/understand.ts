@@ -1,0 +1,269 @@
+/** The search API's own parameters; each may come several times, which means any of them. */
+export type Filters = Readonly<Record<string, readonly string[]>>;
+
+/** What the search box made of what was typed: said to the reader before anything is searched. */
+export interface Reading {
+  /** "a digest", "an e-mail address" … */
+  readonly what: string;
+  readonly goal:
+    | { readonly kind: "search"; readonly filters: Filters }
+    | { readonly kind: "entry"; readonly log?: "rekor" | "rekor-v2"; readonly id: string }
+    /** Nothing can be found by it, and why. */
+    | { readonly kind: "hint"; readonly words: string };
+}
+
+export interface Understanding {
+  readonly reading: Reading;
+  /** What it could mean as well, for the reader to choose. */
+  readonly others: readonly Reading[];
+}
+
+const LONGEST = 16_384;
+
+/** Takes anything. The first rule that fits is what is searched for. */
+export function understand(input: string): Understanding {
+  const text = input.trim();
+  if (text === "") return only(search("everything, the newest first", {}));
+  if (text.length > LONGEST)
+    return only(hint("too much text", "Drop it as a file instead: it is hashed here, and searched by its digest."));
+  for (const rule of RULES) {
+    const found = rule(text);
+    if (found !== undefined) return found;
+  }
+  return { reading: search("a name that begins like this", { sanPrefix: [text] }), others: [subjectName(text)] };
+}
+
+type Rule = (text: string) => Understanding | undefined;
+
+const RULES: readonly Rule[] = [
+  pem,
+  fields,
+  namedDigest,
+  imageReference,
+  hexadecimal,
+  logIndex,
+  fingerprintWithColons,
+  email,
+  domainOfAddresses,
+  glob,
+  url,
+  otherUri,
+  repository,
+  domain,
+];
+
+const DIGEST_LENGTHS: Readonly<Record<number, string>> = { 40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512" };
+const DIGEST_HEX: Readonly<Record<string, number>> = { sha1: 40, sha224: 56, sha256: 64, sha384: 96, sha512: 128 };
+
+/** Names that a person may write before a value: `issuer:https://…`. The API's own, and short ones. */
+const FIELD_NAMES: Readonly<Record<string, string>> = {
+  email: "san",
+  identity: "san",
+  repo: "sourceRepositoryUri",
+  repository: "sourceRepositoryUri",
+  predicate: "predicateType",
+  subject: "subjectDigest",
+  ...Object.fromEntries(
+    ["san", "sanPrefix", "sanGlob", "sanDomain", "issuer", "kind", "predicateType", "subjectDigest", "subjectName"]
+      .concat(["log", "from", "to", "key", "digest", "sourceRepositoryUri", "sourceRepositoryRef", "buildSignerUri"])
+      .concat(["buildConfigUri", "buildTrigger", "runInvocationUri", "sourceRepositoryOwnerUri", "tokenSubject"])
+      .concat(["githubWorkflowRepository", "githubWorkflowRef", "githubWorkflowName", "githubWorkflowSha"])
+      .map((name) => [name.toLowerCase(), name]),
+  ),
+};
+
+function pem(text: string): Understanding | undefined {
+  if (!text.startsWith("-----BEGIN ")) return undefined;
+  const isKey = /^-----BEGIN (PUBLIC KEY|CERTIFICATE)-----/.test(text);
+  return only(
+    isKey
+      ? search("a key or certificate", { key: [text] })
+      : hint("PEM", "Only public keys and certificates are searched for. Never paste a private key anywhere."),
+  );
+}
+
+/** `issuer:https://accounts.example.com kind:dsse`, all of which must hold. */
+function fields(text: string): Understanding | undefined {
+  const filters: Record<string, string[]> = {};
+  for (const part of text.split(/\s+/)) {
+    const [, name, value] = /^([A-Za-z]+):(.+)$/.exec(part) ?? [];
+    const known = name === undefined ? undefined : FIELD_NAMES[name.toLowerCase()];
+    if (known === undefined || value === undefined) return undefined;
+    (filters[known] ??= []).push(value);
+  }
+  return only(search("filters", filters));
+}
+
+function namedDigest(text: string): Understanding | undefined {
+  const [, name, hex] = /^(sha(?:1|224|256|384|512))[:-]([0-9a-f]+)$/i.exec(text) ?? [];
+  if (name === undefined || hex === undefined) return undefined;
+  const expected = DIGEST_HEX[name.toLowerCase()];
+  if (hex.length !== expected) {
+    return only(
+      hint("a digest, cut off", `A ${name} digest has ${expected} hexadecimal digits; this has ${hex.length}.`),
+    );
+  }
+  return digest(`${name.toLowerCase()}:${hex.toLowerCase()}`);
+}
+
+/** `registry.example.com/app@sha256:…`, also behind `docker://` and `oci://`. */
+function imageReference(text: string): Understanding | undefined {
+  const [, found] =
+    /^(?:\w+:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w./-]+)*(?::[\w.-]+)?@(sha(?:256|512):[0-9a-f]+)$/i.exec(text) ?? [];
+  if (found !== undefined) {
+    const understood = namedDigest(found);
+    if (understood === undefined || understood.reading.goal.kind === "hint") return understood;
+    return { ...understood, reading: { ...understood.reading, what: "an image, by its digest" } };
+  }
+  if (!/^[\w.-]+(?::\d+)?(?:\/[\w.-]+)+:[\w][\w.-]*$/.test(text) || /^https?:/.test(text)) return undefined;
+  return only(
+    hint(
+      "an image, by its tag",
+      "A tag can be moved, so nothing is signed by it. Ask for the digest: crane digest, or docker buildx imagetools inspect.",
+    ),
+  );
+}
+
+function hexadecimal(text: string): Understanding | undefined {
+  if (!/^(0x)?[0-9a-f]{32,}$/i.test(text)) return undefined;
+  const hex = text.toLowerCase().replace(/^0x/, "");
+  if (hex.length === 80) return only(entry("an entry ID of the v1 log", hex, "rekor"));
+  const algorithm = DIGEST_LENGTHS[hex.length];
+  if (algorithm === undefined) {
+    return only(
+      hint("hexadecimal", `${hex.length} digits are no digest that is known here, and no entry ID (80 or 64).`),
+    );
+  }
+  const understood = digest(`${algorithm}:${hex}`);
+  if (hex.length !== 64) return understood;
+  const others = [entry("an entry ID", hex), search("a key's fingerprint", { key: [hex] }), ...understood.others];
+  return { reading: understood.reading, others };
+}
+
+function logIndex(text: string): Understanding | undefined {
+  const [, log, digits] = /^(?:(rekor-v2|rekor)[\s/#]+|#)?(\d{1,19})$/.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  const index = String(BigInt(digits));
+  if (log !== undefined) return only(entry(`entry ${index} of ${log}`, index, log === "rekor" ? "rekor" : "rekor-v2"));
+  return only(entry(`the log index ${index}`, index));
+}
+
+/** `3A:7F:…` of 32 bytes is how tools print a key's or certificate's fingerprint. */
+function fingerprintWithColons(text: string): Understanding | undefined {
+  if (!/^([0-9a-f]{2}:){31}[0-9a-f]{2}$/i.test(text)) return undefined;
+  return only(search("a key's fingerprint", { key: [text.replaceAll(":", "").toLowerCase()] }));
+}
+
+function email(text: string): Understanding | undefined {
+  if (!/^[^\s@/:*?]+@[^\s@/:*?]+\.?[^\s@/:*?]*$/.test(text)) return undefined;
+  const host = text.slice(text.indexOf("@") + 1);
+  return {
+    reading: search("an e-mail address", { san: [text] }),
+    others: [search(`anyone at ${host}`, { sanDomain: [host] })],
+  };
+}
+
+function domainOfAddresses(text: string): Understanding | undefined {
+  const [, host] = /^\*?@([a-z0-9.-]+)$/i.exec(text) ?? [];
+  return host === undefined ? undefined : only(search("all addresses of a domain", { sanDomain: [host] }));
+}
+
+function glob(text: string): Understanding | undefined {
+  if (!text.includes("*") && !(text.includes("?") && !/^https?:/.test(text))) return undefined;
+  if (/\s/.test(text)) return undefined;
+  const start = /^[^*?]*/.exec(text)?.[0] ?? "";
+  const isBounded = start.length >= 3 || /[@.][a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(text);
+  return only(
+    isBounded
+      ? search("a pattern of names", { sanGlob: [text] })
+      : hint(
+          "a pattern of names",
+          "It must begin with three plain characters, or end in a domain: https://github.com/acme/*, *@example.com.",
+        ),
+  );
+}
+
+/** A repository, or a workflow in one, which stands in certificates with the ref it ran at. */
+function url(text: string): Understanding | undefined {
+  const parsed = /^https?:\/\//i.test(text) ? URL.parse(text) : null;
+  if (parsed === null) return undefined;
+  const exact = search("an identity, exactly this URI", { san: [text] });
+  const begins = search("identities that begin with this URI", { sanPrefix: [text] });
+  const asIssuer = search("an issuer", { issuer: [text] });
+  const asRepository = search("a source repository", { sourceRepositoryUri: [withoutSlash(text)] });
+  if (/@refs\/|@[0-9a-f]{40}$/.test(text) || /\/\.(github|gitlab|forgejo|gitea)\//.test(text)) {
+    return { reading: text.includes("@") ? exact : begins, others: text.includes("@") ? [begins] : [exact] };
+  }
+  const segments = parsed.pathname.split("/").filter((segment) => segment !== "");
+  if (segments.length === 0) {
+    return {
+      reading: asIssuer,
+      others: [search(`identities at ${parsed.hostname}`, { sanDomain: [parsed.hostname] }), exact],
+    };
+  }
+  if (segments.length === 2) return { reading: asRepository, others: [begins, asIssuer, exact] };
+  return { reading: exact, others: [begins, asRepository, asIssuer] };
+}
+
+function otherUri(text: string): Understanding | undefined {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/\S+$/i.test(text)) return undefined;
+  return {
+    reading: search("an identity, exactly this URI", { san: [text] }),
+    others: [search("identities that begin with this URI", { sanPrefix: [text] })],
+  };
+}
+
+/** `acme/app` or `github.com/acme/app`. */
+function repository(text: string): Understanding | undefined {
+  if (/^[\w-]+(\.[\w-]+)+(:\d+)?(\/[\w.-]+){2,}\/?$/.test(text)) {
+    const uri = `https://${withoutSlash(text)}`;
+    return {
+      reading: search("a source repository", { sourceRepositoryUri: [uri] }),
+      others: [search("identities that begin with this URI", { sanPrefix: [uri] })],
+    };
+  }
+  if (!/^[\w.-]+\/[\w.-]+$/.test(text)) return undefined;
+  return {
+    reading: search("a repository's name", { githubWorkflowRepository: [text] }),
+    others: [
+      search("a repository on github.com", { sourceRepositoryUri: [`https://github.com/${text}`] }),
+      subjectName(text),
+    ],
+  };
+}
+
+function domain(text: string): Understanding | undefined {
+  if (!/^(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(text)) return undefined;
+  return { reading: search("all identities of a domain", { sanDomain: [text] }), others: [subjectName(text)] };
+}
+
+function digest(value: string): Understanding {
+  return {
+    reading: search("a digest", { digest: [value] }),
+    others: [search("a digest that an attestation is about", { subjectDigest: [value] })],
+  };
+}
+
+function subjectName(text: string): Reading {
+  return search("what an attestation is about, by its name", { subjectName: [text] });
+}
+
+function withoutSlash(text: string): string {
+  return text.replace(/\/$/, "");
+}
+
+function search(what: string, filters: Filters): Reading {
+  return { what, goal: { kind: "search", filters } };
+}
+
+function entry(what: string, id: string, log?: "rekor" | "rekor-v2"): Reading {
+  return { what, goal: { kind: "entry", id, ...(log === undefined ? {} : { log }) } };
+}
+
+function hint(what: string, words: string): Reading {
+  return { what, goal: { kind: "hint", words } };
+}
+
+function only(reading: Reading): Understanding {
+  return { reading, others: [] };
+}

@@ -1,0 +1,192 @@
+import { decodeBase64, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
+import { ephemeralSigner } from "@chancery/crypto";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { ProvenEntry } from "../src/web/api/entries.ts";
+import { checkEntry, type Expected, firstFailure } from "../src/web/proof/check-entry.ts";
+import { loggedEntry } from "../src/web/proof/logged-entry.ts";
+import { parsePublicKey } from "../src/web/proof/public-key.ts";
+import type { StepId } from "../src/web/proof/step.ts";
+import type { TrustedParties } from "../src/web/proof/trusted-keys.ts";
+import { type ProofWorld, proofWorld } from "./proof-world.ts";
+
+let world: ProofWorld;
+beforeAll(async () => {
+  world = await proofWorld();
+});
+
+const states = async (entry: ProvenEntry, parties = world.parties, expected: Expected = {}) => {
+  const { steps } = await checkEntry(loggedEntry(entry), parties, expected);
+  return Object.fromEntries(steps.map(({ id, state }) => [id, state]));
+};
+const failing = async (entry: ProvenEntry, parties: TrustedParties = world.parties, expected: Expected = {}) =>
+  firstFailure((await checkEntry(loggedEntry(entry), parties, expected)).steps)?.id;
+
+describe("an entry that is what it says", () => {
+  test("passes every step, and what cannot be checked is said to be open", async () => {
+    expect(await states(world.file)).toEqual({
+      body: "passed",
+      leaf: "passed",
+      path: "passed",
+      checkpoint: "passed",
+      "log-signature": "passed",
+      promise: "passed",
+      "artifact-signature": "passed",
+      attestation: "open",
+      certificate: "passed",
+    });
+    expect(Object.values(await states(world.statement))).toEqual(Array.from({ length: 9 }, () => "passed"));
+  });
+
+  test.for([1, 2, 3, 4, 7, 8, 9, 64, 100])("passes in a tree of six and %i more leaves", async (more) => {
+    const { file, parties } = await proofWorld(6 + more);
+    expect(await failing(file, parties)).toBeUndefined();
+  });
+
+  test("passes without WebCrypto, by @noble/curves alone", async () => {
+    const { crypto } = globalThis;
+    Object.defineProperty(globalThis, "crypto", { value: {}, configurable: true });
+    try {
+      expect(await failing(world.file)).toBeUndefined();
+    } finally {
+      Object.defineProperty(globalThis, "crypto", { value: crypto, configurable: true });
+    }
+  });
+
+  test("is the one that was asked for, by index or by ID", async () => {
+    const { logIndex, entryId } = world.file;
+    expect(await failing(world.file, world.parties, { asked: logIndex })).toBeUndefined();
+    expect(await failing(world.file, world.parties, { asked: entryId })).toBeUndefined();
+    expect(await failing(world.file, world.parties, { asked: entryId.slice(16) })).toBeUndefined();
+  });
+});
+
+/** Another bit, another meaning: the last one, so that what is encoded stays well formed. */
+function flipHex(hex: string): string {
+  return hex.slice(0, -1) + (Number.parseInt(hex.slice(-1), 16) ^ 1).toString(16);
+}
+
+function flipBase64(text: string, at = -1): string {
+  const bytes = Uint8Array.from(decodeBase64(text, "test"));
+  const place = at < 0 ? bytes.length + at : at;
+  bytes[place] = (bytes[place] ?? 0) ^ 1;
+  return encodeBase64(bytes);
+}
+
+function otherBody(entry: ProvenEntry, change: (text: string) => string): ProvenEntry {
+  return { ...entry, body: encodeBase64(utf8(change(new TextDecoder().decode(decodeBase64(entry.body, "test"))))) };
+}
+
+const withProof = (entry: ProvenEntry, change: Partial<ProvenEntry["inclusionProof"]>): ProvenEntry => ({
+  ...entry,
+  inclusionProof: { ...entry.inclusionProof, ...change },
+});
+
+type Tampering = readonly [
+  what: string,
+  step: StepId,
+  tamper: (entry: ProvenEntry) => ProvenEntry | Promise<ProvenEntry>,
+];
+
+const TAMPERINGS: readonly Tampering[] = [
+  ["a body that is no JSON", "body", (entry) => ({ ...entry, body: encodeBase64(utf8("{")) })],
+  ["another body", "leaf", (entry) => otherBody(entry, (text) => text.replace("sha256", "sha512"))],
+  ["white space added to the body", "leaf", (entry) => otherBody(entry, (text) => `${text} `)],
+  ["another entry ID", "leaf", (entry) => ({ ...entry, entryId: flipHex(entry.entryId) })],
+  ["another place", "path", (entry) => withProof(entry, { logIndex: "4" })],
+  ["a place outside the tree", "path", (entry) => withProof(entry, { logIndex: "13" })],
+  [
+    "another hash on the path",
+    "path",
+    (entry) => withProof(entry, { hashes: entry.inclusionProof.hashes.map(flipHex) }),
+  ],
+  ["a hash too few", "path", (entry) => withProof(entry, { hashes: entry.inclusionProof.hashes.slice(1) })],
+  [
+    "a hash too many",
+    "path",
+    (entry) => withProof(entry, { hashes: [...entry.inclusionProof.hashes, "00".repeat(32)] }),
+  ],
+  ["another root", "path", (entry) => withProof(entry, { rootHash: flipHex(entry.inclusionProof.rootHash) })],
+  ["a checkpoint that is none", "checkpoint", (entry) => ({ ...entry, checkpoint: "hello" })],
+  [
+    "a checkpoint of another size",
+    "checkpoint",
+    (entry) => ({ ...entry, checkpoint: entry.checkpoint.replace("\n13\n", "\n14\n") }),
+  ],
+  [
+    "a checkpoint with another root, truly signed",
+    "checkpoint",
+    async (entry) => ({ ...entry, checkpoint: await world.checkpoint(13n, new Uint8Array(32)) }),
+  ],
+  [
+    "a checkpoint that somebody else signed",
+    "log-signature",
+    async (entry) => {
+      const root = Uint8Array.fromHex(entry.inclusionProof.rootHash);
+      return { ...entry, checkpoint: await world.checkpoint(13n, root, ephemeralSigner("ecdsa-p256")) };
+    },
+  ],
+  [
+    "a checkpoint of another log, under the same signature",
+    "log-signature",
+    (entry) => ({ ...entry, checkpoint: entry.checkpoint.replace("4711", "4712") }),
+  ],
+  [
+    "another signature on the checkpoint",
+    "log-signature",
+    (entry) => ({
+      ...entry,
+      checkpoint: entry.checkpoint.replace(/(\S+)\n$/, (_, line: string) => `${flipBase64(line)}\n`),
+    }),
+  ],
+  ["another time", "promise", (entry) => ({ ...entry, integratedTime: (entry.integratedTime ?? 0) + 1 })],
+  ["another index in the promise", "promise", (entry) => ({ ...entry, logIndex: "6" })],
+  [
+    "another promise",
+    "promise",
+    (entry) => ({ ...entry, signedEntryTimestamp: flipBase64(entry.signedEntryTimestamp ?? "") }),
+  ],
+];
+
+describe("a tampered answer", () => {
+  test.for(TAMPERINGS)("with %s fails first at “%s”", async ([, step, tamper]) => {
+    expect(await failing(await tamper(world.file))).toBe(step);
+  });
+
+  test("with another statement beside the entry is told, though the tree is right", async () => {
+    const payload = encodeBase64(utf8('{"predicateType":"y","subject":[]}'));
+    const told = await states({ ...world.statement, attestationPayload: payload });
+    expect(told).toMatchObject({ leaf: "passed", "artifact-signature": "failed", attestation: "failed" });
+  });
+
+  test("with another entry, wholly proven, is not the one that was asked for", async () => {
+    expect(await failing(world.file, world.parties, { asked: world.statement.logIndex })).toBe("leaf");
+    expect(await failing(world.file, world.parties, { asked: world.statement.entryId })).toBe("leaf");
+  });
+
+  test("of the v2 log with another index than its proof's fails at the path", async () => {
+    const v2 = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
+    expect(await failing(v2)).toBeUndefined();
+    expect(await failing({ ...v2, logIndex: "6" })).toBe("path");
+  });
+
+  test("with a summary of something else is told before anything", async () => {
+    expect(await failing(world.file, world.parties, { kind: "dsse" })).toBe("body");
+    const digests = [`sha256:${encodeHex(new Uint8Array(32))}`];
+    expect(await failing(world.file, world.parties, { digests })).toBe("body");
+  });
+});
+
+const keyOf = (spki: Uint8Array) => ({ key: parsePublicKey(spki, "key"), source: "pasted", label: "mine" }) as const;
+
+describe("whom one trusts", () => {
+  test("no key, or another, is a failure of its own", async () => {
+    expect(await failing(world.file, { ...world.parties, logKeys: [] })).toBe("log-signature");
+    const other = keyOf(ephemeralSigner("ecdsa-p256").publicKey.spki);
+    expect(await failing(world.file, { ...world.parties, logKeys: [other] })).toBe("log-signature");
+  });
+
+  test("a certificate of nobody's authority is a failure of the last step", async () => {
+    const other = await proofWorld();
+    expect(await failing(world.file, { ...world.parties, authorities: other.parties.authorities })).toBe("certificate");
+  });
+});

@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { type Filters, understand } from "../src/web/query/understand.ts";
+
+const SHA256 = "a".repeat(64);
+const COMMIT = "b".repeat(40);
+
+const searched: readonly (readonly [text: string, what: string, filters: Filters])[] = [
+  ["", "everything, the newest first", {}],
+  [`sha256:${SHA256}`, "a digest", { digest: [`sha256:${SHA256}`] }],
+  [` SHA256:${SHA256.toUpperCase()}\n`, "a digest", { digest: [`sha256:${SHA256}`] }],
+  [SHA256, "a digest", { digest: [`sha256:${SHA256}`] }],
+  [COMMIT, "a digest", { digest: [`sha1:${COMMIT}`] }],
+  [`0x${"c".repeat(128)}`, "a digest", { digest: [`sha512:${"c".repeat(128)}`] }],
+  [`registry.example.com:5000/acme/app@sha256:${SHA256}`, "an image, by its digest", { digest: [`sha256:${SHA256}`] }],
+  [`docker://ghcr.io/acme/app:1.2@sha256:${SHA256}`, "an image, by its digest", { digest: [`sha256:${SHA256}`] }],
+  ["dev@example.com", "an e-mail address", { san: ["dev@example.com"] }],
+  ["*@example.com", "all addresses of a domain", { sanDomain: ["example.com"] }],
+  ["@example.com", "all addresses of a domain", { sanDomain: ["example.com"] }],
+  ["https://github.com/acme/*", "a pattern of names", { sanGlob: ["https://github.com/acme/*"] }],
+  ["*.svc.example.com", "a pattern of names", { sanGlob: ["*.svc.example.com"] }],
+  ["https://github.com/acme/app", "a source repository", { sourceRepositoryUri: ["https://github.com/acme/app"] }],
+  ["https://github.com/acme/app/", "a source repository", { sourceRepositoryUri: ["https://github.com/acme/app"] }],
+  ["github.com/acme/app", "a source repository", { sourceRepositoryUri: ["https://github.com/acme/app"] }],
+  ["acme/app", "a repository's name", { githubWorkflowRepository: ["acme/app"] }],
+  [
+    "https://github.com/acme/app/.github/workflows/r.yml@refs/heads/main",
+    "an identity, exactly this URI",
+    { san: ["https://github.com/acme/app/.github/workflows/r.yml@refs/heads/main"] },
+  ],
+  [
+    "https://github.com/acme/app/.github/workflows/r.yml",
+    "identities that begin with this URI",
+    { sanPrefix: ["https://github.com/acme/app/.github/workflows/r.yml"] },
+  ],
+  ["https://accounts.example.com", "an issuer", { issuer: ["https://accounts.example.com"] }],
+  ["spiffe://example.org/ns/a", "an identity, exactly this URI", { san: ["spiffe://example.org/ns/a"] }],
+  ["example.com", "all identities of a domain", { sanDomain: ["example.com"] }],
+  ["issuer:https://a.example kind:dsse", "filters", { issuer: ["https://a.example"], kind: ["dsse"] }],
+  [
+    "repo:https://g.example/a kind:dsse kind:intoto",
+    "filters",
+    { sourceRepositoryUri: ["https://g.example/a"], kind: ["dsse", "intoto"] },
+  ],
+  ["AA:".repeat(31) + "aa", "a key's fingerprint", { key: ["aa".repeat(32)] }],
+  [
+    "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----",
+    "a key or certificate",
+    { key: ["-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----"] },
+  ],
+  ["payments service", "a name that begins like this", { sanPrefix: ["payments service"] }],
+];
+
+describe("the search box", () => {
+  test.for(searched)("takes %j for %s", ([text, what, filters]) => {
+    expect(understand(text).reading).toEqual({ what, goal: { kind: "search", filters } });
+  });
+
+  test.for([
+    ["12", { kind: "entry", id: "12" }],
+    ["#12", { kind: "entry", id: "12" }],
+    ["rekor-v2 0012", { kind: "entry", id: "12", log: "rekor-v2" }],
+    ["rekor/7", { kind: "entry", id: "7", log: "rekor" }],
+    ["d".repeat(80), { kind: "entry", id: "d".repeat(80), log: "rekor" }],
+  ] as const)("takes %s for one entry", ([text, goal]) => {
+    expect(understand(text).reading.goal).toEqual(goal);
+  });
+
+  test.for([
+    ["sha256:abc", /64 hexadecimal digits; this has 3/],
+    ["registry.example.com/acme/app:latest", /tag can be moved/],
+    ["a*", /three plain characters/],
+    ["e".repeat(50), /50 digits are no digest/],
+    ["-----BEGIN PRIVATE KEY-----\nAA==", /private key/],
+    ["x".repeat(20_000), /Drop it as a file/],
+  ] as const)("says why %s finds nothing", ([text, words]) => {
+    const { goal } = understand(text).reading;
+    expect(goal.kind === "hint" && goal.words).toMatch(words);
+  });
+
+  test("offers the other things that 64 digits may be", () => {
+    const goals = understand(SHA256).others.map(({ goal }) => goal);
+    expect(goals).toEqual([
+      { kind: "entry", id: SHA256 },
+      { kind: "search", filters: { key: [SHA256] } },
+      { kind: "search", filters: { subjectDigest: [`sha256:${SHA256}`] } },
+    ]);
+  });
+});

@@ -36,7 +36,7 @@ export default defineConfig({
         ...source,
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
+          include: ["test/e2e/**/*.test.ts", "test/fuzz/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },

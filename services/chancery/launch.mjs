@@ -29,6 +29,7 @@ const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
   fsck     checks whole logs, hash by hash (npm run fsck -- --help)
   chancery the program's other commands (npm run chancery -- init --help)
   bench    measures the hot paths (npm run bench)
+  fuzz     requests that are nearly good, by the hundred thousand (npm run fuzz -- --help)
   check    types, lint and format (npm run check)
   format   formats (npm run format)
 `;
@@ -74,6 +75,12 @@ const COMMANDS = {
     await install();
     await build();
     return runForeground(NODE, [join(ROOT, "test/load/main.ts"), ...args]);
+  },
+
+  async fuzz(args) {
+    await install();
+    await build();
+    return runForeground(NODE, [join(ROOT, "test/fuzz/main.ts"), ...args]);
   },
 
   async check() {

@@ -105,7 +105,7 @@ export function verifyTufMetadata(
   const ids = new Set(listAt(role["keyids"], "root.signed.roles.keyids"));
   const threshold = integerAt(role["threshold"], "root.signed.roles.threshold");
   if (threshold < 1) throw new Malformed("root.signed.roles.threshold: less than 1");
-  const message = utf8(canonicalize(metadata.signed));
+  const message = signedBytes(metadata, field);
   const verified = new Set<string>();
   for (const { keyId, bytes } of metadata.signatures) {
     const key = ids.has(keyId) ? root.keys.get(keyId) : undefined;
@@ -115,6 +115,15 @@ export function verifyTufMetadata(
   }
   if (verified.size < threshold) {
     throw new Unverified(`${field}.signatures: ${verified.size} of the ${threshold} that the root asks for`);
+  }
+}
+
+/** Canonical JSON has integers only (wiki.laptop.org/go/Canonical_JSON): nobody can have signed another number. */
+function signedBytes({ signed }: TufMetadata, field: string): Uint8Array {
+  try {
+    return utf8(canonicalize(signed));
+  } catch (cause) {
+    throw new Malformed(`${field}.signed: has a number that is not an integer`, { cause });
   }
 }
 

@@ -1,0 +1,31 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ENTRIES, type RunningRekor, startRekor } from "./running-rekor.ts";
+
+/* What `fuzz` has found, each with the symptom that it had. */
+
+let rekor: RunningRekor;
+beforeAll(async () => {
+  rekor = await startRekor();
+});
+afterAll(() => rekor?.[Symbol.asyncDispose]());
+
+// oxlint-disable-next-line typescript/no-explicit-any -- samples are bent in every way that JSON can be bent.
+function sample(kind: string, place = 0): any {
+  const samples = JSON.parse(readFileSync(join(import.meta.dirname, "kinds", `${kind}.json`), "utf8"));
+  return structuredClone(samples[place].proposed);
+}
+
+test.for(["root", "metadata"])("TUF %s with a number that is no integer was answered with 500", async (name) => {
+  const proposal = sample("tuf");
+  const { content } = proposal.spec[name];
+  const document = typeof content === "string" ? JSON.parse(Buffer.from(content, "base64").toString()) : content;
+  document.signed.fraction = 0.1;
+  proposal.spec[name].content = document;
+  const answer = await rekor.request("POST", ENTRIES, proposal);
+  expect([answer.status, answer.json.message]).toEqual([
+    400,
+    `error processing entry: spec.${name}.content.signed: has a number that is not an integer`,
+  ]);
+});

@@ -49,7 +49,8 @@ const NAMES = [
 
 /** One change somewhere in the tree; of a text that is something else encoded, most often inside that. */
 export function bendJson(root: Json, donors: readonly Json[], chance: Chance): Json {
-  const copy = structuredClone(root);
+  // Not structuredClone: it keeps that two places hold the same object, and a change of one would be of both.
+  const copy = JSON.parse(JSON.stringify(root)) as Json;
   const places = placesOf(copy);
   if (places.length === 0) return chance.pick(STRANGE);
   const { holder, name } = chance.pick(places);

@@ -65,7 +65,7 @@ export async function closedLoop(origin: string, load: Load): Promise<LoadResult
 
 const NOTHING = new Uint8Array();
 
-function onTheWire(origin: string, { method, path, headers = {}, body = NOTHING }: LoadRequest): Uint8Array {
+export function onTheWire(origin: string, { method, path, headers = {}, body = NOTHING }: LoadRequest): Uint8Array {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const length = method === "POST" ? `Content-Length: ${body.length}\r\n` : "";
   const head = `${method} ${path} HTTP/1.1\r\nHost: ${origin.slice(origin.indexOf("://") + 3)}\r\n${lines.join("")}${length}\r\n`;

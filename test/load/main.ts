@@ -8,6 +8,7 @@ import { closedLoop, type LoadResult } from "./closed-loop.ts";
 import { percentile, spread } from "./figures.ts";
 import { benchFulcio } from "./fulcio-bench.ts";
 import { treeCpu } from "./process-cpu.ts";
+import { benchRekor } from "./rekor-bench.ts";
 import { benchLedger } from "./ledger-bench.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -15,6 +16,7 @@ import { SCENARIOS } from "./scenarios.ts";
 const USAGE = `bench [SCENARIO …] [--clients 1,8,32] [--rounds 3] [--seconds 3]
 scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")} (all by default)
 bench fulcio […]: certificates, in all cases that matter (see bench fulcio --help)
+bench rekor […]: both Rekor APIs, and what ten times too much does (see bench rekor --help)
 bench ledger […]: what the CA's ledger costs a certificate (see bench ledger --help)
 bench log […]: the log's engine alone (see bench log --help)`;
 
@@ -112,5 +114,6 @@ async function benchLog(args: readonly string[]): Promise<void> {
 const [, , program, ...args] = process.argv;
 if (program === "log") await benchLog(args);
 else if (program === "fulcio") await benchFulcio(args);
+else if (program === "rekor") await benchRekor(args);
 else if (program === "ledger") await benchLedger(args);
 else await main();

@@ -20,8 +20,8 @@ function hashedRekords(count: number) {
   });
 }
 
-const rekor: Scenario = {
-  name: "rekor",
+const write: Scenario = {
+  name: "write",
   title: "log a hashedrekord (v1, public key, answered once published)",
   expect: 201,
   prepare: async (_stack, count) => once(hashedRekords(count)),
@@ -67,4 +67,4 @@ const checkpoint: Scenario = {
   prepare: async () => repeat([{ method: "GET", path: "/api/v1/log" }]),
 };
 
-export const SCENARIOS: readonly Scenario[] = [rekor, read, checkpoint, tsa];
+export const SCENARIOS: readonly Scenario[] = [write, read, checkpoint, tsa];

@@ -14,7 +14,7 @@ import { treeCpu } from "./process-cpu.ts";
 
 const USAGE = `bench log [--sizes 10000] [--large] [--clients 1,8,32,128,512] [--processes 1,2,4] [--readers 8]
           [--rounds 3] [--seconds 3] [--directory DIR]
-The engine in this process on an embedded PostgreSQL: entries of 1,351 bytes with three search keys, each answered
+The engine in this process on an embedded PostgreSQL: entries of 1,351 bytes with seven search keys, each answered
 once its checkpoint is published. --large also measures with 3,000,000 entries (7 GB, minutes); --directory keeps
 the database for the next run. An empty list leaves its part out.`;
 

@@ -24,8 +24,9 @@ export interface OpenLog extends AsyncDisposable {
 
 /** The size of a hashedrekord whose verifier is a certificate. */
 const LEAF_BYTES = 1351;
-/** One key of three is of someone who logs often; the other two are of this entry alone. */
+/** As Rekor's of a certificate: three keys are of this entry alone, one is of someone who logs often, three of all. */
 const NAMES = 1000;
+const [ISSUER, DOMAIN, KIND] = [Buffer.alloc(8, 1), Buffer.alloc(8, 2), Buffer.alloc(8, 3)];
 
 export async function openLog(site: LogSite, create = false): Promise<OpenLog> {
   const db = await Database.open(site.url);
@@ -72,11 +73,21 @@ export function newEntry(): NewEntry {
   }
   unique.set(pool.subarray(fresh, (fresh += unique.length)));
   leaf.set(unique, 100);
-  const name = Buffer.from(`person-${made++ % NAMES}@example.com`);
+  const name = `person-${made++ % NAMES}@example.com`;
+  const named = sha256(Buffer.from(name));
   return {
     identity: leafHash(leaf),
     leaf: () => leaf,
     extra: nothing,
-    searchKeys: [unique.subarray(0, 32), unique.subarray(32), sha256(name)],
+    searchKeys: [
+      { column: "key0", bytes: unique.subarray(0, 16) },
+      { column: "key1", bytes: unique.subarray(16, 32) },
+      { column: "key2", bytes: named.subarray(0, 16) },
+      { column: "term0", bytes: unique.subarray(32, 40) },
+      { column: "term1", bytes: ISSUER },
+      { column: "term2", bytes: DOMAIN },
+      { column: "term3", bytes: KIND },
+    ],
+    names: [{ name, key: named.subarray(0, 16) }],
   };
 }

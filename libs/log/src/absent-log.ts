@@ -9,7 +9,10 @@ export function absentLog(): StoredLog {
     entries: async () => [],
     tiles: async (tiles) => tiles.map(() => new Uint8Array()),
     findIndex: async () => undefined,
-    search: async () => [],
+    entriesAt: async () => [],
+    search: async () => ({ indexes: [], reached: undefined }),
+    names: async () => [],
+    unindexed: async () => 0n,
     sizesAt: async (times) => times.map(() => 0n),
   };
   return { writer, reader };

@@ -1,4 +1,5 @@
 import type { InclusionProof, TreeHead } from "@chancery/tlog";
+import type { SearchKey, SearchName } from "./search-key.ts";
 
 /** What a personality (Rekor, CT) hands to the log. */
 export interface NewEntry {
@@ -8,8 +9,10 @@ export interface NewEntry {
   readonly leaf: (place: Place) => Uint8Array;
   /** Kept beside the leaf, not hashed (CT: the chain; Rekor: an attestation, or nothing). */
   readonly extra: Uint8Array;
-  /** Lookup keys, already hashed and normalised, at most 64 bytes each; their first 16 tell them apart. */
-  readonly searchKeys: readonly Uint8Array[];
+  /** By what it is found, already hashed and normalised. */
+  readonly searchKeys: readonly SearchKey[];
+  /** Names that its entries can be asked for by how they begin. Their keys MUST stand among `searchKeys`. */
+  readonly names?: readonly SearchName[];
 }
 
 export interface Place {

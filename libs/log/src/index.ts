@@ -14,11 +14,22 @@ export type {
   LogReader,
   LogStore,
   LogWriter,
+  PartialEntry,
   PlacedEntry,
   StoredLog,
   TileName,
   Tree,
   TreeState,
 } from "./store.ts";
+export type { Lookup } from "./lookup.ts";
+export {
+  type KeySearch,
+  type KeysFound,
+  MAX_NAME_BYTES,
+  SEARCH_COLUMNS,
+  type SearchColumn,
+  type SearchKey,
+  type SearchName,
+} from "./search-key.ts";
 export { tileResource } from "./tile-resource.ts";
 export { type LogLimits, type LogOptions, TransparencyLog } from "./transparency-log.ts";

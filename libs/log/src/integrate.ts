@@ -1,7 +1,6 @@
-import { encodeHex } from "@chancery/encoding";
 import { type Growth, growTree, leafHash } from "@chancery/tlog";
 import type { LoggedEntry, NewEntry } from "./entry.ts";
-import { shortKey } from "./search-key.ts";
+import { distinctKeys } from "./search-key.ts";
 import type { Addition, PlacedEntry, TreeState } from "./store.ts";
 
 /** Where an entry of the batch is: new in it, there before (`own`: by an earlier attempt at this batch), or nowhere. */
@@ -39,7 +38,7 @@ export function integrate(
     const place = { index: before.size + BigInt(entries.length), time };
     const leaf = entry.leaf(place);
     const placed = { identity: entry.identity, leaf, leafHash: leafHash(leaf), extra: entry.extra };
-    entries.push({ ...placed, searchKeys: distinct(entry.searchKeys) });
+    entries.push({ ...placed, searchKeys: distinctKeys(entry.searchKeys), names: entry.names ?? [] });
     return {
       kind: "new",
       entry: { ...place, identity: entry.identity, leaf, extra: entry.extra },
@@ -67,8 +66,4 @@ function coveringSize(grown: bigint, placements: readonly Placement[]): bigint {
     if (placement.kind === "known" && placement.index >= size) size = placement.index + 1n;
   }
   return size;
-}
-
-function distinct(keys: readonly Uint8Array[]): readonly Uint8Array[] {
-  return [...new Map(keys.map(shortKey).map((key) => [encodeHex(key), key])).values()];
 }

@@ -1,6 +1,7 @@
 import { concatBytes, encodeHex, equalBytes } from "@chancery/encoding";
 import { EMPTY_ROOT, HASH_SIZE, leafHash } from "@chancery/tlog";
 import { isNewer, type LoggedEntry, type PublishedCheckpoint } from "./entry.ts";
+import type { KeySearch, KeysFound, SearchKey, SearchName } from "./search-key.ts";
 import {
   type Addition,
   type Integrate,
@@ -9,6 +10,7 @@ import {
   type LogStore,
   type LogWriter,
   PART_WIDTH,
+  type PartialEntry,
   type PlacedEntry,
   type StoredLog,
   type TileName,
@@ -42,6 +44,7 @@ class MemoryLog implements LogWriter, LogReader {
   readonly #identities = new Map<string, bigint>();
   readonly #leafHashes = new Map<string, bigint>();
   readonly #searchKeys = new Map<string, Set<bigint>>();
+  readonly #names = new Map<string, SearchName>();
   #tree: Tree;
   #frozen = false;
   #published: PublishedCheckpoint | undefined;
@@ -83,15 +86,16 @@ class MemoryLog implements LogWriter, LogReader {
     }
   }
 
-  #insert({ identity, leaf, leafHash: hash, extra, searchKeys }: PlacedEntry, time: number): void {
+  #insert({ identity, leaf, leafHash: hash, extra, searchKeys, names }: PlacedEntry, time: number): void {
     const index = BigInt(this.#entries.length);
     this.#entries.push({ index, time, identity, leaf, extra });
     this.#identities.set(encodeHex(identity), index);
     if (!this.#leafHashes.has(encodeHex(hash))) this.#leafHashes.set(encodeHex(hash), index);
     for (const key of searchKeys) {
-      const name = encodeHex(key);
+      const name = nameOf(key);
       this.#searchKeys.set(name, (this.#searchKeys.get(name) ?? new Set()).add(index));
     }
+    for (const each of names) this.#names.set(`${encodeHex(each.key)} ${each.name}`, each);
   }
 
   async publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint> {
@@ -124,14 +128,39 @@ class MemoryLog implements LogWriter, LogReader {
     return times.map((time) => BigInt(entries.filter((entry) => entry.time < time).length));
   }
 
-  async search(keys: readonly Uint8Array[], operator: "or" | "and", size: bigint, limit: number): Promise<bigint[]> {
-    const sets = keys.map((key) => this.#searchKeys.get(encodeHex(key)) ?? new Set<bigint>());
-    const [first = new Set<bigint>(), ...others] = sets;
-    const found = others.reduce((a, b) => (operator === "or" ? a.union(b) : a.intersection(b)), first);
-    return [...found]
-      .filter((index) => index < size)
-      .sort((a, b) => (a < b ? 1 : -1))
-      .slice(0, limit);
+  async entriesAt(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]> {
+    const entries = indexes.map((index) => this.#entries[Number(index)]);
+    return entries.flatMap((entry) =>
+      entry === undefined
+        ? []
+        : [{ ...entry, extra: entry.extra.slice(0, extraBytes), extraLength: entry.extra.length }],
+    );
+  }
+
+  async search({ groups, begin, end, order, candidates }: KeySearch): Promise<KeysFound> {
+    const has = (keys: readonly SearchKey[], index: bigint) =>
+      keys.some((key) => this.#searchKeys.get(nameOf(key))?.has(index));
+    const [driver = []] = groups;
+    const all = driver.reduce(
+      (set, key) => set.union(this.#searchKeys.get(nameOf(key)) ?? new Set()),
+      new Set<bigint>(),
+    );
+    const inRange = [...all].filter((index) => index >= begin && index < end);
+    const looked = inRange.sort((a, b) => (a < b === (order === "newest") ? 1 : -1)).slice(0, candidates);
+    const indexes = looked.filter((index) => groups.every((keys) => has(keys, index)));
+    return { indexes, reached: looked.length < candidates ? undefined : looked.at(-1) };
+  }
+
+  async names(prefix: string, limit: number): Promise<Uint8Array[]> {
+    const found = [...this.#names.values()].filter(({ name }) => name.startsWith(prefix));
+    return found
+      .sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
+      .slice(0, limit)
+      .map(({ key }) => key);
+  }
+
+  async unindexed(): Promise<bigint> {
+    return 0n;
   }
 
   #tile({ level, index, part }: TileName): Uint8Array {
@@ -149,4 +178,8 @@ class MemoryLog implements LogWriter, LogReader {
       volatile: undefined,
     };
   }
+}
+
+function nameOf({ column, bytes }: SearchKey): string {
+  return `${column} ${encodeHex(bytes)}`;
 }

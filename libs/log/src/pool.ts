@@ -122,6 +122,9 @@ export function frozenFault(log: string): Frozen {
 function sizeOf(entry: NewEntry): number {
   const leaf = entry.leaf({ index: 0n, time: 0 });
   return (
-    leaf.length + entry.extra.length + entry.searchKeys.reduce((sum, key) => sum + key.length, entry.identity.length)
+    leaf.length +
+    entry.extra.length +
+    entry.searchKeys.reduce((sum, { bytes }) => sum + bytes.length, entry.identity.length) +
+    (entry.names ?? []).reduce((sum, { name }) => sum + name.length, 0)
   );
 }

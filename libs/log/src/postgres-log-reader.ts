@@ -1,19 +1,24 @@
 import { RefusedToSign } from "@chancery/fault";
-import { bigintArray, bytesArray, type Database, integerArray } from "@chancery/postgres";
+import { bigintArray, type Database, integerArray } from "@chancery/postgres";
 import { leafHash, TILE_WIDTH } from "@chancery/tlog";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
 import * as sql from "./postgres-statements.ts";
+import { PostgresSearch } from "./postgres-search.ts";
+import type { KeySearch, KeysFound } from "./search-key.ts";
 import { SharedQuery } from "./shared-query.ts";
-import { type LogReader, PART_WIDTH, type TileName } from "./store.ts";
+import { type LogReader, PART_WIDTH, type PartialEntry, type TileName } from "./store.ts";
 
 export class PostgresLogReader implements LogReader {
   readonly #db: Database;
   readonly #log: number;
   readonly #single: SharedQuery<bigint, LoggedEntry | undefined>;
+  readonly #search: PostgresSearch;
+  #settled: SearchState | undefined;
 
   constructor(db: Database, log: number) {
     this.#db = db;
     this.#log = log;
+    this.#search = new PostgresSearch(db, log);
     this.#single = new SharedQuery((indexes) => this.#entriesAt(indexes));
   }
 
@@ -76,19 +81,47 @@ export class PostgresLogReader implements LogReader {
     });
   }
 
-  async search(keys: readonly Uint8Array[], operator: "or" | "and", size: bigint, limit: number): Promise<bigint[]> {
-    const rows =
-      operator === "or" || keys.length === 1
-        ? await this.#db.query<{ index: bigint }>(sql.SEARCH_ANY, [this.#log, bytesArray(keys), size, limit])
-        : await this.#searchAll(keys, size, limit);
-    return rows.map((row) => row.index);
+  async entriesAt(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]> {
+    const rows = await this.#db.query<EntryRow & { length: number }>(sql.ENTRIES_IN_PART, [
+      this.#log,
+      bigintArray(indexes),
+      extraBytes,
+    ]);
+    const found = new Map(rows.map((row) => [row.index, row]));
+    return indexes.flatMap((index) => {
+      const row = found.get(index);
+      return row === undefined ? [] : [{ ...loggedEntry(row), extraLength: row.length }];
+    });
   }
 
-  async #searchAll(keys: readonly Uint8Array[], size: bigint, limit: number): Promise<{ index: bigint }[]> {
-    const counts = await this.#db.query<{ ordinal: bigint }>(sql.COUNT_KEYS, [this.#log, bytesArray(keys)]);
-    const [rarest, ...others] = counts.flatMap(({ ordinal }) => keys[Number(ordinal) - 1] ?? []);
-    return await this.#db.query(sql.SEARCH_ALL, [this.#log, rarest, bytesArray(others), size, limit]);
+  async search(search: KeySearch): Promise<KeysFound> {
+    const { gap } = await this.#searchState();
+    return await this.#search.find(search, gap > 0n);
   }
+
+  async names(prefix: string, limit: number): Promise<Uint8Array[]> {
+    const rows = await this.#db.query<{ key: Uint8Array }>(sql.NAMES, [this.#log, prefix, limit]);
+    return rows.map(({ key }) => key);
+  }
+
+  async unindexed(): Promise<bigint> {
+    const { gap, rebuilt } = await this.#searchState();
+    return rebuilt < gap ? gap : 0n;
+  }
+
+  /** A gap never grows, and what was rebuilt once stays so: nothing changes any more where there is none left. */
+  async #searchState(): Promise<SearchState> {
+    if (this.#settled !== undefined) return this.#settled;
+    const [row] = await this.#db.query<{ gap: bigint; rebuilt: bigint | null }>(sql.SEARCH_STATE, [this.#log]);
+    const state = { gap: row?.gap ?? 0n, rebuilt: row?.rebuilt ?? 0n };
+    if (state.rebuilt >= state.gap) this.#settled = state;
+    return state;
+  }
+}
+
+interface SearchState {
+  readonly gap: bigint;
+  readonly rebuilt: bigint;
 }
 
 interface EntryRow {

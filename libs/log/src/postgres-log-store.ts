@@ -7,6 +7,7 @@ import type { PublishedCheckpoint } from "./entry.ts";
 import { type Failpoint, noFailpoint } from "./failpoint.ts";
 import { PostgresLogReader } from "./postgres-log-reader.ts";
 import { logSchema } from "./postgres-schema.ts";
+import { nameColumns, searchColumns } from "./postgres-search-rows.ts";
 import * as sql from "./postgres-statements.ts";
 import type { Addition, Integrate, LogKey, LogStore, LogWriter, PlacedEntry, StoredLog, TreeState } from "./store.ts";
 
@@ -137,7 +138,9 @@ class PostgresLogWriter implements LogWriter {
         edge,
         tree.time,
         ...entryColumns(entries),
-        ...lookupColumns(before.size, entries),
+        ...leafHashColumns(before.size, entries),
+        ...searchColumns(this.#log, before.size, entries),
+        ...nameColumns(entries),
         ...tileNames,
         bytesArray(tiles.map((tile) => tile.hashes)),
       ]),
@@ -159,18 +162,12 @@ function entryColumns(entries: readonly PlacedEntry[]): Uint8Array[] {
   ];
 }
 
-/** Index and hash of the entries whose identity is not their leaf hash, index and key of every search key. */
-function lookupColumns(first: bigint, entries: readonly PlacedEntry[]): Uint8Array[] {
+/** Index and hash of the entries whose identity is not their leaf hash. */
+function leafHashColumns(first: bigint, entries: readonly PlacedEntry[]): Uint8Array[] {
   const apart = entries.flatMap(({ identity, leafHash: hash }, at) =>
     equalBytes(identity, hash) ? [] : [{ index: first + BigInt(at), bytes: hash }],
   );
-  const keys = entries.flatMap(({ searchKeys }, at) =>
-    searchKeys.map((bytes) => ({ index: first + BigInt(at), bytes })),
-  );
-  return [apart, keys].flatMap((rows) => [
-    bigintArray(rows.map(({ index }) => index)),
-    bytesArray(rows.map(({ bytes }) => bytes)),
-  ]);
+  return [bigintArray(apart.map(({ index }) => index)), bytesArray(apart.map(({ bytes }) => bytes))];
 }
 
 const NOTHING = new Uint8Array();

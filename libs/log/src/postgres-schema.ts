@@ -4,8 +4,8 @@ import type { Migration, Schema } from "@chancery/postgres";
  * The tables of all logs in a database. Only `tree` and `published` are ever updated, one small row a log
  * each; everything else is written once, so there is nothing to vacuum and what is old never changes.
  *
- * For 10^9 entries: `entry`, `tile` partition by range of `index` (old partitions are read-only and can
- * move to slower disks), `identity`, `leaf_hash`, `search_key` by hash of their hash or key; every
+ * For 10^9 entries: `entry`, `tile` partition by range of `index` and `search` by that of `place` (old partitions are
+ * read-only and can move to slower disks), `identity`, `leaf_hash` by hash of their hash; every
  * primary key holds the column its table would be partitioned by. Nothing but (log, identity) has to be
  * unique across partitions of `entry`, and that is a table of its own.
  */
@@ -120,6 +120,56 @@ BEGIN
   END IF;
   RETURN stored;
 END $$;
+`,
+  },
+  {
+    number: 3,
+    name: "one row of search keys an entry, and names in order",
+    sql: `
+-- place: the log's id in the upper bits, the entry's index in the lower 40. Eight columns: with a ninth each row's header
+-- would be 8 bytes longer. Columns are told apart in search-key.ts; an entry with more keys of a column has more rows.
+CREATE TABLE log.search (
+  place  bigint NOT NULL,
+  term0  bigint,
+  term1  bigint,
+  term2  bigint,
+  term3  bigint,
+  key0   uuid,
+  key1   uuid,
+  key2   uuid
+);
+${["term0", "term1", "term2", "term3", "key0", "key1", "key2"].map((column) => `CREATE INDEX search_${column} ON log.search (${column}, place) WHERE ${column} IS NOT NULL;`).join("\n")}
+
+-- Names by how they begin; the key is the one that all entries of the name have in log.search.
+CREATE TABLE log.name (
+  log     integer NOT NULL,
+  name    text    COLLATE "C" NOT NULL,
+  key     uuid    NOT NULL,
+  PRIMARY KEY (log, name, key)
+);
+
+-- Entries of before, which have their keys in search_key alone; and how many of them, from the first on, have them here
+-- since.
+CREATE TABLE log.search_gap (
+  log     integer PRIMARY KEY REFERENCES log.log,
+  size    bigint  NOT NULL
+);
+CREATE TABLE log.search_rebuilt (
+  log     integer NOT NULL REFERENCES log.log,
+  size    bigint  NOT NULL,
+  PRIMARY KEY (log, size)
+);
+INSERT INTO log.search_gap (log, size) SELECT log, size FROM log.tree WHERE size > 0;
+
+-- A process of before that still runs would go on writing entries that are not found.
+CREATE FUNCTION log.refuse_old_process() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'this database has moved on: start the newer Chancery instead of this one';
+END $$;
+CREATE TRIGGER moved_on BEFORE INSERT ON log.search_key
+  FOR EACH ROW EXECUTE FUNCTION log.refuse_old_process();
+
+${["search", "name", "search_gap", "search_rebuilt"].map(appendOnly).join("")}
 `,
   },
 ];

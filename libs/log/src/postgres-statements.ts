@@ -66,13 +66,18 @@ export const STORE = prepared(
      INSERT INTO log.leaf_hash (log, index, hash)
      SELECT $1, added.index, added.hash FROM unnest($12::bigint[], $13::bytea[]) AS added (index, hash)
      ON CONFLICT DO NOTHING),
-   search_keys AS (
-     INSERT INTO log.search_key (log, index, key)
-     SELECT $1, added.index, added.key FROM unnest($14::bigint[], $15::bytea[]) AS added (index, key)),
+   search AS (
+     INSERT INTO log.search (place, key0, key1, key2, term0, term1, term2, term3)
+     SELECT * FROM unnest($14::bigint[], $15::uuid[], $16::uuid[], $17::uuid[],
+       $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[])),
+   names AS (
+     INSERT INTO log.name (log, name, key)
+     SELECT $1, added.name, added.key FROM unnest($22::text[], $23::uuid[]) AS added (name, key)
+     ON CONFLICT DO NOTHING),
    tiles AS (
      INSERT INTO log.tile (log, level, index, start, hashes)
      SELECT $1, added.level, added.index, added.start, added.hashes
-     FROM unnest($16::int[], $17::bigint[], $18::int[], $19::bytea[]) AS added (level, index, start, hashes))
+     FROM unnest($24::int[], $25::bigint[], $26::int[], $27::bytea[]) AS added (level, index, start, hashes))
    UPDATE log.tree SET size = $4, root = $5, edge = $6, time = $7
    WHERE log = $1 AND size = $2 AND root = $3 AND NOT frozen`,
 );
@@ -178,29 +183,22 @@ export const SIZES_AT = prepared(
    FROM unnest($2::bigint[]) WITH ORDINALITY AS asked (time, ordinal) ORDER BY ordinal`,
 );
 
-export const SEARCH_ANY = prepared(
-  "search-any",
-  `SELECT DISTINCT found.index FROM unnest($2::bytea[]) AS asked (key)
-   CROSS JOIN LATERAL (
-     SELECT s.index FROM log.search_key s WHERE s.log = $1 AND s.key = asked.key AND s.index < $3
-     ORDER BY s.index DESC LIMIT $4) AS found
-   ORDER BY 1 DESC LIMIT $4`,
+/** Keys of names that begin with $2, by name; where it ends, no name does that begins with it. */
+export const NAMES = prepared(
+  "names",
+  `SELECT uuid_send(n.key) AS key FROM log.name n
+   WHERE n.log = $1 AND n.name >= $2 AND n.name < $2 || chr(1114111) ORDER BY n.log, n.name, n.key LIMIT $3`,
 );
 
-/** How many entries each key has, as far as it matters for choosing the rarest. */
-export const COUNT_KEYS = prepared(
-  "count-keys",
-  `SELECT ordinal, (SELECT count(*) FROM (
-       SELECT FROM log.search_key s WHERE s.log = $1 AND s.key = asked.key LIMIT 1000) AS counted) AS count
-   FROM unnest($2::bytea[]) WITH ORDINALITY AS asked (key, ordinal) ORDER BY count`,
+/** Of what is kept beside entries no more than the first $3 bytes. */
+export const ENTRIES_IN_PART = prepared(
+  "entries-in-part",
+  `SELECT index, time, identity, leaf, substr(extra, 1, $3) AS extra, coalesce(length(extra), 0) AS length
+   FROM log.entry WHERE log = $1 AND index = ANY ($2::bigint[])`,
 );
 
-/** $2 is the rarest key, $3 the others: the cost is that of the rarest. */
-export const SEARCH_ALL = prepared(
-  "search-all",
-  `SELECT s.index FROM log.search_key s
-   WHERE s.log = $1 AND s.key = $2 AND s.index < $4
-     AND NOT EXISTS (SELECT FROM unnest($3::bytea[]) AS other (key)
-       WHERE NOT EXISTS (SELECT FROM log.search_key o WHERE o.log = $1 AND o.key = other.key AND o.index = s.index))
-   ORDER BY s.index DESC LIMIT $5`,
+export const SEARCH_STATE = prepared(
+  "search-state",
+  `SELECT g.size AS gap, (SELECT r.size FROM log.search_rebuilt r WHERE r.log = $1 ORDER BY r.size DESC LIMIT 1) AS rebuilt
+   FROM log.search_gap g WHERE g.log = $1`,
 );

@@ -1,11 +1,75 @@
-const SHORT_KEY_BYTES = 16;
+import { encodeHex } from "@chancery/encoding";
+import { Malformed } from "@chancery/fault";
 
 /**
- * What is stored of a search key. Half of a SHA-256 is 117 bytes an entry of rows and index less: 2,258 with it, 2,375
- * without. By chance two keys of 10^9 entries agree in it once in 10^19 logs; to be found under someone else's key an
- * attacker would need a second preimage, 2^128 hashes; the two keys that he can make agree with 2^64 are both his own.
- * And a search only tells where to look: what is there says itself whose it is.
+ * The columns of the search table. A row has room for one key of each, so that what most entries have is one row with
+ * one header: 408 bytes with its indexes for three keys and four terms, where a row a key took 133 bytes for each.
+ *
+ * `key…`, 16 bytes: an entry that has it is said to be found. By chance two keys of 10^9 entries agree in half of a
+ * SHA-256 once in 10^19 logs; to be found under someone else's key takes a second preimage, 2^128 hashes; the two that
+ * can be made to agree with 2^64 are both one's own.
+ *
+ * `term…`, 8 bytes: an entry that has it may be meant. Who asks MUST look at the entry, which says itself whose it is.
  */
-export function shortKey(key: Uint8Array): Uint8Array {
-  return key.length > SHORT_KEY_BYTES ? key.subarray(0, SHORT_KEY_BYTES) : key;
+export const SEARCH_COLUMNS = ["key0", "key1", "key2", "term0", "term1", "term2", "term3"] as const;
+export type SearchColumn = (typeof SEARCH_COLUMNS)[number];
+
+export interface SearchKey {
+  readonly column: SearchColumn;
+  readonly bytes: Uint8Array;
+}
+
+/** A name whose entries can be asked for by how it begins, and the key of 16 bytes that they all have. */
+export interface SearchName {
+  /** As it is compared: octet by octet. At most 512 of them; of a longer name the first. */
+  readonly name: string;
+  readonly key: Uint8Array;
+}
+
+/** Entries that have one key of each group. */
+export interface KeySearch {
+  readonly groups: readonly (readonly SearchKey[])[];
+  /** Indexes from `begin` to before `end`. */
+  readonly begin: bigint;
+  readonly end: bigint;
+  readonly order: "newest" | "oldest";
+  /** How many entries are looked at that have a key of one of the groups. */
+  readonly candidates: number;
+}
+
+export interface KeysFound {
+  /** In the order asked for. */
+  readonly indexes: readonly bigint[];
+  /** The last index that was looked at; undefined when all were. */
+  readonly reached: bigint | undefined;
+}
+
+export const MAX_NAME_BYTES = 512;
+
+/** Bytes of each key in a column. */
+export function keyLength(column: SearchColumn): number {
+  return column.startsWith("key") ? 16 : 8;
+}
+
+export function assertSearchKeys(keys: readonly SearchKey[], names: readonly SearchName[] = []): void {
+  for (const { column, bytes } of keys) {
+    if (bytes.length !== keyLength(column))
+      throw new Malformed(`search key: of ${column} is not ${keyLength(column)} bytes`);
+  }
+  for (const { name, key } of names) {
+    if (key.length !== 16) throw new Malformed("search name: its key is not 16 bytes");
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES) throw new Malformed(`search name: above ${MAX_NAME_BYTES} bytes`);
+  }
+}
+
+/** Each key once. */
+export function distinctKeys(keys: readonly SearchKey[]): SearchKey[] {
+  return [...new Map(keys.map((key) => [`${key.column} ${encodeHex(key.bytes)}`, key])).values()];
+}
+
+/** The rows of an entry: for each column one of its keys, or nothing. */
+export function searchRows(keys: readonly SearchKey[]): (Uint8Array | undefined)[][] {
+  const columns = SEARCH_COLUMNS.map((column) => keys.flatMap((key) => (key.column === column ? [key.bytes] : [])));
+  const rows = Math.max(...columns.map((column) => column.length));
+  return Array.from({ length: rows }, (_, row) => columns.map((column) => column[row]));
 }

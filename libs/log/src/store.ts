@@ -1,5 +1,6 @@
 import type { TileGrowth, TreeHead } from "@chancery/tlog";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
+import type { KeySearch, KeysFound, SearchKey, SearchName } from "./search-key.ts";
 
 /** Whose log it is: told when the log is created and never changed. */
 export interface LogKey {
@@ -35,8 +36,9 @@ export interface PlacedEntry {
   readonly leaf: Uint8Array;
   readonly leafHash: Uint8Array;
   readonly extra: Uint8Array;
-  /** As short as they are searched by, and each once. */
-  readonly searchKeys: readonly Uint8Array[];
+  /** Each once. */
+  readonly searchKeys: readonly SearchKey[];
+  readonly names: readonly SearchName[];
 }
 
 /**
@@ -90,8 +92,18 @@ export interface LogReader {
   findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined>;
   /** Of the first `size` entries, how many are older than each of the times. */
   sizesAt(times: readonly number[], size: bigint): Promise<bigint[]>;
-  /** Indexes below `size` of entries with any or all of the keys, newest first. */
-  search(keys: readonly Uint8Array[], operator: "or" | "and", size: bigint, limit: number): Promise<bigint[]>;
+  /** Entries at these indexes in this order, those that there are; of what is kept beside them the first `extraBytes`. */
+  entriesAt(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]>;
+  search(search: KeySearch): Promise<KeysFound>;
+  /** Keys of names that begin so, at most `limit`, in the names' order. */
+  names(prefix: string, limit: number): Promise<Uint8Array[]>;
+  /** How many entries, from the first on, `search` may miss: what they are found by was not written when they were. */
+  unindexed(): Promise<bigint>;
+}
+
+export interface PartialEntry extends LoggedEntry {
+  /** Bytes of the whole `extra`. */
+  readonly extraLength: number;
 }
 
 export interface TileName {

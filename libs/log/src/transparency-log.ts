@@ -1,5 +1,5 @@
 import { equalBytes } from "@chancery/encoding";
-import { Malformed, Misconfigured, RefusedToSign, TooLarge, Unavailable } from "@chancery/fault";
+import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
 import {
   type ConsistencyProof,
   consistencyProof,
@@ -24,7 +24,8 @@ import { type Failpoint, noFailpoint } from "./failpoint.ts";
 import { LogClock } from "./log-clock.ts";
 import { frozenFault, Pool, type PoolLimits } from "./pool.ts";
 import { isPublished, Publisher } from "./publisher.ts";
-import { shortKey } from "./search-key.ts";
+import { Lookup } from "./lookup.ts";
+import { assertSearchKeys } from "./search-key.ts";
 import { Sequencer } from "./sequencer.ts";
 import { Standing } from "./standing.ts";
 import type { LogKey, LogStore, StoredLog } from "./store.ts";
@@ -64,8 +65,6 @@ const DEFAULT_LIMITS: LogLimits = {
 };
 
 const IDENTITY_BYTES = 32;
-const LARGEST_SEARCH_KEY = 64;
-const LARGEST_SEARCH = 10;
 const LARGEST_READ = 1024;
 /** How old a checkpoint may be that is answered from memory. Another process may have published since. */
 const FRESH_MS = 100;
@@ -80,6 +79,7 @@ export class TransparencyLog {
   readonly #publisher: Publisher;
   readonly #sequencer: Sequencer;
   readonly #clock: LogClock;
+  readonly #lookup: Lookup;
   #frozen = false;
   #closed = false;
   #readAt = -Infinity;
@@ -97,6 +97,10 @@ export class TransparencyLog {
     this.#standing = standing;
     this.#tiles = tiles;
     this.#publisher = publisher;
+    this.#lookup = new Lookup(stored.reader, {
+      size: async () => (await this.#publishedForReads())?.size ?? 0n,
+      expectPublished: (size) => this.#expectPublished(size),
+    });
     this.#clock = new LogClock(options.clock ?? Date.now, options.elapsed);
     this.#sequencer = new Sequencer({
       name: options.name,
@@ -151,9 +155,7 @@ export class TransparencyLog {
     if (this.#frozen) throw frozenFault(this.#name);
     if (this.#closed) throw new Unavailable(`log ${this.#name} is closing`, 5);
     if (entry.identity.length !== IDENTITY_BYTES) throw new Malformed(`identity: is not ${IDENTITY_BYTES} bytes`);
-    if (entry.searchKeys.some((key) => key.length > LARGEST_SEARCH_KEY)) {
-      throw new TooLarge(`search key: is above ${LARGEST_SEARCH_KEY} bytes`);
-    }
+    assertSearchKeys(entry.searchKeys, entry.names);
     return await this.#sequencer.append(entry);
   }
 
@@ -191,12 +193,6 @@ export class TransparencyLog {
     return index === undefined ? undefined : await this.entry(index);
   }
 
-  /** Of the first `size` entries of the published tree, how many are older than each of the times (milliseconds). */
-  async sizesAt(times: readonly number[], size: bigint): Promise<bigint[]> {
-    await this.#expectPublished(size);
-    return await this.#stored.reader.sizesAt(times, size);
-  }
-
   get key(): LogKey {
     return this.#signer.key;
   }
@@ -204,12 +200,9 @@ export class TransparencyLog {
   get state(): { readonly frozen: boolean; readonly refusal: string | undefined } {
     return { frozen: this.#frozen, refusal: this.#standing.refusal };
   }
-  /** Indexes of entries with any or all of at most ten keys, newest first. */
-  async search(keys: readonly Uint8Array[], operator: "or" | "and", limit: number): Promise<bigint[]> {
-    if (keys.length > LARGEST_SEARCH) throw new TooLarge(`search: has more than ${LARGEST_SEARCH} keys`);
-    if (keys.length === 0 || limit < 1) return [];
-    const { size } = (await this.#publishedForReads()) ?? { size: 0n };
-    return await this.#stored.reader.search(keys.map(shortKey), operator, size, Math.min(limit, LARGEST_READ));
+  /** Looks keys up, and what is found, in the published tree. */
+  get lookup(): Lookup {
+    return this.#lookup;
   }
 
   async inclusionProof(index: bigint, size: bigint): Promise<InclusionProof> {

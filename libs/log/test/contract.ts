@@ -1,14 +1,25 @@
+import { sha256 } from "@chancery/crypto";
 import { utf8 } from "@chancery/encoding";
 import { EMPTY_ROOT, EMPTY_TREE, growTree, leafHash } from "@chancery/tlog";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Addition, Integrate, LogKey, LogStore, PlacedEntry, StoredLog, TreeState } from "../src/index.ts";
+import type {
+  Addition,
+  Integrate,
+  KeySearch,
+  LogKey,
+  LogStore,
+  PlacedEntry,
+  StoredLog,
+  TreeState,
+} from "../src/index.ts";
+import { searchKey } from "./world.ts";
 
 const KEY: LogKey = { origin: "contract.example", keyId: Uint8Array.of(1, 2, 3, 4) };
 
 export function placed(text: string, parts: Partial<PlacedEntry> = {}): PlacedEntry {
   const leaf = utf8(text);
   const hash = leafHash(leaf);
-  return { identity: hash, leaf, leafHash: hash, extra: new Uint8Array(), searchKeys: [], ...parts };
+  return { identity: hash, leaf, leafHash: hash, extra: new Uint8Array(), searchKeys: [], names: [], ...parts };
 }
 
 /** What the engine would make of these entries. */
@@ -27,7 +38,18 @@ export const adding =
 
 const checkpoint = (size: bigint) => ({ head: { size, root: EMPTY_ROOT }, time: Number(size), note: utf8(`${size}`) });
 
-const keys = (at: number) => ["all", `mod2-${at % 2}`, `mod3-${at % 3}`, `only-${at}`].map(utf8);
+const keys = (at: number) => ["all", `mod2-${at % 2}`, `mod3-${at % 3}`, `only-${at}`];
+
+const nameOf = (name: string) => ({ name, key: sha256(utf8(name)).subarray(0, 16) });
+
+async function searchIn({ reader }: StoredLog, groups: string[][], range: Partial<KeySearch>) {
+  const asked = groups.map((names) => names.map(searchKey));
+  return await reader.search({ groups: asked, begin: 0n, end: 12n, order: "newest", candidates: 100, ...range });
+}
+
+async function foundIn(log: StoredLog, groups: string[][], range: Partial<KeySearch> = {}) {
+  return (await searchIn(log, groups, range)).indexes;
+}
 
 let made = 0;
 
@@ -67,10 +89,12 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
 
     test("logs of one store do not see each other", async () => {
       const other = await store.create(`${name}-two`, KEY, 1000);
-      await log.writer.commit([], adding([placed("a", { searchKeys: [utf8("k")] })]));
+      await log.writer.commit([], adding([placed("a", { searchKeys: [searchKey("k")], names: [nameOf("k")] })]));
       expect((await other.writer.tree()).size).toBe(0n);
       expect(await other.reader.findIndex("identity", leafHash(utf8("a")))).toBeUndefined();
-      expect(await other.reader.search([utf8("k")], "or", 10n, 10)).toEqual([]);
+      const asked = { groups: [[searchKey("k")]], begin: 0n, end: 10n, order: "newest", candidates: 10 } as const;
+      expect(await other.reader.search(asked)).toEqual({ indexes: [], reached: undefined });
+      expect(await other.reader.names("", 10)).toEqual([]);
       await other.writer.commit([leafHash(utf8("a"))], (state, known) => {
         expect(known).toEqual([undefined]);
         return addition(state, [placed("a")]);
@@ -210,22 +234,105 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
       expect(await log.writer.publish(checkpoint(7n))).toEqual(checkpoint(7n));
     });
 
-    test("finds entries by any or all of their keys, newest first, below a size, up to a limit", async () => {
-      await log.writer.commit(
-        [],
-        adding(Array.from({ length: 12 }, (_, at) => placed(`${at}`, { searchKeys: keys(at) }))),
-      );
-      const search = (operator: "or" | "and", names: string[], size = 12n, limit = 100) =>
-        log.reader.search(names.map(utf8), operator, size, limit);
-      expect(await search("or", ["only-3"])).toEqual([3n]);
-      expect(await search("or", ["only-3", "only-7", "nothing"])).toEqual([7n, 3n]);
-      expect(await search("or", ["mod2-0", "mod3-0"])).toEqual([10n, 9n, 8n, 6n, 4n, 3n, 2n, 0n]);
-      expect(await search("and", ["mod2-0", "mod3-0"])).toEqual([6n, 0n]);
-      expect(await search("and", ["all", "mod2-1", "mod3-2"])).toEqual([11n, 5n]);
-      expect(await search("and", ["all", "all"])).toHaveLength(12);
-      expect(await search("and", ["all", "nothing"])).toEqual([]);
-      expect(await search("or", ["all"], 5n, 2)).toEqual([4n, 3n]);
-      expect(await search("and", ["all", "mod2-0"], 5n, 2)).toEqual([4n, 2n]);
+    describe("of entries with keys", () => {
+      beforeEach(async () => {
+        const entries = Array.from({ length: 12 }, (_, at) => placed(`${at}`, { searchKeys: keys(at).map(searchKey) }));
+        await log.writer.commit([], adding(entries));
+      });
+
+      test("finds those that have one key of each group, in order, within a range", async () => {
+        expect(await foundIn(log, [["only-3"]])).toEqual([3n]);
+        expect(await foundIn(log, [["only-3", "only-7", "nothing"]])).toEqual([7n, 3n]);
+        expect(await foundIn(log, [["mod2-0", "mod3-0"]])).toEqual([10n, 9n, 8n, 6n, 4n, 3n, 2n, 0n]);
+        expect(await foundIn(log, [["mod2-0"], ["mod3-0"]])).toEqual([6n, 0n]);
+        expect(await foundIn(log, [["all"], ["mod2-1"], ["mod3-2"]])).toEqual([11n, 5n]);
+        expect(await foundIn(log, [["all"], ["all"]])).toHaveLength(12);
+        expect(await foundIn(log, [["all"], ["nothing"]])).toEqual([]);
+        expect(
+          await foundIn(log, [
+            ["mod2-0", "only-7"],
+            ["mod3-0", "mod3-1"],
+          ]),
+        ).toEqual([10n, 7n, 6n, 4n, 0n]);
+        expect(await foundIn(log, [["all"]], { begin: 2n, end: 5n })).toEqual([4n, 3n, 2n]);
+        expect(await foundIn(log, [["all"]], { begin: 2n, end: 5n, order: "oldest" })).toEqual([2n, 3n, 4n]);
+        expect(await foundIn(log, [["all"], ["mod2-0"]], { end: 5n, order: "oldest" })).toEqual([0n, 2n, 4n]);
+        expect(await foundIn(log, [["all"]], { begin: 5n, end: 5n })).toEqual([]);
+      });
+
+      test("looks at no more candidates than it may, and tells how far it came", async () => {
+        expect(await searchIn(log, [["all"]], { candidates: 5 })).toEqual({
+          indexes: [11n, 10n, 9n, 8n, 7n],
+          reached: 7n,
+        });
+        expect(await searchIn(log, [["mod2-0", "mod2-1"]], { candidates: 3, order: "oldest" })).toEqual({
+          indexes: [0n, 1n, 2n],
+          reached: 2n,
+        });
+        expect(await searchIn(log, [["all"]], { candidates: 13 })).toMatchObject({ reached: undefined });
+        for (const order of ["newest", "oldest"] as const) {
+          let [begin, end] = [0n, 12n];
+          const all: bigint[] = [];
+          for (;;) {
+            const { indexes, reached } = await searchIn(log, [["mod2-0"], ["mod3-0", "mod3-1"]], {
+              begin,
+              end,
+              order,
+              candidates: 2,
+            });
+            all.push(...indexes);
+            if (reached === undefined) break;
+            if (order === "newest") end = reached;
+            else begin = reached + 1n;
+          }
+          expect(all).toEqual(order === "newest" ? [10n, 6n, 4n, 0n] : [0n, 4n, 6n, 10n]);
+        }
+      });
+
+      test("reads entries at any indexes, in that order, and of what is beside them as much as is asked", async () => {
+        await log.writer.commit([], adding([placed("beside", { extra: utf8("0123456789") })]));
+        const read = await log.reader.entriesAt([12n, 99n, 3n], 4);
+        expect(read.map(({ index, extra, extraLength }) => ({ index, extra, extraLength }))).toEqual([
+          { index: 12n, extra: utf8("0123"), extraLength: 10 },
+          { index: 3n, extra: utf8(""), extraLength: 0 },
+        ]);
+        expect(read[1]).toMatchObject((await log.reader.entries(3n, 1))[0]!);
+      });
+
+      test("misses none of them", async () => {
+        expect(await log.reader.unindexed()).toBe(0n);
+      });
+    });
+
+    test("tells keys of names by how these begin, octet by octet, each once", async () => {
+      const names = ["b", "Ba", "ba", "bé", "bz", "c", "b%", "b_x", "ba"].map(nameOf);
+      await log.writer.commit([], adding([placed("a", { names: names.slice(0, 5) })]));
+      await log.writer.commit([], adding([placed("b", { names: names.slice(3) })]));
+      const keysOf = (...found: string[]) => found.map((each) => nameOf(each).key);
+      expect(await log.reader.names("b", 100)).toEqual(keysOf("b", "b%", "b_x", "ba", "bz", "bé"));
+      expect(await log.reader.names("b", 2)).toEqual(keysOf("b", "b%"));
+      expect(await log.reader.names("b%", 100)).toEqual(keysOf("b%"));
+      expect(await log.reader.names("bé", 100)).toEqual(keysOf("bé"));
+      expect(await log.reader.names("d", 100)).toEqual([]);
+    });
+
+    test("tells how many of its first entries are older than a time", async () => {
+      for (const [time, count] of [
+        [2000, 3],
+        [3000, 1],
+        [3000, 2],
+        [5000, 4],
+      ] as const) {
+        await log.writer.commit([], (state) => {
+          const entries = Array.from({ length: count }, (_, at) => placed(`${state.size} ${at}`));
+          const added = addition(state, entries);
+          return { ...added, tree: { ...added.tree, time } };
+        });
+      }
+      const times = [0, 2000, 2001, 3000, 3001, 5000, 5001, Number.MAX_SAFE_INTEGER];
+      expect(await log.reader.sizesAt(times, 10n)).toEqual([0n, 0n, 3n, 3n, 6n, 6n, 10n, 10n]);
+      expect(await log.reader.sizesAt(times, 4n)).toEqual([0n, 0n, 3n, 3n, 4n, 4n, 4n, 4n]);
+      expect(await log.reader.sizesAt([2001], 0n)).toEqual([0n]);
     });
 
     test("stays frozen", async () => {

@@ -4,7 +4,7 @@ import { leafHash, parseEntryBundle, verifyConsistency, verifyInclusion } from "
 import { describe, expect, test } from "vitest";
 import { type LogStore, MemoryLogStore, type NewEntry, type TransparencyLog } from "../src/index.ts";
 import { testServer } from "./postgres.ts";
-import { newEntries, newEntry, range, timedEntry, World } from "./world.ts";
+import { newEntries, newEntry, range, searchKey, timedEntry, World } from "./world.ts";
 
 const server = testServer();
 const memory = new MemoryLogStore();
@@ -26,7 +26,7 @@ describe.each(stores)("a log in %s", (_kind, openStore) => {
     expect(await log.readiness()).toBeUndefined();
     expect(await log.entries(0n, 10)).toEqual([]);
     expect(await log.tile(0, 0, 1)).toBeUndefined();
-    expect(await log.search([utf8("x")], "or", 10)).toEqual([]);
+    expect(await log.lookup.search([searchKey("x")], "or", 10)).toEqual([]);
     await world.check(log, 0);
   });
 
@@ -264,32 +264,31 @@ describe.each(stores)("a log in %s", (_kind, openStore) => {
       log,
       range(6).map((at) => newEntry(at, ["all", "all", `mod ${at % 2}`])),
     );
-    expect(await log.search([utf8("all"), utf8("mod 1")], "and", 10)).toEqual([5n, 3n, 1n]);
-    expect(await log.search([utf8("mod 0"), utf8("mod 1")], "or", 4)).toEqual([5n, 4n, 3n, 2n]);
-    expect(await log.search([], "or", 4)).toEqual([]);
-    await expect(
-      log.search(
-        range(11).map((at) => utf8(`${at}`)),
-        "or",
-        4,
-      ),
-    ).rejects.toBeInstanceOf(TooLarge);
+    const [all, even, odd] = ["all", "mod 0", "mod 1"].map(searchKey);
+    expect(await log.lookup.search([all!, odd!], "and", 10)).toEqual([5n, 3n, 1n]);
+    expect(await log.lookup.search([even!, odd!], "or", 4)).toEqual([5n, 4n, 3n, 2n]);
+    expect(await log.lookup.search([], "or", 4)).toEqual([]);
+    const many = range(5_001).map((at) => searchKey(`${at}`));
+    await expect(log.lookup.search(many, "or", 4)).rejects.toBeInstanceOf(TooLarge);
   });
 
-  test("tells keys apart by their first sixteen bytes, also two of one entry", async () => {
-    const world = await newWorld();
-    const log = await world.start();
-    const [a, alike, other] = ["0123456789abcdef-a", "0123456789abcdef-b", "0123456789abcdeX-a"];
-    await world.append(log, newEntry(0, [a, alike, other]));
-    await world.append(log, newEntry(1, [alike]));
-    expect(await log.search([utf8(a)], "or", 10)).toEqual([1n, 0n]);
-    expect(await log.search([utf8(a), utf8(other)], "and", 10)).toEqual([0n]);
-  });
-
-  test("refuses identities and keys that it could not keep whole", async () => {
+  test("looks for nothing beyond what is published", async () => {
     const log = await (await newWorld()).start();
-    await expect(log.append({ ...newEntry(1), identity: new Uint8Array(16) })).rejects.toBeInstanceOf(Malformed);
-    await expect(log.append({ ...newEntry(1), searchKeys: [new Uint8Array(65)] })).rejects.toBeInstanceOf(TooLarge);
+    const asked = { groups: [[searchKey("all")]], begin: 0n, end: 1n, order: "newest", candidates: 1 } as const;
+    await expect(log.lookup.find(asked)).rejects.toThrow("has not published a tree of 1 entries");
+  });
+
+  test("refuses identities, keys and names that it could not keep whole", async () => {
+    const log = await (await newWorld()).start();
+    for (const wrong of [
+      { identity: new Uint8Array(16) },
+      { searchKeys: [{ column: "key0", bytes: new Uint8Array(8) }] },
+      { searchKeys: [{ column: "term0", bytes: new Uint8Array(16) }] },
+      { names: [{ name: "x".repeat(513), key: new Uint8Array(16) }] },
+      { names: [{ name: "x", key: new Uint8Array(8) }] },
+    ] satisfies Partial<NewEntry>[]) {
+      await expect(log.append({ ...newEntry(1), ...wrong })).rejects.toBeInstanceOf(Malformed);
+    }
   });
 
   test("an entry whose leaf cannot be made harms no one else's", async () => {

@@ -32,7 +32,10 @@ class FailedOver implements LogStore {
         tiles: (tiles) => now().reader.tiles(tiles),
         findIndex: (by, hash) => now().reader.findIndex(by, hash),
         sizesAt: (times, size) => now().reader.sizesAt(times, size),
-        search: (keys, operator, size, limit) => now().reader.search(keys, operator, size, limit),
+        search: (search) => now().reader.search(search),
+        entriesAt: (indexes, extraBytes) => now().reader.entriesAt(indexes, extraBytes),
+        names: (prefix, limit) => now().reader.names(prefix, limit),
+        unindexed: () => now().reader.unindexed(),
       },
     };
   }

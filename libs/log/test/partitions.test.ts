@@ -2,14 +2,14 @@ import { grantUse, rightsBeyondUse, Database } from "@chancery/postgres";
 import { expect, test } from "vitest";
 import { logSchema, PostgresLogStore } from "../src/index.ts";
 import { testServer } from "./postgres.ts";
-import { newEntries, newEntry, timedEntry, World } from "./world.ts";
+import { newEntries, newEntry, searchKey, timedEntry, World } from "./world.ts";
 
 const server = testServer();
 
 /** The table as it is becomes the first partition of one of its name. Its rows are not touched. */
-const byRange = (table: string, end: number) => `
+const byRange = (table: string, end: number, column = "index") => `
 ALTER TABLE log.${table} RENAME TO ${table}_0;
-CREATE TABLE log.${table} (LIKE log.${table}_0 INCLUDING ALL) PARTITION BY RANGE (index);
+CREATE TABLE log.${table} (LIKE log.${table}_0 INCLUDING ALL) PARTITION BY RANGE (${column});
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log.${table}
   FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change();
 ALTER TABLE log.${table} ATTACH PARTITION log.${table}_0 FOR VALUES FROM (0) TO (${end});`;
@@ -40,8 +40,8 @@ test("a log goes on in tables that were partitioned under it, and in partitions 
   // One transaction, as a migration is: writers wait for it and find the new tables.
   await owner.query(`BEGIN;
     ${byRange("entry", 300)} ${byRange("tile", 2)}
-    ${byHash("identity", "hash")} ${byHash("leaf_hash", "hash")} ${byHash("search_key", "key")}
-    ${nextPartition("entry", 300, 600)} ${nextPartition("tile", 2, 1_000_000)}
+    ${byHash("identity", "hash")} ${byHash("leaf_hash", "hash")} ${byRange("search", 1099511628076, "place")}
+    ${nextPartition("search", 1099511628076, 1099512627776)} ${nextPartition("entry", 300, 600)} ${nextPartition("tile", 2, 1_000_000)}
     COMMIT`);
   await grantUse(owner, [logSchema], "partitioned");
   await world.appendAll(log, newEntries(250, 290));
@@ -50,7 +50,7 @@ test("a log goes on in tables that were partitioned under it, and in partitions 
   await world.append(log, newEntry("found", ["key"]));
   expect((await world.append(log, newEntry(5))).duplicate).toBe(true);
   expect((await world.append(log, timedEntry("before"))).duplicate).toBe(true);
-  expect(await log.search([new TextEncoder().encode("key")], "or", 10)).toEqual([841n]);
+  expect(await log.lookup.search([searchKey("key")], "or", 10)).toEqual([841n]);
   expect(await log.readiness()).toBeUndefined();
   await world.check(log, 842);
 

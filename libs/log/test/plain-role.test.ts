@@ -21,7 +21,7 @@ test("a log lives in a database of a role that is no superuser, and is append-on
   const log = await world.start();
   await world.append(log, newEntry("a", ["key"]));
   await world.append(log, newEntry("b"));
-  for (const table of ["entry", "identity", "search_key", "tile", "log"]) {
+  for (const table of ["entry", "identity", "search_key", "search", "name", "tile", "log"]) {
     await expect(db.query(`DELETE FROM log.${table}`)).rejects.toThrow(/permission denied|append-only/);
   }
   await expect(db.query("UPDATE log.log SET name = 'other'")).rejects.toThrow("append-only");

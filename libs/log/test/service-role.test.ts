@@ -44,10 +44,10 @@ test("a role that owns nothing runs a log from its creation to its freezing", as
 });
 
 describe("to that role is refused", () => {
-  const tables = ["entry", "identity", "leaf_hash", "search_key", "tile", "log"];
+  const tables = ["entry", "identity", "leaf_hash", "search_key", "search", "name", "tile", "log"];
   const refused = [
     ...tables.flatMap((table) => [
-      `UPDATE log.${table} SET ${table === "log" ? "name = 'x'" : "log = 99"}`,
+      `UPDATE log.${table} SET ${table === "log" ? "name = 'x'" : table === "search" ? "place = 99" : "log = 99"}`,
       `DELETE FROM log.${table}`,
       `TRUNCATE log.${table} CASCADE`,
       `DROP TRIGGER append_only ON log.${table}`,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MemoryLogStore } from "../src/index.ts";
+import { countStatement, searchStatement } from "../src/postgres-search.ts";
 import * as statements from "../src/postgres-statements.ts";
 import { storeContract } from "./contract.ts";
 import { testServer } from "./postgres.ts";
@@ -22,7 +23,9 @@ describe("in PostgreSQL", () => {
       "TRUNCATE log.entry",
       "UPDATE log.tile SET start = 1",
       "DELETE FROM log.identity",
-      "DELETE FROM log.search_key",
+      "DELETE FROM log.search",
+      "UPDATE log.search SET key0 = NULL",
+      "DELETE FROM log.search_gap",
       "UPDATE log.log SET key_id = '\\x00'",
       "DELETE FROM log.tree",
       "UPDATE log.tree SET size = 1",
@@ -114,10 +117,26 @@ describe("in PostgreSQL", () => {
       SELECT 1, at, 0, convert_to(repeat('leaf', 340), 'UTF8') FROM generate_series(0, 29999) AS at`);
     await db.query(`INSERT INTO log.identity (log, index, hash)
       SELECT 1, at, sha256(int8send(at)) FROM generate_series(0, 29999) AS at`);
+    await db.query("ALTER TABLE log.search_key DISABLE TRIGGER moved_on");
     await db.query(`INSERT INTO log.search_key (log, index, key)
       SELECT 1, at, substr(sha256(int8send(at)), 17) FROM generate_series(0, 29999) AS at`);
-    await db.query("ANALYZE log.entry, log.identity, log.search_key");
-    for (const statement of Object.values(statements)) {
+    const uuid = "encode(substr(sha256(int8send(at)), 17), 'hex')::uuid";
+    await db.query(`INSERT INTO log.search (place, key0, key1, key2, term0, term1, term2, term3)
+      SELECT (1::bigint << 40) + at, ${uuid}, ${uuid}, ${uuid}, at, 1, at % 10, at % 1000 FROM generate_series(0, 29999) AS at`);
+    await db.query(
+      `INSERT INTO log.name (log, name, key) SELECT 1, 'name ' || at, ${uuid} FROM generate_series(0, 29999) AS at`,
+    );
+    await db.query("ANALYZE log.entry, log.identity, log.search_key, log.search, log.name");
+    const searches = [countStatement(true), countStatement(false)];
+    for (const order of ["newest", "oldest"] as const) {
+      for (const legacy of [true, false]) {
+        searches.push(
+          searchStatement({ order, legacy, others: true }),
+          searchStatement({ order, legacy, others: false }),
+        );
+      }
+    }
+    for (const statement of [...Object.values(statements), ...searches]) {
       if (typeof statement === "string") continue;
       const { name, text } = statement;
       const plan = await db.query<{ "QUERY PLAN": string }>(`EXPLAIN (GENERIC_PLAN) ${text}`);

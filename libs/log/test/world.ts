@@ -12,6 +12,8 @@ import {
   type LogStore,
   MemoryAnchor,
   type NewEntry,
+  SEARCH_COLUMNS,
+  type SearchKey,
   TransparencyLog,
   type TreeHeadSigner,
 } from "../src/index.ts";
@@ -43,7 +45,14 @@ export class RememberingSigner implements TreeHeadSigner {
 /** As Rekor logs: the leaf does not know its place, and its hash is the identity. */
 export function newEntry(text: string | number, searchKeys: readonly string[] = []): NewEntry {
   const leaf = utf8(`entry ${text}`);
-  return { identity: leafHash(leaf), leaf: () => leaf, extra: new Uint8Array(), searchKeys: searchKeys.map(utf8) };
+  return { identity: leafHash(leaf), leaf: () => leaf, extra: new Uint8Array(), searchKeys: searchKeys.map(searchKey) };
+}
+
+/** Spread over the columns by what it is called. */
+export function searchKey(name: string): SearchKey {
+  const hash = sha256(utf8(name));
+  const column = SEARCH_COLUMNS[(hash[31] ?? 0) % SEARCH_COLUMNS.length]!;
+  return { column, bytes: hash.subarray(0, column.startsWith("key") ? 16 : 8) };
 }
 
 /** As CT logs: the time is in the leaf, and something is kept beside it. */

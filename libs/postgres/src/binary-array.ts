@@ -10,6 +10,7 @@ const BYTEA = 17;
 const INT4 = 23;
 const INT8 = 20;
 const TEXT = 25;
+const UUID = 2950;
 
 export function bytesArray(values: readonly Uint8Array[]): Uint8Array {
   const size = values.reduce((sum, value) => sum + 4 + value.length, HEADER);
@@ -55,10 +56,28 @@ export function integerArray(values: readonly number[]): Uint8Array {
   return out;
 }
 
-function allocate(elementType: number, length: number, size: number): Buffer {
+const FIXED = { uuid: { type: UUID, bytes: 16 }, bigint: { type: INT8, bytes: 8 } } as const;
+
+/** Of a type whose binary form is so many bytes as they are; undefined is NULL. */
+export function fixedArray(type: keyof typeof FIXED, values: readonly (Uint8Array | undefined)[]): Uint8Array {
+  const { type: elementType, bytes } = FIXED[type];
+  const size = values.reduce((sum, value) => sum + (value === undefined ? 4 : 4 + bytes), HEADER);
+  const out = allocate(elementType, values.length, size, values.includes(undefined));
+  let offset = HEADER;
+  for (const value of values) {
+    offset = out.writeInt32BE(value === undefined ? -1 : bytes, offset);
+    if (value === undefined) continue;
+    if (value.length !== bytes) throw new RangeError(`a ${type} has ${bytes} bytes, not ${value.length}`);
+    out.set(value, offset);
+    offset += bytes;
+  }
+  return out;
+}
+
+function allocate(elementType: number, length: number, size: number, hasNulls = false): Buffer {
   const out = Buffer.allocUnsafe(size);
   out.writeInt32BE(1, 0);
-  out.writeInt32BE(0, 4);
+  out.writeInt32BE(hasNulls ? 1 : 0, 4);
   out.writeInt32BE(elementType, 8);
   out.writeInt32BE(length, 12);
   out.writeInt32BE(1, 16);

@@ -1,5 +1,5 @@
 export { Database, OutcomeUnknown, type Prepared, type Queryable, type Transaction } from "./database.ts";
-export { bigintArray, bytesArray, integerArray, textArray } from "./binary-array.ts";
+export { bigintArray, bytesArray, fixedArray, integerArray, textArray } from "./binary-array.ts";
 export { startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from "./embedded.ts";
 export { migrate, type Migration } from "./migrate.ts";
 export { grantUse, quoted, rightsBeyondUse, type Schema } from "./schema.ts";

@@ -267,7 +267,7 @@ describe.for(["text", "tree head"] as const)("one flipped bit is found where it 
   });
 
   test("a search key of no entry", async () => {
-    const difference = await found("INSERT INTO log.search_key (log, index, key) VALUES ($1, 1300, 'k')", log);
+    const difference = await found("INSERT INTO log.search (place, term0) VALUES (($1::bigint << 40) + 1300, 1)", log);
     expect(difference.place).toEqual({ kind: "search key", index: 1300n });
   });
 

@@ -3,10 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ephemeralSigner, sha256, type Signer } from "@chancery/crypto";
 import { utf8 } from "@chancery/encoding";
-import { FileAnchor, type NewEntry, PostgresLogStore, TransparencyLog, type TreeHeadSigner } from "@chancery/log";
+import {
+  FileAnchor,
+  type NewEntry,
+  PostgresLogStore,
+  type SearchKey,
+  TransparencyLog,
+  type TreeHeadSigner,
+} from "@chancery/log";
 import { Database, startEmbedded } from "@chancery/postgres";
 import { leafHash, signCheckpoint, signTreeHead } from "@chancery/tlog";
 import { checkDatabase, type CleanLog, type DatabaseCheck, type LogIdentity } from "../src/index.ts";
+
+const searchKey = (name: string): SearchKey => ({ column: "key0", bytes: sha256(utf8(name)).subarray(0, 16) });
 
 type Form = LogIdentity["signs"];
 
@@ -32,7 +41,12 @@ export function newEntry(signs: Form, name: number): NewEntry {
   const leaf = utf8(`entry ${name}`);
   const extra = new Uint8Array();
   if (signs === "text") {
-    return { identity: leafHash(leaf), leaf: () => leaf, extra, searchKeys: [utf8(`key ${name}`), utf8("all")] };
+    return {
+      identity: leafHash(leaf),
+      leaf: () => leaf,
+      extra,
+      searchKeys: [searchKey(`key ${name}`), searchKey("all")],
+    };
   }
   const identity = sha256(utf8(`certificate ${name}`));
   return { identity, leaf: ({ time }) => utf8(`${time} ${name}`), extra: utf8(`chain ${name}`), searchKeys: [] };

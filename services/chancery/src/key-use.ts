@@ -1,12 +1,12 @@
 import type { KeyUse } from "@chancery/fulcio";
 import type { TransparencyLog } from "@chancery/log";
-import { certificateSearchKey } from "@chancery/rekor";
+import { certificateSearchKeys } from "@chancery/rekor";
 
 /** Look-ups under way: an auditor's page asks two hundred, and a signer waits behind none of them for long. */
 const AT_ONCE = 4;
 
 /** What the signature logs know of the keys that the authority certified. */
-export function keyUseIn(logs: readonly Pick<TransparencyLog, "search">[]): KeyUse {
+export function keyUseIn(logs: readonly Pick<TransparencyLog, "lookup">[]): KeyUse {
   return {
     inLog: async (certificates) => {
       const used: boolean[] = [];
@@ -19,8 +19,8 @@ export function keyUseIn(logs: readonly Pick<TransparencyLog, "search">[]): KeyU
   };
 }
 
-async function isLogged(logs: readonly Pick<TransparencyLog, "search">[], certificate: Uint8Array): Promise<boolean> {
-  const key = certificateSearchKey(certificate);
-  const found = await Promise.all(logs.map((log) => log.search([key], "or", 1)));
+async function isLogged(logs: readonly Pick<TransparencyLog, "lookup">[], certificate: Uint8Array): Promise<boolean> {
+  const keys = certificateSearchKeys(certificate);
+  const found = await Promise.all(logs.map((log) => log.lookup.search(keys, "or", 1)));
   return found.some((indexes) => indexes.length > 0);
 }

@@ -1,5 +1,5 @@
 export { rekorTreeHeadSigner, type RekorIdentity } from "./domain/tree-head-signer.ts";
-export { certificateSearchKey } from "./domain/search-key.ts";
+export { certificateSearchKeys } from "./domain/search-key.ts";
 export { RekorLog } from "./domain/rekor-log.ts";
 export type { AdmissionRules, CallerRules, ClientCertificateRule, SignerRules } from "./domain/admission.ts";
 export { type RekorConfig, type RekorLinks, RekorModule } from "./rekor.module.ts";

@@ -110,7 +110,7 @@ describe("a hashedrekord", () => {
 
   test("is found by the digest and the key's hash, as a v1 entry is", async () => {
     await using rekor = await startRekorV2();
-    const { searchKeys } = await import("../src/domain/search-key.ts");
+    const { askedKeys } = await import("../src/domain/search-key.ts");
     const key = newKey();
     expectProven(await rekor.post(hashedRekordRequest("other")), rekor);
     expectProven(await rekor.post(hashedRekordRequest("artifact", key)), rekor);
@@ -119,7 +119,7 @@ describe("a hashedrekord", () => {
       `sha256:${createHash("sha256").update("artifact").digest("hex")}`,
       createHash("sha256").update(pem).digest("hex"),
     ]) {
-      expect(await rekor.log.search(searchKeys([text]), "or", 10)).toEqual([1n]);
+      expect(await rekor.log.lookup.search(askedKeys(text), "or", 10)).toEqual([1n]);
     }
   });
 });
@@ -143,12 +143,12 @@ describe("a DSSE envelope", () => {
 
   test("is found by its statement's subjects and its payload's hash", async () => {
     await using rekor = await startRekorV2();
-    const { searchKeys } = await import("../src/domain/search-key.ts");
+    const { askedKeys } = await import("../src/domain/search-key.ts");
     const payload = JSON.stringify({ subject: [{ name: "a", digest: { sha256: "ab".repeat(32) } }] });
     expectProven(await rekor.post(dsseRequest(payload).request), rekor);
     const payloadHash = createHash("sha256").update(payload).digest("hex");
     for (const text of [`sha256:${"ab".repeat(32)}`, `sha256:${payloadHash}`]) {
-      expect(await rekor.log.search(searchKeys([text]), "or", 10)).toEqual([0n]);
+      expect(await rekor.log.lookup.search(askedKeys(text), "or", 10)).toEqual([0n]);
     }
   });
 

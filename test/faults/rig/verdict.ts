@@ -141,7 +141,7 @@ async function unfindable(db: Database, id: number): Promise<number> {
     `SELECT count(*) AS missing FROM log.entry e LEFT JOIN log.identity i
        ON i.log = e.log AND i.index = e.index AND i.hash = coalesce(e.identity, sha256('\\x00'::bytea || e.leaf))
      LEFT JOIN log.leaf_hash h ON h.log = e.log AND h.hash = sha256('\\x00'::bytea || e.leaf) AND h.index = e.index
-     LEFT JOIN (SELECT DISTINCT index FROM log.search_key WHERE log = $1) k ON k.index = e.index
+     LEFT JOIN (SELECT DISTINCT place & ((1::bigint << 40) - 1) AS index FROM log.search WHERE place >> 40 = $1) k ON k.index = e.index
      WHERE e.log = $1 AND (i.index IS NULL OR k.index IS NULL OR (e.identity IS NOT NULL AND h.index IS NULL))`,
     [id],
   );

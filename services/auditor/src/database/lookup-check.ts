@@ -118,23 +118,26 @@ export class LookupCheck {
   }
 }
 
-/** Search keys may be of any entry there is. */
+/** Search keys may be of any entry there is: those of now, and of before. */
 export async function checkSearchKeys(log: StoredLog, progress: (done: number) => void): Promise<void> {
-  const blocks = await blocksOf(log, "log.search_key");
-  const read = (at: number) =>
-    log.db.query<{ lowest: bigint | null; highest: bigint | null; size: bigint }>(SEARCH_KEYS, [
-      log.id,
-      `(${at * BLOCKS},0)`,
-      `(${(at + 1) * BLOCKS},0)`,
-    ]);
-  let done = 0;
-  for await (const [row] of readAhead(Math.ceil(blocks / BLOCKS), STATEMENTS, read)) {
-    progress(Math.min(1, (++done * BLOCKS) / blocks));
-    if (row?.lowest == null || row.highest == null) continue;
-    if (row.lowest >= 0n && row.highest < row.size) continue;
-    const index = row.lowest < 0n ? row.lowest : row.highest;
-    const found = `a key of an entry outside the tree of ${row.size}`;
-    throw new Difference({ kind: "search key", index }, NOTHING, found);
+  const tables = [
+    { table: "log.search", rows: KEYED_PLACES },
+    { table: "log.search_key", rows: KEYED_INDEXES },
+  ];
+  for (const [at, { table, rows }] of tables.entries()) {
+    const blocks = await blocksOf(log, table);
+    const range = (from: number) => [log.id, `(${from * BLOCKS},0)`, `(${(from + 1) * BLOCKS},0)`];
+    const read = (from: number) =>
+      log.db.query<{ lowest: bigint | null; highest: bigint | null; size: bigint }>(rows, range(from));
+    let done = 0;
+    for await (const [row] of readAhead(Math.ceil(blocks / BLOCKS), STATEMENTS, read)) {
+      progress((at + Math.min(1, (++done * BLOCKS) / blocks)) / tables.length);
+      if (row?.lowest == null || row.highest == null) continue;
+      if (row.lowest >= 0n && row.highest < row.size) continue;
+      const index = row.lowest < 0n ? row.lowest : row.highest;
+      const found = `a key of an entry outside the tree of ${row.size}`;
+      throw new Difference({ kind: "search key", index }, NOTHING, found);
+    }
   }
 }
 
@@ -161,6 +164,11 @@ const lookupRows = (table: string) => `SELECT
     min(index) AS lowest, max(index) AS highest, (SELECT size FROM log.tree WHERE log = $1) AS size
   FROM ${table} WHERE log = $1 AND ctid >= $2::tid AND ctid < $3::tid`;
 
-const SEARCH_KEYS = `SELECT min(index) AS lowest, max(index) AS highest,
+const KEYED_INDEXES = `SELECT min(index) AS lowest, max(index) AS highest,
     (SELECT size FROM log.tree WHERE log = $1) AS size
   FROM log.search_key WHERE log = $1 AND ctid >= $2::tid AND ctid < $3::tid`;
+
+/** A place has the log in its upper bits, the index in the lower 40. */
+const KEYED_PLACES = `SELECT min(place) & ((1::bigint << 40) - 1) AS lowest, max(place) & ((1::bigint << 40) - 1) AS highest,
+    (SELECT size FROM log.tree WHERE log = $1) AS size
+  FROM log.search WHERE place >> 40 = $1 AND ctid >= $2::tid AND ctid < $3::tid`;

@@ -18,7 +18,7 @@ import { encodeEntryId, parseEntryId } from "./entry-id.ts";
 import { IndexMemory } from "./index-memory.ts";
 import { newEntryOf } from "./search/new-entry.ts";
 import { attestationBeside } from "./search/stored-facts.ts";
-import { searchKeys } from "./search-key.ts";
+import { askedKeys } from "./search-key.ts";
 import { type EntryPromise, signEntryTimestamp } from "./signed-entry-timestamp.ts";
 import type { RekorIdentity } from "./tree-head-signer.ts";
 import { assertKeyAllowed, assertKindEnabled, DEFAULT_ATTESTATION_BYTES, type WritePolicy } from "./write-policy.ts";
@@ -135,7 +135,9 @@ export class RekorLog {
   /** IDs of the entries that are found by any, or by all, of the texts; newest first. */
   async search(texts: readonly string[], operator: "or" | "and"): Promise<string[]> {
     if (texts.length === 0) return [];
-    const indexes = await this.#log.search(searchKeys(texts), operator, this.#searchLimit);
+    const keys = texts.map(askedKeys);
+    const groups = operator === "or" ? [keys.flat()] : keys;
+    const indexes = await this.#log.lookup.newest(groups, this.#searchLimit);
     const ids: string[] = [];
     // A page at a time: an entry may have its attestation beside it.
     for (let at = 0; at < indexes.length; at += SEARCH_PAGE) {

@@ -1,23 +1,117 @@
 import { sha256 } from "@chancery/crypto";
-import { encodePem, utf8 } from "@chancery/encoding";
+import { encodeHex, encodePem, utf8 } from "@chancery/encoding";
+import { MAX_NAME_BYTES, type SearchColumn, type SearchKey, type SearchName } from "@chancery/log";
+import { parseCertificate, type SubjectAlternativeName } from "@chancery/x509";
 import { keyDigest } from "./pki/signing-key.ts";
+import { EXTENSION_NAMES } from "./search/certificate-facts.ts";
+import type { EntryFacts } from "./search/entry-facts.ts";
+import { domainsOf, sansOf } from "./search/san.ts";
+
+/*
+ * The keys of entries, for writing and for asking alike: one place, so that what is logged is found. Hashes and not the
+ * texts: names have no useful bound. Letter case carries no meaning in anything that is searched by, as upstream.
+ */
+
+const DIGEST_OF_KEY = /^[0-9a-f]{64}$/;
+const DIGEST = /^[a-z0-9]+:[0-9a-f]+$/;
+const SHA256 = "sha256:";
 
 /**
- * The lookup key of a search text, for writing and for reading alike: one function, so that what is logged is found.
- *
- * A hash and not the text: SANs have no useful bound, and 32 bytes leave no truncation to collide.
- * Letter case carries no meaning in anything that is searched by (digests, e-mail addresses, SANs), as upstream.
+ * The keys of the texts that `index/retrieve` finds an entry by. Every key's digest is there twice, bare and behind
+ * `sha256:`, and is kept once, in a column that is asked for either.
  */
-export function searchKey(text: string): Uint8Array {
-  return sha256(utf8(text.toLowerCase()));
+export function textKeys(texts: readonly string[]): SearchKey[] {
+  const all = new Set(texts.map((text) => text.toLowerCase()));
+  return [...all].flatMap((text) => {
+    if (text.startsWith(SHA256) && all.has(text.slice(SHA256.length))) return [];
+    return textKey(DIGEST_OF_KEY.test(text) && all.has(SHA256 + text) ? "key0" : columnOf(text), text);
+  });
 }
 
-/** One key for each different text. */
-export function searchKeys(texts: readonly string[]): Uint8Array[] {
-  return [...new Set(texts.map((text) => text.toLowerCase()))].map(searchKey);
+/** Of which entries have one that are found by the text. */
+export function askedKeys(asked: string): SearchKey[] {
+  const text = asked.toLowerCase();
+  const bare = text.startsWith(SHA256) ? text.slice(SHA256.length) : text;
+  return [textKey(columnOf(text), text), ...(DIGEST_OF_KEY.test(bare) ? [textKey("key0", bare)] : [])];
 }
 
-/** What entries signed with a certificate's key are found by, in either log: they name the certificate. */
-export function certificateSearchKey(certificate: Uint8Array): Uint8Array {
-  return searchKey(keyDigest({ canonical: utf8(encodePem("CERTIFICATE", certificate)), subjects: [] }));
+function columnOf(text: string): SearchColumn {
+  return DIGEST.test(text) ? "key1" : "key2";
+}
+
+function textKey(column: SearchColumn, text: string): SearchKey {
+  return { column, bytes: sha256(utf8(text)).subarray(0, 16) };
+}
+
+/** What terms tell apart. All extensions are one field: a workflow's commit stands in four, and is one term. */
+export type TermField = "key" | "issuer" | "domain" | "kind" | "extension" | "predicateType" | "subjectName";
+
+/** Fields that most entries have stand in columns of their own, so that most entries are one row. */
+const COLUMN_OF: Readonly<Record<Exclude<TermField, "extension">, SearchColumn>> = {
+  key: "term0",
+  issuer: "term1",
+  domain: "term2",
+  kind: "term3",
+  predicateType: "term1",
+  subjectName: "term0",
+};
+const COLUMNS: readonly SearchColumn[] = ["term0", "term1", "term2", "term3"];
+
+export function termKey(field: TermField, value: string): SearchKey {
+  const bytes = sha256(utf8(`${field}\0${value.toLowerCase()}`)).subarray(0, 8);
+  const column = field === "extension" ? (COLUMNS[(bytes[0] ?? 0) % COLUMNS.length] ?? "term0") : COLUMN_OF[field];
+  return { column, bytes };
+}
+
+/** Everything else that an entry is found by. A pure function of its facts, as they are of what is stored. */
+export function termKeys(facts: EntryFacts): SearchKey[] {
+  const certificates = facts.signers.flatMap(({ certificate }) => certificate ?? []);
+  const subjects = facts.statement?.subjects ?? [];
+  const terms: [TermField, readonly (string | undefined)[]][] = [
+    ["kind", [facts.kind]],
+    ["key", facts.signers.map(({ keyFingerprint }) => keyFingerprint)],
+    ["issuer", certificates.map(({ issuer }) => issuer)],
+    ["domain", certificates.flatMap(({ sans }) => sans).flatMap(domainsOf)],
+    [
+      "extension",
+      certificates.flatMap(({ extensions }) => [...EXTENSION_NAMES.values()].map((name) => extensions[name])),
+    ],
+    ["predicateType", [facts.statement?.predicateType]],
+    ["subjectName", subjects.map(({ name }) => name)],
+  ];
+  return terms.flatMap(([field, values]) =>
+    [...new Set(values)].flatMap((value) => (value === undefined ? [] : [termKey(field, value)])),
+  );
+}
+
+/** The names that entries can be asked for by how they begin. */
+export function searchNames(facts: EntryFacts): SearchName[] {
+  return sansOf(facts).map(searchName);
+}
+
+function searchName({ value }: SubjectAlternativeName): SearchName {
+  return { name: nameStart(value), key: textKey("key2", value.toLowerCase()).bytes };
+}
+
+/** Every name is among the texts of its entries: its keys are those texts', whatever they look like. */
+export function nameKeys(keys: readonly Uint8Array[]): SearchKey[] {
+  return keys.flatMap((bytes) => (["key0", "key1", "key2"] as const).map((column) => ({ column, bytes })));
+}
+
+/** As much of a name, or of what it begins with, as is kept: whole characters of at most 512 bytes. */
+export function nameStart(text: string): string {
+  const lower = text.toLowerCase();
+  const bytes = utf8(lower);
+  if (bytes.length <= MAX_NAME_BYTES) return lower;
+  return new TextDecoder().decode(bytes.subarray(0, MAX_NAME_BYTES)).replace(/\ufffd+$/, "");
+}
+
+/**
+ * What entries signed with a certificate's key are found by, in either log: they name the certificate, alone or before
+ * its chain, or the key.
+ */
+export function certificateSearchKeys(der: Uint8Array): SearchKey[] {
+  const { spki } = parseCertificate(der, "certificate");
+  const digest = keyDigest({ canonical: utf8(encodePem("CERTIFICATE", der)), subjects: [] });
+  return [...askedKeys(digest), termKey("key", encodeHex(sha256(spki)))];
 }

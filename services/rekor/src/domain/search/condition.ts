@@ -6,7 +6,7 @@ import { entryKindNames } from "../entries/entry-kinds.ts";
 import { statementDigests } from "../entries/in-toto-statement.ts";
 import { EXTENSION_NAMES } from "./certificate-facts.ts";
 import type { EntryFacts } from "./entry-facts.ts";
-import { domainsOf, MAX_DOMAIN_LENGTH, sansOf } from "./san.ts";
+import { isOfDomain, MAX_DOMAIN_LENGTH, sansOf } from "./san.ts";
 import { parseSanGlob, type SanGlob } from "./san-glob.ts";
 
 /** One value of one filter: what to look up, and what an entry is held against. */
@@ -104,9 +104,9 @@ function matchesSan(facts: EntryFacts, condition: SanCondition): boolean {
     const name = san.value.toLowerCase();
     if (condition.by === "san") return name === value;
     if (condition.by === "sanPrefix") return name.startsWith(value);
-    if (condition.by === "sanDomain") return domainsOf(san).includes(value);
+    if (condition.by === "sanDomain") return isOfDomain(san, value);
     const { domain, matches: globMatches } = condition.glob;
-    return globMatches(name) && (domain === undefined || domainsOf(san).includes(domain));
+    return globMatches(name) && (domain === undefined || isOfDomain(san, domain));
   });
 }
 

@@ -30,7 +30,7 @@ export async function growth(
   }
   times.push(to);
   const { size } = (await log.published()).head;
-  const sizes = await log.sizesAt(times, size);
+  const sizes = await log.lookup.sizesAt(times, size);
   return times.map((time, at) => ({ time, size: sizes[at] ?? 0n }));
 }
 

@@ -1,9 +1,10 @@
 import { setImmediate } from "node:timers/promises";
-import type { LoggedEntry } from "@chancery/log";
+import type { LoggedEntry, PartialEntry, SearchKey } from "@chancery/log";
+import { searchGroups } from "./candidates.ts";
 import { type Condition, matches } from "./condition.ts";
 import { describeEntry } from "./describe-entry.ts";
 import type { FoundEntry, SearchedLog } from "./searched-log.ts";
-import { decodeBeside } from "./stored-facts.ts";
+import { decodeBeside, factsBytes } from "./stored-facts.ts";
 
 export type Order = "newest" | "oldest";
 
@@ -29,38 +30,124 @@ export interface FoundInLog {
 }
 
 /** Entries that one search reads of a log: 150 µs each to read and describe, so some 0.2 s. */
-const MAX_READ = 1_024;
+const MOST_READ = 1_024;
+/** Candidates that one search has the database hold against the rarest key's: some 10 µs a key. */
+const MOST_CANDIDATES = 16_384;
+const FIRST_CANDIDATES = 256;
+const CANDIDATES = 4_096;
 const PAGE = 32;
 /** Of what is described of found entries: subjects of attestations can be thousands. */
-const MAX_DESCRIBED_BYTES = 4 * 1024 * 1024;
+const MOST_DESCRIBED_BYTES = 4 * 1024 * 1024;
+/** What is read of what is kept beside an entry; of most it is all of the facts there. */
+const FACTS_BYTES = 4_096;
 
 /** Searches a range of a log from its newest or its oldest end; what it leaves is for the next request. */
 export async function searchLog(log: SearchedLog, search: Search, range: IndexRange): Promise<FoundInLog> {
-  const found: FoundEntry[] = [];
-  let rest = range;
-  let lookedAt: number | undefined;
-  let [read, bytes] = [0, 0];
-  while (found.length < search.limit && read < MAX_READ && bytes < MAX_DESCRIBED_BYTES && rest.begin < rest.end) {
-    const page = nextIndexes(
-      search.order,
-      rest,
-      Math.min(PAGE, search.groups.length === 0 ? search.limit - found.length : PAGE),
-    );
-    const entries = await Promise.all(page.map((index) => log.log.entry(index)));
-    for (const entry of entries) {
-      if (entry === undefined || found.length === search.limit) break;
-      const each = describe(log, entry);
-      rest = after(search.order, rest, entry.index);
-      lookedAt = entry.time;
-      read++;
-      if (!meetsAll(each, search)) continue;
-      found.push(each);
-      bytes += entry.leaf.length + entry.extra.length;
-    }
+  const looking = new Looking(log, search, await searchGroups(log, search.groups), range);
+  while (looking.goesOn) {
+    await looking.look();
     // Others get their turn: a page takes some 5 ms.
     await setImmediate();
   }
-  return { found, rest, lookedAt: rest.begin < rest.end ? lookedAt : undefined };
+  return looking.result();
+}
+
+/** One search on its way through a log. */
+class Looking {
+  readonly #log: SearchedLog;
+  readonly #search: Search;
+  readonly #keys: readonly (readonly SearchKey[])[];
+  readonly #found: FoundEntry[] = [];
+  /** Indexes that may be meant, in order, not read yet. */
+  #candidates: readonly bigint[] = [];
+  /** Not read yet, candidates and all. */
+  #rest: IndexRange;
+  /** Not looked up yet. */
+  #ahead: IndexRange;
+  #read = 0;
+  #lookedUp = 0;
+  #bytes = 0;
+  #lookedAt: number | undefined;
+
+  constructor(log: SearchedLog, search: Search, keys: readonly (readonly SearchKey[])[], range: IndexRange) {
+    this.#log = log;
+    this.#search = search;
+    this.#keys = keys;
+    [this.#rest, this.#ahead] = [range, range];
+  }
+
+  get goesOn(): boolean {
+    if (isEmpty(this.#rest) || this.#found.length >= this.#search.limit) return false;
+    return this.#read < MOST_READ && this.#lookedUp < MOST_CANDIDATES && this.#bytes < MOST_DESCRIBED_BYTES;
+  }
+
+  async look(): Promise<void> {
+    if (this.#candidates.length === 0) await this.#lookUp();
+    const most = this.#search.groups.length === 0 ? this.#search.limit - this.#found.length : PAGE;
+    const page = this.#candidates.slice(0, Math.min(PAGE, most));
+    for (const entry of await this.#entries(page)) {
+      if (!this.goesOn) return;
+      this.#judge(entry);
+    }
+    this.#candidates = this.#candidates.slice(page.length);
+    // Between the last candidate and what is not looked up yet there is none.
+    if (this.#candidates.length === 0) await this.#skip();
+  }
+
+  result(): FoundInLog {
+    return { found: this.#found, rest: this.#rest, lookedAt: isEmpty(this.#rest) ? undefined : this.#lookedAt };
+  }
+
+  async #lookUp(): Promise<void> {
+    const { order } = this.#search;
+    if (this.#keys.length === 0) {
+      this.#candidates = nextIndexes(order, this.#ahead, PAGE);
+      this.#ahead = after(order, this.#ahead, this.#candidates.at(-1) ?? 0n);
+      return;
+    }
+    const candidates = this.#lookedUp === 0 ? FIRST_CANDIDATES : CANDIDATES;
+    const { indexes, reached } = await this.#log.log.lookup.find({
+      groups: this.#keys,
+      ...this.#ahead,
+      order,
+      candidates,
+    });
+    this.#lookedUp += candidates;
+    this.#candidates = indexes;
+    this.#ahead = reached === undefined ? nothingOf(order, this.#ahead) : after(order, this.#ahead, reached);
+  }
+
+  #judge(entry: FoundEntry): void {
+    const { index, time, leaf, extra } = entry.entry;
+    this.#rest = after(this.#search.order, this.#rest, index);
+    this.#lookedAt = time;
+    this.#read++;
+    if (!meetsAll(entry, this.#search)) return;
+    this.#found.push(entry);
+    this.#bytes += leaf.length + extra.length;
+  }
+
+  async #skip(): Promise<void> {
+    const { order } = this.#search;
+    this.#rest = this.#ahead;
+    if (isEmpty(this.#rest) || this.goesOn) return;
+    // Where it stops without having read an entry there, its time is still what others are merged by.
+    const last = order === "newest" ? this.#rest.end : this.#rest.begin - 1n;
+    this.#lookedAt = (await this.#log.log.entry(last))?.time ?? this.#lookedAt;
+  }
+
+  async #entries(indexes: readonly bigint[]): Promise<FoundEntry[]> {
+    const entries = await this.#log.log.lookup.entries(indexes, FACTS_BYTES);
+    return await Promise.all(entries.map((entry) => describeInPart(this.#log, entry)));
+  }
+}
+
+/** Of an entry with much beside it the rest is read where its facts go on there. */
+async function describeInPart(log: SearchedLog, entry: PartialEntry): Promise<FoundEntry> {
+  if (entry.extraLength <= entry.extra.length || factsBytes(entry.extra) <= entry.extra.length) {
+    return describe(log, entry);
+  }
+  return describe(log, (await log.log.entry(entry.index)) ?? entry);
 }
 
 export function describe(log: SearchedLog, entry: LoggedEntry): FoundEntry {
@@ -78,4 +165,12 @@ function nextIndexes(order: Order, { begin, end }: IndexRange, most: number): bi
 
 function after(order: Order, { begin, end }: IndexRange, index: bigint): IndexRange {
   return order === "newest" ? { begin, end: index } : { begin: index + 1n, end };
+}
+
+function nothingOf(order: Order, { begin, end }: IndexRange): IndexRange {
+  return order === "newest" ? { begin, end: begin } : { begin: end, end };
+}
+
+function isEmpty({ begin, end }: IndexRange): boolean {
+  return begin >= end;
 }

@@ -6,22 +6,41 @@ export function sansOf({ signers }: EntryFacts): SubjectAlternativeName[] {
   return signers.flatMap(({ certificate }) => certificate?.sans ?? []);
 }
 
-/** The domain of an e-mail address, the host of a URI, a DNS name, and each domain above it; lower case. */
+/** Whether a name's host is of the domain: the domain of an e-mail address, the host of a URI, or a DNS name. */
+export function isOfDomain({ type, value }: SubjectAlternativeName, domain: string): boolean {
+  const host = hostOf(type, value.toLowerCase());
+  if (host === undefined || host === "") return false;
+  return host === domain || (!isAddress(host) && host.endsWith(`.${domain}`));
+}
+
+/** Such domains that names are found by, lower case: all but top-level ones, by which nobody is told apart. */
 export function domainsOf({ type, value }: SubjectAlternativeName): string[] {
   const host = hostOf(type, value.toLowerCase());
   if (host === undefined || host === "" || host.length > MAX_DOMAIN_LENGTH) return [];
+  if (isAddress(host)) return [host];
   const labels = host.split(".");
-  // An address of digits and dots has no domain above it.
-  if (labels.length > MAX_LABELS || /^[0-9.]+$/.test(host)) return [host];
-  // A top-level domain alone tells nobody apart; a bare host name is all that there is of a name.
-  const last = Math.max(1, labels.length - 1);
-  return Array.from({ length: last }, (_, at) => labels.slice(at).join("."));
+  const shortest = labels.length === 1 ? 1 : 2;
+  const lengths = Array.from({ length: labels.length }, (_, at) => at + 1);
+  return lengths
+    .filter((length) => length >= shortest && (length <= MAX_LABELS || length === labels.length))
+    .map((length) => labels.slice(-length).join("."));
+}
+
+/** Whether every name of the domain is found by it. */
+export function isFoundByDomain(domain: string): boolean {
+  const labels = domain.split(".").length;
+  return labels > 1 && labels <= MAX_LABELS;
 }
 
 /** RFC 1035, Section 2.3.4. */
 export const MAX_DOMAIN_LENGTH = 253;
 /** A certificate of 64 kB has room for a name of 30,000 labels, each of which would be a key. */
 const MAX_LABELS = 16;
+
+/** An address of digits and dots has no domain above it. */
+function isAddress(host: string): boolean {
+  return /^[0-9.]+$/.test(host);
+}
 
 function hostOf(type: SubjectAlternativeName["type"], value: string): string | undefined {
   switch (type) {

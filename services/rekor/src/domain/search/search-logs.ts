@@ -39,7 +39,7 @@ export class SearchLogs {
     const asked = this.#logs.filter(({ name }) => search.logs.length === 0 || search.logs.includes(name));
     const positions = search.cursor === undefined ? undefined : decodeCursor(search.cursor, search.asked);
     // Before the look-ups, so that all that is in this tree is there to be found.
-    const complete = await Promise.all(asked.map(async (log) => ({ log, checkpoint: await log.log.published() })));
+    const complete = await Promise.all(asked.map((log) => completeTo(log, search)));
     const parts = await Promise.all(
       complete.map(async (part) => {
         const range = await rangeOf(search, part, positions?.get(part.log.name));
@@ -53,6 +53,12 @@ export class SearchLogs {
   }
 }
 
+/** Without a filter nothing is looked up, and nothing can be missing. */
+async function completeTo(log: SearchedLog, { groups }: Search): Promise<CompleteTo> {
+  const unindexed = groups.length === 0 ? 0n : await log.log.lookup.unindexed();
+  return { log, checkpoint: await log.log.published(), unindexed };
+}
+
 /** What of the published tree is asked for, from where the last answer ended. */
 async function rangeOf(
   { from, to, order }: LogsSearch,
@@ -60,7 +66,7 @@ async function rangeOf(
   position: bigint | undefined,
 ): Promise<IndexRange> {
   const { size } = checkpoint.head;
-  const [begin = 0n, end = size] = await log.sizesAt([from ?? EARLIEST, to ?? LATEST], size);
+  const [begin = 0n, end = size] = await log.lookup.sizesAt([from ?? EARLIEST, to ?? LATEST], size);
   if (position === undefined) return { begin, end };
   if (position < -1n || position > size) throw new Malformed(`cursor: beyond the tree of ${name}, of ${size} entries`);
   const [low, high] = order === "newest" ? [begin, position + 1n] : [position, end];

@@ -25,10 +25,12 @@ export interface FoundEntry {
   readonly facts: EntryFacts;
 }
 
-/** Of the published tree that an answer is complete up to. */
+/** The published tree that an answer is about, and how much of it may be missing from the answer. */
 export interface CompleteTo {
   readonly log: SearchedLog;
   readonly checkpoint: PublishedCheckpoint;
+  /** So many entries, from the first on, were logged before there was this search and are not all found yet. */
+  readonly unindexed: bigint;
 }
 
 interface LogLinks {

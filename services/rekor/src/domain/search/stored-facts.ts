@@ -64,6 +64,11 @@ export function attestationBeside(extra: Uint8Array): Uint8Array | undefined {
   return extra.length > end ? extra.subarray(end) : undefined;
 }
 
+/** Bytes that the facts take, from the beginning; none where a bare attestation is kept. */
+export function factsBytes(extra: Uint8Array): number {
+  return startsWithMagic(extra) ? HEADER + factsLength(extra) : 0;
+}
+
 function subjectOf([name, ...digests]: readonly [string | null, ...string[]]): StatementSubject {
   return { name: name ?? undefined, digests };
 }

@@ -18,8 +18,20 @@ export function encodeFoundEntry({ log, entry, facts }: FoundEntry) {
   };
 }
 
-/** The published tree up to which an answer holds all there is. */
-export function encodeComplete({ log, checkpoint: { head } }: CompleteTo) {
+/** The published trees up to which an answer holds all there is; apart, those of which it may not. */
+export function encodeComplete(trees: readonly CompleteTo[]) {
+  const partly = trees.filter(({ unindexed }) => unindexed > 0n);
+  return {
+    complete: trees.filter(({ unindexed }) => unindexed === 0n).map(encodeTree),
+    ...(partly.length > 0 && {
+      incomplete: partly.map((tree) =>
+        Object.assign(encodeTree(tree), { unindexed: String(tree.unindexed), remedy: "chancery index rebuild" }),
+      ),
+    }),
+  };
+}
+
+function encodeTree({ log, checkpoint: { head } }: CompleteTo) {
   return { log: log.name, origin: log.log.key.origin, size: String(head.size), root: encodeHex(head.root) };
 }
 

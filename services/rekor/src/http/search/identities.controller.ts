@@ -28,6 +28,7 @@ export class IdentitiesController {
       san,
       issuer,
     });
+    const trees = encodeComplete(completeTo);
     return {
       san,
       ...summary,
@@ -36,7 +37,8 @@ export class IdentitiesController {
       repositories,
       kinds,
       activity: activity.map(({ value: day, count }: Tally) => ({ day, count })),
-      completeTo: completeTo.map(encodeComplete),
+      completeTo: trees.complete,
+      ...(trees.incomplete !== undefined && { incomplete: trees.incomplete }),
     };
   }
 }

@@ -31,6 +31,9 @@ export function responses(schema: string, mayMiss = false) {
 }
 
 const completeTo = object({ log: string, origin: string, size: decimal, root: hex });
+const incomplete = list(
+  object({ log: string, origin: string, size: decimal, root: hex, unindexed: decimal, remedy: string }),
+);
 const tallies = list(object({ value: string, count }));
 
 const entry = {
@@ -65,7 +68,12 @@ const entry = {
 export const schemas = {
   Error: object({ code: string, message: string }),
   Entry: object(entry),
-  SearchAnswer: object({ results: list(ref("Entry")), "cursor?": string, complete: list(completeTo) }),
+  SearchAnswer: object({
+    results: list(ref("Entry")),
+    "cursor?": string,
+    complete: list(completeTo),
+    "incomplete?": incomplete,
+  }),
   EntryDetail: object({
     ...entry,
     body: base64,
@@ -104,5 +112,6 @@ export const schemas = {
     kinds: tallies,
     activity: list(object({ day: { type: "string", format: "date" }, count })),
     completeTo: list(completeTo),
+    "incomplete?": incomplete,
   }),
 };

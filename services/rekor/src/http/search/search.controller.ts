@@ -23,7 +23,7 @@ export class SearchController {
     return {
       results: results.map(encodeFoundEntry),
       ...(cursor !== undefined && { cursor }),
-      complete: complete.map(encodeComplete),
+      ...encodeComplete(complete),
     };
   }
 }

@@ -1,0 +1,77 @@
+import { TooLarge } from "@chancery/fault";
+import type { KeySearch, KeysFound, SearchKey } from "./search-key.ts";
+import type { LogReader, PartialEntry } from "./store.ts";
+
+/** What the log knows of its published tree. */
+interface Published {
+  size(): Promise<bigint>;
+  expectPublished(size: bigint): Promise<void>;
+}
+
+const MOST_KEYS = 5_000;
+const MOST_CANDIDATES = 4_096;
+const MOST_ENTRIES = 1_024;
+const MOST_NAMES = 1_025;
+
+/** Look-ups by keys, times and names, in the published tree and no further. */
+export class Lookup {
+  readonly #reader: LogReader;
+  readonly #published: Published;
+
+  constructor(reader: LogReader, published: Published) {
+    this.#reader = reader;
+    this.#published = published;
+  }
+
+  /** Indexes of entries with any or all of the keys, newest first. */
+  async search(keys: readonly SearchKey[], operator: "or" | "and", limit: number): Promise<bigint[]> {
+    if (keys.length === 0 || limit < 1) return [];
+    return await this.newest(operator === "or" ? [keys] : keys.map((key) => [key]), limit);
+  }
+
+  /** Indexes of entries that have one key of each group, newest first. */
+  async newest(groups: readonly (readonly SearchKey[])[], limit: number): Promise<bigint[]> {
+    const found: bigint[] = [];
+    let end = await this.#published.size();
+    while (found.length < limit) {
+      const candidates = groups.length === 1 ? Math.min(limit, MOST_CANDIDATES) : MOST_CANDIDATES;
+      const { indexes, reached } = await this.find({ groups, begin: 0n, end, order: "newest", candidates });
+      found.push(...indexes);
+      if (reached === undefined) break;
+      end = reached;
+    }
+    return found.slice(0, limit);
+  }
+
+  /** One look: what it found, and how far it came. `end` MUST NOT be beyond the published tree. */
+  async find(search: KeySearch): Promise<KeysFound> {
+    const keys = search.groups.reduce((sum, group) => sum + group.length, 0);
+    if (keys > MOST_KEYS) throw new TooLarge(`search: has more than ${MOST_KEYS} keys`);
+    if (search.begin >= search.end) return { indexes: [], reached: undefined };
+    await this.#published.expectPublished(search.end);
+    return await this.#reader.search({ ...search, candidates: Math.min(search.candidates, MOST_CANDIDATES) });
+  }
+
+  /** Entries of the published tree, at most 1,024, in the order of the indexes. */
+  async entries(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]> {
+    if (indexes.length > MOST_ENTRIES) throw new TooLarge(`entries: more than ${MOST_ENTRIES}`);
+    return await this.#reader.entriesAt(indexes, extraBytes);
+  }
+
+  /** Keys of the names that begin so; undefined where there are more than 1,024. */
+  async names(prefix: string): Promise<Uint8Array[] | undefined> {
+    const keys = await this.#reader.names(prefix, MOST_NAMES);
+    return keys.length < MOST_NAMES ? keys : undefined;
+  }
+
+  /** Of the first `size` entries, how many are older than each of the times (milliseconds). */
+  async sizesAt(times: readonly number[], size: bigint): Promise<bigint[]> {
+    await this.#published.expectPublished(size);
+    return await this.#reader.sizesAt(times, size);
+  }
+
+  /** How many entries, from the first on, a search by keys may miss, because they were logged before it was there. */
+  unindexed(): Promise<bigint> {
+    return this.#reader.unindexed();
+  }
+}

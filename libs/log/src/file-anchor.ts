@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { constants, type FileHandle, link, mkdir, open, readdir, readFile, stat, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { sha256 } from "@chancery/crypto";
 import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
@@ -38,9 +38,14 @@ export class FileAnchor implements Anchor {
 
   static async open(directory: string, name: string): Promise<FileAnchor> {
     if (!NAME.test(name)) throw new Misconfigured("anchor", `${JSON.stringify(name)} cannot be the name of a folder`);
-    const folder = join(directory, name);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await syncDirectory(directory);
+    const folder = resolve(directory, name);
+    const created = await mkdir(folder, { recursive: true, mode: 0o700 });
+    // Each new folder is an entry in the one above: without it a power cut takes the anchor back, and all below.
+    const highest = dirname(created ?? folder);
+    for (let above = dirname(folder); ; above = dirname(above)) {
+      await syncDirectory(above);
+      if (above.length <= highest.length) break;
+    }
     await removeUnlinked(folder);
     return new FileAnchor(folder);
   }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, unlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AnchoredHead, FileAnchor } from "../src/index.ts";
@@ -132,6 +132,13 @@ test("a folder that is gone is trouble that may pass", async () => {
   await rm(join(directory, "log"), { recursive: true });
   await expect(anchor.read()).rejects.toBeInstanceOf(Unavailable);
   await expect(anchor.compareAndSwap(undefined, head(1))).rejects.toBeInstanceOf(Unavailable);
+});
+
+test("the folders above it are made where they are missing, by a relative path too", async () => {
+  const above = relative(process.cwd(), join(directory, "volume", "anchors"));
+  const anchor = await FileAnchor.open(above, "log");
+  expect(await anchor.compareAndSwap(undefined, head(1))).toBe(true);
+  expect(await (await FileAnchor.open(above, "log")).read()).toEqual(head(1));
 });
 
 test("its name cannot lead out of its folder", async () => {

@@ -35,7 +35,9 @@ export class LineWriter {
       return;
     }
     this.#enqueue(bytes);
-    this.#pump();
+    if (this.#writing || this.#waiting.length > 1) return;
+    // Lines of one turn travel together: a batch of certificates is told by one write.
+    setImmediate(() => this.#pump());
   }
 
   /** What is left, at the end of the process: nothing asynchronous runs any more. */

@@ -10,7 +10,7 @@ import { certificates, type Certified, v1Entries, v2Entries } from "./rekor-requ
 import { overload } from "./rekor-overload.ts";
 import { json, once } from "./scenario.ts";
 
-const USAGE = `bench rekor [--rows v1,one,v2,v2-512,index,hash,bytes] [--rounds 5] [--seconds 3] [--signers 64]
+const USAGE = `bench rekor [--rows v1,one,v2,v2-512,index,hash,bytes] [--rounds 5] [--seconds 3] [--signers 64] [--profile DIR]
 bench rekor --overload [--seconds 60] [--factor 10]
 Both Rekor APIs of the whole program on its embedded PostgreSQL: hashedrekords with certificates of its own CA, each
 new, answered once they are published. All rows take turns within a round. --overload offers ten times what it can do.`;
@@ -49,11 +49,13 @@ export async function benchRekor(args: readonly string[]): Promise<void> {
       signers: { type: "string", default: "64" },
       overload: { type: "boolean", default: false },
       factor: { type: "string", default: "10" },
+      profile: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return void print(USAGE);
-  await using stack = await startChancery();
+  const profile = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`];
+  await using stack = await startChancery({ node: profile });
   print(`${cpus().length} cores, shared by the program, its PostgreSQL and this client; Node ${process.version}`);
   const signers = await certificates(stack, Number(values.signers));
   if (values.overload) {
@@ -81,8 +83,10 @@ async function measureAll(
   }
   print(`median of ${rounds} rounds of ${seconds} s (lowest–highest); load ${loadavg()[0]?.toFixed(1)} at the end\n`);
   print(
-    `${"".padEnd(38)}clients  requests/s           p50 ms               p99 ms               ` +
-      "CPU µs/request       of it Node           PostgreSQL           client",
+    `${"".padEnd(38)}clients  ` +
+      ["requests/s", "p50 ms", "p99 ms", "CPU µs/request", "of it Node", "PostgreSQL", "client"]
+        .map((title) => title.padEnd(24))
+        .join(""),
   );
   for (const row of rows) print(rowText(row));
   print(`resident: ${(treeCpu(stack.pid).resident / 2 ** 20).toFixed(0)} MiB`);
@@ -141,7 +145,7 @@ async function measure(stack: ChanceryProcess, { clients, expect, next }: Row, s
 }
 
 function rowText({ title, clients, rounds }: Row): string {
-  const column = (pick: (round: Round) => number, digits: number) => spread(rounds.map(pick), digits).padEnd(21);
+  const column = (pick: (round: Round) => number, digits: number) => spread(rounds.map(pick), digits).padEnd(24);
   return (
     `${title.padEnd(38)}${String(clients).padEnd(9)}` +
     column((r) => r.requests / r.seconds, 0) +

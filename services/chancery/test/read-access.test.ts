@@ -136,6 +136,29 @@ describe("where readers must say who they are", () => {
     expect((await withToken("/api/v1/log", "eyJ.eyJ.x")).status).toBe(401);
   });
 
+  test("what the CA issued and refused is for auditors, what the logs hold for readers", async () => {
+    const [reader, auditor] = [await token("reader@example.com"), await token("auditor@example.com")];
+    const answers = async (path: string) => [
+      (await fetch(`${stack.url}${path}`)).status,
+      (await withToken(path, reader)).status,
+      (await withToken(path, auditor)).status,
+    ];
+    for (const path of ["/api/chancery/v1/certificates", "/api/chancery/v1/refusals"]) {
+      expect([path, ...(await answers(path))]).toEqual([path, 401, 403, 200]);
+    }
+    for (const path of ["/api/chancery/v1/search", "/api/chancery/v1/logs", "/api/chancery/v1/audit"]) {
+      expect([path, ...(await answers(path))]).toEqual([path, 401, 200, 200]);
+    }
+  });
+
+  test("a browser that asks for a page is sent to sign in, and comes back to it", async () => {
+    for (const path of ["/", "/search?san=a", "/entries/rekor/1"]) {
+      const answer = await fetch(`${stack.url}${path}`, { headers: { Accept: "text/html" }, redirect: "manual" });
+      const there = `/auth/login?return=${encodeURIComponent(path)}`;
+      expect([answer.status, answer.headers.get("location")]).toEqual([302, there]);
+    }
+  });
+
   test("an entry can be written by anyone still: who may write is another question", async () => {
     const answer = await fetch(`${stack.url}/api/v2/log/entries`, { method: "POST", body: "{}" });
     expect(answer.status).toBe(400);

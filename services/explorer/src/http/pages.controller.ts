@@ -60,7 +60,7 @@ export class PagesController {
   }
 
   @Get(PAGES)
-  @RouteConfig({ ownOriginOnly: true })
+  @RouteConfig({ ownOriginOnly: true, readAccess: "reader" })
   page(@Headers("accept-encoding") accepted: string | undefined, @Res() reply: FastifyReply): void {
     // Asked for again each time: it names the assets, and those of yesterday are gone after an upgrade.
     reply.headers({ ...PAGE_HEADERS, "Cache-Control": "no-cache" });

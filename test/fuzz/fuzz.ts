@@ -33,13 +33,23 @@ export interface FuzzReport {
   /** Milliseconds of the longest turn of the server's event loop. */
   readonly longestStall: number;
   /** Turns longer than {@link STALL}, as the metric tells them: at most one an interval. */
-  readonly stalls: readonly { readonly milliseconds: number; readonly near: readonly Finding[] }[];
+  readonly stalls: readonly Stall[];
   /** Bytes, the most that were resident, and before and after. */
   readonly resident: { readonly before: number; readonly most: number; readonly after: number };
   /** Whether the process is the one that was started: an unhandled rejection ends it. */
   readonly survived: boolean;
   /** What it printed and should not have. */
   readonly complaints: readonly string[];
+}
+
+export interface Stall {
+  readonly milliseconds: number;
+  /**
+   * Whether the process worked that long meanwhile. A turn of 700 ms in which all its threads together had 200 ms of a
+   * processor was one of waiting for a processor, which others had.
+   */
+  readonly isOwn: boolean;
+  readonly near: readonly Finding[];
 }
 
 export const STALL = 500;
@@ -91,7 +101,8 @@ class Run {
   readonly #seeds = realEntries();
   readonly #answers = new Map<string, number>();
   readonly #bad: Finding[] = [];
-  readonly #stalls: FuzzReport["stalls"][number][] = [];
+  readonly #stalls: Stall[] = [];
+  #cpu = 0;
   #slowest: Finding[] = [];
   #recent: Finding[] = [];
   #longestStall = 0;
@@ -105,7 +116,8 @@ class Run {
   async whole(): Promise<Omit<FuzzReport, "survived" | "complaints">> {
     const { clients, metricsUrl } = this.#options;
     // The first turns compile and are the start's own.
-    const { resident: before } = await readGauges(metricsUrl);
+    const { resident: before, cpu } = await readGauges(metricsUrl);
+    this.#cpu = cpu;
     const stop = new AbortController();
     const watching = this.#watch(stop.signal);
     await Promise.all(Array.from({ length: clients }, () => this.#client()));
@@ -154,8 +166,10 @@ class Run {
       this.#longestStall = Math.max(this.#longestStall, gauges.stall);
       if (gauges.stall > STALL) {
         const near = this.#recent.toSorted((a, b) => b.took - a.took).slice(0, 5);
-        this.#stalls.push({ milliseconds: gauges.stall, near });
+        const isOwn = (gauges.cpu - this.#cpu) * 1000 > STALL;
+        this.#stalls.push({ milliseconds: gauges.stall, isOwn, near });
       }
+      this.#cpu = gauges.cpu;
       this.#recent = [];
       this.#options.progress?.(this.#next, gauges);
     }

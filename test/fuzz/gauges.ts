@@ -5,6 +5,8 @@ export interface Gauges {
   /** Bytes. */
   readonly resident: number;
   readonly heap: number;
+  /** Seconds of CPU since the process began, of all its threads. */
+  readonly cpu: number;
 }
 
 export async function readGauges(metricsUrl: string): Promise<Gauges> {
@@ -18,5 +20,6 @@ export async function readGauges(metricsUrl: string): Promise<Gauges> {
     stall: value("nodejs_eventloop_lag_max_seconds") * 1000,
     resident: value("process_resident_memory_bytes"),
     heap: value("nodejs_heap_size_used_bytes"),
+    cpu: value("process_cpu_seconds_total"),
   };
 }

@@ -29,3 +29,16 @@ test.for(["root", "metadata"])("TUF %s with a number that is no integer was answ
     `error processing entry: spec.${name}.content.signed: has a number that is not an integer`,
   ]);
 });
+
+test("8 MB of TUF metadata, written out as 200,000 values, took 1.7 s of everyone's time", async () => {
+  const proposal = sample("tuf");
+  proposal.spec.root.content = { signed: { list: Array.from({ length: 60_000 }, () => "a") } };
+  const answer = await rekor.request("POST", ENTRIES, proposal);
+  expect([answer.status, answer.json.message]).toEqual([
+    400,
+    expect.stringMatching(/^error processing entry: proposedEntry: more than 50000 values \(at \d+\)$/),
+  ]);
+  proposal.spec.root.content = { signed: { list: Array.from({ length: 40 }, () => "a".repeat(100_000)) } };
+  const long = await rekor.request("POST", ENTRIES, proposal);
+  expect([long.status, long.json.message]).toEqual([413, "spec.root.content: longer than 49152 bytes"]);
+});

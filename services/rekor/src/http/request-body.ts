@@ -10,6 +10,8 @@ import { violation } from "./schema-violation.ts";
 export const MAX_ENTRY_BYTES = 10 * 1024 * 1024;
 export const MAX_SEARCH_BYTES = 64 * 1024;
 const MAX_HASHEDREKORD_BYTES = 64 * 1024;
+/** What is large in a proposal is base64, one value; only TUF metadata may be written out, and has 20,000 in what may be logged. */
+const MAX_VALUES = 50_000;
 const MAX_QUERIES = 10;
 
 /** Every kind of upstream's API: another name is no kind, one of these may still not be enabled here. */
@@ -62,7 +64,7 @@ export function readEntryQuery(body: Uint8Array): EntryQuery {
 
 export function parseObject(body: Uint8Array, name: string, maxBytes: number): JsonObject {
   if (body.length === 0) throw violation.required(name, "body");
-  const json = parseJson(body, name, { maxBytes });
+  const json = parseJson(body, name, { maxBytes, maxValues: MAX_VALUES });
   if (!isObject(json)) throw new Malformed(`${name}: not a JSON object`);
   return json;
 }

@@ -7,12 +7,18 @@ const TIMEOUT_MS = 30_000;
 /** A log under load says 429 or 503, and goes on a moment later. */
 const PAUSES_MS = [250, 1_000, 4_000];
 
+/** For who looks again in a moment. */
+export const WATCHING = { isPatient: false };
+
 /** Reads what a log serves to anyone. What cannot be had is Unavailable; what is not there is undefined. */
 export class HttpLog {
   readonly base: string;
+  readonly #pauses: readonly number[];
 
-  constructor(base: string) {
+  /** `isPatient`: asks again where the log is busy. Who comes back anyway need not. */
+  constructor(base: string, { isPatient = true }: { readonly isPatient?: boolean } = {}) {
     this.base = base.replace(/\/+$/, "");
+    this.#pauses = isPatient ? PAUSES_MS : [0];
   }
 
   async get(path: string): Promise<Uint8Array | undefined> {
@@ -24,10 +30,23 @@ export class HttpLog {
     return bytes && this.#parse(path, bytes);
   }
 
-  async postJson(path: string, body: object): Promise<unknown> {
-    const headers = { "Content-Type": "application/json" };
+  async postJson(path: string, body: object, token?: string): Promise<unknown> {
+    const authorization = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const headers = { "Content-Type": "application/json", ...authorization };
     const bytes = await this.#ask(path, { method: "POST", body: JSON.stringify(body), headers });
     return bytes && this.#parse(path, bytes);
+  }
+
+  async post(path: string, body: Uint8Array<ArrayBuffer>, type: string): Promise<Uint8Array | undefined> {
+    return this.#ask(path, { method: "POST", body, headers: { "Content-Type": type } });
+  }
+
+  /** The server's own clock, as its answers tell it: milliseconds since 1970, of whole seconds. */
+  async time(): Promise<number | undefined> {
+    const answer = await this.#try("/livez", {});
+    await answer.body?.cancel();
+    const time = Date.parse(answer.headers.get("date") ?? "");
+    return Number.isNaN(time) ? undefined : time;
   }
 
   /** For an answer that is not what the API says. */
@@ -44,15 +63,15 @@ export class HttpLog {
   }
 
   async #ask(path: string, request: RequestInit): Promise<Uint8Array | undefined> {
-    for (const pause of PAUSES_MS) {
+    for (const pause of this.#pauses) {
       const answer = await this.#try(path, request);
       if (answer.status === 404) return undefined;
       if (answer.ok) return this.#bounded(path, answer);
       await answer.body?.cancel();
       if (answer.status !== 429 && answer.status !== 503) throw this.notAnAnswer(path, `answers ${answer.status}`);
-      await delay(pause);
+      if (pause > 0) await delay(pause);
     }
-    throw this.notAnAnswer(path, "answers 429 or 503 again and again");
+    throw this.notAnAnswer(path, "answers 429 or 503");
   }
 
   async #try(path: string, request: RequestInit): Promise<Response> {

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
+import { isObject, isText, member } from "../domain/json-member.ts";
 import { HttpLog } from "./http-log.ts";
 
 /** A log as the installation's own trusted root names it. */
@@ -36,27 +37,4 @@ function publishedLog(log: unknown): PublishedLog {
     baseUrl: new URL(member(log, "baseUrl", isText)),
     key: createPublicKey({ key: Buffer.from(rawBytes, "base64"), format: "der", type: "spki" }),
   };
-}
-
-/** A member of a JSON object, if it is of its type. */
-export function member<T>(value: unknown, name: string, is: (member: unknown) => member is T): T {
-  const found: unknown = isObject(value) ? value[name] : undefined;
-  if (!is(found)) throw new TypeError(`${name} is missing or of another type`);
-  return found;
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-export function isText(value: unknown): value is string {
-  return typeof value === "string";
-}
-
-export function isIndex(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-export function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every(isText);
 }

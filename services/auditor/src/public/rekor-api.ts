@@ -6,7 +6,7 @@ import type { CleanLog, Progress } from "../domain/progress.ts";
 import { readAhead } from "../domain/read-ahead.ts";
 import { TreeCheck } from "../domain/tree-check.ts";
 import type { HttpLog } from "./http-log.ts";
-import { isIndex, isObject, isText, isTexts, member } from "./published-trust.ts";
+import { isIndex, isObject, isText, isTexts, member } from "../domain/json-member.ts";
 
 /** What the API takes in a request, and requests under way. */
 const PAGE = 10;

@@ -2,7 +2,7 @@ import type { LogIdentity } from "../domain/checkpoint.ts";
 import type { LeafSource } from "../domain/proven-log.ts";
 import type { TileSource } from "../domain/tree-check.ts";
 import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
-import { HttpLog } from "./http-log.ts";
+import { HttpLog, WATCHING } from "./http-log.ts";
 import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
 import { readHead } from "./rekor-api.ts";
 import type { KeyObject } from "node:crypto";
@@ -68,7 +68,7 @@ function ctLogs(url: string, { rekor, ctlog }: PublishedTrust, key: KeyObject | 
 
 /** One of an installation's logs, read through `url`, which need not be the one it is known by. */
 export function servedLog(url: string, { name, kind }: AuditedLog): ServedLog {
-  const base = new HttpLog(url + { rekor: "/api/v1/log", "rekor-v2": "/api/v2", ctlog: `/${name}` }[kind]);
+  const base = new HttpLog(url + { rekor: "/api/v1/log", "rekor-v2": "/api/v2", ctlog: `/${name}` }[kind], WATCHING);
   const pages = kind === "ctlog" ? getEntries(base) : entryBundles(base);
   return {
     url: base.base,

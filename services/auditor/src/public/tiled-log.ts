@@ -5,7 +5,7 @@ import type { CleanLog, Progress } from "../domain/progress.ts";
 import { readAhead } from "../domain/read-ahead.ts";
 import { type TileSource, TreeCheck } from "../domain/tree-check.ts";
 import type { HttpLog } from "./http-log.ts";
-import { isText, member } from "./published-trust.ts";
+import { isText, member } from "../domain/json-member.ts";
 
 /** Requests under way: a round trip each, so that the log and not the distance sets the pace. */
 const AHEAD = 8;

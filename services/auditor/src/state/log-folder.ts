@@ -27,6 +27,7 @@ export class LogFolder implements AsyncDisposable {
   readonly directory: string;
   readonly tiles: TileFile;
   #memory: LogMemory | undefined;
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(directory: string, tiles: TileFile, memory: LogMemory | undefined) {
     this.directory = directory;
@@ -45,9 +46,25 @@ export class LogFolder implements AsyncDisposable {
     return this.#memory;
   }
 
-  async remember(memory: LogMemory): Promise<void> {
-    await replaceFile(join(this.directory, "state.json"), encode(memory));
+  async remember(memory: Omit<LogMemory, "cursors">): Promise<void> {
+    await this.#write({ ...memory, cursors: this.#memory?.cursors ?? {} });
+  }
+
+  cursor(name: string): string | undefined {
+    return this.#memory?.cursors[name];
+  }
+
+  /** How far a check has come. Before anything was proven there is nothing it could have come to. */
+  async setCursor(name: string, value: string): Promise<void> {
+    if (this.#memory === undefined || this.#memory.cursors[name] === value) return;
+    await this.#write({ ...this.#memory, cursors: { ...this.#memory.cursors, [name]: value } });
+  }
+
+  async #write(memory: LogMemory): Promise<void> {
     this.#memory = memory;
+    const write = this.#writing.then(() => replaceFile(join(this.directory, "state.json"), encode(memory)));
+    this.#writing = write.catch(() => {});
+    await write;
   }
 
   async keepUnproven(note: Uint8Array): Promise<void> {

@@ -7,9 +7,14 @@ import { type AuditedLog, findLogs, type LogKind, servedLog } from "../public/se
 import { alarmText, Webhook } from "../public/webhook.ts";
 import type { LogFolder } from "../state/log-folder.ts";
 import { StateFolder } from "../state/state-folder.ts";
+import { Canary, type TokenSource } from "./canary.ts";
+import { CertificateWatch } from "./certificate-watch.ts";
+import { EntryWatch } from "./entry-watch.ts";
+import { HostWatch } from "./host-watch.ts";
 import { LogWatch, type LogView, messageOf } from "./log-watch.ts";
 import { again, paced } from "./pace.ts";
 import { StoredWatch } from "./stored-watch.ts";
+import { TrustWatch } from "./trust-watch.ts";
 
 /** Beside what anyone may read: what an auditor who is let in may look at. */
 export interface Insight {
@@ -29,6 +34,10 @@ export interface AuditorOptions {
   readonly keys?: Partial<Readonly<Record<LogKind, KeyObject>>>;
   readonly insight?: Insight | undefined;
   readonly webhook?: string | undefined;
+  /** Undefined: nothing is written into the logs. */
+  readonly canary?: { readonly everyMs: number; readonly token?: TokenSource | undefined } | undefined;
+  /** Folders on disks that must not fill up. */
+  readonly folders?: readonly string[];
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly told: AuditorLog;
@@ -47,21 +56,40 @@ export interface AuditStatus {
   readonly logs: readonly LogView[];
   readonly checks: readonly CheckStatus[];
   readonly alarms: readonly Alarm[];
-  readonly canary: CanaryView;
+  readonly canary: CanaryStatus;
 }
 
-export interface CanaryView {
+export interface CanaryStatus {
   readonly lastSuccess: string | null;
   readonly latencyMillis: number | null;
   readonly failures: number;
 }
 
 /** Milliseconds from the end of one look to the next. */
-const EVERY = { heads: 2_000, edge: 5_000, tile: 1_000, tileAlone: 140, scrub: 5_000, query: 100, find: 2_000 };
+const EVERY = {
+  heads: 2_000,
+  edge: 5_000,
+  tile: 1_000,
+  tileAlone: 140,
+  scrub: 5_000,
+  query: 100,
+  find: 2_000,
+  certificates: 3_000,
+  entries: 2_000,
+  host: 15_000,
+  trust: 5_000,
+};
+const UNREACHABLE_MS = 60_000;
+/** What is looked at again takes at most a fiftieth of the time. */
+const REST = 50;
 
 interface Watched {
   readonly watch: LogWatch;
   readonly stored: StoredWatch | undefined;
+  /** Of a log of signatures. */
+  readonly entries: EntryWatch | undefined;
+  /** Of a log of certificates. */
+  readonly certificates: CertificateWatch | undefined;
   /** The next old tile to be looked at. */
   next: bigint;
 }
@@ -77,7 +105,10 @@ export class Auditor implements AsyncDisposable {
   readonly #alarms: AlarmBook;
   readonly #stop = new AbortController();
   readonly #opened = new AsyncDisposableStack();
+  readonly #trust: TrustWatch;
+  readonly #host: HostWatch;
   #watched: readonly Watched[] = [];
+  #canary: Canary | undefined;
   #since: number | undefined;
   #lastPass: number | undefined;
   #running: Promise<unknown> | undefined;
@@ -92,6 +123,14 @@ export class Auditor implements AsyncDisposable {
       sinks.push((alarm) => hook.tell(alarm));
     }
     this.#alarms = new AlarmBook(state, alarms, sinks, this.#now);
+    const around = { report: this.#alarms, now: this.#now };
+    this.#trust = new TrustWatch(options.url, state, { ...around, logKeys: () => this.#logKeys() });
+    this.#host = new HostWatch(options.url, {
+      ...around,
+      elapsed: () => performance.now(),
+      db: options.insight?.db,
+      folders: [options.state, ...(options.folders ?? [])],
+    });
   }
 
   static async open(options: AuditorOptions): Promise<Auditor> {
@@ -113,7 +152,7 @@ export class Auditor implements AsyncDisposable {
       logs: this.#watched.map(({ watch }) => watch.view()),
       checks: this.#alarms.checks,
       alarms: this.#alarms.alarms,
-      canary: { lastSuccess: null, latencyMillis: null, failures: 0 },
+      canary: canaryStatus(this.#canary),
     };
   }
 
@@ -127,46 +166,98 @@ export class Auditor implements AsyncDisposable {
     await this.#opened.disposeAsync();
   }
 
+  /** Every check once and whole, one after the other. */
+  async sweep(): Promise<void> {
+    if (this.#watched.length === 0 && !(await this.#isFound())) return;
+    await this.#trust.check();
+    await this.#look();
+    for (const { watch, stored, entries, certificates } of this.#watched) {
+      await watch.checkEdge();
+      await stored?.checkTip();
+      for (let index = 0n; index < watch.proven.size >> 8n; index++) if (!(await watch.checkTile(index))) break;
+      await entries?.checkNew();
+      await entries?.checkAllFound();
+      await certificates?.checkNew();
+      await certificates?.checkAll();
+      if (this.#options.insight !== undefined) await stored?.scrub(this.#options.insight.db, watch.log.identity.signs);
+    }
+    await this.#host.check();
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     await this.#find();
     if (signal.aborted) return;
+    const { canary } = this.#options;
     const loops = this.#watched.flatMap((watched) => this.#loopsOf(watched));
+    await this.#trust.check();
     await Promise.all([
       ...loops,
-      this.#again(EVERY.heads, "heads", async () => {
-        for (const { watch, stored } of this.#watched) {
-          await watch.pass();
-          await stored?.checkHeads();
-        }
-        this.#lastPass = this.#now();
-      }),
+      this.#again(EVERY.heads, "heads", () => this.#look()),
+      this.#again(EVERY.trust, "trust root", () => this.#trust.check()),
+      this.#again(EVERY.host, "host", () => this.#host.check()),
+      ...(canary === undefined ? [] : [this.#sing(canary)]),
     ]);
   }
 
+  async #look(): Promise<void> {
+    for (const { watch, stored } of this.#watched) {
+      await watch.pass();
+      await stored?.checkHeads();
+    }
+    await this.#canary?.checkPromises();
+    this.#lastPass = this.#now();
+  }
+
+  /** The first after one interval: who starts and stops again leaves no entry. */
+  async #sing({ everyMs, token }: NonNullable<AuditorOptions["canary"]>): Promise<void> {
+    const canary = new Canary(this.#options.url, {
+      report: this.#alarms,
+      now: this.#now,
+      logs: this.#watched.map(({ watch }) => watch),
+      trust: this.#trust,
+      token,
+    });
+    this.#canary = canary;
+    await delay(everyMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+    await this.#again(everyMs, "canary", () => canary.sing());
+  }
+
   #loopsOf(watched: Watched): Promise<void>[] {
-    const { watch, stored } = watched;
+    const { watch, stored, entries, certificates } = watched;
     const { insight } = this.#options;
     const { name, identity } = watch.log;
-    return [
+    const loops: Promise<void>[] = [
       this.#again(EVERY.edge, `edge of ${name}`, async () => {
         await watch.checkEdge();
         await stored?.checkTip();
+        await entries?.checkNewestFound();
       }),
       this.#again(insight === undefined ? EVERY.tileAlone : EVERY.tile, `old tiles of ${name}`, async () => {
         const full = watch.proven.size >> 8n;
         if (full === 0n) return;
         watched.next = watched.next < full ? watched.next : 0n;
-        await watch.checkTile(watched.next++);
+        // One that is not what it was is looked at until it is.
+        if (await watch.checkTile(watched.next)) watched.next++;
       }),
-      ...(stored === undefined || insight === undefined
-        ? []
-        : [
-            this.#again(EVERY.scrub, `rows of ${name}`, () =>
-              stored.scrub(paced(insight.db, EVERY.query, this.#stop.signal), identity.signs),
-            ),
-          ]),
     ];
+    if (entries !== undefined) {
+      loops.push(
+        this.#again(EVERY.entries, `entries of ${name}`, () => entries.checkNew()),
+        this.#again(EVERY.scrub, `index of ${name}`, () => entries.checkAllFound()),
+      );
+    }
+    if (certificates !== undefined) {
+      loops.push(
+        this.#again(EVERY.certificates, "certificates", () => certificates.checkNew()),
+        this.#again(EVERY.scrub, "certificates", () => certificates.checkAll()),
+      );
+    }
+    if (stored !== undefined && insight !== undefined) {
+      const db = paced(insight.db, EVERY.query, this.#stop.signal);
+      loops.push(this.#again(EVERY.scrub, `rows of ${name}`, () => stored.scrub(db, identity.signs)));
+    }
+    return loops;
   }
 
   #again(everyMs: number, what: string, work: () => Promise<void>): Promise<void> {
@@ -175,21 +266,22 @@ export class Auditor implements AsyncDisposable {
 
   /** Which logs there are, once the installation answers. */
   async #find(): Promise<void> {
-    const { url, keys = {} } = this.#options;
-    while (!this.#stop.signal.aborted) {
-      try {
-        const logs = await findLogs(url, keys);
-        this.#watched = await Promise.all(logs.map((log) => this.#watch(log)));
-        this.#alarms.passed("reach", `${url} answers`);
-        return;
-      } catch (error) {
-        await this.#alarms.failed("reach", {
-          trouble: "unreachable",
-          what: `${url} cannot be read: ${messageOf(error)}`,
-          toleratedMs: 60_000,
-        });
-      }
+    while (!this.#stop.signal.aborted && !(await this.#isFound())) {
       await delay(EVERY.find, undefined, { signal: this.#stop.signal }).catch(() => {});
+    }
+  }
+
+  async #isFound(): Promise<boolean> {
+    const { url, keys = {} } = this.#options;
+    try {
+      const logs = await findLogs(url, keys);
+      this.#watched = await Promise.all(logs.map((log) => this.#watch(log)));
+      this.#alarms.passed("reach", `${url} answers`);
+      return true;
+    } catch (error) {
+      const what = `${url} cannot be read: ${messageOf(error)}`;
+      await this.#alarms.failed("reach", { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+      return false;
     }
   }
 
@@ -202,8 +294,41 @@ export class Auditor implements AsyncDisposable {
     const watch = new LogWatch(log, served, folder, around);
     const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, log.kind);
     const stored = insight && new StoredWatch(watch, { db: insight.db, name: log.kind, anchor }, around);
-    return { watch, stored, next: 0n };
+    const pause = (spentMs: number) => this.#rest(spentMs);
+    const isCtLog = found.kind === "ctlog";
+    const place = insight && { db: insight.db, name: log.kind };
+    return {
+      watch,
+      stored,
+      entries: isCtLog ? undefined : new EntryWatch(watch, { ...around, stored: place, pause }),
+      certificates: isCtLog
+        ? new CertificateWatch(watch, { ...around, db: insight?.db, authorities: () => this.#trust.issuers, pause })
+        : undefined,
+      next: 0n,
+    };
   }
+
+  /** Not in a sweep, which somebody waits for. */
+  async #rest(spentMs: number): Promise<void> {
+    if (this.#running === undefined) return;
+    await delay(spentMs * REST, undefined, { signal: this.#stop.signal });
+  }
+
+  #logKeys(): string[] {
+    return this.#watched.flatMap(({ watch }) => {
+      const keys = watch.log.identity.keys.map((key) => key.export({ type: "spki", format: "der" }));
+      return keys.map((key) => key.toString("base64"));
+    });
+  }
+}
+
+function canaryStatus(canary: Canary | undefined): CanaryStatus {
+  const { lastSuccess, latencyMillis, failures } = canary?.view() ?? { failures: 0 };
+  return {
+    lastSuccess: lastSuccess === undefined ? null : timeOf(lastSuccess),
+    latencyMillis: latencyMillis ?? null,
+    failures,
+  };
 }
 
 /** A key that is another today is not believed. */

@@ -118,9 +118,9 @@ export class LogWatch {
     });
   }
 
-  /** That a full bundle and its tile are still what they were when they were proven. */
-  async checkTile(index: bigint): Promise<void> {
-    await this.#judge(`old tiles of ${this.log.name}`, async () => {
+  /** That a full bundle and its tile are still what they were when they were proven. Resolves to whether they are. */
+  async checkTile(index: bigint): Promise<boolean> {
+    return this.#judge(`old tiles of ${this.log.name}`, async () => {
       await this.proven.expectTile(index, await this.main.tiles.tile(0, index, TILE_HASHES));
       await this.#expectLeaves(index * BigInt(TILE_HASHES), (index + 1n) * BigInt(TILE_HASHES));
       return `up to ${index}, full tiles and bundles are what they were`;
@@ -258,13 +258,13 @@ export class LogWatch {
       keys: identity.keys.map((key) => key.export({ type: "spki", format: "der" }).toString("base64")),
       proven: this.proven.state,
       note: this.#note,
-      cursors: this.folder.memory?.cursors ?? {},
     });
   }
 
-  async #judge(check: string, work: () => Promise<string>, evidence: object = {}): Promise<void> {
+  async #judge(check: string, work: () => Promise<string>, evidence: object = {}): Promise<boolean> {
     try {
       this.#report.passed(check, await work());
+      return true;
     } catch (error) {
       const proven = { size: this.proven.size, root: this.proven.root.toHex(), note: this.#note, edge: this.#edge() };
       const common = { log: this.log.name, origin: this.log.identity.origin, proven, ...evidence };
@@ -285,6 +285,7 @@ export class LogWatch {
         });
       }
     }
+    return false;
   }
 
   #findingOf(difference: Difference, common: object) {

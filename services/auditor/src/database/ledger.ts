@@ -1,0 +1,66 @@
+import { bytesArray, type Queryable } from "@chancery/postgres";
+
+/** A row of the CA's ledger, as far as it can be held against the certificate in it. */
+export interface LedgerRow {
+  readonly time: bigint;
+  readonly ctIndex: bigint | undefined;
+  readonly serial: Uint8Array;
+  readonly certificateHash: Uint8Array;
+  readonly keyHash: Uint8Array;
+  readonly issuer: string;
+  readonly san: string;
+  readonly certificate: Uint8Array;
+}
+
+interface StoredRow {
+  readonly time: bigint;
+  readonly ct_index: bigint | null;
+  readonly serial: Uint8Array;
+  readonly certificate_hash: Uint8Array;
+  readonly key_hash: Uint8Array;
+  readonly issuer: string;
+  readonly san: string;
+  readonly certificate: Uint8Array;
+}
+
+/** The oldest rows after a place. */
+export async function readLedger(
+  db: Queryable,
+  after: { readonly time: bigint; readonly serial: Uint8Array },
+  limit: number,
+): Promise<LedgerRow[]> {
+  const rows = await db.query<StoredRow>(ROWS, [after.time, after.serial, limit]);
+  return rows.map((row) => ({
+    time: row.time,
+    ctIndex: row.ct_index ?? undefined,
+    serial: row.serial,
+    certificateHash: row.certificate_hash,
+    keyHash: row.key_hash,
+    issuer: row.issuer,
+    san: row.san,
+    certificate: row.certificate,
+  }));
+}
+
+/** Which of these serials have a row, in hexadecimal without leading zeros. */
+export async function serialsInLedger(db: Queryable, serials: readonly Uint8Array[]): Promise<ReadonlySet<string>> {
+  if (serials.length === 0) return new Set();
+  const spellings = serials.flatMap((serial) => {
+    const digits = unsigned(serial);
+    return [serial, Uint8Array.fromHex(digits.padStart(2 * SERIAL_BYTES, "0"))];
+  });
+  const rows = await db.query<{ serial: Uint8Array }>(SERIALS, [bytesArray(spellings)]);
+  return new Set(rows.map(({ serial }) => unsigned(serial)));
+}
+
+/** DER takes zero octets from a number's front, and puts one before a set bit; a column does neither. */
+export function unsigned(serial: Uint8Array): string {
+  return serial.toHex().replace(/^(00)+/, "");
+}
+
+const SERIAL_BYTES = 20;
+
+const ROWS = `SELECT time, ct_index, serial, certificate_hash, key_hash, issuer, san, certificate
+  FROM fulcio.certificate WHERE (time, serial) > ($1, $2) ORDER BY time, serial LIMIT $3`;
+
+const SERIALS = `SELECT serial FROM fulcio.certificate WHERE serial = ANY ($1::bytea[])`;

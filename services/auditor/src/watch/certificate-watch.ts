@@ -1,0 +1,339 @@
+import type { KeyObject } from "node:crypto";
+import type { Queryable } from "@chancery/postgres";
+import type { Report } from "../domain/alarm.ts";
+import { type Certificate, readCertificate } from "../domain/certificate/certificate.ts";
+import {
+  certificateMatches,
+  type CtEntry,
+  embeddedScts,
+  isSctOf,
+  precertificateMatches,
+  readCtEntry,
+} from "../domain/certificate/ct-entry.ts";
+import { issuerClaim, type LeafForm, lintLeaf, namesOf } from "../domain/certificate/fulcio-profile.ts";
+import { sha256 } from "../domain/merkle.ts";
+import { isText, member } from "../domain/json-member.ts";
+import { HttpLog, WATCHING } from "../public/http-log.ts";
+import { type LedgerRow, readLedger, serialsInLedger, unsigned } from "../database/ledger.ts";
+import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
+
+/** The CA's own certificates, by which its leaves are told from those of others. */
+export type Authorities = () => readonly Certificate[];
+
+interface Around {
+  readonly report: Report;
+  readonly now: () => number;
+  /** Undefined: the ledger cannot be looked at. */
+  readonly db: Queryable | undefined;
+  readonly authorities: Authorities;
+  /** Between two pages of what is looked at again, given what one took. */
+  readonly pause: (spentMs: number) => Promise<void>;
+}
+
+const PAGE = 256n;
+const LEDGER_PAGE = 200;
+/** The ledger follows the CT log by some milliseconds; a busy database may take its time. */
+const LEDGER_GRACE_MS = 60_000;
+const TOLD_MS = 24 * 60 * 60_000;
+/** Between a certificate's beginning, whole seconds, and its SCT. */
+const TIME_TOLERANCE = { before: 1_000, after: 15_000 };
+/** Three looks at the log's checkpoint. */
+const EARLY_MS = 6_000;
+const UNREACHABLE_MS = 30_000;
+
+/**
+ * The CA's ledger and the CT log are the same set: every certificate was shown to the log before it left, byte for byte but
+ * for the SCT, and the log holds none of the CA that it does not know of. And each is what the profile says.
+ */
+export class CertificateWatch {
+  readonly #watch: LogWatch;
+  readonly #ctKey: readonly KeyObject[];
+  readonly #around: Around;
+  readonly #http: HttpLog;
+  /** CT entries below it were looked at, ledger rows up to it. */
+  #next: bigint;
+  #ledger: LedgerPlace;
+  /** Precertificates whose ledger row had not come yet: index and since when. */
+  /** Those that were alarms for a day: a crash leaves one for ever, and it is told once. */
+  readonly #told: Set<bigint>;
+  #early: { readonly ctIndex: bigint; readonly since: number } | undefined;
+  readonly #awaited = new Map<bigint, { serial: Uint8Array; since: number }>();
+
+  constructor(watch: LogWatch, around: Around) {
+    this.#watch = watch;
+    this.#ctKey = watch.log.identity.keys;
+    this.#around = around;
+    this.#http = new HttpLog(watch.main.url, WATCHING);
+    this.#next = BigInt(watch.folder.cursor("certificates") ?? 0);
+    this.#ledger = parsePlace(watch.folder.cursor("ledger"));
+    this.#told = new Set((watch.folder.cursor("unledgered") ?? "").split(",").filter(Boolean).map(BigInt));
+  }
+
+  /** What is new since the last time. */
+  async checkNew(): Promise<void> {
+    await this.#check("new certificates", false);
+  }
+
+  /** All that there are, at its own pace. */
+  async checkAll(): Promise<void> {
+    await this.#check("certificates", true);
+  }
+
+  async #check(what: string, whole: boolean): Promise<void> {
+    await this.#judge(`${what} in the CT log`, () => this.#checkLog(whole));
+    const { db, report } = this.#around;
+    const check = `${what} in the ledger`;
+    if (db === undefined) report.unknown(check, "this auditor was not given the CA's database");
+    else await this.#judge(check, () => this.#checkLedger(db, whole));
+  }
+
+  async #checkLog(whole: boolean): Promise<string> {
+    const { size } = this.#watch.proven;
+    let next = whole ? 0n : this.#next;
+    while (next < size) {
+      const started = performance.now();
+      const end = min((next / PAGE + 1n) * PAGE, size);
+      const entries = await this.#read(next, end);
+      for (const [at, entry] of entries.entries()) this.#judgeEntry(next + BigInt(at), entry);
+      await this.#expectLedgered(next, entries);
+      next = end;
+      if (whole) await this.#around.pause(performance.now() - started);
+      else await this.#watch.folder.setCursor("certificates", String((this.#next = next)));
+    }
+    await this.#judgeAwaited();
+    return `${size} precertificates correspond to their leaves and keep to the profile`;
+  }
+
+  /** Of [first, end), bound to the proven tree by their leaf hashes. */
+  async #read(first: bigint, end: bigint): Promise<CtEntry[]> {
+    const path = `/ct/v1/get-entries?start=${first}&end=${end - 1n}`;
+    const answer = member(await this.#http.getJson(path), "entries", Array.isArray);
+    const raw = answer.map((entry) => ({
+      leaf: Buffer.from(member(entry, "leaf_input", isText), "base64"),
+      extra: Buffer.from(member(entry, "extra_data", isText), "base64"),
+    }));
+    if (BigInt(raw.length) < end - first) throw this.#http.notAnAnswer(path, `has ${raw.length} entries`);
+    const leaves = raw.map(({ leaf }) => leaf);
+    await this.#watch.proven.expectLeaves(first, end, leaves, this.#watch.main.tiles);
+    return raw.map(({ leaf, extra }, at) => {
+      try {
+        return readCtEntry(leaf, extra);
+      } catch (error) {
+        throw new Wrong("certificate-mismatch", `CT entry ${first + BigInt(at)} cannot be read: ${messageOf(error)}`);
+      }
+    });
+  }
+
+  #judgeEntry(index: bigint, entry: CtEntry): void {
+    const issuer = this.#issuerOf(entry.certificate);
+    // Whoever has a certificate of the CA may submit it again, whole.
+    if (entry.tbs === undefined || issuer === undefined) return;
+    const evidence = { ctIndex: String(index), precertificate: Buffer.from(entry.certificate.der).toString("base64") };
+    if (!precertificateMatches(entry)) {
+      throw new Wrong("certificate-mismatch", `CT leaf ${index} is not of the precertificate beside it`, evidence);
+    }
+    if (Buffer.compare(entry.issuerKeyHash ?? new Uint8Array(), sha256(issuer.spki)) !== 0) {
+      throw new Wrong("certificate-mismatch", `CT leaf ${index} names another issuer's key`, evidence);
+    }
+    this.#lint(`the precertificate at ${index} of the CT log`, entry.certificate, "precertificate", issuer, evidence);
+    const delay = Number(entry.timestamp) - entry.certificate.notBefore.getTime();
+    if (delay < -TIME_TOLERANCE.before || delay > TIME_TOLERANCE.after) {
+      const what = `the precertificate at ${index} begins ${delay / 1000} s before the time of its CT entry`;
+      throw new Wrong("certificate-profile", what, evidence);
+    }
+  }
+
+  #lint(name: string, certificate: Certificate, form: LeafForm, issuer: Certificate, evidence: object): void {
+    const complaints = lintLeaf(certificate, form, issuer);
+    if (complaints.length === 0) return;
+    throw new Wrong("certificate-profile", `${name} ${complaints.join("; ")}`, evidence);
+  }
+
+  #issuerOf({ issuer }: Certificate): Certificate | undefined {
+    return this.#around.authorities().find(({ subject }) => Buffer.compare(subject, issuer) === 0);
+  }
+
+  /** Those of our CA that the ledger does not know are waited for. */
+  async #expectLedgered(first: bigint, entries: readonly CtEntry[]): Promise<void> {
+    const { db, now } = this.#around;
+    if (db === undefined) return;
+    const ours = entries.flatMap(({ certificate, tbs }, at) => {
+      const isOurs = tbs !== undefined && this.#issuerOf(certificate) !== undefined;
+      return isOurs ? [{ index: first + BigInt(at), serial: certificate.serial }] : [];
+    });
+    const known = await serialsInLedger(
+      db,
+      ours.map(({ serial }) => serial),
+    );
+    for (const { index, serial } of ours) {
+      if (known.has(unsigned(serial))) continue;
+      if (this.#awaited.has(index) || this.#told.has(index)) continue;
+      this.#awaited.set(index, { serial, since: now() });
+    }
+  }
+
+  async #judgeAwaited(): Promise<void> {
+    const { db, now } = this.#around;
+    if (db === undefined || this.#awaited.size === 0) return;
+    const known = await serialsInLedger(
+      db,
+      [...this.#awaited.values()].map(({ serial }) => serial),
+    );
+    for (const [index, { serial, since }] of this.#awaited) {
+      const age = now() - since;
+      if (known.has(unsigned(serial)) || age > TOLD_MS) this.#awaited.delete(index);
+      if (age > TOLD_MS) await this.#keepTold(index);
+      if (this.#awaited.has(index) && age > LEDGER_GRACE_MS) {
+        const what = `CT entry ${index} is a precertificate of our CA (serial ${serial.toHex()}) that the ledger does not hold`;
+        throw new Wrong("unledgered-certificate", what, { ctIndex: String(index), serial: serial.toHex() });
+      }
+    }
+  }
+
+  async #keepTold(index: bigint): Promise<void> {
+    this.#told.add(index);
+    await this.#watch.folder.setCursor("unledgered", [...this.#told].join(","));
+  }
+
+  async #checkLedger(db: Queryable, whole: boolean): Promise<string> {
+    let place = whole ? START : this.#ledger;
+    let count = 0;
+    for (;;) {
+      const started = performance.now();
+      const rows = await readLedger(db, place, LEDGER_PAGE);
+      const early = rows.findIndex((row) => this.#isEarly(row));
+      const ready = early < 0 ? rows : rows.slice(0, early);
+      await this.#judgeRows(ready);
+      count += ready.length;
+      const last = ready.at(-1);
+      if (last !== undefined) place = { time: last.time, serial: last.serial };
+      if (!whole && last !== undefined) await this.#remember(place);
+      if (ready.length < LEDGER_PAGE) break;
+      if (whole) await this.#around.pause(performance.now() - started);
+    }
+    return whole
+      ? `all ${count} rows correspond to the CT log`
+      : `every row corresponds to the CT log, the newest of ${timeOf(place)}`;
+  }
+
+  /** Its entry is in the log, and the tree head that covers it was not proven yet: that takes a moment. */
+  #isEarly({ ctIndex, time }: LedgerRow): boolean {
+    if (ctIndex === undefined || ctIndex < this.#watch.proven.size) return false;
+    const now = this.#around.now();
+    if (this.#early?.ctIndex !== ctIndex) this.#early = { ctIndex, since: Math.min(now, Number(time)) };
+    return now - this.#early.since < EARLY_MS;
+  }
+
+  async #judgeRows(rows: readonly LedgerRow[]): Promise<void> {
+    const { size } = this.#watch.proven;
+    const pages = new Map<bigint, CtEntry[]>();
+    for (const row of rows) {
+      const evidence = evidenceOf(row);
+      const certificate = this.#readRow(row, evidence);
+      const issuer = this.#issuerOf(certificate);
+      if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
+      this.#lint(nameOf(row), certificate, "certificate", issuer, evidence);
+      const { ctIndex } = row;
+      if (ctIndex === undefined || ctIndex >= size) {
+        throw new Wrong("unlogged-certificate", `${nameOf(row)} names no entry of the CT log`, evidence);
+      }
+      const page = ctIndex / PAGE;
+      const entries = pages.get(page) ?? (await this.#read(page * PAGE, min((page + 1n) * PAGE, size)));
+      pages.set(page, entries);
+      const entry = entries[Number(ctIndex % PAGE)];
+      if (entry === undefined || !certificateMatches(certificate, entry)) {
+        throw new Wrong("unlogged-certificate", `${nameOf(row)} is not the one at ${ctIndex} of the CT log`, evidence);
+      }
+      this.#judgeScts(row, certificate, issuer, entry);
+    }
+  }
+
+  #readRow(row: LedgerRow, evidence: object): Certificate {
+    let certificate: Certificate;
+    try {
+      certificate = readCertificate(row.certificate);
+    } catch (error) {
+      throw new Wrong("certificate-mismatch", `${nameOf(row)} cannot be read: ${messageOf(error)}`, evidence);
+    }
+    const told = [
+      ["hash", row.certificateHash.toHex(), sha256(row.certificate).toHex()],
+      ["serial", unsigned(row.serial), unsigned(certificate.serial)],
+      ["key hash", row.keyHash.toHex(), sha256(certificate.spki).toHex()],
+      ["issuer", row.issuer, issuerClaim(certificate)],
+      ["name", row.san, namesOf(certificate)[0]],
+    ] as const;
+    for (const [column, stored, is] of told) {
+      if (stored === is) continue;
+      throw new Wrong(
+        "certificate-mismatch",
+        `${nameOf(row)}: its row has the ${column} ${stored}, itself ${is}`,
+        evidence,
+      );
+    }
+    return certificate;
+  }
+
+  #judgeScts(row: LedgerRow, certificate: Certificate, issuer: Certificate, entry: CtEntry): void {
+    const evidence = evidenceOf(row);
+    const ids = new Map(this.#ctKey.map((key) => [sha256(key.export({ type: "spki", format: "der" })).toHex(), key]));
+    const sct = embeddedScts(certificate).find(({ logId }) => ids.has(logId.toHex()));
+    const key = sct && ids.get(sct.logId.toHex());
+    if (sct === undefined || key === undefined) {
+      throw new Wrong("unlogged-certificate", `${nameOf(row)} carries no SCT of the CT log`, evidence);
+    }
+    if (sct.timestamp !== entry.timestamp || !isSctOf(sct, key, issuer.spki, certificate)) {
+      throw new Wrong("certificate-mismatch", `${nameOf(row)} carries an SCT that is not of its entry`, evidence);
+    }
+  }
+
+  async #remember(place: LedgerPlace): Promise<void> {
+    this.#ledger = place;
+    await this.#watch.folder.setCursor("ledger", `${place.time}/${place.serial.toHex()}`);
+  }
+
+  async #judge(check: string, work: () => Promise<string>): Promise<void> {
+    const { report } = this.#around;
+    try {
+      report.passed(check, await work());
+    } catch (error) {
+      if (error instanceof Wrong) {
+        await report.failed(check, { trouble: error.trouble, what: error.message, evidence: error.evidence });
+      } else {
+        const what = `the CT log or the ledger could not be checked: ${messageOf(error)}`;
+        await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+      }
+    }
+  }
+}
+
+interface LedgerPlace {
+  readonly time: bigint;
+  readonly serial: Uint8Array;
+}
+
+const START: LedgerPlace = { time: -1n, serial: new Uint8Array() };
+
+function parsePlace(text: string | undefined): LedgerPlace {
+  const [time, serial = ""] = text?.split("/") ?? [];
+  return time === undefined ? START : { time: BigInt(time), serial: Uint8Array.fromHex(serial) };
+}
+
+function timeOf({ time }: LedgerPlace): string {
+  return time < 0n ? "none" : new Date(Number(time)).toISOString();
+}
+
+function nameOf({ serial }: LedgerRow): string {
+  return `the certificate ${serial.toHex()} of the ledger`;
+}
+
+function evidenceOf({ serial, certificate, ctIndex }: LedgerRow): object {
+  return {
+    serial: serial.toHex(),
+    certificate: Buffer.from(certificate).toString("base64"),
+    ctIndex: ctIndex === undefined ? null : String(ctIndex),
+  };
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}

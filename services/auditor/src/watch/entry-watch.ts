@@ -1,0 +1,128 @@
+import type { Queryable } from "@chancery/postgres";
+import { firstUnfound } from "../database/search-keys.ts";
+import { findStoredTree } from "../database/stored-log.ts";
+import type { Report } from "../domain/alarm.ts";
+import { judgeEntry } from "../domain/entry/logged-entry.ts";
+import { Difference } from "../domain/difference.ts";
+import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
+
+interface Around {
+  readonly report: Report;
+  /** The log's rows, where they may be looked at. */
+  readonly stored: { readonly db: Queryable; readonly name: string } | undefined;
+  /** After each page, given what it took. */
+  readonly pause: (spentMs: number) => Promise<void>;
+}
+
+const PAGE = 256n;
+const UNREACHABLE_MS = 30_000;
+
+/** The entries of a log one by one: each keeps to its own rules, and is found by what stands in it. */
+export class EntryWatch {
+  readonly #watch: LogWatch;
+  readonly #around: Around;
+  #next: bigint;
+  /** Entries that should not be in the log. */
+  readonly #invalid: Set<bigint>;
+  /** The id of the log in the database. */
+  #id: number | undefined;
+
+  constructor(watch: LogWatch, around: Around) {
+    this.#watch = watch;
+    this.#around = around;
+    this.#next = BigInt(watch.folder.cursor("entries") ?? 0);
+    this.#invalid = new Set((watch.folder.cursor("invalid") ?? "").split(",").filter(Boolean).map(BigInt));
+  }
+
+  /** What came since the last time: signatures and all. */
+  async checkNew(): Promise<void> {
+    await this.#judge(`entries of ${this.#watch.log.name}`, async () => {
+      const { size } = this.#watch.proven;
+      while (this.#next < size) {
+        const started = performance.now();
+        const end = min((this.#next / PAGE + 1n) * PAGE, size);
+        const judged = await this.#read(this.#next, end, true);
+        for (const { index, complaints } of judged) if (complaints.length > 0) this.#invalid.add(index);
+        this.#next = end;
+        if (this.#invalid.size > 0) await this.#watch.folder.setCursor("invalid", [...this.#invalid].join(","));
+        await this.#watch.folder.setCursor("entries", String(end));
+        await this.#around.pause(performance.now() - started);
+      }
+      for (const index of this.#invalid) await this.#expectValid(index);
+      return `${size} entries are canonical, and those whose signed bytes the log has verify with their own keys`;
+    });
+  }
+
+  /** By what the newest entries must be found. */
+  async checkNewestFound(): Promise<void> {
+    const { size } = this.#watch.proven;
+    const first = size > PAGE ? ((size - 1n) / PAGE - 1n) * PAGE : 0n;
+    await this.#checkFound(`newest in the index of ${this.#watch.log.name}`, first, async () => {});
+  }
+
+  /** By what all must be found, at its own pace. */
+  async checkAllFound(): Promise<void> {
+    await this.#checkFound(`index of ${this.#watch.log.name}`, 0n, this.#around.pause);
+  }
+
+  async #checkFound(check: string, first: bigint, pause: Around["pause"]): Promise<void> {
+    const { stored } = this.#around;
+    if (stored === undefined) {
+      this.#around.report.unknown(check, "this auditor was not given the log's database");
+      return;
+    }
+    await this.#judge(check, async () => {
+      const { size } = this.#watch.proven;
+      this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
+      for (let next = first; next < size; next = min((next / PAGE + 1n) * PAGE, size)) {
+        const started = performance.now();
+        const judged = await this.#read(next, min((next / PAGE + 1n) * PAGE, size), false);
+        const unfound = await firstUnfound(stored.db, this.#id, judged);
+        if (unfound !== undefined) {
+          const what = `entry ${unfound.index} of ${this.#watch.log.name} is not found by ${unfound.text}`;
+          throw new Wrong("changed-index", what, { index: String(unfound.index), text: unfound.text });
+        }
+        await pause(performance.now() - started);
+      }
+      return `the entries from ${first} to ${size} are found by what stands in them`;
+    });
+  }
+
+  /** What is in the log stays there, and so does what is said of it. */
+  async #expectValid(index: bigint): Promise<void> {
+    const [judged] = await this.#read(index, index + 1n, true);
+    if (judged === undefined || judged.complaints.length === 0) return;
+    const what = `entry ${index} of ${this.#watch.log.name} ${judged.complaints.join("; ")}`;
+    const entry = Buffer.from(judged.leaf).toString("base64");
+    throw new Wrong("invalid-entry", what, { index: String(index), entry, all: [...this.#invalid].map(String) });
+  }
+
+  /** Of [first, end), which lie in one tile: bound to the proven tree by their leaf hashes. */
+  async #read(first: bigint, end: bigint, verify: boolean) {
+    const { main, proven } = this.#watch;
+    const leaves = await main.leaves.read(first, end);
+    await proven.expectLeaves(first, end, leaves, main.tiles);
+    return leaves.map((leaf, at) => Object.assign(judgeEntry(leaf, { verify }), { index: first + BigInt(at), leaf }));
+  }
+
+  async #judge(check: string, work: () => Promise<string>): Promise<void> {
+    const { report } = this.#around;
+    try {
+      report.passed(check, await work());
+    } catch (error) {
+      if (error instanceof Wrong) {
+        await report.failed(check, { trouble: error.trouble, what: error.message, evidence: error.evidence });
+      } else if (error instanceof Difference) {
+        const trouble = error.place.kind === "tile" ? "changed-tile" : "changed-entry";
+        await report.failed(check, { trouble, what: `${this.#watch.log.name}, ${error.message}` });
+      } else {
+        const what = `entries of ${this.#watch.log.name} could not be read: ${messageOf(error)}`;
+        await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+      }
+    }
+  }
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}

@@ -1,0 +1,197 @@
+import type { Report } from "../domain/alarm.ts";
+import type { Certificate } from "../domain/certificate/certificate.ts";
+import { sha256 } from "../domain/merkle.ts";
+import { readTrustedRoot, type TrustedAuthorities } from "../domain/trust/trusted-root.ts";
+import {
+  descriptionOf,
+  expectDescribed,
+  type Metadata,
+  readMetadata,
+  type RootKeys,
+  rootKeys,
+  targetNames,
+  TrustFault,
+  verifyMetadata,
+} from "../domain/trust/tuf.ts";
+import { HttpLog, WATCHING } from "../public/http-log.ts";
+import type { StateFolder } from "../state/state-folder.ts";
+import { messageOf, Wrong } from "./log-watch.ts";
+
+const DAY_MS = 86_400_000;
+const UNREACHABLE_MS = 60_000;
+/** With less left than this, renewal has failed for long. */
+const LEFT_MS = { timestamp: 3.5 * DAY_MS, snapshot: 30 * DAY_MS, targets: 30 * DAY_MS, root: 30 * DAY_MS } as const;
+const CHAIN_LEFT_MS = 30 * DAY_MS;
+/** Clients follow no more either. */
+const MOST_ROOTS = 256;
+
+/** What must never go back, and the root that is trusted. */
+interface TrustMemory {
+  /** Base64. The first that was seen, then each that its keys signed. */
+  readonly root: string;
+  readonly versions: Readonly<Record<string, number>>;
+}
+
+/** The trust root as a client loads it, again and again: it never goes back, its signatures hold, it names what is used. */
+export class TrustWatch {
+  readonly #server: HttpLog;
+  readonly #state: StateFolder;
+  readonly #report: Report;
+  readonly #now: () => number;
+  readonly #logKeys: () => readonly string[];
+  #authorities: TrustedAuthorities | undefined;
+
+  constructor(
+    url: string,
+    state: StateFolder,
+    around: { readonly report: Report; readonly now: () => number; readonly logKeys: () => readonly string[] },
+  ) {
+    this.#server = new HttpLog(url, WATCHING);
+    this.#state = state;
+    this.#report = around.report;
+    this.#now = around.now;
+    this.#logKeys = around.logKeys;
+  }
+
+  /** Undefined until the trusted root was read once. */
+  get authorities(): TrustedAuthorities | undefined {
+    return this.#authorities;
+  }
+
+  /** The certificates that sign leaves. */
+  get issuers(): readonly Certificate[] {
+    return this.#authorities?.certificate.flatMap((chain) => chain.slice(0, 1)) ?? [];
+  }
+
+  async check(): Promise<void> {
+    await this.#judge("trust root", () => this.#checkRepository());
+    await this.#judge("trusted keys", () => this.#checkKeys());
+  }
+
+  async #checkRepository(): Promise<string> {
+    const memory = await this.#state.recall<TrustMemory>("trust");
+    const first = memory === undefined ? await this.#get("root.json") : Buffer.from(memory.root, "base64");
+    const root = await this.#followRoots(readMetadata("root", first));
+    const keys = rootKeys(root);
+    const timestamp = await this.#fetch("timestamp", "timestamp.json", keys);
+    const ofSnapshot = descriptionOf(timestamp, "snapshot.json");
+    const snapshot = await this.#fetch("snapshot", `${ofSnapshot.version}.snapshot.json`, keys, ofSnapshot);
+    const ofTargets = descriptionOf(snapshot, "targets.json");
+    const targets = await this.#fetch("targets", `${ofTargets.version}.targets.json`, keys, ofTargets);
+    const roles = [root, timestamp, snapshot, targets];
+    for (const { role, version } of roles) {
+      const before = memory?.versions[role] ?? 0;
+      if (version >= before) continue;
+      throw new Wrong("trust-rollback", `TUF ${role} went back from version ${before} to ${version}`, {
+        [role]: Buffer.from(roles.find((one) => one.role === role)?.bytes ?? []).toString(),
+      });
+    }
+    const versions = Object.fromEntries(roles.map(({ role, version }) => [role, version]));
+    await this.#remember({ root: Buffer.from(root.bytes).toString("base64"), versions }, memory);
+    await this.#checkTargets(targets);
+    for (const { role, expires } of roles) this.#requireLife(`TUF ${role}`, expires, LEFT_MS[role]);
+    return `TUF ${roles.map(({ role, version }) => `${role} ${version}`).join(", ")}: signed, not older than any seen, none expiring`;
+  }
+
+  /** TUF 1.0.33, 5.3: each next root is signed by the one before and by itself. */
+  async #followRoots(trusted: Metadata): Promise<Metadata> {
+    verifyMetadata(trusted, rootKeys(trusted));
+    for (let count = 0; count < MOST_ROOTS; count++) {
+      const bytes = await this.#server.get(`/tuf/${trusted.version + 1}.root.json`);
+      if (bytes === undefined) return trusted;
+      const next = readMetadata("root", bytes);
+      if (next.version !== trusted.version + 1)
+        throw new TrustFault(`root ${next.version} where its next was expected`);
+      verifyMetadata(next, rootKeys(trusted));
+      verifyMetadata(next, rootKeys(next));
+      trusted = next;
+    }
+    return trusted;
+  }
+
+  async #fetch(
+    role: "timestamp" | "snapshot" | "targets",
+    file: string,
+    keys: RootKeys,
+    described?: ReturnType<typeof descriptionOf>,
+  ): Promise<Metadata> {
+    const bytes = await this.#get(file);
+    if (described !== undefined) expectDescribed(file, bytes, described);
+    const metadata = readMetadata(role, bytes);
+    verifyMetadata(metadata, keys);
+    if (described !== undefined && metadata.version !== described.version) {
+      throw new TrustFault(`${file}: is version ${metadata.version}`);
+    }
+    return metadata;
+  }
+
+  /** Every file that clients may ask for is there, and is the one that was signed for. */
+  async #checkTargets(targets: Metadata): Promise<void> {
+    for (const name of targetNames(targets)) {
+      const described = descriptionOf(targets, name);
+      const bytes = await this.#get(`targets/${described.sha256}.${name}`);
+      expectDescribed(name, bytes, described);
+      if (name !== "trusted_root.json") continue;
+      this.#authorities = readTrustedRoot(JSON.parse(Buffer.from(bytes).toString("utf8")));
+      const plain = await this.#server.get("/trust/trusted_root.json");
+      if (plain === undefined || Buffer.compare(plain, bytes) !== 0) {
+        throw new TrustFault(`/trust/trusted_root.json: is not the target of this name`);
+      }
+    }
+  }
+
+  /** Those that clients are told are those that sign, and none comes to its end unseen. */
+  async #checkKeys(): Promise<string> {
+    const authorities = this.#authorities;
+    if (authorities === undefined) throw new TrustFault("trusted_root.json: was not read yet");
+    for (const key of this.#logKeys()) {
+      if (authorities.logKeys.includes(key)) continue;
+      const print = sha256(Buffer.from(key, "base64")).toHex();
+      throw new TrustFault(`the trusted root does not name the log key ${print}, which signs`);
+    }
+    // The newest of each is the one that issues; those before it have had their time.
+    const newest = [
+      ["CA", authorities.certificate.at(-1)],
+      ["timestamp authority", authorities.timestamp.at(-1)],
+    ] as const;
+    for (const [name, chain = []] of newest) {
+      for (const { notAfter } of chain)
+        this.#requireLife(`a certificate of the ${name}`, notAfter.getTime(), CHAIN_LEFT_MS);
+    }
+    return "clients are told the keys that sign, and no certificate ends within 30 days";
+  }
+
+  #requireLife(what: string, expires: number, leastMs: number): void {
+    const left = expires - this.#now();
+    if (left >= leastMs) return;
+    throw new Wrong(
+      "trust-expiring",
+      `${what} ends at ${new Date(expires).toISOString()}, in ${(left / DAY_MS).toFixed(1)} days`,
+    );
+  }
+
+  async #remember(next: TrustMemory, before: TrustMemory | undefined): Promise<void> {
+    if (JSON.stringify(next) !== JSON.stringify(before)) await this.#state.remember("trust", next);
+  }
+
+  async #get(file: string): Promise<Uint8Array> {
+    const bytes = await this.#server.get(`/tuf/${file}`);
+    if (bytes === undefined) throw new TrustFault(`${file}: is not there`);
+    return bytes;
+  }
+
+  async #judge(check: string, work: () => Promise<string>): Promise<void> {
+    try {
+      this.#report.passed(check, await work());
+    } catch (error) {
+      if (error instanceof Wrong) {
+        await this.#report.failed(check, { trouble: error.trouble, what: error.message, evidence: error.evidence });
+      } else if (error instanceof TrustFault) {
+        await this.#report.failed(check, { trouble: "trust-invalid", what: error.message });
+      } else {
+        const what = `the trust root could not be read: ${messageOf(error)}`;
+        await this.#report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+      }
+    }
+  }
+}

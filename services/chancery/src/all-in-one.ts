@@ -280,17 +280,26 @@ function rekorModules(
   ];
 }
 
+const AUDITOR_NAME = "auditor@chancery.example";
+
 /** It reads what everyone reads, on the shortest way: that the other ways show the same is what vantage points are for. */
 function auditorConfig(
-  { auditor, host, port, data }: Settings,
+  { auditor, host, port, data, issuers }: Settings,
   { keys }: Installation,
   db: Database,
 ): AuditorConfig | undefined {
   if (auditor === undefined) return undefined;
+  const { canary, ...settings } = auditor;
   const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : isIPv6(host) ? `[${host}]` : host;
+  const url = `http://${near}:${port}`;
+  const file = canary?.tokenFile;
+  // In development anyone is let in by name, so the auditor has one too.
+  const own = issuers === undefined ? { url: `${url}/idp/token?email=${AUDITOR_NAME}` } : undefined;
   return {
-    ...auditor,
-    url: `http://${near}:${port}`,
+    ...settings,
+    url,
+    canary: canary && { everyMs: canary.everyMs, token: file === undefined ? own : { file } },
+    folders: [data],
     keys: {
       rekor: keys.rekor.publicKey.keyObject,
       "rekor-v2": keys["rekor-v2"].publicKey.keyObject,

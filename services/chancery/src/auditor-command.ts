@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { resolve } from "node:path";
-import { AuditorModule } from "@chancery/auditor";
+import { Auditor, type AuditorConfig, AuditorModule } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
-import { createLogger, createService } from "@chancery/service";
-import { parseUrl } from "./auditor-settings.ts";
+import { createLogger, createService, redact } from "@chancery/service";
+import { CANARY_SECONDS, parseUrl } from "./auditor-settings.ts";
 import type { Terminal } from "./command-line.ts";
 import { parseFlags } from "./flags.ts";
 import type { Environment } from "./settings.ts";
@@ -21,6 +21,10 @@ in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goe
   --database-url URL   its PostgreSQL too: a role that may only read is enough
   --anchor FOLDER      its anchors too (the installation's anchor/)
   --webhook URL        where alarms are posted as JSON
+  --canary SECONDS     an entry of its own, a timestamp and with a token a     60
+                       certificate, so often; 0 for none
+  --token-file FILE    an identity token for it, which something keeps fresh
+  --once               every check once: exit code 0 clean, 1 alarms
   --host HOST          address of its own answers                              127.0.0.1
   --port PORT          port of its own answers                                 8790
   --metrics-port PORT  port of its metrics                                     none
@@ -33,6 +37,9 @@ const FLAGS = {
   "database-url": { type: "string" },
   anchor: { type: "string" },
   webhook: { type: "string" },
+  canary: { type: "string" },
+  "token-file": { type: "string" },
+  once: { type: "boolean" },
   host: { type: "string" },
   port: { type: "string" },
   "metrics-port": { type: "string" },
@@ -63,7 +70,9 @@ export async function auditorCommand(
     state: resolve(flags.state ?? ".chancery-auditor"),
     webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
+    canary: canaryOf(flags.canary ?? String(CANARY_SECONDS), flags["token-file"]),
   };
+  if (flags.once === true) return sweepOnce(config, terminal);
   const port = portOf("--port", flags.port ?? "8790");
   const metrics = flags["metrics-port"];
   const stop = Promise.race(SIGNALS.map((signal) => once(process, signal)));
@@ -78,6 +87,24 @@ export async function auditorCommand(
   terminal.out(`auditing ${config.url}: ${service.url}/api/chancery/v1/audit, memory in ${config.state}\n`);
   await stop;
   return 0;
+}
+
+async function sweepOnce(config: AuditorConfig, terminal: Terminal): Promise<number> {
+  const told = {
+    alarm: (_alarm: object, text: string) => terminal.err(`${redact(text)}\n`),
+    failed: (what: string, error: unknown) => terminal.err(`${what}: ${redact(String(error))}\n`),
+  };
+  await using auditor = await Auditor.open({ ...config, told });
+  await auditor.sweep();
+  const { checks } = auditor.status();
+  for (const { name, state, what } of checks) terminal.out(`${state.padEnd(8)}${name}: ${what}\n`);
+  return checks.some(({ state }) => state === "failing") ? 1 : 0;
+}
+
+function canaryOf(seconds: string, tokenFile: string | undefined): AuditorConfig["canary"] {
+  if (!/^\d{1,6}$/.test(seconds)) throw new Misconfigured("--canary", `${seconds} is not a number of seconds`);
+  if (seconds === "0") return undefined;
+  return { everyMs: Number(seconds) * 1000, token: tokenFile === undefined ? undefined : { file: resolve(tokenFile) } };
 }
 
 function portOf(key: string, value: string): number {

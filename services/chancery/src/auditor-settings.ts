@@ -8,7 +8,16 @@ export interface AuditorSettings {
   readonly state: string;
   readonly vantagePoints: readonly string[];
   readonly webhook: string | undefined;
+  readonly canary: CanarySettings | undefined;
 }
+
+export interface CanarySettings {
+  readonly everyMs: number;
+  /** A file with an identity token that something keeps fresh. */
+  readonly tokenFile: string | undefined;
+}
+
+export const CANARY_SECONDS = 60;
 
 type Section = NonNullable<OwnSection["auditor"]>;
 
@@ -27,6 +36,17 @@ export function auditorSettings(
     state: section.state === undefined ? join(data, "auditor") : resolvePath(section.state),
     vantagePoints: (section["vantage-points"] ?? []).map((url) => parseUrl("chancery.auditor.vantage-points", url)),
     webhook: section.webhook === undefined ? undefined : parseUrl("chancery.auditor.webhook", section.webhook),
+    canary: canarySettings(section.canary, resolvePath),
+  };
+}
+
+/** `false` writes nothing into the logs. */
+function canarySettings(canary: Section["canary"], resolvePath: (path: string) => string): CanarySettings | undefined {
+  if (canary === false) return undefined;
+  const file = canary?.["token-file"];
+  return {
+    everyMs: (canary?.["every-seconds"] ?? CANARY_SECONDS) * 1000,
+    tokenFile: file === undefined ? undefined : resolvePath(file),
   };
 }
 

@@ -44,11 +44,14 @@ const REKOR = {
   "attestation-bytes": z.int().min(0).max(MAX_ATTESTATION_BYTES).optional(),
 };
 
+const CANARY = { "every-seconds": z.int().min(5).optional(), "token-file": z.string().min(1).optional() };
+
 const AUDITOR = {
   enabled: z.boolean().optional(),
   state: z.string().min(1).optional(),
   "vantage-points": z.array(z.string().min(1)).optional(),
   webhook: z.string().min(1).optional(),
+  canary: z.union([z.literal(false), z.strictObject(CANARY)]).optional(),
 };
 
 /** What may stand in each section below `chancery`. */
@@ -64,6 +67,7 @@ const SECTIONS: Readonly<Record<string, object>> = {
   ...ADMISSION_KEYS,
   ...READERS_KEYS,
   tls: GRPC_TLS,
+  "auditor.canary": CANARY,
 };
 
 const WANTED: Readonly<Record<string, string>> = {

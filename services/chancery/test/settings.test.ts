@@ -52,7 +52,12 @@ describe("without anything", () => {
       grpc: undefined,
       fulcio: { ctLog: "own" },
       rekor: {},
-      auditor: { state: resolve("./.chancery/auditor"), vantagePoints: [], webhook: undefined },
+      auditor: {
+        state: resolve("./.chancery/auditor"),
+        vantagePoints: [],
+        webhook: undefined,
+        canary: { everyMs: 60_000, tokenFile: undefined },
+      },
       configFile: undefined,
       metrics: undefined,
     });

@@ -1,0 +1,284 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Auditor } from "@chancery/auditor";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { failing, openTroubles, type Statement, TamperedStack, type Tampering } from "./tampered-stack.ts";
+
+/*
+ * Thirteen kinds of tampering, ten places and more each. After each change every check is made once: that the change is
+ * found does not depend on time here. How soon it is found by the auditor's own loops is measured by `npm run bench auditor`.
+ */
+
+const V1 = 300;
+const V2 = 20;
+const CERTIFICATES = 33;
+
+let world: TamperedStack;
+let auditor: Auditor;
+let ids: Record<"rekor" | "rekor-v2" | "ctlog", number>;
+let stale: { size: bigint; time: bigint; root: Uint8Array; note: Uint8Array }[] = [];
+
+beforeAll(async () => {
+  world = await TamperedStack.start();
+  const remember = async () => {
+    const rows = await world.owner.query<(typeof stale)[number]>(
+      "SELECT p.size, p.time, p.root, p.note FROM log.published p JOIN log.log l ON l.id = p.log WHERE l.name = 'rekor'",
+    );
+    stale.push(...rows);
+  };
+  for (const _ of Array.from({ length: 10 })) {
+    await world.logV1(V1 / 10);
+    await remember();
+  }
+  stale = stale.slice(0, -1);
+  await world.logV2(V2);
+  await world.issue(CERTIFICATES);
+  ids = {
+    rekor: await world.logId("rekor"),
+    "rekor-v2": await world.logId("rekor-v2"),
+    ctlog: await world.logId("ctlog"),
+  };
+  auditor = await world.auditor("audited");
+  await auditor.sweep();
+}, 120_000);
+afterAll(() => world[Symbol.asyncDispose]());
+
+/** An involution, so that the same statement mends it. */
+const flip = (table: string, column: string, octet: number | string, where: string): string =>
+  `UPDATE log.${table} SET ${column} = set_byte(${column}, ${octet}, get_byte(${column}, ${octet}) # 1) WHERE ${where}`;
+
+function both(where: string, ...change: Statement[]): Tampering {
+  return { where, change, back: change };
+}
+
+const swap = (a: number, b: number) =>
+  both(
+    `${a} and ${b}`,
+    ["UPDATE log.entry SET index = -1 WHERE log = $1 AND index = $2", ids.rekor, a],
+    ["UPDATE log.entry SET index = $2 WHERE log = $1 AND index = $3", ids.rekor, a, b],
+    ["UPDATE log.entry SET index = $2 WHERE log = $1 AND index = -1", ids.rekor, b],
+  );
+
+const point = (serial: Uint8Array, to: bigint | null): Statement => [
+  "UPDATE fulcio.certificate SET ct_index = $2 WHERE serial = $1",
+  serial,
+  to,
+];
+
+/** In the first and last tile, at their edges, and between. */
+const PLACES = [0, 1, 100, 200, 254, 255, 256, 257, 280, 290, 299];
+
+const KINDS: Record<string, { troubles: string[]; places: () => Promise<Tampering[]> }> = {
+  "a bit of an entry": {
+    troubles: ["changed-entry", "changed-tile"],
+    places: async () =>
+      PLACES.map((index) =>
+        both(`entry ${index}`, [flip("entry", "leaf", 30, "log = $1 AND index = $2"), ids.rekor, index]),
+      ),
+  },
+  "a bit of a leaf hash": {
+    troubles: ["changed-tile", "changed-index"],
+    places: async () => [
+      ...PLACES.slice(0, 6).map((index) =>
+        both(`of entry ${index}`, [flip("tile", "hashes", `($2 % 256 - start) * 32 + 5`, LOWEST), ids.rekor, index]),
+      ),
+      ...[0, 5, 15, 31, 32].map((index) =>
+        both(`row of CT entry ${index}`, [flip("leaf_hash", "hash", 3, "log = $1 AND index = $2"), ids.ctlog, index]),
+      ),
+    ],
+  },
+  "a bit of a tile": {
+    troubles: ["changed-tile"],
+    places: async () =>
+      PLACES.toReversed().map((index, at) =>
+        both(`hash ${index}, octet ${at}`, [
+          flip("tile", "hashes", `($2 % 256 - start) * 32 + ${at}`, LOWEST),
+          index < V2 ? ids["rekor-v2"] : ids.rekor,
+          index,
+        ]),
+      ),
+  },
+  "a bit of a node": {
+    troubles: ["changed-tile", "changed-state", "fork", "head-order"],
+    places: async () => [
+      ...[0, 8, 15, 31].map((octet) =>
+        both(`level 1, octet ${octet}`, [flip("tile", "hashes", octet, "log = $1 AND level = 1"), ids.rekor]),
+      ),
+      ...[0, 31, 32, 63].map((octet) =>
+        both(`edge of the tree, octet ${octet}`, [flip("tree", "edge", octet, "log = $1"), ids.rekor]),
+      ),
+      ...[0, 31].map((octet) => both(`root, octet ${octet}`, [flip("tree", "root", octet, "log = $1"), ids.ctlog])),
+    ],
+  },
+  "a bit of an index row": {
+    troubles: ["changed-index"],
+    places: async () => [
+      ...PLACES.map((index) =>
+        both(`identity of entry ${index}`, [flip("identity", "hash", 9, "log = $1 AND index = $2"), ids.rekor, index]),
+      ),
+      ...[3, 255, 256, 280, 299].map((index) =>
+        both(`search keys of entry ${index}`, [
+          flip("search_key", "key", 9, "log = $1 AND index = $2"),
+          ids.rekor,
+          index,
+        ]),
+      ),
+    ],
+  },
+  "a deleted entry": {
+    troubles: ["changed-entry", "changed-tile"],
+    places: async () =>
+      Promise.all(PLACES.map((index) => deleted("entry", "log = $1 AND index = $2", [ids.rekor, index]))),
+  },
+  "two entries that changed places": {
+    troubles: ["changed-entry", "changed-tile"],
+    places: async () => {
+      return [...PLACES.slice(1).map((index) => swap(index - 1, index)), swap(0, 299)];
+    },
+  },
+  "a stale checkpoint": {
+    troubles: ["rollback", "head-order"],
+    places: async () => {
+      const [now] = await world.owner.query<(typeof stale)[number]>("SELECT * FROM log.published WHERE log = $1", [
+        ids.rekor,
+      ]);
+      const publish = ({ size, time, root, note }: (typeof stale)[number]): Statement => [
+        "UPDATE log.published SET size = $2, time = $3, root = $4, note = $5 WHERE log = $1",
+        ids.rekor,
+        size,
+        time,
+        root,
+        note,
+      ];
+      const olds = [...stale, stale[3]!];
+      return olds.map((old) => ({ where: `of size ${old.size}`, change: [publish(old)], back: [publish(now!)] }));
+    },
+  },
+  "a missing partial tile": {
+    troubles: ["changed-tile"],
+    places: async () => {
+      const rows = await world.owner.query<{ log: number; level: number; index: bigint; start: number }>(
+        `SELECT t.log, t.level, t.index, t.start FROM log.tile t JOIN log.tree r ON r.log = t.log
+         WHERE t.index = r.size >> (8 * (t.level + 1)) ORDER BY t.log, t.level, t.start DESC`,
+      );
+      const chosen = rows.filter((_, at) => at % Math.max(1, Math.floor(rows.length / 11)) === 0).slice(0, 12);
+      return Promise.all(
+        chosen.map(({ log, level, index, start }) =>
+          deleted("tile", "log = $1 AND level = $2 AND index = $3 AND start = $4", [log, level, index, start]),
+        ),
+      );
+    },
+  },
+  "a certificate that is not in the CT log": {
+    troubles: ["unlogged-certificate", "certificate-mismatch", "unledgered-certificate"],
+    places: async () => {
+      const rows = await world.owner.query<{ serial: Uint8Array; ct_index: bigint }>(
+        "SELECT serial, ct_index FROM fulcio.certificate ORDER BY ct_index",
+      );
+      // What was issued a moment ago may be ahead of the tree that was proven.
+      await delay(6_100);
+      return PLACES.slice(0, 11).map((_, at) => {
+        const { serial, ct_index: own } = rows[at * 3]!;
+        // Beyond the log, at another's entry, nowhere.
+        const to = [own + 1_000_000n, (own + 7n) % BigInt(CERTIFICATES), null][at % 3]!;
+        return { where: `serial ${serial.toHex()} at ${to}`, change: [point(serial, to)], back: [point(serial, own)] };
+      });
+    },
+  },
+  "an entry that is not indexed": {
+    troubles: ["changed-index"],
+    places: async () =>
+      Promise.all([
+        ...PLACES.slice(0, 6).map((index) => deleted("search_key", "log = $1 AND index = $2", [ids.rekor, index])),
+        ...[0, 10, 19].map((index) => deleted("search_key", "log = $1 AND index = $2", [ids["rekor-v2"], index])),
+        ...[1, 256, 299].map((index) => deleted("identity", "log = $1 AND index = $2", [ids.rekor, index])),
+      ]),
+  },
+};
+
+const LOWEST =
+  "log = $1 AND level = 0 AND index = $2 / 256 AND start <= $2 % 256 AND start + length(hashes) / 32 > $2 % 256";
+
+/** Rows taken away, and put back as they were. */
+async function deleted(table: string, where: string, params: unknown[]): Promise<Tampering> {
+  const rows = await world.owner.query<{ row: string }>(
+    `SELECT to_jsonb(t)::text AS row FROM log.${table} t WHERE ${where}`,
+    params,
+  );
+  return {
+    where: `${table} ${params.join("/")}`,
+    change: [[`DELETE FROM log.${table} WHERE ${where}`, ...params]],
+    back: rows.map(({ row }) => [
+      `INSERT INTO log.${table} SELECT * FROM jsonb_populate_record(NULL::log.${table}, $1::jsonb)`,
+      row,
+    ]),
+  };
+}
+
+test("what nobody touched raises no alarm", () => {
+  expect(failing(auditor.status())).toEqual([]);
+  expect(openTroubles(auditor.status()).filter((trouble) => trouble !== "disk" && trouble !== "clock")).toEqual([]);
+  expect(auditor.status().logs.map(({ log, verifiedSize }) => [log, verifiedSize])).toEqual([
+    ["rekor", String(V1)],
+    ["rekor-v2", String(V2)],
+    [expect.stringMatching(/^ctlog\//), String(CERTIFICATES)],
+  ]);
+});
+
+describe.for(Object.keys(KINDS))("%s", (kind) => {
+  test("is found in every place, and is over when it is mended", { timeout: 120_000 }, async () => {
+    const { troubles, places } = KINDS[kind]!;
+    const tamperings = await places();
+    expect(tamperings.length).toBeGreaterThanOrEqual(10);
+    const missed: string[] = [];
+    for (const { where, change, back } of tamperings) {
+      await world.run(change);
+      await auditor.sweep();
+      const found = openTroubles(auditor.status());
+      await world.run(back);
+      if (!found.some((trouble) => troubles.includes(trouble))) missed.push(`${where}: ${found.join()}`);
+    }
+    expect(missed).toEqual([]);
+    await auditor.sweep();
+    expect(failing(auditor.status())).toEqual([]);
+  });
+});
+
+describe("what is no row of a table", () => {
+  test("a forked checkpoint that one client is shown, at eleven sizes", { timeout: 120_000 }, async () => {
+    const liar = await world.liar("/api/v1/log/checkpoint");
+    const forge = await world.forger();
+    const missed: number[] = [];
+    for (const size of [...PLACES, V1].slice(1)) {
+      // Each alone: a forged checkpoint is never forgotten.
+      const fresh = await world.auditor(`fork-${size}`, { vantagePoints: [liar.url] });
+      liar.lie = (truth) => forge(truth.split("\n", 1)[0]!, size, new Uint8Array(32).fill(size % 256));
+      await fresh.sweep();
+      liar.lie = undefined;
+      await fresh.sweep();
+      if (!openTroubles(fresh.status()).includes("fork")) missed.push(size);
+      await fresh[Symbol.asyncDispose]();
+    }
+    expect(missed).toEqual([]);
+  });
+
+  test("TUF metadata that is older than what was seen, twelve times", { timeout: 120_000 }, async () => {
+    const path = join(world.stack.data, "audited", "trust.json");
+    const before = await readFile(path, "utf8");
+    const missed: string[] = [];
+    for (const role of ["timestamp", "snapshot", "targets", "root"]) {
+      for (const ahead of [1, 2, 50]) {
+        const memory = JSON.parse(before) as { versions: Record<string, number> };
+        memory.versions[role] = (memory.versions[role] ?? 0) + ahead;
+        await writeFile(path, JSON.stringify(memory));
+        await auditor.sweep();
+        if (!openTroubles(auditor.status()).includes("trust-rollback")) missed.push(`${role} by ${ahead}`);
+      }
+    }
+    await writeFile(path, before);
+    await auditor.sweep();
+    expect(missed).toEqual([]);
+    expect(failing(auditor.status())).toEqual([]);
+  });
+});

@@ -1,0 +1,199 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { Auditor, type AuditStatus } from "@chancery/auditor";
+import { Database, runningEmbedded } from "@chancery/postgres";
+import { startTestStack, type TestStack } from "./start-stack.ts";
+
+/** How a test changes what is stored, and changes it back. */
+export interface Tampering {
+  readonly where: string;
+  readonly change: readonly Statement[];
+  readonly back: readonly Statement[];
+}
+export type Statement = readonly [sql: string, ...params: unknown[]];
+
+const AT_ONCE = 32;
+
+/** A whole stack with real entries and certificates, its database as its machine's owner has it, and an auditor who may look there. */
+export class TamperedStack implements AsyncDisposable {
+  readonly stack: TestStack;
+  readonly owner: Database;
+  readonly #opened: AsyncDisposableStack;
+
+  private constructor(stack: TestStack, owner: Database, opened: AsyncDisposableStack) {
+    this.stack = stack;
+    this.owner = owner;
+    this.#opened = opened;
+  }
+
+  static async start(): Promise<TamperedStack> {
+    await using opening = new AsyncDisposableStack();
+    const stack = opening.use(await startTestStack());
+    const url = await runningEmbedded(join(stack.data, "postgres"));
+    if (url === undefined) throw new Error("the embedded PostgreSQL does not run");
+    const owner = opening.use(await Database.open(url, { max: 4 }));
+    return new TamperedStack(stack, owner, opening.move());
+  }
+
+  /** `name` is a folder of the auditor's own. */
+  async auditor(name: string, options: { vantagePoints?: readonly string[]; now?: () => number } = {}) {
+    const told: string[] = [];
+    const auditor = await Auditor.open({
+      url: this.stack.url,
+      state: join(this.stack.data, name),
+      insight: { db: this.owner, anchor: join(this.stack.data, "anchor") },
+      told: {
+        alarm: (_alarm, text) => told.push(text),
+        failed: (what, error) => told.push(`${what}: ${String(error)}`),
+      },
+      ...options,
+    });
+    this.#opened.use(auditor);
+    return auditor;
+  }
+
+  async logV1(count: number): Promise<void> {
+    await this.#times(count, async () => {
+      const { privateKey, artifact, digest } = anArtifact();
+      const pem = createPublicKey(privateKey).export({ type: "spki", format: "pem" });
+      await this.#post("/api/v1/log/entries", {
+        apiVersion: "0.0.1",
+        kind: "hashedrekord",
+        spec: {
+          data: { hash: { algorithm: "sha256", value: digest.toString("hex") } },
+          signature: {
+            content: sign("sha256", artifact, privateKey).toString("base64"),
+            publicKey: { content: Buffer.from(pem).toString("base64") },
+          },
+        },
+      });
+    });
+  }
+
+  /** One after the other: a batch each, and so a row each in the tiles. */
+  async logV2(count: number): Promise<void> {
+    for (let left = count; left > 0; left--) await this.#logOneV2();
+  }
+
+  async #logOneV2(): Promise<void> {
+    const { privateKey, artifact, digest } = anArtifact();
+    const rawBytes = createPublicKey(privateKey).export({ type: "spki", format: "der" }).toString("base64");
+    await this.#post("/api/v2/log/entries", {
+      hashedRekordRequestV002: {
+        digest: digest.toString("base64"),
+        signature: {
+          content: sign("sha256", artifact, privateKey).toString("base64"),
+          verifier: { publicKey: { rawBytes }, keyDetails: "PKIX_ECDSA_P256_SHA_256" },
+        },
+      },
+    });
+  }
+
+  async issue(count: number): Promise<void> {
+    const email = "dev@example.com";
+    const token = (await (await fetch(`${this.stack.url}/idp/token?email=${email}`)).text()).trim();
+    await this.#times(count, async () => {
+      const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      await this.#post("/api/v2/signingCert", {
+        credentials: { oidcIdentityToken: token },
+        publicKeyRequest: {
+          publicKey: { algorithm: "ECDSA", content: publicKey.export({ type: "spki", format: "pem" }) },
+          proofOfPossession: sign("sha256", Buffer.from(email), privateKey).toString("base64"),
+        },
+      });
+    });
+  }
+
+  /** As whoever owns the machine could, with no trigger in the way. */
+  async run(statements: readonly Statement[]): Promise<void> {
+    await this.owner.transaction(async (tx) => {
+      await tx.query("SET LOCAL session_replication_role = replica");
+      for (const [sql, ...params] of statements) {
+        const changed = await tx.query(`${sql} RETURNING 1`, params);
+        if (changed.length === 0) throw new Error(`changes nothing: ${sql} ${String(params)}`);
+      }
+    });
+  }
+
+  async logId(name: string): Promise<number> {
+    const [row] = await this.owner.query<{ id: number }>("SELECT id FROM log.log WHERE name = $1", [name]);
+    if (row === undefined) throw new Error(`no log ${name}`);
+    return row.id;
+  }
+
+  /** Another way to the stack, on which one path answers what `lie` makes of the truth. */
+  async liar(path: string): Promise<{ readonly url: string; lie: ((truth: string) => string) | undefined }> {
+    const liar: { url: string; lie: ((truth: string) => string) | undefined } = { url: "", lie: undefined };
+    const server = createServer((request, response) => {
+      void (async () => {
+        const answer = await fetch(this.stack.url + (request.url ?? ""));
+        const bytes = Buffer.from(await answer.arrayBuffer());
+        const isLie = liar.lie !== undefined && request.url === path;
+        response.writeHead(answer.status).end(isLie ? liar.lie?.(bytes.toString("utf8")) : bytes);
+      })();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    this.#opened.defer(async () => void server.close());
+    liar.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return liar;
+  }
+
+  /** Signs as the log does, whatever it is given. */
+  async forger(): Promise<(origin: string, size: number, root: Uint8Array) => string> {
+    const key = createPrivateKey(await readFile(join(this.stack.data, "keys", "rekor.pem")));
+    const spki = createPublicKey(key).export({ type: "spki", format: "der" });
+    const hash = createHash("sha256").update(spki).digest().subarray(0, 4);
+    return (origin, size, root) => {
+      const text = `${origin}\n${size}\n${Buffer.from(root).toString("base64")}\n`;
+      const signature = Buffer.concat([hash, sign("sha256", Buffer.from(text), key)]).toString("base64");
+      return `${text}\n— ${origin.split(" - ", 1)[0]} ${signature}\n`;
+    };
+  }
+
+  async #times(count: number, work: () => Promise<void>): Promise<void> {
+    let left = count;
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        while (left-- > 0) await work();
+      }),
+    );
+  }
+
+  async #post(path: string, body: object): Promise<void> {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch(this.stack.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    await answer.arrayBuffer();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#opened.disposeAsync();
+  }
+}
+
+function anArtifact(): { privateKey: KeyObject; artifact: Buffer; digest: Buffer } {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const artifact = randomBytes(32);
+  return { privateKey, artifact, digest: createHash("sha256").update(artifact).digest() };
+}
+
+/** But for this machine's own disk and clock. */
+export function failing(status: AuditStatus): string[] {
+  const ours = status.checks.filter(({ name }) => !/^(disk|clock)/.test(name));
+  return ours.filter(({ state }) => state === "failing").map(({ name, what }) => `${name}: ${what}`);
+}
+
+export function openTroubles(status: AuditStatus): string[] {
+  return status.alarms.filter(({ resolved }) => resolved === undefined).map(({ trouble }) => trouble);
+}

@@ -1,6 +1,6 @@
-import { createServer, isIPv6 } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { type AuditorConfig, AuditorModule } from "@chancery/auditor";
+import { AuditorModule } from "@chancery/auditor";
 import { CertificateTransparencyLog, CtLogModule } from "@chancery/ctlog";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
@@ -27,6 +27,7 @@ import { mountSession } from "./access/login-routes.ts";
 import { openReaders } from "./access/open-readers.ts";
 import { admissionRules } from "./admission-settings.ts";
 import { about } from "./about.ts";
+import { AuditorBeside } from "./auditor-beside.ts";
 import { type Authority, openAuthority } from "./authority/authority.ts";
 import { loadAuthorityFiles } from "./authority/own-files.ts";
 import type { BannerFacts } from "./banner.ts";
@@ -94,7 +95,7 @@ export async function startStack(
   const ledger = await onOwnDatabase(settings.databaseUrl, PostgresIssuanceLedger.open(db));
 
   progress("starting the services");
-  const idp = await identityProvider;
+  const [idp, auditor] = [await identityProvider, new AuditorBeside(settings)];
   const issuerKeys: TokenKeys = { verify: (token) => service.app.get(IssuerSignatures).verify(token) };
   const readers = await openReaders(settings, issuerKeys);
   const fulcioLog = logger.child({ from: "fulcio" });
@@ -107,7 +108,7 @@ export async function startStack(
     ...(settings.grpc === undefined ? {} : { grpc: settings.grpc }),
     tls: settings.tls,
     clientAuthorities: clientAuthorities(settings),
-    readAccess: readers?.access,
+    readAccess: auditor.admitted(readers?.access),
     mount: (fastify) => {
       if (idp !== undefined) mountIdentityProvider(fastify, idp);
       mountSession(fastify, readers);
@@ -120,7 +121,7 @@ export async function startStack(
         warn: (text) => fulcioLog.warn(text),
         issuerKeys,
       }),
-      AuditorModule.forRoot(auditorConfig(settings, installation, db)),
+      AuditorModule.forRoot(auditor.config(installation, db, () => service)),
       ExplorerModule.forRoot({ about: () => about(bannerFacts(settings, installation, service)) }),
     ],
   });
@@ -128,10 +129,9 @@ export async function startStack(
   const reload = settings.configFile && opened.use(reloadIssuers(settings.configFile, service, logger));
   for (const { service: from, warning } of service.readiness.warnings()) logger.child({ from }).warn(warning);
   const all = opened.move();
-  const facts = bannerFacts(settings, installation, service);
   return {
     service,
-    facts,
+    facts: bannerFacts(settings, installation, service),
     reload: async () => reload?.reload(),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
@@ -278,35 +278,6 @@ function rekorModules(
     RekorV2Module.forRoot({ origin, ...admitted("rekor-v2") }, rekorV2),
     SearchModule.forRoot({ treeId, origin }, { rekor, rekorV2, others }),
   ];
-}
-
-const AUDITOR_NAME = "auditor@chancery.example";
-
-/** It reads what everyone reads, on the shortest way: that the other ways show the same is what vantage points are for. */
-function auditorConfig(
-  { auditor, host, port, data, issuers }: Settings,
-  { keys }: Installation,
-  db: Database,
-): AuditorConfig | undefined {
-  if (auditor === undefined) return undefined;
-  const { canary, ...settings } = auditor;
-  const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : isIPv6(host) ? `[${host}]` : host;
-  const url = `http://${near}:${port}`;
-  const file = canary?.tokenFile;
-  // In development anyone is let in by name, so the auditor has one too.
-  const own = issuers === undefined ? { url: `${url}/idp/token?email=${AUDITOR_NAME}` } : undefined;
-  return {
-    ...settings,
-    url,
-    canary: canary && { everyMs: canary.everyMs, token: file === undefined ? own : { file } },
-    folders: [data],
-    keys: {
-      rekor: keys.rekor.publicKey.keyObject,
-      "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
-      ctlog: keys.ctlog.publicKey.keyObject,
-    },
-    insight: { db, anchor: join(data, "anchor") },
-  };
 }
 
 function ctLogLink({ fulcio: { ctLog } }: Settings, own: () => OwnCtLog): Pick<FulcioLinks, "ctLog"> {

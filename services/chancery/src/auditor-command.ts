@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Auditor, type AuditorConfig, AuditorModule } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
@@ -24,6 +25,7 @@ in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goe
   --canary SECONDS     an entry of its own, a timestamp and with a token a     60
                        certificate, so often; 0 for none
   --token-file FILE    an identity token for it, which something keeps fresh
+  --read-token-file FILE  a bearer token, where not everyone may read
   --once               every check once: exit code 0 clean, 1 alarms
   --host HOST          address of its own answers                              127.0.0.1
   --port PORT          port of its own answers                                 8790
@@ -39,6 +41,7 @@ const FLAGS = {
   webhook: { type: "string" },
   canary: { type: "string" },
   "token-file": { type: "string" },
+  "read-token-file": { type: "string" },
   once: { type: "boolean" },
   host: { type: "string" },
   port: { type: "string" },
@@ -70,6 +73,7 @@ export async function auditorCommand(
     state: resolve(flags.state ?? ".chancery-auditor"),
     webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
+    way: wayOf(flags["read-token-file"]),
     canary: canaryOf(flags.canary ?? String(CANARY_SECONDS), flags["token-file"]),
   };
   if (flags.once === true) return sweepOnce(config, terminal);
@@ -105,6 +109,10 @@ function canaryOf(seconds: string, tokenFile: string | undefined): AuditorConfig
   if (!/^\d{1,6}$/.test(seconds)) throw new Misconfigured("--canary", `${seconds} is not a number of seconds`);
   if (seconds === "0") return undefined;
   return { everyMs: Number(seconds) * 1000, token: tokenFile === undefined ? undefined : { file: resolve(tokenFile) } };
+}
+
+function wayOf(file: string | undefined): NonNullable<AuditorConfig["way"]> {
+  return file === undefined ? {} : { bearer: async () => (await readFile(resolve(file), "utf8")).trim() };
 }
 
 function portOf(key: string, value: string): number {

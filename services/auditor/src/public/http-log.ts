@@ -7,6 +7,14 @@ const TIMEOUT_MS = 30_000;
 /** A log under load says 429 or 503, and goes on a moment later. */
 const PAUSES_MS = [250, 1_000, 4_000];
 
+/** How an installation is reached, where it is not simply by its URL. */
+export interface Way {
+  /** Where its URL leads to it only by a name that has no certificate, or is of the same process. */
+  readonly fetch?: ((url: string, request: RequestInit) => Promise<Response>) | undefined;
+  /** What is shown to read where not everyone may. */
+  readonly bearer?: (() => Promise<string>) | undefined;
+}
+
 /** For who looks again in a moment. */
 export const WATCHING = { isPatient: false };
 
@@ -14,19 +22,21 @@ export const WATCHING = { isPatient: false };
 export class HttpLog {
   readonly base: string;
   readonly #pauses: readonly number[];
+  readonly #way: Way;
 
   /** `isPatient`: asks again where the log is busy. Who comes back anyway need not. */
-  constructor(base: string, { isPatient = true }: { readonly isPatient?: boolean } = {}) {
+  constructor(base: string, { isPatient = true, ...way }: Way & { readonly isPatient?: boolean } = {}) {
     this.base = base.replace(/\/+$/, "");
+    this.#way = way;
     this.#pauses = isPatient ? PAUSES_MS : [0];
   }
 
   async get(path: string): Promise<Uint8Array | undefined> {
-    return this.#ask(path, {});
+    return this.#ask(path, await this.#reading());
   }
 
   async getJson(path: string): Promise<unknown> {
-    const bytes = await this.#ask(path, {});
+    const bytes = await this.#ask(path, await this.#reading());
     return bytes && this.#parse(path, bytes);
   }
 
@@ -54,6 +64,11 @@ export class HttpLog {
     return new Unavailable(`${this.base}${path}: ${why}`, 0);
   }
 
+  async #reading(): Promise<RequestInit> {
+    const token = await this.#way.bearer?.();
+    return token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } };
+  }
+
   #parse(path: string, bytes: Uint8Array): unknown {
     try {
       return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -76,7 +91,8 @@ export class HttpLog {
 
   async #try(path: string, request: RequestInit): Promise<Response> {
     try {
-      return await fetch(this.base + path, { ...request, redirect: "error", signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const { fetch: reach = fetch } = this.#way;
+      return await reach(this.base + path, { ...request, redirect: "error", signal: AbortSignal.timeout(TIMEOUT_MS) });
     } catch (cause) {
       throw new Unavailable(`${this.base}${path}: cannot be reached`, 0, { cause });
     }

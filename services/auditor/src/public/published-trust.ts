@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { isObject, isText, member } from "../domain/json-member.ts";
-import { HttpLog } from "./http-log.ts";
+import { HttpLog, type Way } from "./http-log.ts";
 
 /** A log as the installation's own trusted root names it. */
 export interface PublishedLog {
@@ -19,8 +19,8 @@ const PATH = "/trust/trusted_root.json";
  * Keys from the very server that is checked: they show that it agrees with itself, not that it is the one clients
  * trust. Undefined where it publishes none.
  */
-export async function publishedTrust(origin: string): Promise<PublishedTrust | undefined> {
-  const server = new HttpLog(origin);
+export async function publishedTrust(origin: string, way: Way = {}): Promise<PublishedTrust | undefined> {
+  const server = new HttpLog(origin, way);
   const root = await server.getJson(PATH);
   if (root === undefined) return undefined;
   const logs = (name: string) => member(root, name, Array.isArray).map(publishedLog);

@@ -2,7 +2,7 @@ import type { LogIdentity } from "../domain/checkpoint.ts";
 import type { LeafSource } from "../domain/proven-log.ts";
 import type { TileSource } from "../domain/tree-check.ts";
 import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
-import { HttpLog, WATCHING } from "./http-log.ts";
+import { HttpLog, WATCHING, type Way } from "./http-log.ts";
 import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
 import { readHead } from "./rekor-api.ts";
 import type { KeyObject } from "node:crypto";
@@ -30,10 +30,11 @@ export interface AuditedLog {
 export async function findLogs(
   url: string,
   keys: Partial<Readonly<Record<LogKind, KeyObject>>> = {},
+  way: Way = {},
 ): Promise<AuditedLog[]> {
-  const trust = await publishedTrust(url);
+  const trust = await publishedTrust(url, way);
   if (trust === undefined) throw new Unavailable(`${url}/trust: publishes no trusted root`, 0);
-  const { treeId } = await readHead(new HttpLog(url));
+  const { treeId } = await readHead(new HttpLog(url, way));
   const hostname = trust.rekor[0]?.baseUrl.hostname ?? new URL(url).hostname;
   const own = (kind: LogKind, published: readonly KeyObject[]) => (keys[kind] === undefined ? published : [keys[kind]]);
   const rekorKeys = trust.rekor.map(({ key }) => key);
@@ -67,8 +68,9 @@ function ctLogs(url: string, { rekor, ctlog }: PublishedTrust, key: KeyObject | 
 }
 
 /** One of an installation's logs, read through `url`, which need not be the one it is known by. */
-export function servedLog(url: string, { name, kind }: AuditedLog): ServedLog {
-  const base = new HttpLog(url + { rekor: "/api/v1/log", "rekor-v2": "/api/v2", ctlog: `/${name}` }[kind], WATCHING);
+export function servedLog(url: string, { name, kind }: AuditedLog, way: Way = {}): ServedLog {
+  const path = { rekor: "/api/v1/log", "rekor-v2": "/api/v2", ctlog: `/${name}` }[kind];
+  const base = new HttpLog(url + path, { ...WATCHING, ...way });
   const pages = kind === "ctlog" ? getEntries(base) : entryBundles(base);
   return {
     url: base.base,

@@ -11,6 +11,7 @@ import { Canary, type TokenSource } from "./canary.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import { EntryWatch } from "./entry-watch.ts";
 import { HostWatch } from "./host-watch.ts";
+import type { Way } from "../public/http-log.ts";
 import { LogWatch, type LogView, messageOf } from "./log-watch.ts";
 import { again, paced } from "./pace.ts";
 import { StoredWatch } from "./stored-watch.ts";
@@ -34,6 +35,9 @@ export interface AuditorOptions {
   readonly keys?: Partial<Readonly<Record<LogKind, KeyObject>>>;
   readonly insight?: Insight | undefined;
   readonly webhook?: string | undefined;
+  readonly way?: Way;
+  /** Where the CA shows its certificates; its own log, unless told. */
+  readonly ctLog?: "own" | "other" | "none";
   /** Undefined: nothing is written into the logs. */
   readonly canary?: { readonly everyMs: number; readonly token?: TokenSource | undefined } | undefined;
   /** Folders on disks that must not fill up. */
@@ -123,7 +127,7 @@ export class Auditor implements AsyncDisposable {
       sinks.push((alarm) => hook.tell(alarm));
     }
     this.#alarms = new AlarmBook(state, alarms, sinks, this.#now);
-    const around = { report: this.#alarms, now: this.#now };
+    const around = { report: this.#alarms, now: this.#now, way: options.way ?? {} };
     this.#trust = new TrustWatch(options.url, state, { ...around, logKeys: () => this.#logKeys() });
     this.#host = new HostWatch(options.url, {
       ...around,
@@ -216,6 +220,7 @@ export class Auditor implements AsyncDisposable {
       now: this.#now,
       logs: this.#watched.map(({ watch }) => watch),
       trust: this.#trust,
+      way: this.#options.way ?? {},
       token,
     });
     this.#canary = canary;
@@ -274,7 +279,7 @@ export class Auditor implements AsyncDisposable {
   async #isFound(): Promise<boolean> {
     const { url, keys = {} } = this.#options;
     try {
-      const logs = await findLogs(url, keys);
+      const logs = await findLogs(url, keys, this.#options.way);
       this.#watched = await Promise.all(logs.map((log) => this.#watch(log)));
       this.#alarms.passed("reach", `${url} answers`);
       return true;
@@ -286,11 +291,13 @@ export class Auditor implements AsyncDisposable {
   }
 
   async #watch(found: AuditedLog): Promise<Watched> {
-    const { url, vantagePoints = [], keys = {}, insight } = this.#options;
+    const { url, vantagePoints = [], keys = {}, insight, way = {}, ctLog = "own" } = this.#options;
     const folder = this.#opened.use(await this.#state.log(found.name));
     const log = keys[found.kind] === undefined ? asFirstSeen(found, folder) : found;
     const around = { report: this.#alarms, now: this.#now };
-    const served = [url, ...vantagePoints].map((place) => servedLog(place.replace(/\/+$/, ""), log));
+    const served = [url, ...vantagePoints].map((place) =>
+      servedLog(place.replace(/\/+$/, ""), log, place === url ? way : {}),
+    );
     const watch = new LogWatch(log, served, folder, around);
     const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, log.kind);
     const stored = insight && new StoredWatch(watch, { db: insight.db, name: log.kind, anchor }, around);
@@ -302,7 +309,14 @@ export class Auditor implements AsyncDisposable {
       stored,
       entries: isCtLog ? undefined : new EntryWatch(watch, { ...around, stored: place, pause }),
       certificates: isCtLog
-        ? new CertificateWatch(watch, { ...around, db: insight?.db, authorities: () => this.#trust.issuers, pause })
+        ? new CertificateWatch(watch, {
+            ...around,
+            db: insight?.db,
+            authorities: () => this.#trust.issuers,
+            pause,
+            way,
+            ctLog,
+          })
         : undefined,
       next: 0n,
     };

@@ -10,7 +10,7 @@ import { embeddedScts, isSctOf } from "../domain/certificate/ct-entry.ts";
 import { lintLeaf } from "../domain/certificate/fulcio-profile.ts";
 import { isObject, isTexts, member } from "../domain/json-member.ts";
 import { sha256 } from "../domain/merkle.ts";
-import { HttpLog, WATCHING } from "../public/http-log.ts";
+import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { messageOf, Wrong } from "./log-watch.ts";
 import type { TrustWatch } from "./trust-watch.ts";
@@ -25,6 +25,7 @@ export interface CanaryView {
 }
 
 interface Around {
+  readonly way: Way;
   readonly report: Report;
   readonly now: () => number;
   readonly logs: readonly LogWatch[];
@@ -58,7 +59,7 @@ export class Canary {
   #failures = 0;
 
   constructor(url: string, around: Around) {
-    this.#server = new HttpLog(url, WATCHING);
+    this.#server = new HttpLog(url, { ...WATCHING, ...around.way });
     this.#around = around;
   }
 
@@ -74,7 +75,7 @@ export class Canary {
     if (token !== undefined) {
       passed.push(
         await this.#step("canary certificate", async () => {
-          identity = await this.#issue(await readToken(token));
+          identity = await this.#issue(await readToken(token, this.#around.way));
           return "a certificate was issued, is in the CT log by its SCT, and keeps to the profile";
         }),
       );
@@ -133,7 +134,7 @@ export class Canary {
 
   async #bearer(): Promise<string | undefined> {
     const { token } = this.#around;
-    return token === undefined ? undefined : readToken(token);
+    return token === undefined ? undefined : readToken(token, this.#around.way);
   }
 
   /** What was promised to the canary must not be more than what everyone is shown: two looks later, at the latest. */
@@ -224,10 +225,10 @@ function bareKey(): Identity {
   return { key: privateKey, certificate: undefined, pem: publicKey.export({ type: "spki", format: "pem" }) };
 }
 
-async function readToken(source: TokenSource): Promise<string> {
+async function readToken(source: TokenSource, { fetch }: Way): Promise<string> {
   if ("file" in source) return (await readFile(source.file, "utf8")).trim();
   const { origin, pathname, search } = new URL(source.url);
-  const answer = await new HttpLog(origin).get(pathname + search);
+  const answer = await new HttpLog(origin, { fetch }).get(pathname + search);
   if (answer === undefined) throw new CanaryFault(`${origin}${pathname} answers no token`);
   return Buffer.from(answer).toString("utf8").trim();
 }

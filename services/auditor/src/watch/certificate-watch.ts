@@ -13,7 +13,7 @@ import {
 import { issuerClaim, type LeafForm, lintLeaf, namesOf } from "../domain/certificate/fulcio-profile.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { isText, member } from "../domain/json-member.ts";
-import { HttpLog, WATCHING } from "../public/http-log.ts";
+import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
 import { type LedgerRow, readLedger, serialsInLedger, unsigned } from "../database/ledger.ts";
 import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
 
@@ -21,6 +21,9 @@ import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
 export type Authorities = () => readonly Certificate[];
 
 interface Around {
+  readonly way: Way;
+  /** Where the CA shows its certificates: to this log, to another's, to none. */
+  readonly ctLog: "own" | "other" | "none";
   readonly report: Report;
   readonly now: () => number;
   /** Undefined: the ledger cannot be looked at. */
@@ -63,7 +66,7 @@ export class CertificateWatch {
     this.#watch = watch;
     this.#ctKey = watch.log.identity.keys;
     this.#around = around;
-    this.#http = new HttpLog(watch.main.url, WATCHING);
+    this.#http = new HttpLog(watch.main.url, { ...WATCHING, ...around.way });
     this.#next = BigInt(watch.folder.cursor("certificates") ?? 0);
     this.#ledger = parsePlace(watch.folder.cursor("ledger"));
     this.#told = new Set((watch.folder.cursor("unledgered") ?? "").split(",").filter(Boolean).map(BigInt));
@@ -232,8 +235,12 @@ export class CertificateWatch {
       const certificate = this.#readRow(row, evidence);
       const issuer = this.#issuerOf(certificate);
       if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
-      this.#lint(nameOf(row), certificate, "certificate", issuer, evidence);
+      const scts = embeddedScts(certificate);
+      const form = scts.length === 0 && this.#around.ctLog === "none" ? "unlogged" : "certificate";
+      this.#lint(nameOf(row), certificate, form, issuer, evidence);
       const { ctIndex } = row;
+      // Another's log is another's to audit.
+      if (ctIndex === undefined && this.#around.ctLog !== "own") continue;
       if (ctIndex === undefined || ctIndex >= size) {
         throw new Wrong("unlogged-certificate", `${nameOf(row)} names no entry of the CT log`, evidence);
       }

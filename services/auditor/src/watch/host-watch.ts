@@ -1,7 +1,7 @@
 import { statfs } from "node:fs/promises";
 import type { Queryable } from "@chancery/postgres";
 import type { Report } from "../domain/alarm.ts";
-import { HttpLog, WATCHING } from "../public/http-log.ts";
+import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
 import { messageOf } from "./log-watch.ts";
 
 const GIB = 2 ** 30;
@@ -16,6 +16,7 @@ const STEP_MS = 1_500;
 const UNREACHABLE_MS = 60_000;
 
 interface Around {
+  readonly way: Way;
   readonly report: Report;
   readonly now: () => number;
   /** Milliseconds that nobody can set. */
@@ -32,7 +33,7 @@ export class HostWatch {
   #last: { readonly now: number; readonly elapsed: number } | undefined;
 
   constructor(url: string, around: Around) {
-    this.#server = new HttpLog(url, WATCHING);
+    this.#server = new HttpLog(url, { ...WATCHING, ...around.way });
     this.#around = around;
   }
 

@@ -13,7 +13,7 @@ import {
   TrustFault,
   verifyMetadata,
 } from "../domain/trust/tuf.ts";
-import { HttpLog, WATCHING } from "../public/http-log.ts";
+import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
 import type { StateFolder } from "../state/state-folder.ts";
 import { messageOf, Wrong } from "./log-watch.ts";
 
@@ -44,9 +44,14 @@ export class TrustWatch {
   constructor(
     url: string,
     state: StateFolder,
-    around: { readonly report: Report; readonly now: () => number; readonly logKeys: () => readonly string[] },
+    around: {
+      readonly way: Way;
+      readonly report: Report;
+      readonly now: () => number;
+      readonly logKeys: () => readonly string[];
+    },
   ) {
-    this.#server = new HttpLog(url, WATCHING);
+    this.#server = new HttpLog(url, { ...WATCHING, ...around.way });
     this.#state = state;
     this.#report = around.report;
     this.#now = around.now;

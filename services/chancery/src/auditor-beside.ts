@@ -1,0 +1,101 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { isIPv6 } from "node:net";
+import { join } from "node:path";
+import type { AuditorConfig } from "@chancery/auditor";
+import type { Database } from "@chancery/postgres";
+import type { ReadAccess, Reader, RunningService } from "@chancery/service";
+import type { Installation } from "./installation.ts";
+import type { Settings } from "./settings.ts";
+
+const NAME = "auditor@chancery.example";
+const AUDITOR: Reader = { name: "the auditor beside the services", roles: ["reader", "auditor"] };
+
+/**
+ * The auditor in the process of what it audits. It reads what everyone reads, on the shortest way: that the other ways show
+ * the same is what vantage points are for. Where not everyone may read it shows a token of this process's life.
+ */
+export class AuditorBeside {
+  readonly #settings: Settings;
+  readonly #token = randomBytes(32).toString("base64url");
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /** Lets the auditor in beside those who are let in. */
+  admitted(access: ReadAccess | undefined): ReadAccess | undefined {
+    if (access === undefined) return undefined;
+    const own = hashOf(`Bearer ${this.#token}`);
+    return {
+      guardsLogs: access.guardsLogs,
+      loginUrl: (path) => access.loginUrl(path),
+      readerOf: async (shown) =>
+        timingSafeEqual(hashOf(shown.authorization ?? ""), own) ? AUDITOR : access.readerOf(shown),
+    };
+  }
+
+  /** Undefined: none is to run. */
+  config({ keys }: Installation, db: Database, service: () => RunningService): AuditorConfig | undefined {
+    const { auditor, data, tls, fulcio } = this.#settings;
+    if (auditor === undefined) return undefined;
+    const url = this.#url();
+    const { canary, ...settings } = auditor;
+    return {
+      ...settings,
+      url,
+      way: {
+        bearer: async () => this.#token,
+        // Its certificate is for the name that others know it by.
+        ...(tls === undefined ? {} : { fetch: (asked, request) => injected(service(), asked, request) }),
+      },
+      ctLog: typeof fulcio.ctLog === "string" ? fulcio.ctLog : "other",
+      canary: canary && this.#mayWrite() ? { everyMs: canary.everyMs, token: this.#tokenSource(url) } : undefined,
+      folders: [data],
+      keys: {
+        rekor: keys.rekor.publicKey.keyObject,
+        "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
+        ctlog: keys.ctlog.publicKey.keyObject,
+      },
+      insight: { db, anchor: join(data, "anchor") },
+    };
+  }
+
+  #url(): string {
+    const { host, port } = this.#settings;
+    const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : isIPv6(host) ? `[${host}]` : host;
+    return `http://${near}:${port}`;
+  }
+
+  /** Where a log takes entries only of those it knows, the canary needs a token. */
+  #mayWrite(): boolean {
+    const { auditor, rekor, issuers } = this.#settings;
+    const isOpen = Object.keys(rekor.admission ?? {}).length === 0;
+    return isOpen || issuers === undefined || auditor?.canary?.tokenFile !== undefined;
+  }
+
+  /** In development anyone is let in by name, so the auditor has one too. */
+  #tokenSource(url: string) {
+    const { auditor, issuers } = this.#settings;
+    const file = auditor?.canary?.tokenFile;
+    if (file !== undefined) return { file };
+    return issuers === undefined ? { url: `${url}/idp/token?email=${NAME}` } : undefined;
+  }
+}
+
+function hashOf(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
+}
+
+async function injected({ app }: RunningService, asked: string, request: RequestInit): Promise<Response> {
+  const { pathname, search } = new URL(asked);
+  const answer = await app.inject({
+    method: request.method === "POST" ? "POST" : "GET",
+    url: pathname + search,
+    headers: Object.fromEntries(new Headers(request.headers)),
+    ...(typeof request.body === "string" || request.body instanceof Uint8Array
+      ? { payload: Buffer.from(request.body) }
+      : {}),
+  });
+  const headers = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
+  return new Response(new Uint8Array(answer.rawPayload), { status: answer.statusCode, headers });
+}

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startChancery, type ChanceryProcess } from "@chancery/testing";
 import { closedLoop, type LoadResult } from "./closed-loop.ts";
+import { benchExport } from "./export-bench.ts";
 import { percentile, spread } from "./figures.ts";
 import { benchFulcio } from "./fulcio-bench.ts";
 import { treeCpu } from "./process-cpu.ts";
@@ -18,6 +19,7 @@ scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")} (all by default)
 bench fulcio […]: certificates, in all cases that matter (see bench fulcio --help)
 bench rekor […]: both Rekor APIs, and what ten times too much does (see bench rekor --help)
 bench ledger […]: what the CA's ledger costs a certificate (see bench ledger --help)
+bench export […]: what an export of a whole log takes (see bench export --help)
 bench log […]: the log's engine alone (see bench log --help)`;
 
 /** More requests than any round can send. */
@@ -116,4 +118,5 @@ if (program === "log") await benchLog(args);
 else if (program === "fulcio") await benchFulcio(args);
 else if (program === "rekor") await benchRekor(args);
 else if (program === "ledger") await benchLedger(args);
+else if (program === "export") await benchExport(args);
 else await main();

@@ -11,11 +11,21 @@ export function decodeTime(tag: number, content: Uint8Array, fraction: boolean):
   if (match === null || content.length > 64) return undefined;
   const [, digits = "", fractionDigits = ""] = match;
   const long = tag === Tag.UTC_TIME ? (digits < "50" ? "20" : "19") + digits : digits;
-  const seconds = long.replace(/^(....)(..)(..)(..)(..)(..)$/, "$1-$2-$3T$4:$5:$6");
-  const iso = `${seconds}.${fractionDigits.slice(0, 3).padEnd(3, "0")}Z`;
-  const time = new Date(iso);
-  // Date moves 30 February to March and 24:00 to the next day; then it writes another text than it read.
-  return !Number.isNaN(time.getTime()) && time.toISOString() === iso ? time : undefined;
+  const at = (from: number, to: number) => Number(long.slice(from, to));
+  const [year, month, day] = [at(0, 4), at(4, 6) - 1, at(6, 8)];
+  const [hour, minute, second] = [at(8, 10), at(10, 12), at(12, 14)];
+  const time = new Date(0);
+  time.setUTCFullYear(year, month, day);
+  time.setUTCHours(hour, minute, second, Number(fractionDigits.slice(0, 3).padEnd(3, "0")));
+  // Date moves 30 February to March and 24:00 to the next day; then it says another moment than it was told.
+  const isSame =
+    time.getUTCFullYear() === year &&
+    time.getUTCMonth() === month &&
+    time.getUTCDate() === day &&
+    time.getUTCHours() === hour &&
+    time.getUTCMinutes() === minute &&
+    time.getUTCSeconds() === second;
+  return isSame ? time : undefined;
 }
 
 const UTC_TIME = /^(\d{12})Z$/;

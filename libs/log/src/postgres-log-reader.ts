@@ -132,6 +132,16 @@ interface EntryRow {
   readonly extra: Uint8Array | null;
 }
 
+/** An identity that is the leaf hash is hashed when somebody asks for it: whoever reads whole logs hashes leaves himself. */
 function loggedEntry({ index, time, identity, leaf, extra }: EntryRow): LoggedEntry {
-  return { index, time: Number(time), identity: identity ?? leafHash(leaf), leaf, extra: extra ?? new Uint8Array() };
+  let known = identity;
+  return {
+    index,
+    time: Number(time),
+    get identity() {
+      return (known ??= leafHash(leaf));
+    },
+    leaf,
+    extra: extra ?? new Uint8Array(),
+  };
 }

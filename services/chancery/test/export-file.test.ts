@@ -21,7 +21,7 @@ async function write(file: ExportFile, most = Infinity): Promise<boolean> {
   for (const [at, page] of PAGES.entries()) {
     if (at < first) continue;
     if (at - first >= most) return false;
-    await file.append(page, at + 1, { next: at + 1 });
+    await file.append(new TextEncoder().encode(page), at + 1, { next: at + 1 });
   }
   return true;
 }

@@ -129,6 +129,39 @@ describe("an export of entries", () => {
     expect(await verify(nothing.file, ...data())).toMatchObject({ code: 0 });
   });
 
+  test("is chosen by the search's own filters, with their meaning", async () => {
+    const all = jsonLines((await exported("entries")).text);
+    const key = (all[0] as { signers: { keyFingerprint: string }[] }).signers[0]!.keyFingerprint;
+    const chosen: readonly [string[], string, number][] = [
+      [["--san", "DEV@example.com"], "san=dev@example.com", ENTRIES + 3],
+      [["--san", "nobody@example.com"], "san=nobody@example.com", 0],
+      [["--san-domain", "example.com", "--log", "rekor-v2"], "sanDomain=example.com&log=rekor-v2", 3],
+      [["--key", key], `key=${key}`, ENTRIES + 3],
+      [
+        ["--digest", createHash("sha256").update("artifact 1").digest("hex"), "--digest", "0".repeat(64)],
+        `digest=${createHash("sha256").update("artifact 1").digest("hex")}&digest=${"0".repeat(64)}`,
+        2,
+      ],
+    ];
+    for (const [flags, query, count] of chosen) {
+      const { file, text } = await exported("entries", ...flags);
+      const found = text === "" ? [] : jsonLines(text);
+      expect(found.map(({ entryId }) => String(entryId)).toSorted(), query).toEqual(await search(query));
+      expect(found).toHaveLength(count);
+      const { code, out } = await verify(file, ...data());
+      expect([code, out]).toEqual([0, expect.stringContaining(`chosen    `)]);
+    }
+  });
+
+  test("in CSV has what the certificate says in columns", async () => {
+    const { text } = await exported("entries", "--log", "rekor", "--format", "csv");
+    const [head = "", first = "", ...others] = text.split("\r\n");
+    expect(others).toHaveLength(ENTRIES);
+    const cell = (name: string) => first.split(",")[head.split(",").indexOf(`"${name}"`)];
+    expect([cell("log"), cell("logIndex"), cell("sans")]).toEqual([`"rekor"`, `"0"`, `"email:dev@example.com"`]);
+    expect(cell("issuers")).toMatch(/^"http:\/\/localhost:\d+\/idp"$/);
+  });
+
   test("is refused where the database holds another entry than was logged, and nothing is signed", async () => {
     const db = await Database.open((await runningEmbedded(join(running.data, "postgres")))!, { max: 1 });
     const flip = () =>
@@ -263,6 +296,13 @@ function otherCharacters(_all: string, before: string, two: string, after: strin
   return ` ${before}${two === "AA" ? "BB" : "AA"}${after}\n`;
 }
 
+/** Names of entries, as the search answers them. */
+async function search(query: string): Promise<string[]> {
+  const answer = await fetch(`${running.url}/api/chancery/v1/search?order=oldest&limit=500&${query}`);
+  const { results } = (await answer.json()) as { results: { entryId: string }[] };
+  return results.map(({ entryId }) => entryId).toSorted();
+}
+
 async function script(file: string, key: string): Promise<string> {
   const { stdout } = await promisify(execFile)("python3", [SCRIPT, file, `${file}.manifest`, path(key)]);
   return stdout;
@@ -326,25 +366,6 @@ test.skipIf(without !== "")(
     }
   },
 );
-
-test.for([
-  [["entries"], "--out: is missing"],
-  [["everything", "--out", "x"], "export: say one of entries, certificates, refusals, verify"],
-  [["entries", "--out", "x", "--san", "y"], "--san: is no filter of entries"],
-  [["certificates", "--out", "x", "--code", "y"], "--code: is no filter of certificates"],
-  [["refusals", "--out", "x", "--code", "y", "--code", "z"], "--code: is given more than once"],
-  [["entries", "--out", "x", "--from", "yesterday"], "--from: is neither an ISO date"],
-  [["entries", "--out", "x", "--from", "2026-01-02", "--to", "2026-01-01"], "--from: is not before --to"],
-  [["entries", "--out", "x", "--format", "xml"], "--format: xml is neither jsonl nor csv"],
-  [["entries", "--out", "/nonexistent/x", "--resume"], "--resume: no export to /nonexistent/x was begun"],
-  [["entries", "--out", "x", "--resume", "--from", "1h"], "--from: was said when the export began"],
-  [["entries", "--out", "x", "--data", "/nonexistent"], "holds no installation"],
-  [["verify", "x"], "export verify: say a file and its manifest"],
-  [["verify", "x", "y"], "--key: say whose signature"],
-  [["verify", "/nonexistent", "/nonexistent", "--key", "/nonexistent"], "--key: /nonexistent is no key"],
-] as const)("export %j: exit code 2 and why", async ([args, reason]) => {
-  expect(await chancery("export", ...args)).toMatchObject({ code: 2, err: expect.stringContaining(reason) });
-});
 
 test("what is there already is not written over", async () => {
   const { file, text } = await exported("refusals");

@@ -1,3 +1,4 @@
+import { utf8 } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { parseFlags } from "../flags.ts";
 import { showBar } from "../fsck/progress-bar.ts";
@@ -23,10 +24,13 @@ Works while chancery runs. Oldest first. What was interrupted goes on with --res
   --resume             goes on with FILE, with the filters it was begun with
   --from TIME          an ISO date, or 30m, 24h, 7d ago
   --to TIME            the same; not included
+  --threads N          that read certificates; 0 for none         one a core, where it is worth it
   --data FOLDER        the installation, whose keys sign          CHANCERY_DATA, or ./.chancery
   --database-url URL   its PostgreSQL, if not the embedded one    CHANCERY_DATABASE_URL
 
-entries       --log rekor|rekor-v2   only this log
+entries       --log rekor|rekor-v2, and what the search takes, with its meaning: --digest, --key, --san, --san-prefix, --san-glob,
+              --san-domain, --issuer, --kind, --predicate-type, --subject-digest, --subject-name, --source-repository-uri
+              and every other field of a certificate. One of a flag's values, of each flag
 certificates  --san, --issuer, --subject, --serial, --key-hash
 refusals      --issuer, --subject, --code
 
@@ -38,6 +42,7 @@ const FLAGS = {
   out: { type: "string" },
   format: { type: "string" },
   resume: { type: "boolean" },
+  threads: { type: "string" },
   data: { type: "string" },
   "database-url": { type: "string" },
   help: { type: "boolean", short: "h" },
@@ -87,6 +92,7 @@ async function exportTo(
 ): Promise<number> {
   // All that can be wrong with the flags is said before a database is opened.
   const [filters, format] = [readFilters(kind, flags, Date.now()), formatOf(flags)];
+  const threads = threadsOf(flags);
   const begun = flags.resume === true ? await resumed(out, kind, flags) : undefined;
   if (flags.resume === true && begun === undefined) {
     terminal.out(`${out}: is whole already\n`);
@@ -100,7 +106,7 @@ async function exportTo(
       : await ExportFile.resume(out),
   );
   const parsed = parseBegun(file.begun);
-  const source = await openSource(site, parsed);
+  const source = await openSource(site, parsed, threads);
   if (!(await writeAll(file, source, kind, terminal))) return 1;
   await finish(file, parsed, source, site, out, terminal);
   return 0;
@@ -127,6 +133,12 @@ function formatOf({ format = "jsonl" }: Flags): Begun["format"] {
   return format;
 }
 
+function threadsOf({ threads }: Flags): number | undefined {
+  if (threads === undefined) return undefined;
+  if (!/^\d{1,2}$/.test(threads)) throw new Misconfigured("--threads", "is not a number from 0 to 99");
+  return Number(threads);
+}
+
 async function begin(
   kind: Kind,
   format: Begun["format"],
@@ -138,8 +150,8 @@ async function begin(
   return { kind, format, created, filters: filters.all, ...held };
 }
 
-export async function openSource(site: Site, begun: Begun): Promise<Source> {
-  return begun.kind === "entries" ? await openEntries(site, begun) : openLedger(site, begun);
+async function openSource(site: Site, begun: Begun, threads: number | undefined): Promise<Source> {
+  return begun.kind === "entries" ? await openEntries(site, begun, threads) : openLedger(site, begun);
 }
 
 /** False when it was interrupted: then all that is written is kept for `--resume`. */
@@ -149,9 +161,9 @@ async function writeAll(file: ExportFile, source: Source, kind: Kind, terminal: 
   const interrupt = () => (interrupted = true);
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   try {
-    if (file.isEmpty) await file.append(source.head, 0, undefined);
-    for await (const { text, count, position, done } of source.lines(file.position)) {
-      await file.append(text, count, position);
+    if (file.isEmpty) await file.append(utf8(source.head), 0, undefined);
+    for await (const { bytes, count, position, done } of source.lines(file.position)) {
+      await file.append(bytes, count, position);
       bar.progress(source.step, done, source.total);
       if (!interrupted) continue;
       await file.save();

@@ -1,12 +1,10 @@
-import { encodeHex } from "@chancery/encoding";
-import { Misconfigured } from "@chancery/fault";
+import { namedLog } from "@chancery/rekor";
 import type { LogName } from "../installation.ts";
 import type { Begun } from "./begun.ts";
-import { ENTRY_COLUMNS, entryShape } from "./entry-lines.ts";
 import { type EntryRange, entrySource, exportedLog, indexAt } from "./entry-source.ts";
-import type { Filters } from "./filters.ts";
+import { type Filters, searchOf } from "./filters.ts";
+import { inThisThread, inThreads, threadsFor } from "./line-makers.ts";
 import { verifyExportedHead } from "./log-keys.ts";
-import type { ExportedLog } from "./manifest.ts";
 import { logReader, publishedLog, type Site } from "./site.ts";
 import type { Source } from "./source.ts";
 
@@ -15,9 +13,7 @@ const LOGS = ["rekor", "rekor-v2"] as const satisfies readonly LogName[];
 
 /** What is published now, and of it what was logged in the time that is asked for. */
 export async function beginEntries(site: Site, filters: Filters): Promise<Pick<Begun, "logs" | "range">> {
-  const unknown = filters.log?.find((name) => !LOGS.some((log) => log === name));
-  if (unknown !== undefined) throw new Misconfigured("--log", `${unknown} is none of ${LOGS.join(", ")}`);
-  const asked = LOGS.filter((name) => filters.log?.includes(name) ?? true);
+  const asked = LOGS.filter((name) => filters.all["log"]?.includes(name) ?? true);
   const logs = await Promise.all(
     asked.map(async (name) => {
       const { reader, key, checkpoint } = await publishedLog(site, name);
@@ -31,15 +27,23 @@ export async function beginEntries(site: Site, filters: Filters): Promise<Pick<B
   return { logs, range: { from: 0, to: 0 } };
 }
 
-export async function openEntries(site: Site, { logs, format }: Begun): Promise<Source> {
-  const ranges = await Promise.all(logs.map((log) => rangeOf(site, log)));
-  return entrySource(ranges, format, ENTRY_COLUMNS);
-}
-
-async function rangeOf(site: Site, log: ExportedLog): Promise<EntryRange> {
-  const { from = "0", to = log.size, ...rest } = log;
-  const reader = await logReader(site, log.log);
-  const treeId = log.log === "rekor" ? site.treeId.toString(16).padStart(16, "0") : "";
-  const shape = entryShape(log.log, (leafHash) => treeId + encodeHex(leafHash));
-  return { log: rest, reader, begin: BigInt(from), end: BigInt(to), shape };
+export async function openEntries(
+  site: Site,
+  { logs, format, filters }: Begun,
+  threads: number | undefined,
+): Promise<Source> {
+  const search = searchOf(filters);
+  const ranges = logs.map(async (log): Promise<EntryRange> => {
+    const { from = "0", to = log.size, ...rest } = log;
+    const name = log.log;
+    if (name === "ctlog") throw new TypeError("the CT log holds no signatures");
+    const [begin, end] = [BigInt(from), BigInt(to)];
+    const count = threads ?? threadsFor(end - begin);
+    const maker = () =>
+      count === 0
+        ? inThisThread({ log: namedLog(name, site.treeId), search, format })
+        : inThreads({ log: name, treeId: String(site.treeId), filters, format }, count);
+    return { log: rest, reader: await logReader(site, name), begin, end, maker };
+  });
+  return entrySource(await Promise.all(ranges), format);
 }

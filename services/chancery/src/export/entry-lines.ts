@@ -1,13 +1,12 @@
-import { encodeBase64, encodeHex } from "@chancery/encoding";
+import { encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
+import { RefusedToSign } from "@chancery/fault";
 import type { LoggedEntry } from "@chancery/log";
+import { describeLogged, encodeFoundEntry, meetsAll, type NamedLog, type Search } from "@chancery/rekor";
 import { leafHash } from "@chancery/tlog";
-import { csvRecord } from "./csv.ts";
+import { type Cell, csvRecord } from "./csv.ts";
+import { EXTENSION_COLUMNS } from "./extension-columns.ts";
+import type { UnnamedEntry } from "./line-makers.ts";
 import type { Format } from "./source.ts";
-
-/** How the entries of a log are written, and which of them. */
-export interface EntryShape {
-  lines(entries: readonly LoggedEntry[], format: Format): { readonly text: string; readonly count: number };
-}
 
 export const ENTRY_COLUMNS: readonly string[] = [
   "log",
@@ -17,33 +16,84 @@ export const ENTRY_COLUMNS: readonly string[] = [
   "kind",
   "apiVersion",
   "leafHash",
+  "digests",
+  "keyFingerprints",
+  "sans",
+  "issuers",
+  "serials",
+  "predicateType",
+  "subjects",
+  ...EXTENSION_COLUMNS,
 ];
 
-export function entryShape(log: string, entryIdOf: (leafHash: Uint8Array) => string): EntryShape {
-  return {
-    lines(entries, format) {
-      const lines = entries.map((entry) => {
-        const json = entryJson(log, entryIdOf, entry);
-        if (format === "jsonl") return `${JSON.stringify(json)}\n`;
-        const { logIndex, entryId, time, kind, apiVersion, leafHash: hash } = json;
-        return csvRecord([log, logIndex, entryId, time, kind, apiVersion, hash]);
-      });
-      return { text: lines.join(""), count: lines.length };
-    },
-  };
+/** Of one log, all as the search tells it; with the body that its leaf hash is of, in JSON. */
+export interface EntryLines {
+  readonly log: NamedLog;
+  readonly search: Pick<Search, "groups">;
+  readonly format: Format;
 }
 
-function entryJson(log: string, entryIdOf: (leafHash: Uint8Array) => string, { index, time, leaf }: LoggedEntry) {
-  const hash = leafHash(leaf);
-  const { kind, apiVersion } = JSON.parse(new TextDecoder().decode(leaf)) as { kind: string; apiVersion: string };
-  return {
+/** Lines of those that the filters let through, and the leaf hashes of all. */
+export function linesOf(lines: EntryLines, entries: readonly UnnamedEntry[]) {
+  const leafHashes: Uint8Array[] = [];
+  const told: string[] = [];
+  for (const entry of entries) {
+    const hash = leafHash(entry.leaf);
+    leafHashes.push(hash);
+    const line = entryLine(lines, entry, hash);
+    if (line !== undefined) told.push(line);
+  }
+  return { bytes: utf8(told.join("")), count: told.length, leafHashes };
+}
+
+/** The line of an entry with this leaf hash; undefined if the filters leave it out. */
+function entryLine({ log, search, format }: EntryLines, entry: UnnamedEntry, hash: Uint8Array): string | undefined {
+  // The name is derived from the leaf that is in the tree, whatever stands beside it.
+  const { index, time, leaf, extra } = entry;
+  const found = describe(log, { index, time, leaf, extra, identity: hash });
+  if (!meetsAll(found, search)) return undefined;
+  const json = encodeFoundEntry(found);
+  if (format === "csv") return csvRecord(entryCells(json, encodeHex(hash)));
+  return `${JSON.stringify({ ...json, leafHash: encodeHex(hash), body: encodeBase64(entry.leaf) })}\n`;
+}
+
+function describe(log: NamedLog, entry: LoggedEntry) {
+  try {
+    return describeLogged(log, entry);
+  } catch (cause) {
+    throw new RefusedToSign(
+      `entry ${entry.index} of ${log.name} cannot be read; chancery fsck says what became of it`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function entryCells(json: ReturnType<typeof encodeFoundEntry>, leafHashText: string): Cell[] {
+  const { log, logIndex, entryId, time, kind, apiVersion, digests, signers, attestation } = json;
+  const certificates = signers.flatMap(({ certificate }) => certificate ?? []);
+  const subjects = attestation?.subjects.map((subject) => [subject.name ?? "", ...subject.digests].join(" ").trim());
+  return [
     log,
-    logIndex: String(index),
-    entryId: entryIdOf(hash),
-    time: `${new Date(time).toISOString().slice(0, 19)}Z`,
+    logIndex,
+    entryId,
+    time,
     kind,
     apiVersion,
-    leafHash: encodeHex(hash),
-    body: encodeBase64(leaf),
-  };
+    leafHashText,
+    several(digests),
+    several(signers.map(({ keyFingerprint }) => keyFingerprint)),
+    several(certificates.flatMap(({ sans }) => sans.map(({ type, value }) => `${type}:${value}`))),
+    several(certificates.map(({ issuer }) => issuer)),
+    several(certificates.map(({ serial }) => serial)),
+    attestation?.predicateType,
+    several(subjects ?? []),
+    ...EXTENSION_COLUMNS.map((name) => several(certificates.map(({ extensions }) => extensions[name]))),
+  ];
+}
+
+/** Most entries have one of each; a spreadsheet has one cell for many. */
+function several(texts: readonly (string | undefined)[]): string {
+  return texts.filter((text) => text !== undefined).join(" | ");
 }

@@ -1,9 +1,9 @@
 import { decodeHex, encodeHex } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
 import type { LoggedEntry, LogReader, PublishedCheckpoint } from "@chancery/log";
-import { leafHash } from "@chancery/tlog";
 import { csvRecord } from "./csv.ts";
-import type { EntryShape } from "./entry-lines.ts";
+import { ENTRY_COLUMNS } from "./entry-lines.ts";
+import type { LineMaker, MadeLines } from "./line-makers.ts";
 import type { ExportedLog } from "./manifest.ts";
 import type { Format, Lines, Position, Source } from "./source.ts";
 import { TreeCheck } from "./tree-check.ts";
@@ -14,10 +14,11 @@ export interface EntryRange {
   readonly reader: Pick<LogReader, "entries" | "tiles">;
   readonly begin: bigint;
   readonly end: bigint;
-  readonly shape: EntryShape;
+  /** Begins whatever it needs when the range is reached. */
+  readonly maker: () => LineMaker;
 }
 
-/** Entries read at a time, and how many such pages are on their way while one is worked on. */
+/** Entries read at a time, and how many such pages are on their way beside those that threads work on. */
 const PAGE = 512;
 const AHEAD = 2;
 
@@ -26,10 +27,10 @@ const AHEAD = 2;
  * lets through, and all of them together have to be what the checkpoint signed: an export that leaves something out
  * because an index does not know it, or that holds something else than was logged, is not signed for.
  */
-export function entrySource(ranges: readonly EntryRange[], format: Format, columns: readonly string[]): Source {
+export function entrySource(ranges: readonly EntryRange[], format: Format): Source {
   const sizes = ranges.map(({ begin, end }) => end - begin);
   return {
-    head: format === "csv" ? csvRecord(columns) : "",
+    head: format === "csv" ? csvRecord(ENTRY_COLUMNS) : "",
     total: sizes.reduce((sum, size) => sum + size, 0n),
     step: "entries",
     logs: ranges.map(({ log, begin, end }) => ({ ...log, from: String(begin), to: String(end) })),
@@ -39,15 +40,14 @@ export function entrySource(ranges: readonly EntryRange[], format: Format, colum
         if (at < first) continue;
         const before = sizes.slice(0, at).reduce((sum, size) => sum + size, 0n);
         const place = at === first && after !== undefined ? after : undefined;
-        yield* linesOf(range, format, place, before);
+        yield* linesOf(range, place, before);
       }
     },
   };
 }
 
 async function* linesOf(
-  { log, reader, begin, end, shape }: EntryRange,
-  format: Format,
+  { log, reader, begin, end, maker }: EntryRange,
   after: Position | undefined,
   before: bigint,
 ): AsyncGenerator<Lines> {
@@ -57,12 +57,12 @@ async function* linesOf(
     after === undefined
       ? await TreeCheck.from(start, reader, head)
       : TreeCheck.resume({ size: start, edge: edgeOf(after) }, reader, head);
-  for await (const page of pages(reader, start, end)) {
-    check.add(page.map(({ leaf }) => leafHash(leaf)));
-    const { text, count } = shape.lines(page, format);
+  await using lines = maker();
+  for await (const { bytes, count, leafHashes } of pages(reader, lines, start, end)) {
+    check.add(leafHashes);
     const { size, edge } = check.edge;
     const position = { log: log.log, next: String(size), edge: edge.map(encodeHex) };
-    yield { text, count, position, done: before + size - begin };
+    yield { bytes, count, position, done: before + size - begin };
   }
   await check.finish();
 }
@@ -71,25 +71,26 @@ function edgeOf({ edge }: Position): Uint8Array[] {
   return Array.isArray(edge) ? edge.map((hash: string) => decodeHex(hash, "state")) : [];
 }
 
-/** While one page is worked on, the next are being read. */
+/** While one page is written, the next are made into lines, and those after them are being read. */
 async function* pages(
   reader: Pick<LogReader, "entries">,
+  lines: LineMaker,
   start: bigint,
   end: bigint,
-): AsyncGenerator<readonly LoggedEntry[]> {
-  const reading: Promise<LoggedEntry[]>[] = [];
+): AsyncGenerator<MadeLines> {
+  const making: Promise<MadeLines>[] = [];
   let asked = start;
   const ask = () => {
     if (asked >= end) return;
     const count = end - asked < BigInt(PAGE) ? Number(end - asked) : PAGE;
-    const page = reader.entries(asked, count).then((entries) => wholePage(entries, count));
+    const page = reader.entries(asked, count).then((entries) => lines.make(wholePage(entries, count)));
     // Awaited in its turn; until then a failure of it is nobody's.
     page.catch(() => {});
-    reading.push(page);
+    making.push(page);
     asked += BigInt(count);
   };
-  for (let at = 0; at <= AHEAD; at++) ask();
-  for (let next = reading.shift(); next !== undefined; next = reading.shift()) {
+  for (let at = 0; at <= AHEAD + lines.threads; at++) ask();
+  for (let next = making.shift(); next !== undefined; next = making.shift()) {
     const page = await next;
     ask();
     yield page;

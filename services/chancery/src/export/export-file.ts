@@ -113,8 +113,7 @@ export class ExportFile implements AsyncDisposable {
     return this.#progress.bytes === 0;
   }
 
-  async append(text: string, count: number, position: Position | undefined): Promise<void> {
-    const bytes = Buffer.from(text);
+  async append(bytes: Uint8Array, count: number, position: Position | undefined): Promise<void> {
     this.#hash.update(bytes);
     await writeAt(this.#file, bytes, this.#progress.bytes);
     this.#progress = {

@@ -1,10 +1,11 @@
-import { Misconfigured } from "@chancery/fault";
+import { Malformed, Misconfigured } from "@chancery/fault";
+import { FILTER_NAMES, readSearch, type Search } from "@chancery/rekor";
 import { parseTimeFlag } from "../time-flag.ts";
 import type { Kind } from "./begun.ts";
 
 /** Flags that choose what is exported, in their names over HTTP, and how often each may be given. */
 const FILTERS: Readonly<Record<Kind, readonly string[]>> = {
-  entries: ["log"],
+  entries: ["log", ...FILTER_NAMES],
   certificates: ["san", "issuer", "subject", "serial", "keyHash"],
   refusals: ["issuer", "subject", "code"],
 };
@@ -12,13 +13,12 @@ const FILTERS: Readonly<Record<Kind, readonly string[]>> = {
 /** As they go into the manifest, times in full. */
 export interface Filters {
   readonly all: Readonly<Record<string, string[]>>;
-  readonly log: readonly string[] | undefined;
   readonly range: { readonly from: number | undefined; readonly to: number | undefined };
 }
 
 /** Of every kind, for the parser of flags. */
 export const FILTER_FLAGS = Object.fromEntries(
-  [...Object.values(FILTERS).flat(), "from", "to"].map(
+  [...new Set(Object.values(FILTERS).flat()), "from", "to"].map(
     (name) => [flagOf(name), { type: "string", multiple: true }] as const,
   ),
 );
@@ -43,7 +43,24 @@ export function readFilters(kind: Kind, flags: Given, now: number): Filters {
     throw new Misconfigured("--from", "is not before --to");
   }
   for (const [name, time] of Object.entries(range)) if (time !== undefined) all[name] = [new Date(time).toISOString()];
-  return { all, log: all["log"], range };
+  if (kind === "entries") checkSearch(all);
+  return { all, range };
+}
+
+/** The search that filters of entries mean. Their times are ranges of the logs, which need no looking. */
+export function searchOf({ from: _from, to: _to, ...filters }: Filters["all"]): Pick<Search, "groups"> {
+  return readSearch(filters);
+}
+
+/** By the search's own rules; what it says of a parameter is said of the flag. */
+function checkSearch(filters: Filters["all"]): void {
+  try {
+    searchOf(filters);
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    const [, name = "", reason = error.message] = /^(\w+): (.*)$/s.exec(error.message) ?? [];
+    throw new Misconfigured(`--${flagOf(name)}`, reason);
+  }
 }
 
 function timeOf(name: "from" | "to", flags: Given, now: number): number | undefined {

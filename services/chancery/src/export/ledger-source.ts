@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { encodeBase64, decodeHex, encodeHex } from "@chancery/encoding";
+import { decodeHex, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import {
   certificateJson,
   type CertificateQuery,
@@ -84,7 +84,7 @@ function ledgerSource<Query, Entry>(
         if (end === undefined) return;
         const position = shape.positionOf(end as never);
         const done = BigInt(Number(position["time"]) - range.from);
-        yield { text: entries.map(line).join(""), count: entries.length, position, done };
+        yield { bytes: utf8(entries.map(line).join("")), count: entries.length, position, done };
         if (next === undefined) return;
         place = next;
       }

@@ -7,7 +7,8 @@ export type Position = Readonly<Record<string, string | number | readonly string
 
 /** Some lines of an export, and where the next ones begin. */
 export interface Lines {
-  readonly text: string;
+  /** UTF-8. */
+  readonly bytes: Uint8Array;
   readonly count: number;
   readonly position: Position;
   /** Of the source's `total`. */

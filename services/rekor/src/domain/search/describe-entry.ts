@@ -144,7 +144,8 @@ function x509Facts({ publicKey, canonical, certificate }: Verifier): SignerFacts
 /** Of a key that was judged when it was logged; a chain was verified then. */
 function readVerifier(pem: Uint8Array): Verifier {
   const blocks = parsePem(pem, "key", { labels: ["PUBLIC KEY", "CERTIFICATE"], max: MAX_CERTIFICATES });
-  const canonical = utf8(blocks.map(({ label, der }) => encodePem(label, der)).join(""));
+  // A body holds keys in their canonical form.
+  const canonical = pem;
   const [first] = blocks;
   if (first?.label !== "CERTIFICATE") {
     return { publicKey: parsePublicKey(first?.der ?? new Uint8Array(), "key"), canonical, subjects: [] };

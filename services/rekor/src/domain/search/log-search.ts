@@ -3,7 +3,7 @@ import type { LoggedEntry, PartialEntry, SearchKey } from "@chancery/log";
 import { searchGroups } from "./candidates.ts";
 import { type Condition, matches } from "./condition.ts";
 import { describeEntry } from "./describe-entry.ts";
-import type { FoundEntry, SearchedLog } from "./searched-log.ts";
+import type { FoundEntry, NamedLog, SearchedLog } from "./searched-log.ts";
 import { decodeBeside, factsBytes } from "./stored-facts.ts";
 
 export type Order = "newest" | "oldest";
@@ -150,11 +150,11 @@ async function describeInPart(log: SearchedLog, entry: PartialEntry): Promise<Fo
   return describe(log, (await log.log.entry(entry.index)) ?? entry);
 }
 
-export function describe(log: SearchedLog, entry: LoggedEntry): FoundEntry {
+export function describe<Log extends NamedLog>(log: Log, entry: LoggedEntry): FoundEntry<Log> {
   return { log, entry, facts: describeEntry(entry.leaf, decodeBeside(entry.extra)) };
 }
 
-function meetsAll({ facts }: FoundEntry, { groups }: Search): boolean {
+export function meetsAll({ facts }: Pick<FoundEntry, "facts">, { groups }: Pick<Search, "groups">): boolean {
   return groups.every((conditions) => conditions.some((condition) => matches(facts, condition)));
 }
 

@@ -7,20 +7,24 @@ import { signEntryTimestamp } from "../signed-entry-timestamp.ts";
 import { v2LogId } from "../v2/tree-head-signer.ts";
 import type { EntryFacts } from "./entry-facts.ts";
 
-/** A log that is searched, and how its API names its entries. */
-export interface SearchedLog {
+/** A log, and how its API names its entries. */
+export interface NamedLog {
   readonly name: "rekor" | "rekor-v2";
+  entryId(entry: Pick<LoggedEntry, "identity">): string;
+}
+
+/** A log that is searched. */
+export interface SearchedLog extends NamedLog {
   readonly log: TransparencyLog;
   /** As bundles name it. */
   readonly logId: Uint8Array;
-  entryId(entry: Pick<LoggedEntry, "identity">): string;
   /** v1's promise, by which clients know when an entry was logged; v2 gives none. */
   readonly promise?: (entry: LoggedEntry) => Promise<Uint8Array>;
 }
 
 /** An entry that was found, and what is told of it. */
-export interface FoundEntry {
-  readonly log: SearchedLog;
+export interface FoundEntry<Log extends NamedLog = SearchedLog> {
+  readonly log: Log;
   readonly entry: LoggedEntry;
   readonly facts: EntryFacts;
 }
@@ -33,6 +37,13 @@ export interface CompleteTo {
   readonly unindexed: bigint;
 }
 
+/** Of a log that is read without being searched. */
+export function namedLog(name: NamedLog["name"], treeId: bigint): NamedLog {
+  return name === "rekor"
+    ? { name, entryId: ({ identity }) => encodeEntryId(treeId, identity) }
+    : { name, entryId: ({ identity }) => encodeHex(identity) };
+}
+
 interface LogLinks {
   readonly log: TransparencyLog;
   readonly signer: Signer;
@@ -41,10 +52,9 @@ interface LogLinks {
 export function searchedV1({ log, signer }: LogLinks, treeId: bigint): SearchedLog {
   const logId = spkiHash(signer.publicKey);
   return {
-    name: "rekor",
+    ...namedLog("rekor", treeId),
     log,
     logId,
-    entryId: ({ identity }) => encodeEntryId(treeId, identity),
     promise: ({ leaf, time, index }) =>
       signEntryTimestamp(signer, {
         body: encodeBase64(leaf),
@@ -56,5 +66,5 @@ export function searchedV1({ log, signer }: LogLinks, treeId: bigint): SearchedL
 }
 
 export function searchedV2({ log, signer }: LogLinks, origin: string): SearchedLog {
-  return { name: "rekor-v2", log, logId: v2LogId(origin, signer), entryId: ({ identity }) => encodeHex(identity) };
+  return { ...namedLog("rekor-v2", 0n), log, logId: v2LogId(origin, signer) };
 }

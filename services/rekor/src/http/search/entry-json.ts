@@ -1,10 +1,10 @@
 import { encodeHex } from "@chancery/encoding";
 import type { CertificateFacts } from "../../domain/search/certificate-facts.ts";
 import type { SignerFacts, StatementFacts } from "../../domain/search/entry-facts.ts";
-import type { CompleteTo, FoundEntry } from "../../domain/search/searched-log.ts";
+import type { CompleteTo, FoundEntry, NamedLog } from "../../domain/search/searched-log.ts";
 
 /** An entry as the search API tells it. */
-export function encodeFoundEntry({ log, entry, facts }: FoundEntry) {
+export function encodeFoundEntry({ log, entry, facts }: FoundEntry<NamedLog>) {
   return {
     log: log.name,
     logIndex: String(entry.index),

@@ -1,0 +1,105 @@
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { RefusedToSign } from "@chancery/fault";
+import type { LoggedEntry } from "@chancery/log";
+import { HASH_SIZE } from "@chancery/tlog";
+import type { Begun } from "./begun.ts";
+import { type EntryLines, linesOf } from "./entry-lines.ts";
+
+/** Its identity is its leaf hash, which the lines are made with. */
+export type UnnamedEntry = Omit<LoggedEntry, "identity">;
+
+/** Lines of a page of entries, in UTF-8, and the leaf hashes of all of the page's entries. */
+export interface MadeLines {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  readonly leafHashes: readonly Uint8Array[];
+}
+
+/** Writes pages of entries as lines; some at a time, where it has threads. */
+export interface LineMaker extends AsyncDisposable {
+  readonly threads: number;
+  make(entries: readonly UnnamedEntry[]): Promise<MadeLines>;
+}
+
+/** Below, the half second in which a thread starts is longer than the work. */
+const WORTH_THREADS = 20_000n;
+const MOST_THREADS = 8;
+
+/** Reading a certificate takes most of an export's time: threads for as many cores as there are, where it is worth it. */
+export function threadsFor(entries: bigint): number {
+  return entries < WORTH_THREADS ? 0 : Math.min(availableParallelism(), MOST_THREADS);
+}
+
+export function inThisThread(lines: EntryLines): LineMaker {
+  return {
+    threads: 0,
+    make: async (entries) => linesOf(lines, entries),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** What a thread needs to write the same lines. */
+export interface ThreadTask {
+  readonly log: "rekor" | "rekor-v2";
+  readonly treeId: string;
+  readonly filters: Begun["filters"];
+  readonly format: Begun["format"];
+}
+
+export interface ThreadAnswer {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  readonly leafHashes: Uint8Array;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** Answers come in the order of the questions. */
+  readonly waiting: PromiseWithResolvers<MadeLines>[];
+}
+
+export function inThreads(task: ThreadTask, count: number): LineMaker {
+  const threads = Array.from({ length: count }, () => startThread(task));
+  let next = 0;
+  return {
+    threads: count,
+    make: (entries) => {
+      const thread = threads[next++ % threads.length];
+      if (thread === undefined) throw new TypeError("there is no thread");
+      const made = Promise.withResolvers<MadeLines>();
+      thread.waiting.push(made);
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
+      thread.worker.postMessage(entries.map(({ index, time, leaf, extra }) => ({ index, time, leaf, extra })));
+      return made.promise;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(threads.map(({ worker }) => worker.terminate()));
+    },
+  };
+}
+
+function startThread(task: ThreadTask): Thread {
+  // Beside this file, which is a source in tests and built elsewhere.
+  const program = new URL(`./line-thread${extname(import.meta.filename)}`, import.meta.url);
+  const thread: Thread = { worker: new Worker(program, { workerData: task }), waiting: [] };
+  thread.worker.on("message", (answer: ThreadAnswer | { readonly refusal: string }) => {
+    const made = thread.waiting.shift();
+    if ("refusal" in answer) made?.reject(new RefusedToSign(answer.refusal));
+    else made?.resolve({ ...answer, leafHashes: hashesIn(answer.leafHashes) });
+  });
+  const fail = (error: unknown) => {
+    for (const made of thread.waiting.splice(0)) made.reject(error);
+  };
+  thread.worker.on("error", fail);
+  void once(thread.worker, "exit").then(() => fail(new Error("a thread of the export ended")), fail);
+  return thread;
+}
+
+function hashesIn(bytes: Uint8Array): Uint8Array[] {
+  return Array.from({ length: bytes.length / HASH_SIZE }, (_, at) =>
+    bytes.subarray(at * HASH_SIZE, (at + 1) * HASH_SIZE),
+  );
+}

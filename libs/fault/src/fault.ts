@@ -28,6 +28,7 @@ export type FaultCode =
   | "duplicate"
   | "frozen"
   | "pushback"
+  | "rate-limited"
   | "unavailable"
   | "refused-to-sign"
   | "misconfigured";
@@ -87,6 +88,18 @@ export class Frozen extends Fault {
 /** More work is offered than there is room for. Nothing was begun; the same request may succeed later. */
 export class Pushback extends Fault {
   readonly code = "pushback";
+  /** Seconds the client should wait. */
+  readonly retryAfter: number;
+
+  constructor(message: string, retryAfter: number, options?: ErrorOptions) {
+    super(message, options);
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** This client has had as much as it may in a time, whatever room there is. */
+export class RateLimited extends Fault {
+  readonly code = "rate-limited";
   /** Seconds the client should wait. */
   readonly retryAfter: number;
 

@@ -1,5 +1,5 @@
 import { HttpException } from "@nestjs/common";
-import { Fault, type FaultCode, Pushback, Unavailable } from "@chancery/fault";
+import { Fault, type FaultCode, Pushback, RateLimited, Unavailable } from "@chancery/fault";
 
 /** What a client is told of an error; the cause stays here, for the log. */
 export interface Failure {
@@ -26,6 +26,7 @@ const STATUS: Readonly<Record<FaultCode, number>> = {
   duplicate: 409,
   frozen: 405,
   pushback: 503,
+  "rate-limited": 429,
   unavailable: 503,
   "refused-to-sign": 503,
   misconfigured: 500,
@@ -44,7 +45,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof Fault) {
     const status = statusOf(error);
     const message = status === 500 ? "internal error" : error.message;
-    if (error instanceof Pushback || error instanceof Unavailable) {
+    if (error instanceof Pushback || error instanceof RateLimited || error instanceof Unavailable) {
       return { status, code: error.code, message, retryAfter: error.retryAfter, error };
     }
     return { status, code: error.code, message, error };

@@ -28,9 +28,11 @@ const CT_LOG = {
   "ca-cert": z.string().min(1).optional(),
   origin: z.string().min(1).optional(),
 };
+const RATES = { minute: z.int().min(1).optional(), hour: z.int().min(1).optional() };
 const FULCIO = {
   "ct-log": z.preprocess((value) => (value === "none" ? { url: value } : value), z.strictObject(CT_LOG)).optional(),
   "client-signing-algorithms": z.array(z.string().min(1)).optional(),
+  "certificates-per-identity": z.strictObject(RATES).optional(),
 };
 
 /** As much as an entry may carry. */
@@ -61,6 +63,7 @@ const SECTIONS: Readonly<Record<string, object>> = {
   "grpc.tls": GRPC_TLS,
   fulcio: FULCIO,
   "fulcio.ct-log": CT_LOG,
+  "fulcio.certificates-per-identity": RATES,
   rekor: REKOR,
   auditor: AUDITOR,
   "rekor.admission": { rekor: null, "rekor-v2": null },

@@ -7,10 +7,10 @@ import type { Settings } from "./settings.ts";
 export function fulcioConfig({ issuers, url, host, fulcio }: Settings): FulcioConfig {
   // On loopback alone nobody but this machine is misled by an issuer without TLS.
   const allowLoopbackHttp = isLoopbackHost(host);
-  const { clientAlgorithms } = fulcio;
-  const rest = { allowLoopbackHttp, ...(clientAlgorithms === undefined ? {} : { clientAlgorithms }) };
+  const { ctLog: _, ...own } = fulcio;
+  const rest = { allowLoopbackHttp, ...own };
   if (issuers !== undefined) return { issuers, ...rest };
   const issuer = `${url}/idp`;
-  const own = { "issuer-url": issuer, "client-id": CLIENT_ID, type: "email" };
-  return { ...parseFulcioConfig(JSON.stringify({ "oidc-issuers": { [issuer]: own } })), ...rest };
+  const development = { "issuer-url": issuer, "client-id": CLIENT_ID, type: "email" };
+  return { ...parseFulcioConfig(JSON.stringify({ "oidc-issuers": { [issuer]: development } })), ...rest };
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type PublicKey, parsePublicKeyPem } from "@chancery/crypto";
 import { Fault, Misconfigured } from "@chancery/fault";
-import { type ClientAlgorithm, parseClientAlgorithms, RemoteCtLog } from "@chancery/fulcio";
+import { type ClientAlgorithm, type IssuanceRates, parseClientAlgorithms, RemoteCtLog } from "@chancery/fulcio";
 import type { OwnSection } from "./config-file.ts";
 
 /** A CT log that is not ours. */
@@ -17,15 +17,18 @@ export interface FulcioSettings {
   readonly ctLog: "own" | "none" | ForeignCtLog;
   /** Upstream's default if left out. */
   readonly clientAlgorithms?: readonly ClientAlgorithm[];
+  readonly rates?: IssuanceRates;
 }
 
 export async function fulcioSettings(section: NonNullable<OwnSection["fulcio"]>): Promise<FulcioSettings> {
   const names = section["client-signing-algorithms"];
+  const rates = section["certificates-per-identity"];
   return {
     ctLog: await ctLog(section["ct-log"]),
     ...(names === undefined
       ? {}
       : { clientAlgorithms: parseClientAlgorithms(names, "chancery.fulcio.client-signing-algorithms") }),
+    ...(rates === undefined ? {} : { rates: { perMinute: rates.minute, perHour: rates.hour } }),
   };
 }
 

@@ -6,6 +6,7 @@ import { CI_KEYS, EXTENSION_KEYS, FILE_KEYS, ISSUER_KEYS } from "./config/keys.t
 import { expandPresets } from "./config/preset-expansion.ts";
 import type { CiMetadata } from "./domain/ci-metadata.ts";
 import type { ClientAlgorithm } from "./domain/client-algorithm.ts";
+import type { IssuanceRates } from "./domain/issuance-rate.ts";
 import { IssuerPool } from "./domain/issuer-pool.ts";
 import type { IssuerSettings } from "./domain/issuer-settings.ts";
 import { parsePolicy } from "./domain/policy/policy-document.ts";
@@ -20,6 +21,8 @@ export interface FulcioConfig {
   readonly longestTokenLife?: number;
   /** The keys that may be certified; upstream's default if left out. */
   readonly clientAlgorithms?: readonly ClientAlgorithm[];
+  /** Certificates that one identity may have of one process; unbounded, as upstream, if left out. */
+  readonly rates?: IssuanceRates;
 }
 
 /**

@@ -87,6 +87,7 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
       authority,
       ledger: links.ledger,
       clientAlgorithms: config.clientAlgorithms,
+      rates: config.rates,
     });
     return {
       module: FulcioModule,

@@ -14,6 +14,7 @@ export { type CertificateContents, certificateContents } from "./domain/issued-c
 export type { KeyUse } from "./domain/unused-certificates.ts";
 export type { IssuerSettings } from "./domain/issuer-settings.ts";
 export { IssuerSignatures } from "./domain/issuer-signatures.ts";
+export type { IssuanceRates } from "./domain/issuance-rate.ts";
 export { REFUSAL_CODES, type RefusalCode } from "./domain/refusal-code.ts";
 export { explainToken } from "./explain-token.ts";
 export { type FulcioConfig, parseFulcioConfig } from "./fulcio.config.ts";

@@ -15,6 +15,7 @@ import {
   type CtLog,
   type FulcioLinks,
   FulcioModule,
+  type IssuanceRates,
   type IssuanceLedger,
   type LoggedPrecertificate,
   MemoryIssuanceLedger,
@@ -104,6 +105,7 @@ export interface FulcioOptions {
   /** Instead of the one in memory. */
   readonly ctLog?: { readonly link: CtLog; readonly key: PublicKey };
   readonly clock?: () => number;
+  readonly rates?: IssuanceRates;
   readonly authority?: TestAuthority;
   readonly ledger?: IssuanceLedger;
   readonly auditing?: Pick<FulcioLinks, "history" | "keyUse">;
@@ -117,7 +119,11 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
   const ledger = options.ledger ?? new MemoryIssuanceLedger();
   const linked = options.ctLog ?? { link: ctLog, key: ctLog.publicKey };
   const module = FulcioModule.forRoot(
-    { ...parseFulcioConfig(options.config), allowLoopbackHttp: options.allowLoopbackHttp === true },
+    {
+      ...parseFulcioConfig(options.config),
+      allowLoopbackHttp: options.allowLoopbackHttp === true,
+      ...(options.rates === undefined ? {} : { rates: options.rates }),
+    },
     {
       issuer: authority,
       ...(options.withoutCtLog === true ? {} : { ctLog: linked }),

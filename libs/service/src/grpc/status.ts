@@ -38,6 +38,7 @@ const CODES: Readonly<Record<Failure["code"], status>> = {
   duplicate: status.ALREADY_EXISTS,
   frozen: status.FAILED_PRECONDITION,
   pushback: status.UNAVAILABLE,
+  "rate-limited": status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
   "refused-to-sign": status.UNAVAILABLE,
   misconfigured: status.INTERNAL,

@@ -6,6 +6,7 @@ import type { CertificateAuthority, IssuedCertificate } from "./certificate-auth
 import type { ClientAlgorithm } from "./client-algorithm.ts";
 import { type Checks, type Examiner, examineToken, type Findings } from "./examination.ts";
 import type { IssuanceLedger } from "./issuance-ledger.ts";
+import { IssuanceRate, type IssuanceRates } from "./issuance-rate.ts";
 import type { Principal } from "./principal.ts";
 import { type Proof, provenKey } from "./proof-of-possession.ts";
 import { refusalCode, type Stage, type TokenCheck } from "./refusal-code.ts";
@@ -16,6 +17,8 @@ export interface IssuanceOptions extends Examiner {
   readonly authority: CertificateAuthority;
   /** Keys that may be certified; upstream's default if left out. */
   readonly clientAlgorithms?: readonly ClientAlgorithm[] | undefined;
+  /** Unbounded, as upstream, if left out. */
+  readonly rates?: IssuanceRates | undefined;
   /** Without one, nothing is kept of what was issued. */
   readonly ledger?: IssuanceLedger | undefined;
 }
@@ -31,10 +34,12 @@ const MOST_AT_ONCE = 128;
 export class Issuance {
   readonly #options: IssuanceOptions;
   readonly #refusals: RefusalSampling | undefined;
+  readonly #rate: IssuanceRate;
   readonly #admission = new Admission(MOST_AT_ONCE);
 
   constructor(options: IssuanceOptions) {
     this.#options = options;
+    this.#rate = new IssuanceRate(options.rates ?? {}, options.clock);
     this.#refusals = options.ledger && new RefusalSampling(options.ledger, options.clock);
   }
 
@@ -55,6 +60,9 @@ export class Issuance {
   async #issueTo(principal: Principal, proof: Proof, request: Request): Promise<IssuedCertificate> {
     request.stage = "proof";
     const key = await provenKey(proof, principal.name, this.#options.clientAlgorithms);
+    request.stage = "rate";
+    // Not before the proof: whoever has no more than another's token cannot use up what its owner may have.
+    this.#rate.take(request.findings.token?.issuer ?? "", principal);
     request.stage = "certificate";
     const issued = await this.#options.authority.issue(principal, key);
     request.stage = "ledger";

@@ -15,7 +15,7 @@ export const TOKEN_CHECKS = [
 export type TokenCheck = (typeof TOKEN_CHECKS)[number];
 
 /** Where a request may fail: its token, the proof that its sender holds the key, or our own side. */
-export type Stage = TokenCheck | "proof" | "certificate" | "ledger";
+export type Stage = TokenCheck | "proof" | "rate" | "certificate" | "ledger";
 
 /**
  * Why a request got no certificate. Auditors count by it, so a code never changes its meaning: a check's name
@@ -30,6 +30,8 @@ export const REFUSAL_CODES = [
   "key-algorithm",
   "proof-of-possession",
   "certificate-request",
+  /** As many as this identity may have were issued already. */
+  "rate",
   "ct-log",
   "authority",
   "ledger",

@@ -6,6 +6,7 @@ export type { Failpoint, Step } from "./failpoint.ts";
 export { FileAnchor } from "./file-anchor.ts";
 export { MemoryLogStore } from "./memory-log-store.ts";
 export { PostgresLogStore } from "./postgres-log-store.ts";
+export { type KeyedEntry, PostgresSearchIndex, type StoredName } from "./postgres-search-index.ts";
 export { logSchema } from "./postgres-schema.ts";
 export type {
   Addition,
@@ -26,6 +27,7 @@ export {
   type KeySearch,
   type KeysFound,
   MAX_NAME_BYTES,
+  distinctKeys,
   SEARCH_COLUMNS,
   type SearchColumn,
   type SearchKey,

@@ -34,6 +34,7 @@ anyone on this machine be anyone.
   chancery export WHAT --out FILE   entries, certificates, refusals, signed for: chancery export --help
   chancery fsck [FLAGS]             checks whole logs, hash by hash: chancery fsck --help
   chancery auditor [FLAGS]          checks an installation all day, from anywhere: chancery auditor --help
+  chancery index rebuild|verify     what entries are found by: chancery index --help
   chancery migrate [--role ROLE]    tables of a PostgreSQL of your own: chancery migrate --help
   chancery accept-anchor --log LOG  for a log that lost its anchor: chancery accept-anchor --help
   chancery presets                  issuers that are known by name: chancery presets --help
@@ -79,6 +80,10 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
   if (argv[0] === "auditor") {
     const { auditorCommand } = await import("./auditor-command.ts");
     return auditorCommand(argv.slice(1), environment, terminal);
+  }
+  if (argv[0] === "index") {
+    const { indexCommand } = await import("./index-command.ts");
+    return indexCommand(argv.slice(1), environment, terminal);
   }
   if (argv[0] === "migrate") {
     const { migrateCommand } = await import("./migrate-command.ts");

@@ -7,6 +7,7 @@ export { type Operation, parseOperations } from "./http/operations.ts";
 export { parseEntryKinds, parseKeyAlgorithms, type WritePolicy } from "./domain/write-policy.ts";
 export { rekorV2Origin, rekorV2TreeHeadSigner, type RekorV2Identity, v2LogId } from "./domain/v2/tree-head-signer.ts";
 export { type RekorV2Config, RekorV2Module, type RekorV2Links } from "./rekor-v2.module.ts";
+export { type IndexDifference, type IndexProgress, rebuildIndex, verifyIndex } from "./domain/search/search-index.ts";
 export { SearchModule, type SearchConfig, type SearchLinks } from "./search.module.ts";
 // What an export of entries has of the search: its filters, what it finds and how it tells it.
 export { FILTER_NAMES } from "./domain/search/condition.ts";

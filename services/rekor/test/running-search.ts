@@ -19,6 +19,8 @@ export interface RunningSearch extends AsyncDisposable {
   /** Logs a request in v2, resolves with its index. */
   loggedV2(request: unknown): Promise<string>;
   get(path: string): Promise<Answer>;
+  /** IDs that v1's `index/retrieve` answers. */
+  retrieve(query: object): Promise<string[]>;
   /** An answer that is 200. */
   search(query: string | Record<string, string>): Promise<Answer["json"]>;
   /** `log/index` of all that is found, over all pages of `limit`. */
@@ -32,16 +34,32 @@ export interface Answer {
   readonly json: any;
 }
 
+/** What outlives a database. */
+export interface SearchKeys {
+  readonly signers: { readonly rekor: Signer; readonly rekorV2: Signer };
+  readonly anchors: { readonly rekor: MemoryAnchor; readonly rekorV2: MemoryAnchor };
+}
+
+export function newSearchKeys(): SearchKeys {
+  return {
+    signers: { rekor: ephemeralSigner("ecdsa-p256"), rekorV2: ephemeralSigner("ecdsa-p256") },
+    anchors: { rekor: new MemoryAnchor(), rekorV2: new MemoryAnchor() },
+  };
+}
+
 /** Both APIs and the search, over logs in memory or in another store. */
-export async function startSearch(store: LogStore = new MemoryLogStore()): Promise<RunningSearch> {
-  const signers = { rekor: ephemeralSigner("ecdsa-p256"), rekorV2: ephemeralSigner("ecdsa-p256") };
+export async function startSearch(
+  store: LogStore = new MemoryLogStore(),
+  keys: SearchKeys = newSearchKeys(),
+): Promise<RunningSearch> {
+  const { signers, anchors } = keys;
   const clock = { now: Date.parse("2026-03-01T00:00:00Z") };
   const open = (name: string, signer: ReturnType<typeof rekorTreeHeadSigner>) =>
     TransparencyLog.open({
       name,
       create: true,
       store,
-      anchor: new MemoryAnchor(),
+      anchor: anchors[name === "rekor" ? "rekor" : "rekorV2"],
       signer,
       clock: () => clock.now,
       elapsed: () => clock.now,
@@ -88,6 +106,11 @@ export async function startSearch(store: LogStore = new MemoryLogStore()): Promi
     clock,
     get,
     search,
+    retrieve: async (query) => {
+      const answer = await send("POST", "/api/v1/index/retrieve", query);
+      expect(answer.status, JSON.stringify(answer.json)).toBe(200);
+      return answer.json;
+    },
     logged: async (proposal) => Object.keys(await post("/api/v1/log/entries", proposal))[0]!,
     loggedV2: async (request) => (await post("/api/v2/log/entries", request)).logIndex,
     found: async (query, limit = 50) => {

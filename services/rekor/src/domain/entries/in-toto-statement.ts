@@ -1,7 +1,7 @@
 import { Malformed } from "@chancery/fault";
 import type { StatementFacts } from "../search/entry-facts.ts";
 
-const IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json";
+export const IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json";
 const MAX_SUBJECTS = 1_024;
 /** Of all subjects and materials: each becomes a row of the search index. */
 const MAX_DIGESTS = 4_096;

@@ -2,9 +2,9 @@ import { setImmediate } from "node:timers/promises";
 import type { LoggedEntry, PartialEntry, SearchKey } from "@chancery/log";
 import { searchGroups } from "./candidates.ts";
 import { type Condition, matches } from "./condition.ts";
-import { describeEntry } from "./describe-entry.ts";
+import { describeStored } from "./describe-stored.ts";
 import type { FoundEntry, NamedLog, SearchedLog } from "./searched-log.ts";
-import { decodeBeside, factsBytes } from "./stored-facts.ts";
+import { tellsFacts } from "./stored-facts.ts";
 
 export type Order = "newest" | "oldest";
 
@@ -144,14 +144,12 @@ class Looking {
 
 /** Of an entry with much beside it the rest is read where its facts go on there. */
 async function describeInPart(log: SearchedLog, entry: PartialEntry): Promise<FoundEntry> {
-  if (entry.extraLength <= entry.extra.length || factsBytes(entry.extra) <= entry.extra.length) {
-    return describe(log, entry);
-  }
+  if (tellsFacts(entry.extra, entry.extraLength)) return describe(log, entry);
   return describe(log, (await log.log.entry(entry.index)) ?? entry);
 }
 
 export function describe<Log extends NamedLog>(log: Log, entry: LoggedEntry): FoundEntry<Log> {
-  return { log, entry, facts: describeEntry(entry.leaf, decodeBeside(entry.extra)) };
+  return { log, entry, facts: describeStored(entry) };
 }
 
 export function meetsAll({ facts }: Pick<FoundEntry, "facts">, { groups }: Pick<Search, "groups">): boolean {

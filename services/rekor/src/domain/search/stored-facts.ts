@@ -7,6 +7,8 @@ export interface BesideEntry {
   readonly otherTexts: readonly string[];
   /** The signed payload, where it is kept. */
   readonly attestation: Uint8Array | undefined;
+  /** As it was kept before: what it says of itself is still to be read. */
+  readonly isBare?: boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export function encodeBeside({ statement, otherTexts, attestation }: BesideEntry
 /** What was kept there before was the attestation alone. */
 export function decodeBeside(extra: Uint8Array): BesideEntry {
   if (extra.length === 0) return { statement: undefined, otherTexts: [], attestation: undefined };
-  if (!startsWithMagic(extra)) return { statement: undefined, otherTexts: [], attestation: extra };
+  if (!startsWithMagic(extra)) return { statement: undefined, otherTexts: [], attestation: extra, isBare: true };
   const end = HEADER + factsLength(extra);
   const facts = JSON.parse(new TextDecoder().decode(extra.subarray(HEADER, end))) as FactsJson;
   return {
@@ -64,9 +66,10 @@ export function attestationBeside(extra: Uint8Array): Uint8Array | undefined {
   return extra.length > end ? extra.subarray(end) : undefined;
 }
 
-/** Bytes that the facts take, from the beginning; none where a bare attestation is kept. */
-export function factsBytes(extra: Uint8Array): number {
-  return startsWithMagic(extra) ? HEADER + factsLength(extra) : 0;
+/** Whether the first bytes of what is beside an entry, of so many, have all of its facts. */
+export function tellsFacts(first: Uint8Array, length: number): boolean {
+  if (length <= first.length) return true;
+  return startsWithMagic(first) && HEADER + factsLength(first) <= first.length;
 }
 
 function subjectOf([name, ...digests]: readonly [string | null, ...string[]]): StatementSubject {

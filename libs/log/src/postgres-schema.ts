@@ -159,6 +159,8 @@ CREATE TABLE log.search_rebuilt (
   size    bigint  NOT NULL,
   PRIMARY KEY (log, size)
 );
+-- No batch of theirs commits between what is counted here and the trigger below.
+LOCK TABLE log.search_key IN SHARE ROW EXCLUSIVE MODE;
 INSERT INTO log.search_gap (log, size) SELECT log, size FROM log.tree WHERE size > 0;
 
 -- A process of before that still runs would go on writing entries that are not found.

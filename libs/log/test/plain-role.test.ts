@@ -1,19 +1,38 @@
-import { Database } from "@chancery/postgres";
+import { Database, grantUse } from "@chancery/postgres";
 import { expect, test } from "vitest";
-import { PostgresLogStore } from "../src/index.ts";
+import { logSchema, PostgresLogStore } from "../src/index.ts";
 import { testServer } from "./postgres.ts";
 import { newEntry, World } from "./world.ts";
 
 const server = testServer();
 
+/** As this role, over the server's socket. */
+async function openAs(role: string, database: string): Promise<Database> {
+  const socket = new URL(server.url.replace("@/", "@localhost/")).searchParams.get("host") ?? "";
+  return await Database.open(`postgres://${role}:${role}@/${database}?host=${encodeURIComponent(socket)}`);
+}
+
 /** A database as its administrator would give it to a service: owned by a role that is nothing else. */
 async function plainDatabase(): Promise<Database> {
   await server.shared.db.query("CREATE ROLE plain LOGIN PASSWORD 'plain'");
   await server.shared.db.query("CREATE DATABASE plain OWNER plain TEMPLATE template0");
-  const url = new URL(server.url.replace("@/", "@localhost/"));
-  const socket = url.searchParams.get("host") ?? "";
-  return await Database.open(`postgres://plain:plain@/plain?host=${encodeURIComponent(socket)}`);
+  return await openAs("plain", "plain");
 }
+
+test("a log takes entries as a role that was granted its use by an owner who lets nobody else execute functions", async () => {
+  const admin = server.shared.db;
+  for (const role of ["strict", "user"]) await admin.query(`CREATE ROLE "${role}" LOGIN PASSWORD '${role}'`);
+  await admin.query("CREATE DATABASE strict OWNER strict TEMPLATE template0");
+  await using owner = await openAs("strict", "strict");
+  await owner.query("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC");
+  const world = new World({ store: await PostgresLogStore.open(owner) });
+  await world.start();
+  await grantUse(owner, [logSchema], "user");
+  await using db = await openAs("user", "strict");
+  const log = await world.with({ store: await PostgresLogStore.open(db), created: true }).start();
+  await world.append(log, newEntry("a", ["key"]));
+  await world.check(log, 1);
+});
 
 test("a log lives in a database of a role that is no superuser, and is append-only for that role too", async () => {
   await using db = await plainDatabase();

@@ -106,6 +106,7 @@ export class Database implements Queryable, AsyncDisposable {
     let committed: Promise<void> | undefined;
     const tx: Transaction = {
       query: async <Row>(sql: string | Prepared, params: readonly unknown[] = []) => {
+        if (committed !== undefined) throw new Error("a statement after COMMIT would stand outside its transaction");
         writeTogether(client);
         try {
           return await run<Row>(client, sql, params);
@@ -127,10 +128,11 @@ export class Database implements Queryable, AsyncDisposable {
       await (committed ?? commit(client));
       return result;
     } catch (error) {
-      // With COMMIT on its way, a connection that broke at any of the statements leaves open what became of it.
-      const reason = (await unknownOutcome(committed)) ?? error;
-      broken ||= reason instanceof OutcomeUnknown || !(await rolledBack(client));
-      throw reason;
+      // With COMMIT on its way, a connection that broke at any of the statements leaves open what became of it. What the
+      // server itself refused is known, and so is what the caller did: a lost answer to COMMIT hides neither.
+      const unknown = await unknownOutcome(committed);
+      broken ||= unknown !== undefined || error instanceof OutcomeUnknown || !(await rolledBack(client));
+      throw error instanceof Unavailable ? (unknown ?? error) : error;
     } finally {
       client.release(broken);
     }

@@ -20,6 +20,8 @@ export async function grantUse(owner: Queryable, schemas: readonly Schema[], rol
     await owner.query(`GRANT USAGE ON SCHEMA ${name} ${to}`);
     await owner.query(`GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA ${name} ${to}`);
     await owner.query(`GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${name} ${to}`);
+    // PUBLIC may execute any function, unless an owner's default privileges say otherwise.
+    await owner.query(`GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${name} ${to}`);
     for (const table of updated) await owner.query(`GRANT UPDATE ON ${name}.${table} ${to}`);
   }
 }

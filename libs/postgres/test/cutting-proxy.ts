@@ -8,19 +8,25 @@ export interface CuttingProxy extends AsyncDisposable {
   readonly url: string;
   /**
    * From the next COMMIT on: it reaches the server, and no answer comes back ("answer"), or it does not even reach it
-   * ("request"). Then the connection is gone. Resolves when that has happened.
+   * ("request"); or what travels with it is answered, and it alone is not ("last answer"). Then the connection is gone.
+   * Resolves when that has happened.
    */
-  cutAtCommit(what: "answer" | "request"): Promise<void>;
+  cutAtCommit(what: Cut): Promise<void>;
   /** Ends all connections and lets no new one in, until `let` is true again. */
   admit(let_: boolean): void;
 }
+
+type Cut = "answer" | "last answer" | "request";
+
+/** Of CommandComplete, what stands before its text: a byte for its kind and four for its length. */
+const HEADER = 5;
 
 /** Stands between a client and PostgreSQL and cuts the line where it hurts. */
 export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
   const directory = await mkdtemp(join(tmpdir(), "cut-"));
   const upstream = `${new URLSearchParams(serverUrl.split("?")[1]).get("host")}/.s.PGSQL.5432`;
   const sockets = new Set<Socket>();
-  let cut: { what: "answer" | "request"; done: () => void } | undefined;
+  let cut: { what: Cut; done: () => void } | undefined;
   let open = true;
 
   const server = createServer((client) => {
@@ -49,6 +55,15 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
         const decided = (told: Buffer) =>
           void (/(COMMIT|ROLLBACK)\0/.test(told.toString("latin1")) && origin.destroy());
         origin.on("data", decided).once("close", order.done);
+      }
+      if (order?.what === "last answer") {
+        origin.off("data", answer);
+        origin.on("data", (told: Buffer) => {
+          const at = told.toString("latin1").search(/(COMMIT|ROLLBACK)\0/);
+          client.write(told.subarray(0, at < 0 ? told.length : at - HEADER));
+          if (at >= 0) client.end(() => origin.destroy());
+        });
+        origin.once("close", order.done);
       }
       if (order?.what === "request") origin.destroy().once("close", order.done);
       else origin.write(chunk);

@@ -161,6 +161,42 @@ describe("trouble with the server", () => {
     expect(await db.query("SELECT n FROM doubtful")).toEqual(rows);
   });
 
+  test("what the server refused is told, though the answer to the COMMIT that travelled along is lost", async () => {
+    await using proxy = await cuttingProxy(server.url);
+    await using through = await Database.open(proxy.url);
+    const cut = proxy.cutAtCommit("last answer");
+    const refused = through.transaction(async (tx) => {
+      const statement = tx.query("SELECT 1 / 0");
+      tx.commitTogether();
+      await statement;
+    });
+    await expect(refused).rejects.toThrow("division by zero");
+    await cut;
+    expect(await through.query("SELECT 1 AS n")).toEqual([{ n: 1 }]);
+  });
+
+  test("nor does it hide what its caller found in the answers", async () => {
+    await using proxy = await cuttingProxy(server.url);
+    await using through = await Database.open(proxy.url);
+    const cut = proxy.cutAtCommit("last answer");
+    const refused = through.transaction(async (tx) => {
+      const statement = tx.query("SELECT 1 AS n");
+      tx.commitTogether();
+      await statement;
+      throw new RangeError("not what was stored");
+    });
+    await expect(refused).rejects.toThrow(RangeError);
+    await cut;
+  });
+
+  test("a statement that would come after it is a mistake of ours", async () => {
+    const late = db.transaction(async (tx) => {
+      tx.commitTogether();
+      await tx.query("SELECT 1");
+    });
+    await expect(late).rejects.toThrow("a statement after COMMIT");
+  });
+
   test("a COMMIT that travels along commits, and nothing of what failed before it; the connection goes on", async () => {
     await using alone = await Database.open(server.url, { max: 1 });
     await alone.query("DROP TABLE IF EXISTS together");

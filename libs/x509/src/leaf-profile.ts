@@ -79,7 +79,7 @@ export class LeafIssuer {
     return { der: await this.#sign(tbsCertificate(common, ENCODED_POISON)), tbs: tbsCertificate(common) };
   }
 
-  /** The certificate itself. Callers MUST have verified the SCTs: nothing is issued that is not logged. */
+  /** The certificate itself. Callers MUST have the SCTs from a log that they verified, or that is theirs: nothing is issued that is not logged. */
   async certificate(request: LeafRequest, scts: readonly SignedCertificateTimestamp[]): Promise<Uint8Array> {
     const list: Extension = { oid: OID.sctList, critical: false, value: der.octetString(encodeSctList(scts)) };
     return this.#sign(tbsCertificate(this.#commonPart(request), encodeExtension(list)));

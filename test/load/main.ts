@@ -4,6 +4,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startChancery, type ChanceryProcess } from "@chancery/testing";
+import { benchAuditor } from "./auditor-bench.ts";
 import { closedLoop, type LoadResult } from "./closed-loop.ts";
 import { benchExport } from "./export-bench.ts";
 import { percentile, spread } from "./figures.ts";
@@ -20,6 +21,7 @@ bench fulcio […]: certificates, in all cases that matter (see bench fulcio --h
 bench rekor […]: both Rekor APIs, and what ten times too much does (see bench rekor --help)
 bench ledger […]: what the CA's ledger costs a certificate (see bench ledger --help)
 bench export […]: what an export of a whole log takes (see bench export --help)
+bench auditor […]: what the auditor costs at rest, and how soon it sees (see bench auditor --help)
 bench log […]: the log's engine alone (see bench log --help)`;
 
 /** More requests than any round can send. */
@@ -117,6 +119,7 @@ const [, , program, ...args] = process.argv;
 if (program === "log") await benchLog(args);
 else if (program === "fulcio") await benchFulcio(args);
 else if (program === "rekor") await benchRekor(args);
+else if (program === "auditor") await benchAuditor(args);
 else if (program === "ledger") await benchLedger(args);
 else if (program === "export") await benchExport(args);
 else await main();

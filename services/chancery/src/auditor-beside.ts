@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { AuditorConfig } from "@chancery/auditor";
 import type { Database } from "@chancery/postgres";
 import type { ReadAccess, Reader, RunningService } from "@chancery/service";
+import { auditIndex } from "./audited-index.ts";
 import type { Installation } from "./installation.ts";
 import type { Settings } from "./settings.ts";
 
@@ -56,6 +57,7 @@ export class AuditorBeside {
         "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
         ctlog: keys.ctlog.publicKey.keyObject,
       },
+      verifyIndex: (log) => auditIndex(db, log),
       insight: { db, anchor: join(data, "anchor") },
     };
   }

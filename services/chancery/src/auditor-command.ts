@@ -5,6 +5,7 @@ import { Auditor, type AuditorConfig, AuditorModule } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
 import { createLogger, createService, redact } from "@chancery/service";
+import { auditIndex } from "./audited-index.ts";
 import { CANARY_SECONDS, parseUrl } from "./auditor-settings.ts";
 import type { Terminal } from "./command-line.ts";
 import { parseFlags } from "./flags.ts";
@@ -72,6 +73,7 @@ export async function auditorCommand(
     vantagePoints: (flags.from ?? []).map((url) => parseUrl("--from", url)),
     state: resolve(flags.state ?? ".chancery-auditor"),
     webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
+    verifyIndex: db && ((log: string) => auditIndex(db, log)),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
     way: wayOf(flags["read-token-file"]),
     canary: canaryOf(flags.canary ?? String(CANARY_SECONDS), flags["token-file"]),

@@ -13,6 +13,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Auditor, type AuditStatus } from "@chancery/auditor";
 import { Database, runningEmbedded } from "@chancery/postgres";
+import { auditIndex } from "../src/audited-index.ts";
 import { startTestStack, type TestStack } from "./start-stack.ts";
 
 /** How a test changes what is stored, and changes it back. */
@@ -22,6 +23,8 @@ export interface Tampering {
   readonly back: readonly Statement[];
 }
 export type Statement = readonly [sql: string, ...params: unknown[]];
+
+export type Lie = (truth: Buffer) => Uint8Array | string;
 
 const AT_ONCE = 32;
 
@@ -47,17 +50,20 @@ export class TamperedStack implements AsyncDisposable {
   }
 
   /** `name` is a folder of the auditor's own. */
-  async auditor(name: string, options: { vantagePoints?: readonly string[]; now?: () => number } = {}) {
+  async auditor(name: string, options: { url?: string; vantagePoints?: readonly string[]; tokenUrl?: string } = {}) {
+    const { tokenUrl, ...others } = options;
     const told: string[] = [];
     const auditor = await Auditor.open({
       url: this.stack.url,
       state: join(this.stack.data, name),
+      verifyIndex: (log) => auditIndex(this.owner, log, 0),
       insight: { db: this.owner, anchor: join(this.stack.data, "anchor") },
       told: {
         alarm: (_alarm, text) => told.push(text),
         failed: (what, error) => told.push(`${what}: ${String(error)}`),
       },
-      ...options,
+      ...(tokenUrl === undefined ? {} : { canary: { everyMs: 60_000, token: { url: tokenUrl } } }),
+      ...others,
     });
     this.#opened.use(auditor);
     return auditor;
@@ -133,14 +139,17 @@ export class TamperedStack implements AsyncDisposable {
   }
 
   /** Another way to the stack, on which one path answers what `lie` makes of the truth. */
-  async liar(path: string): Promise<{ readonly url: string; lie: ((truth: string) => string) | undefined }> {
-    const liar: { url: string; lie: ((truth: string) => string) | undefined } = { url: "", lie: undefined };
+  async liar(path: string): Promise<{ readonly url: string; lie: Lie | undefined }> {
+    const liar: { url: string; lie: Lie | undefined } = { url: "", lie: undefined };
     const server = createServer((request, response) => {
       void (async () => {
-        const answer = await fetch(this.stack.url + (request.url ?? ""));
+        const { method = "GET" } = request;
+        const body = method === "POST" ? Buffer.concat(await request.toArray()) : undefined;
+        const headers = { "Content-Type": request.headers["content-type"] ?? "application/json" };
+        const answer = await fetch(this.stack.url + (request.url ?? ""), { method, headers, ...(body && { body }) });
         const bytes = Buffer.from(await answer.arrayBuffer());
         const isLie = liar.lie !== undefined && request.url === path;
-        response.writeHead(answer.status).end(isLie ? liar.lie?.(bytes.toString("utf8")) : bytes);
+        response.writeHead(answer.status).end(isLie ? liar.lie?.(bytes) : bytes);
       })();
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

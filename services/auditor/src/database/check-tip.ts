@@ -5,6 +5,8 @@ import type { ProvenLog } from "../domain/proven-log.ts";
 import { findStoredTree, type StoredEntry, StoredLog } from "./stored-log.ts";
 
 const TILE = BigInt(TILE_HASHES);
+/** With fewer entries in the last tile the one before is as new. */
+const FEW = 64n;
 
 /**
  * The newest rows of a log against what was proven: those of the entries in the last two tiles, the tiles at the right
@@ -19,7 +21,7 @@ export async function checkStoredTip(db: Queryable, name: string, proven: Proven
     await expectTile(log, level, index, hashes);
   }
   const start = size - (size % TILE);
-  if (start > 0n) {
+  if (start > 0n && size - start < FEW) {
     const index = start / TILE - 1n;
     await proven.expectTile(index, await log.tile(0, index, TILE_HASHES));
     await expectEntries(log, proven, start - TILE, start);

@@ -35,6 +35,8 @@ export interface AuditorOptions {
   readonly keys?: Partial<Readonly<Record<LogKind, KeyObject>>>;
   readonly insight?: Insight | undefined;
   readonly webhook?: string | undefined;
+  /** Holds all that a log is found by against its entries, both ways; resolves to what is other. */
+  readonly verifyIndex?: ((log: string) => Promise<readonly string[]>) | undefined;
   readonly way?: Way;
   /** Where the CA shows its certificates; its own log, unless told. */
   readonly ctLog?: "own" | "other" | "none";
@@ -82,10 +84,11 @@ const EVERY = {
   entries: 2_000,
   host: 15_000,
   trust: 5_000,
+  index: 60_000,
 };
 const UNREACHABLE_MS = 60_000;
-/** What is looked at again takes at most a fiftieth of the time. */
-const REST = 50;
+/** What is looked at again takes at most a hundredth of the time. */
+const REST = 100;
 
 interface Watched {
   readonly watch: LogWatch;
@@ -181,11 +184,19 @@ export class Auditor implements AsyncDisposable {
       for (let index = 0n; index < watch.proven.size >> 8n; index++) if (!(await watch.checkTile(index))) break;
       await entries?.checkNew();
       await entries?.checkAllFound();
+      if (entries !== undefined) await this.#verifyIndex(watch.log);
       await certificates?.checkNew();
       await certificates?.checkAll();
       if (this.#options.insight !== undefined) await stored?.scrub(this.#options.insight.db, watch.log.identity.signs);
     }
     await this.#host.check();
+  }
+
+  /** One round of the canary. */
+  async sing(): Promise<void> {
+    if (this.#watched.length === 0 && !(await this.#isFound())) return;
+    await this.#trust.check();
+    await this.#songbird().sing();
   }
 
   async #run(): Promise<void> {
@@ -200,7 +211,7 @@ export class Auditor implements AsyncDisposable {
       this.#again(EVERY.heads, "heads", () => this.#look()),
       this.#again(EVERY.trust, "trust root", () => this.#trust.check()),
       this.#again(EVERY.host, "host", () => this.#host.check()),
-      ...(canary === undefined ? [] : [this.#sing(canary)]),
+      ...(canary === undefined ? [] : [this.#singAgain(canary.everyMs)]),
     ]);
   }
 
@@ -214,18 +225,22 @@ export class Auditor implements AsyncDisposable {
   }
 
   /** The first after one interval: who starts and stops again leaves no entry. */
-  async #sing({ everyMs, token }: NonNullable<AuditorOptions["canary"]>): Promise<void> {
-    const canary = new Canary(this.#options.url, {
+  async #singAgain(everyMs: number): Promise<void> {
+    const canary = this.#songbird();
+    await delay(everyMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+    await this.#again(everyMs, "canary", () => canary.sing());
+  }
+
+  #songbird(): Canary {
+    const { url, way = {}, canary } = this.#options;
+    return (this.#canary ??= new Canary(url, {
       report: this.#alarms,
       now: this.#now,
       logs: this.#watched.map(({ watch }) => watch),
       trust: this.#trust,
-      way: this.#options.way ?? {},
-      token,
-    });
-    this.#canary = canary;
-    await delay(everyMs, undefined, { signal: this.#stop.signal }).catch(() => {});
-    await this.#again(everyMs, "canary", () => canary.sing());
+      way,
+      token: canary?.token,
+    }));
   }
 
   #loopsOf(watched: Watched): Promise<void>[] {
@@ -250,6 +265,7 @@ export class Auditor implements AsyncDisposable {
       loops.push(
         this.#again(EVERY.entries, `entries of ${name}`, () => entries.checkNew()),
         this.#again(EVERY.scrub, `index of ${name}`, () => entries.checkAllFound()),
+        this.#again(EVERY.index, `search index of ${name}`, () => this.#verifyIndex(watch.log)),
       );
     }
     if (certificates !== undefined) {
@@ -263,6 +279,25 @@ export class Auditor implements AsyncDisposable {
       loops.push(this.#again(EVERY.scrub, `rows of ${name}`, () => stored.scrub(db, identity.signs)));
     }
     return loops;
+  }
+
+  /** With the search's own code, where the auditor is given it: it alone knows every kind of entry. */
+  async #verifyIndex({ name, kind }: AuditedLog): Promise<void> {
+    const { verifyIndex } = this.#options;
+    const check = `search index of ${name}`;
+    if (verifyIndex === undefined) return;
+    try {
+      const [first, ...others] = await verifyIndex(kind);
+      if (first === undefined) {
+        this.#alarms.passed(check, "all that entries are found by is theirs, and nothing is missing");
+      } else {
+        const what = `the search index of ${name} is other than its entries: ${first}`;
+        await this.#alarms.failed(check, { trouble: "changed-index", what, evidence: { first, others } });
+      }
+    } catch (error) {
+      const what = `the search index of ${name} could not be read: ${messageOf(error)}`;
+      await this.#alarms.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+    }
   }
 
   #again(everyMs: number, what: string, work: () => Promise<void>): Promise<void> {

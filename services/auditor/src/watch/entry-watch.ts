@@ -15,6 +15,8 @@ interface Around {
 }
 
 const PAGE = 256n;
+const NEWEST = 300n;
+const NO_DATABASE = "this auditor was not given the log's database";
 const UNREACHABLE_MS = 30_000;
 
 /** The entries of a log one by one: each keeps to its own rules, and is found by what stands in it. */
@@ -24,6 +26,8 @@ export class EntryWatch {
   #next: bigint;
   /** Entries that should not be in the log. */
   readonly #invalid: Set<bigint>;
+  /** By what the newest must be found: what stands in them does not change, so it is read once. */
+  readonly #newest: { readonly index: bigint; readonly texts: readonly string[] }[] = [];
   /** The id of the log in the database. */
   #id: number | undefined;
 
@@ -55,37 +59,46 @@ export class EntryWatch {
 
   /** By what the newest entries must be found. */
   async checkNewestFound(): Promise<void> {
-    const { size } = this.#watch.proven;
-    const first = size > PAGE ? ((size - 1n) / PAGE - 1n) * PAGE : 0n;
-    await this.#checkFound(`newest in the index of ${this.#watch.log.name}`, first, async () => {});
+    const check = `newest in the index of ${this.#watch.log.name}`;
+    const { stored } = this.#around;
+    if (stored === undefined) return this.#around.report.unknown(check, NO_DATABASE);
+    await this.#judge(check, async () => {
+      const { size } = this.#watch.proven;
+      this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
+      for (let next = this.#newest.at(-1)?.index ?? size - NEWEST - 1n; ++next < size;) {
+        if (next < 0n) continue;
+        const page = await this.#read(next, min((next / PAGE + 1n) * PAGE, size), false);
+        this.#newest.push(...page.map(({ index, texts }) => ({ index, texts })));
+        next = page.at(-1)?.index ?? size;
+      }
+      this.#newest.splice(0, Math.max(0, this.#newest.length - Number(NEWEST)));
+      this.#expectFound(await firstUnfound(stored.db, this.#id, this.#newest));
+      return `the newest ${this.#newest.length} entries are found by what stands in them`;
+    });
   }
 
   /** By what all must be found, at its own pace. */
   async checkAllFound(): Promise<void> {
-    await this.#checkFound(`index of ${this.#watch.log.name}`, 0n, this.#around.pause);
-  }
-
-  async #checkFound(check: string, first: bigint, pause: Around["pause"]): Promise<void> {
-    const { stored } = this.#around;
-    if (stored === undefined) {
-      this.#around.report.unknown(check, "this auditor was not given the log's database");
-      return;
-    }
+    const check = `index of ${this.#watch.log.name}`;
+    const { stored, pause } = this.#around;
+    if (stored === undefined) return this.#around.report.unknown(check, NO_DATABASE);
     await this.#judge(check, async () => {
       const { size } = this.#watch.proven;
       this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
-      for (let next = first; next < size; next = min((next / PAGE + 1n) * PAGE, size)) {
+      for (let next = 0n; next < size; next = min((next / PAGE + 1n) * PAGE, size)) {
         const started = performance.now();
         const judged = await this.#read(next, min((next / PAGE + 1n) * PAGE, size), false);
-        const unfound = await firstUnfound(stored.db, this.#id, judged);
-        if (unfound !== undefined) {
-          const what = `entry ${unfound.index} of ${this.#watch.log.name} is not found by ${unfound.text}`;
-          throw new Wrong("changed-index", what, { index: String(unfound.index), text: unfound.text });
-        }
+        this.#expectFound(await firstUnfound(stored.db, this.#id, judged));
         await pause(performance.now() - started);
       }
-      return `the entries from ${first} to ${size} are found by what stands in them`;
+      return `all ${size} entries are found by what stands in them`;
     });
+  }
+
+  #expectFound(unfound: { readonly index: bigint; readonly text: string } | undefined): void {
+    if (unfound === undefined) return;
+    const what = `entry ${unfound.index} of ${this.#watch.log.name} is not found by ${unfound.text}`;
+    throw new Wrong("changed-index", what, { index: String(unfound.index), text: unfound.text });
   }
 
   /** What is in the log stays there, and so does what is said of it. */

@@ -52,16 +52,16 @@ function identityRoute(query: URLSearchParams): Route {
   return { page: "identity", san, issuer: query.get("issuer") ?? undefined };
 }
 
-function decoded(part: string): string {
+function decoded(segment: string): string {
   try {
-    return decodeURIComponent(part);
+    return decodeURIComponent(segment);
   } catch {
-    return part;
+    return segment;
   }
 }
 
 export function entryPath(log: string, id: string): string {
-  return `/entries/${segment(log)}/${segment(id)}`;
+  return `/entries/${encodeURIComponent(log)}/${encodeURIComponent(id)}`;
 }
 
 export function identityPath(san: string, issuer?: string): string {
@@ -70,12 +70,7 @@ export function identityPath(san: string, issuer?: string): string {
 }
 
 export function logPath(name: string): string {
-  return `/logs/${name.split("/").map(segment).join("/")}`;
-}
-
-/** Half a character cannot be encoded: it is written as U+FFFD, and found nowhere. */
-function segment(text: string): string {
-  return encodeURIComponent(text.toWellFormed());
+  return `/logs/${name.split("/").map(encodeURIComponent).join("/")}`;
 }
 
 export interface Navigation {

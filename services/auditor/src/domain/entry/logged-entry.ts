@@ -157,9 +157,9 @@ function readPem(pem: Uint8Array): Signer {
   const [first] = parsePem(pem, "key", { labels: ["PUBLIC KEY", "CERTIFICATE"], max: 10 });
   if (first === undefined) throw new TypeError("key: there is none");
   const digest = sha256(pem).toHex();
-  if (first.label === "PUBLIC KEY") return { key: judgeKey(first.der), texts: [digest, `sha256:${digest}`] };
+  if (first.label === "PUBLIC KEY") return { key: judgeKey(first.der), texts: [digest] };
   const certificate = readCertificate(first.der);
-  return { key: judgeKey(certificate.spki), texts: [digest, `sha256:${digest}`, ...alternativeNames(certificate)] };
+  return { key: judgeKey(certificate.spki), texts: [digest, ...alternativeNames(certificate)] };
 }
 
 function hashOf(name: string): HashName {

@@ -71,7 +71,32 @@ function Summary({ summary: { certificates, refusals, days, unused } }: { readon
           points={days.map(({ day, certificates: value }) => ({ label: day, value }))}
         />
       </Card>
-      <Tops certificates={certificates} refusals={refusals} />
+      <div class="columns">
+        <TopTable
+          title="By identity"
+          rows={certificates.identities.top.map(({ value, count }) => ({
+            key: value,
+            shown: (
+              <a href={identityPath(value)}>
+                <Text value={value} />
+              </a>
+            ),
+            count,
+          }))}
+        />
+        <TopTable
+          title="By issuer"
+          rows={certificates.issuers.top.map(({ issuer = "unknown", count }) => ({
+            key: issuer,
+            shown: <Linked value={issuer} />,
+            count,
+          }))}
+        />
+        <TopTable
+          title="Refusals, why"
+          rows={refusals.reasons.map(({ code, count }) => ({ key: code, shown: <code>{code}</code>, count }))}
+        />
+      </div>
       {unused !== undefined && unused.results.length > 0 && (
         <Card title="Keys never used" note="issued, and no signature by them is in any log">
           <CertificateTable certificates={unused.results} />
@@ -79,45 +104,6 @@ function Summary({ summary: { certificates, refusals, days, unused } }: { readon
         </Card>
       )}
     </>
-  );
-}
-
-function Tops({ certificates, refusals }: Pick<IssuanceSummary, "certificates" | "refusals">) {
-  return (
-    <div class="columns">
-      <TopTable
-        title="By identity"
-        rows={certificates.identities.top.map(({ value, count }) => ({
-          key: value,
-          shown: (
-            <a href={identityPath(value)}>
-              <Text value={value} />
-            </a>
-          ),
-          count,
-        }))}
-      />
-      <TopTable
-        title="By issuer"
-        rows={certificates.issuers.top.map(({ issuer = "unknown", count }) => ({
-          key: issuer,
-          shown: <Linked value={issuer} />,
-          count,
-        }))}
-      />
-      <TopTable
-        title="Refusals, why"
-        rows={refusals.reasons.map(({ code, count }) => ({
-          key: code,
-          shown: (
-            <code>
-              <Text value={code} />
-            </code>
-          ),
-          count,
-        }))}
-      />
-    </div>
   );
 }
 
@@ -209,7 +195,7 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
                   href={`/search?${new URLSearchParams({ q: `key:${keyHash}` }).toString()}`}
                   title="What its key signed"
                 >
-                  <Text value={serial.slice(0, 16)} />…
+                  {serial.slice(0, 16)}…
                 </a>
               </td>
             </tr>
@@ -251,9 +237,7 @@ function RefusalTable({ refusals }: { readonly refusals: Refusals["results"] }) 
                 <Time value={time} />
               </td>
               <td>
-                <code>
-                  <Text value={code} />
-                </code>
+                <code>{code}</code>
                 {count > 1 && ` × ${count}`}
               </td>
               <td>

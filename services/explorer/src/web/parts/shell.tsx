@@ -3,7 +3,8 @@ import { useState } from "preact/hooks";
 import { fetchSession } from "../api/about.ts";
 import type { Route } from "../route.ts";
 import { keepTheme, storedTheme, THEMES } from "../theme.ts";
-import { SessionBar, SessionContext } from "./session.tsx";
+import { SessionContext } from "./session.tsx";
+import { Text } from "./text.tsx";
 import { useAnswer } from "./use-answer.ts";
 
 type PageName = Route["page"];
@@ -48,7 +49,11 @@ export function Shell({ page, main, children }: ShellProps) {
               ))}
             </ul>
           </nav>
-          <SessionBar />
+          {session?.name !== undefined && (
+            <div class="bar-end">
+              <Text value={session.name} />
+            </div>
+          )}
         </div>
       </div>
       <main id="content" ref={main}>

@@ -1,5 +1,3 @@
-import { printable } from "./printable.ts";
-
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ["year", 31_556_952],
@@ -13,8 +11,7 @@ const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
 /** `2026-11-21 16:47:53 UTC`: one zone for all, so that two people talk about the same moment. */
 export function utcTime(time: string | number): string {
   const date = new Date(time);
-  // Not a time at all: a stranger's text like any other.
-  if (Number.isNaN(date.getTime())) return printable(String(time)).slice(0, 64);
+  if (Number.isNaN(date.getTime())) return String(time);
   return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 

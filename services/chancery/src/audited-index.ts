@@ -1,0 +1,28 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { PostgresSearchIndex } from "@chancery/log";
+import type { Database } from "@chancery/postgres";
+import { verifyIndex } from "@chancery/rekor";
+
+/** A page of entries a question: some 256 entries a second, a fiftieth of a core. */
+const EVERY_MS = 1_000;
+
+/** What is other in a log's search index than its entries say, read at a pace that nobody notices. */
+export async function auditIndex(db: Database, log: string, everyMs = EVERY_MS): Promise<readonly string[]> {
+  const index = await PostgresSearchIndex.open(unhurried(db, everyMs), log);
+  if (index === undefined) return [];
+  // Those of before there was this search, which `chancery index rebuild` adds; by what they were found then they are held.
+  const unindexed = await index.reader.unindexed();
+  const differences = (await verifyIndex(index, () => {})).filter(({ index: at = unindexed }) => at >= unindexed);
+  return differences.map(({ index: place, what }) => (place === undefined ? what : `entry ${place}: ${what}`));
+}
+
+function unhurried(db: Database, everyMs: number): Database {
+  let turn: Promise<unknown> = Promise.resolve();
+  const query: Database["query"] = async (sql, params) => {
+    // A process that ends does not wait for it.
+    turn = turn.then(() => delay(everyMs, undefined, { ref: false }));
+    await turn;
+    return db.query(sql, params);
+  };
+  return Object.assign(Object.create(db) as Database, { query });
+}

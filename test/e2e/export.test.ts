@@ -1,7 +1,10 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type ChanceryProcess, startChancery } from "@chancery/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -50,5 +53,19 @@ describe("chancery export, as it is built", () => {
     }
     expect(texts[1]).toBe(texts[0]);
     expect(texts[0]!.split("\n")).toHaveLength(ENTRIES + 1);
+  });
+
+  test("killed while it writes it goes on, and ends in the same bytes", async () => {
+    const [whole, file] = [join(stack.data, "export-0.jsonl"), join(stack.data, "killed.jsonl")];
+    const flags = ["entries", "--out", file, "--data", stack.data];
+    const child = spawn(process.execPath, [MAIN, "export", ...flags], { stdio: "ignore" });
+    const ended = once(child, "exit");
+    // Its first save, before its first line.
+    while (!existsSync(`${file}.state`) && child.exitCode === null) await delay(1);
+    child.kill("SIGKILL");
+    await ended;
+    await chancery(...flags, "--resume");
+    expect(await readFile(file, "utf8")).toBe(await readFile(whole, "utf8"));
+    expect((await chancery("verify", file, `${file}.manifest`, "--data", stack.data)).stdout).toContain("holds");
   });
 });

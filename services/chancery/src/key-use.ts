@@ -1,3 +1,4 @@
+import { Fault } from "@chancery/fault";
 import type { KeyUse } from "@chancery/fulcio";
 import type { TransparencyLog } from "@chancery/log";
 import { certificateSearchKeys } from "@chancery/rekor";
@@ -20,7 +21,18 @@ export function keyUseIn(logs: readonly Pick<TransparencyLog, "lookup">[]): KeyU
 }
 
 async function isLogged(logs: readonly Pick<TransparencyLog, "lookup">[], certificate: Uint8Array): Promise<boolean> {
-  const keys = certificateSearchKeys(certificate);
+  const keys = keysOf(certificate);
+  if (keys === undefined) return false;
   const found = await Promise.all(logs.map((log) => log.lookup.search(keys, "or", 1)));
   return found.some((indexes) => indexes.length > 0);
+}
+
+/** Of one that was damaged where it is kept nobody can say that it was used, and an auditor is to see it. */
+function keysOf(certificate: Uint8Array) {
+  try {
+    return certificateSearchKeys(certificate);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return undefined;
+  }
 }

@@ -66,14 +66,17 @@ describe("certificates whose key no log has seen", () => {
     for (const entry of await ledger.issued({ limit: 3 })) {
       await ledger.recordIssued({ ...entry, time: entry.time - 3_600_000 });
     }
+    const [last] = await ledger.issued({ limit: 1 });
+    const damaged = { ...last!, serial: new Uint8Array(20).fill(7), certificate: new Uint8Array(9) };
+    await ledger.recordIssued({ ...damaged, time: last!.time - 7_200_000 });
     await db.close();
     const answer = await fetch(`${running.url}/api/chancery/v1/issuance/summary`);
     const { unused: page, certificates } = (await answer.json()) as {
       unused: { results: { serial: string }[] };
       certificates: { count: number };
     };
-    expect(certificates.count).toBe(6);
+    expect(certificates.count).toBe(7);
     const serial = new X509Certificate(unused.pem).serialNumber.toLowerCase().padStart(40, "0");
-    expect(page.results.map((one) => one.serial)).toEqual([serial]);
+    expect(page.results.map((one) => one.serial)).toEqual([serial, "07".repeat(20)]);
   });
 });

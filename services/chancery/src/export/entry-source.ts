@@ -19,7 +19,7 @@ export interface EntryRange {
 }
 
 /** Entries read at a time, and how many such pages are on their way beside those that threads work on. */
-const PAGE = 512;
+const PAGE = 256;
 const AHEAD = 2;
 
 /**

@@ -79,6 +79,8 @@ function readBlock(text: string, start: number, field: string): { block: PemBloc
 
 /** Not by `/[ \t]*\r?\n/g`, which begins anew at each blank: a line of 60,000, with something else behind, took 24 s. */
 function joinLines(body: string): string {
+  // As nearly every one is written: a third of the time.
+  if (!/[ \t\r]/.test(body)) return body.replaceAll("\n", "");
   return body.split("\n").map(withoutBlanksAtEnd).join("");
 }
 

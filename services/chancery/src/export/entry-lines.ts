@@ -54,7 +54,9 @@ function entryLine({ log, search, format }: EntryLines, entry: UnnamedEntry, has
   if (!meetsAll(found, search)) return undefined;
   const json = encodeFoundEntry(found);
   if (format === "csv") return csvRecord(entryCells(json, encodeHex(hash)));
-  return `${JSON.stringify({ ...json, leafHash: encodeHex(hash), body: encodeBase64(entry.leaf) })}\n`;
+  // Neither has anything to escape, and the body is most of the line.
+  const members = `"leafHash":"${encodeHex(hash)}","body":"${encodeBase64(entry.leaf)}"`;
+  return `${JSON.stringify(json).slice(0, -1)},${members}}\n`;
 }
 
 function describe(log: NamedLog, entry: LoggedEntry) {

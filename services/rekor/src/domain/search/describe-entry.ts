@@ -29,7 +29,7 @@ export function describeEntry(
   beside: Pick<BesideEntry, "statement" | "otherTexts">,
   known: readonly SigningKey[] = [],
 ): EntryFacts {
-  const { kind, apiVersion, spec } = JSON.parse(new TextDecoder().decode(body)) as LoggedBody;
+  const { kind, apiVersion, spec } = JSON.parse(decoder.decode(body)) as LoggedBody;
   const { digests, keys } = PARTS[kind]?.(new Path(spec)) ?? { digests: [], keys: [] };
   return {
     kind,
@@ -40,6 +40,8 @@ export function describeEntry(
     otherTexts: beside.otherTexts,
   };
 }
+
+const decoder = new TextDecoder();
 
 interface LoggedBody {
   readonly kind: string;
@@ -132,10 +134,14 @@ function isVerifierOf(bytes: Uint8Array): (key: SigningKey) => key is Verifier {
 }
 
 function x509Facts({ publicKey, canonical, certificate }: Verifier): SignerFacts {
+  let loggedDigest: string | undefined;
   return {
     format: "x509",
     keyFingerprint: encodeHex(spkiHash(publicKey)),
-    loggedDigest: encodeHex(sha256(canonical)),
+    // Of what is only shown nobody asks for it.
+    get loggedDigest() {
+      return (loggedDigest ??= encodeHex(sha256(canonical)));
+    },
     algorithm: publicKey.algorithm,
     certificate: certificate && certificateFacts(certificate.leaf, certificate.names),
   };

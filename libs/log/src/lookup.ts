@@ -8,10 +8,12 @@ interface Published {
   expectPublished(size: bigint): Promise<void>;
 }
 
-const MOST_KEYS = 5_000;
+const MOST_KEYS = 1_000;
 const MOST_CANDIDATES = 4_096;
+/** Of candidates with keys that each is asked for: as many rows and look-ups a statement, some tenths of a second. */
+const MOST_PROBES = 65_536;
 const MOST_ENTRIES = 1_024;
-const MOST_NAMES = 1_025;
+const MOST_NAMES = 257;
 
 /** Look-ups by keys, times and names, in the published tree and no further. */
 export class Lookup {
@@ -49,7 +51,8 @@ export class Lookup {
     if (keys > MOST_KEYS) throw new TooLarge(`search: has more than ${MOST_KEYS} keys`);
     if (search.begin >= search.end) return { indexes: [], reached: undefined };
     await this.#published.expectPublished(search.end);
-    return await this.#reader.search({ ...search, candidates: Math.min(search.candidates, MOST_CANDIDATES) });
+    const candidates = Math.min(search.candidates, MOST_CANDIDATES, Math.ceil(MOST_PROBES / Math.max(1, keys)));
+    return await this.#reader.search({ ...search, candidates });
   }
 
   /** Entries of the published tree, at most 1,024, in the order of the indexes. */
@@ -58,7 +61,7 @@ export class Lookup {
     return await this.#reader.entriesAt(indexes, extraBytes);
   }
 
-  /** Keys of the names that begin so; undefined where there are more than 1,024. */
+  /** Keys of the names that begin so; undefined where there are more than 256. */
   async names(prefix: string): Promise<Uint8Array[] | undefined> {
     const keys = await this.#reader.names(prefix, MOST_NAMES);
     return keys.length < MOST_NAMES ? keys : undefined;

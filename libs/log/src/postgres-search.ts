@@ -3,8 +3,8 @@ import { type KeySearch, type KeysFound, keyLength, SEARCH_COLUMNS, type SearchK
 
 /** A place is a log and an index in one number, so that an index entry is two numbers: 2^40 entries a log. */
 const INDEX_BITS = 40n;
-/** What counting a key's entries ends at: it is for choosing the rarest group. */
-const MOST_COUNTED = 1_000;
+/** What counting the entries of all keys ends at: it is for choosing the rarest group. */
+const MOST_COUNTED = 16_384;
 
 export function placeOf(log: number, index: bigint): bigint {
   return (BigInt(log) << INDEX_BITS) | index;
@@ -52,6 +52,7 @@ export class PostgresSearch {
     const rows = await this.#db.query<{ member: number; entries: bigint }>(countStatement(legacy), [
       placeOf(this.#log, 0n),
       placeOf(this.#log + 1, 0n),
+      Math.min(1_000, Math.ceil(MOST_COUNTED / Math.max(1, named.length))),
       ...groupArrays(named),
       ...(legacy ? [...legacyGroups(named), this.#log] : []),
     ]);
@@ -182,17 +183,17 @@ function searchText({ order, legacy, others }: Shape): string {
 
 /** How many entries each group's keys have, as far as it matters. */
 export function countStatement(legacy: boolean): Prepared {
-  const parameter = numbering(3);
+  const parameter = numbering(4);
   const parts = SEARCH_COLUMNS.map(
     (column, at) =>
       `SELECT asked.member, (SELECT count(*) FROM (SELECT FROM log.search s
-         WHERE s.${column} = asked.key AND s.place >= $1 AND s.place < $2 LIMIT ${MOST_COUNTED}) AS these) AS entries
+         WHERE s.${column} = asked.key AND s.place >= $1 AND s.place < $2 LIMIT $3) AS these) AS entries
        FROM unnest(${parameter()}::int[], ${parameter()}::${SQL_TYPES[at]}[]) AS asked (member, key)`,
   );
   if (legacy) {
     const [members, keys, log] = [parameter(), parameter(), parameter()];
     parts.push(`SELECT asked.member, (SELECT count(*) FROM (SELECT FROM log.search_key k
-         WHERE k.log = ${log}::int AND k.key = uuid_send(asked.key) LIMIT ${MOST_COUNTED}) AS these) AS entries
+         WHERE k.log = ${log}::int AND k.key = uuid_send(asked.key) LIMIT $3) AS these) AS entries
        FROM unnest(${members}::int[], ${keys}::uuid[]) AS asked (member, key)`);
   }
   return {

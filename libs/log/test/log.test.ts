@@ -268,7 +268,7 @@ describe.each(stores)("a log in %s", (_kind, openStore) => {
     expect(await log.lookup.search([all!, odd!], "and", 10)).toEqual([5n, 3n, 1n]);
     expect(await log.lookup.search([even!, odd!], "or", 4)).toEqual([5n, 4n, 3n, 2n]);
     expect(await log.lookup.search([], "or", 4)).toEqual([]);
-    const many = range(5_001).map((at) => searchKey(`${at}`));
+    const many = range(1_001).map((at) => searchKey(`${at}`));
     await expect(log.lookup.search(many, "or", 4)).rejects.toBeInstanceOf(TooLarge);
   });
 

@@ -77,6 +77,19 @@ describe("the search box", () => {
     expect(goal.kind === "hint" && goal.words).toMatch(words);
   });
 
+  test.for([
+    `https://example.com/${"path/".repeat(400)}`,
+    `a/${"b/".repeat(1_000)}!`,
+    `a@${"b.".repeat(1_000)}/`,
+    `*${".a".repeat(1_000)}!`,
+    `${"a.".repeat(1_000)}!`,
+    `${"a:".repeat(1_000)}!`,
+    `sha256:${"a".repeat(2_000)}!`,
+  ])("comes to an end with %s", (text) => {
+    // Of one of them an expression that once stood here would have made an age.
+    expect(understand(text).reading.what).toEqual(expect.any(String));
+  });
+
   test("offers the other things that 64 digits may be", () => {
     const goals = understand(SHA256).others.map(({ goal }) => goal);
     expect(goals).toEqual([

@@ -87,7 +87,7 @@ function pageOf(route: Route) {
   }
 }
 
-const SERVER_PATHS = /^\/(api|trust|tuf|idp|ctlog|assets|checkpoint|tile)(\/|$)/;
+const SERVER_PATHS = /^\/(api|auth|trust|tuf|idp|ctlog|assets|checkpoint|tile)(\/|$)/;
 
 /** Links between pages change the address without a load; everything that a browser does with links still works. */
 function followLink(event: MouseEvent, { go }: Navigation): void {

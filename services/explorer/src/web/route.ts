@@ -52,16 +52,16 @@ function identityRoute(query: URLSearchParams): Route {
   return { page: "identity", san, issuer: query.get("issuer") ?? undefined };
 }
 
-function decoded(segment: string): string {
+function decoded(part: string): string {
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(part);
   } catch {
-    return segment;
+    return part;
   }
 }
 
 export function entryPath(log: string, id: string): string {
-  return `/entries/${encodeURIComponent(log)}/${encodeURIComponent(id)}`;
+  return `/entries/${segment(log)}/${segment(id)}`;
 }
 
 export function identityPath(san: string, issuer?: string): string {
@@ -70,7 +70,12 @@ export function identityPath(san: string, issuer?: string): string {
 }
 
 export function logPath(name: string): string {
-  return `/logs/${name.split("/").map(encodeURIComponent).join("/")}`;
+  return `/logs/${name.split("/").map(segment).join("/")}`;
+}
+
+/** Half a character cannot be encoded: it is written as U+FFFD, and found nowhere. */
+function segment(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
 }
 
 export interface Navigation {

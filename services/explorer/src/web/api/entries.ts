@@ -51,5 +51,5 @@ export type ProvenEntry = Shaped<typeof provenEntry>;
 
 /** By index or by entry ID. */
 export function fetchEntry(log: LogName, id: string, signal?: AbortSignal): Promise<Answer<ProvenEntry>> {
-  return ask(`/entries/${log}/${encodeURIComponent(id)}`, provenEntry, {}, signal);
+  return ask(`/entries/${log}/${encodeURIComponent(id.toWellFormed())}`, provenEntry, {}, signal);
 }

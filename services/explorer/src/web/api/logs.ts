@@ -1,5 +1,5 @@
 import { type Answer, ask } from "./answer.ts";
-import { anything, decimal, flag, list, optional, shape, type Shaped, text } from "./shape.ts";
+import { decimal, flag, list, optional, shape, type Shaped, text } from "./shape.ts";
 
 const log = shape({
   log: text,
@@ -13,7 +13,7 @@ const log = shape({
   checkpoint: optional(text),
   frozen: optional(flag),
   readOnly: optional(flag),
-  shards: optional(list(anything)),
+  shards: optional(list(shape({ origin: text, size: decimal, root: optional(text), first: optional(decimal) }))),
 });
 export type Log = Shaped<typeof log>;
 

@@ -7,12 +7,13 @@ import { Answered, Notice, Waiting } from "../parts/notice.tsx";
 import { ProofCard } from "../parts/proof-card.tsx";
 import { RawCard } from "../parts/raw-card.tsx";
 import { Verdict } from "../parts/step-list.tsx";
-import { Text } from "../parts/text.tsx";
+import { Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
 import { type Parties, useParties } from "../parts/use-parties.ts";
 import { checkEntry, type CheckedEntry } from "../proof/check-entry.ts";
 import { loggedEntry } from "../proof/logged-entry.ts";
 import { logPath } from "../route.ts";
+import { predicateName } from "../statement/predicate-name.ts";
 import { grouped } from "../text/time.ts";
 
 export function EntryPage({ log, id }: { readonly log: LogName; readonly id: string }) {
@@ -65,7 +66,9 @@ function Entry({ entry, asked, parties }: EntryProps) {
             <a href={logPath(entry.log)}>{entry.log}</a> · entry {grouped(entry.logIndex)}
           </>
         }
-      />
+      >
+        <InShort entry={entry} checked={checked} />
+      </Lead>
       <Verdict steps={checked.steps} trustsServer={checked.logKey?.source === "server"} />
       <EntryCards entry={entry} checked={checked} />
       <ProofCard checked={checked} parties={parties} />
@@ -73,6 +76,40 @@ function Entry({ entry, asked, parties }: EntryProps) {
     </>
   );
 }
+
+/** Who, what and when in one sentence. What it is about is told by the statement that was checked, if there is one. */
+function InShort({ entry, checked: { body } }: { readonly entry: ProvenEntry; readonly checked: CheckedEntry }) {
+  if (body === undefined) return null;
+  const subject = entry.attestation?.subjects?.[0]?.name;
+  const type = entry.attestation?.predicateType;
+  const time = entry.integratedTime === undefined ? entry.time : entry.integratedTime * 1000;
+  return (
+    <>
+      signed{" "}
+      {type === undefined ? (
+        SIGNED[body.signed]
+      ) : (
+        <>
+          a statement (<Text value={predicateName(type)} />)
+          {subject !== undefined && subject !== "" && (
+            <>
+              {" "}
+              about <Text value={subject} />
+            </>
+          )}
+        </>
+      )}
+      {time !== undefined && (
+        <>
+          , logged <Time value={time} />
+        </>
+      )}
+      .
+    </>
+  );
+}
+
+const SIGNED = { "artifact-digest": "a file or an image", dsse: "a statement", other: "something" } as const;
 
 type Outcome = CheckedEntry | { readonly unreadable: string };
 

@@ -6,7 +6,7 @@ import { Answered, Notice } from "../parts/notice.tsx";
 import { Sign } from "../parts/step-list.tsx";
 import { Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
-import { duration, grouped } from "../text/time.ts";
+import { ago, duration, grouped, utcTime } from "../text/time.ts";
 
 const EVERY_MS = 10_000;
 
@@ -62,7 +62,10 @@ function Services({ readiness: { reasons = [], warnings = [] } }: { readonly rea
           <ul>
             {reasons.map(({ service, reason }) => (
               <li>
-                <strong>{service}</strong>: <Text value={reason} />
+                <strong>
+                  <Text value={service} />
+                </strong>
+                : <Text value={reason} />
               </li>
             ))}
           </ul>
@@ -165,7 +168,11 @@ function Evidence({ name }: { readonly name: string }) {
   return (
     <>
       <Text value={name} />{" "}
-      <a href={`/api/chancery/v1/audit/evidence/${encodeURIComponent(last)}`} target="_blank" rel="noopener">
+      <a
+        href={`/api/chancery/v1/audit/evidence/${encodeURIComponent(last.toWellFormed())}`}
+        target="_blank"
+        rel="noopener"
+      >
         look at it
       </a>
     </>
@@ -186,21 +193,19 @@ function Watched({ audit: { logs, canary } }: { readonly audit: Audit }) {
               <th scope="col" class="number">
                 Verified
               </th>
-              <th scope="col">Last checkpoint</th>
               <th scope="col" class="number">
                 Behind
               </th>
             </tr>
           </thead>
           <tbody>
-            {logs.map(({ log, size, verifiedSize, lastCheckpoint, lagSeconds }) => (
+            {logs.map(({ log, size, verifiedSize, lagSeconds }) => (
               <tr key={log}>
                 <td>
                   <Text value={log} />
                 </td>
                 <td class="number">{size === undefined ? "–" : grouped(size)}</td>
                 <td class="number">{grouped(verifiedSize)}</td>
-                <td>{lastCheckpoint === undefined ? "none yet" : <Time value={lastCheckpoint} />}</td>
                 <td class="number">{lagSeconds === undefined ? "–" : duration(lagSeconds * 1000)}</td>
               </tr>
             ))}
@@ -223,31 +228,38 @@ function Watched({ audit: { logs, canary } }: { readonly audit: Audit }) {
 }
 
 const SIGNS = { passed: "passed", failing: "failed", unknown: "open" } as const;
+const ORDER = ["failing", "unknown", "passed"];
 
 function Checks({ checks }: { readonly checks: readonly AuditCheck[] }) {
   const held = checks.filter(({ state }) => state === "passed").length;
+  const sorted = checks.toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
   return (
     <Card title="Checks" note={`${held} of ${checks.length} hold`}>
-      <ul class="steps plain-steps">
-        {checks.map(({ name, state, at, what, meaning, remedy }) => (
-          <li key={name} class={SIGNS[state]}>
-            <Sign state={SIGNS[state]} />
-            <div>
-              <h3>
-                <Text value={name} /> <span class="hidden-text">: {state}</span>
-              </h3>
-              <p>
-                <Text value={what} /> {at !== undefined && <Time value={at} />}
-              </p>
-              {state === "failing" && (
-                <p>
-                  <Text value={[meaning, remedy].filter((line) => line !== undefined).join(" ")} />
-                </p>
-              )}
-            </div>
+      <ul class="rows checks">
+        {sorted.map((check) => (
+          <li key={check.name}>
+            <CheckLine check={check} />
           </li>
         ))}
       </ul>
     </Card>
+  );
+}
+
+function CheckLine({ check: { name, state, at, what, meaning, remedy } }: { readonly check: AuditCheck }) {
+  return (
+    <>
+      <Sign state={SIGNS[state]} />
+      <h3>
+        <Text value={name} /> <span class="hidden-text">: {state}</span>
+      </h3>
+      <p>
+        <Text value={what} />
+        {state === "failing" && <Text value={` ${[meaning, remedy].filter((line) => line !== undefined).join(" ")}`} />}
+      </p>
+      <span class="small" title={at === undefined ? "" : utcTime(at)}>
+        {at !== undefined && ago(at, Date.now())}
+      </span>
+    </>
   );
 }

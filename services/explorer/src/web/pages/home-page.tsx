@@ -5,6 +5,7 @@ import { CompleteTo } from "../parts/completeness.tsx";
 import { EntryRows } from "../parts/entry-row.tsx";
 import { Answered } from "../parts/notice.tsx";
 import { SearchBox } from "../parts/search-box.tsx";
+import { Text } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
 import { logPath } from "../route.ts";
 import { grouped } from "../text/time.ts";
@@ -53,7 +54,9 @@ function Sizes({ logs }: { readonly logs: readonly Log[] }) {
       {logs.map(({ log, size }) => (
         <div key={log}>
           <dt>
-            <a href={logPath(log)}>{log}</a>
+            <a href={logPath(log)}>
+              <Text value={log} />
+            </a>
           </dt>
           <dd>
             {grouped(size)}

@@ -7,7 +7,7 @@ import { Answered, Notice } from "../parts/notice.tsx";
 import { Linked, Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
 import { NO_SEARCH, writeSearchAddress } from "../query/search-address.ts";
-import { grouped } from "../text/time.ts";
+import { grouped, utcDay } from "../text/time.ts";
 
 interface IdentityPageProps {
   readonly san: string;
@@ -85,7 +85,7 @@ function Moment({ name, time }: { readonly name: string; readonly time: string }
     <div>
       <dt>{name}</dt>
       <dd>
-        {time.slice(0, 10)}
+        {utcDay(time)}
         <small>
           <Time value={time} />
         </small>

@@ -71,32 +71,7 @@ function Summary({ summary: { certificates, refusals, days, unused } }: { readon
           points={days.map(({ day, certificates: value }) => ({ label: day, value }))}
         />
       </Card>
-      <div class="columns">
-        <TopTable
-          title="By identity"
-          rows={certificates.identities.top.map(({ value, count }) => ({
-            key: value,
-            shown: (
-              <a href={identityPath(value)}>
-                <Text value={value} />
-              </a>
-            ),
-            count,
-          }))}
-        />
-        <TopTable
-          title="By issuer"
-          rows={certificates.issuers.top.map(({ issuer = "unknown", count }) => ({
-            key: issuer,
-            shown: <Linked value={issuer} />,
-            count,
-          }))}
-        />
-        <TopTable
-          title="Refusals, why"
-          rows={refusals.reasons.map(({ code, count }) => ({ key: code, shown: <code>{code}</code>, count }))}
-        />
-      </div>
+      <Tops certificates={certificates} refusals={refusals} />
       {unused !== undefined && unused.results.length > 0 && (
         <Card title="Keys never used" note="issued, and no signature by them is in any log">
           <CertificateTable certificates={unused.results} />
@@ -104,6 +79,45 @@ function Summary({ summary: { certificates, refusals, days, unused } }: { readon
         </Card>
       )}
     </>
+  );
+}
+
+function Tops({ certificates, refusals }: Pick<IssuanceSummary, "certificates" | "refusals">) {
+  return (
+    <div class="columns">
+      <TopTable
+        title="By identity"
+        rows={certificates.identities.top.map(({ value, count }) => ({
+          key: value,
+          shown: (
+            <a href={identityPath(value)}>
+              <Text value={value} />
+            </a>
+          ),
+          count,
+        }))}
+      />
+      <TopTable
+        title="By issuer"
+        rows={certificates.issuers.top.map(({ issuer = "unknown", count }) => ({
+          key: issuer,
+          shown: <Linked value={issuer} />,
+          count,
+        }))}
+      />
+      <TopTable
+        title="Refusals, why"
+        rows={refusals.reasons.map(({ code, count }) => ({
+          key: code,
+          shown: (
+            <code>
+              <Text value={code} />
+            </code>
+          ),
+          count,
+        }))}
+      />
+    </div>
   );
 }
 
@@ -195,7 +209,7 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
                   href={`/search?${new URLSearchParams({ q: `key:${keyHash}` }).toString()}`}
                   title="What its key signed"
                 >
-                  {serial.slice(0, 16)}…
+                  <Text value={serial.slice(0, 16)} />…
                 </a>
               </td>
             </tr>
@@ -237,7 +251,9 @@ function RefusalTable({ refusals }: { readonly refusals: Refusals["results"] }) 
                 <Time value={time} />
               </td>
               <td>
-                <code>{code}</code>
+                <code>
+                  <Text value={code} />
+                </code>
                 {count > 1 && ` × ${count}`}
               </td>
               <td>

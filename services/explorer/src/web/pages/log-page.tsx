@@ -1,3 +1,4 @@
+import { equalBytes } from "@chancery/encoding";
 import { useState } from "preact/hooks";
 import { fetchGrowth, fetchLogs, type Interval, type Log } from "../api/logs.ts";
 import { Card, Facts, Lead } from "../parts/card.tsx";
@@ -8,7 +9,7 @@ import { useAnswer } from "../parts/use-answer.ts";
 import { useParties } from "../parts/use-parties.ts";
 import { parsePublicKeyPem, fingerprint, type PublicKey } from "../proof/public-key.ts";
 import { checkLog } from "../proof/check-log.ts";
-import { grouped } from "../text/time.ts";
+import { grouped, utcDay, utcTime } from "../text/time.ts";
 import { printableLines } from "../text/printable.ts";
 import { StepList, Verdict } from "../parts/step-list.tsx";
 import { LOG_WORDS, LogState } from "./logs-page.tsx";
@@ -69,13 +70,15 @@ function OneLog({ log }: { readonly log: Log }) {
   );
 }
 
-/** Shards are told by the server in a form of their own; here they are lines to read. */
-function Shards({ shards }: { readonly shards: readonly unknown[] }) {
+function Shards({ shards }: { readonly shards: NonNullable<Log["shards"]> }) {
   return (
     <ul>
-      {shards.map((shard) => (
-        <li>
-          <Text value={typeof shard === "string" ? shard : JSON.stringify(shard)} />
+      {shards.map(({ origin, size, first }) => (
+        <li key={origin}>
+          <Text value={origin} />{" "}
+          <span class="small">
+            {grouped(size)} entries, from {grouped(first ?? "0")} on
+          </span>
         </li>
       ))}
     </ul>
@@ -141,7 +144,7 @@ function Growth({ name }: { readonly name: string }) {
           <LineChart
             caption={`Entries over the last ${range.name}, UTC`}
             points={points.map(({ time, size }) => ({
-              label: range.name === "day" ? time.slice(0, 16).replace("T", " ") : time.slice(0, 10),
+              label: range.name === "day" ? utcTime(time).slice(0, 16) : utcDay(time),
               value: Number(size),
             }))}
           />
@@ -161,13 +164,29 @@ function KeyCard({ log }: { readonly log: Log }) {
           key === undefined ? undefined : ["SHA-256", <Hash value={fingerprint(key).toHex()} />],
           log.keyId === undefined ? undefined : ["Key ID", <Hash value={log.keyId} />],
           log.logId === undefined ? undefined : ["Log ID", <Hash value={log.logId} />],
-          ["Expiry", "A log's key does not expire by itself: the trusted root says from when to when it is believed."],
+          ["Believed", <Window pem={log.publicKey} />],
         ]}
       />
       <p class="small">
         <a href="/keys">Compare it with the keys this browser trusts</a>
       </p>
     </Card>
+  );
+}
+
+/** A log's key does not expire by itself: the trusted root says from when to when it is believed. */
+function Window({ pem }: { readonly pem: string }) {
+  const parties = useParties();
+  const key = readKey(pem);
+  if (parties === undefined || key === undefined) return <>the trusted root is not read yet</>;
+  const known = parties.server.logKeys.find((trusted) => equalBytes(trusted.key.spki, key.spki));
+  if (known === undefined) return <>not at all: the trusted root does not have this key</>;
+  const { start, end } = known.validFor ?? {};
+  return (
+    <>
+      {start === undefined ? "from ever" : `from ${utcTime(start)}`},{" "}
+      {end === undefined ? "without an end" : `to ${utcTime(end)}`}
+    </>
   );
 }
 

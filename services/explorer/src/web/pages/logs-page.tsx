@@ -36,7 +36,11 @@ function LogCard({ log }: { readonly log: Log }) {
   return (
     <Card
       title={LOG_WORDS[log.log] ?? "Certificates"}
-      note={<a href={logPath(log.log)}>{log.log}, its growth and key</a>}
+      note={
+        <a href={logPath(log.log)}>
+          <Text value={log.log} />, its growth and key
+        </a>
+      }
     >
       <Facts
         lines={[

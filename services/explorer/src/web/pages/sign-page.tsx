@@ -1,8 +1,9 @@
 import { type About, fetchAbout } from "../api/about.ts";
 import { Card, Facts, Lead } from "../parts/card.tsx";
 import { Answered, Notice } from "../parts/notice.tsx";
-import { Copy, Linked } from "../parts/text.tsx";
+import { Copy, Linked, Text } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
+import { printableLines } from "../text/printable.ts";
 
 export function SignPage() {
   const answer = useAnswer("about", fetchAbout);
@@ -17,7 +18,9 @@ export function SignPage() {
             <Warning about={about} />
             {about.paste.map(({ title, lines }) => (
               <Card key={title} title={title} note={<Copy value={lines.join("\n")} label="Copy all lines" />}>
-                <pre class="block">{lines.join("\n")}</pre>
+                <pre class="block" tabIndex={0}>
+                  {printableLines(lines.join("\n"))}
+                </pre>
               </Card>
             ))}
             <Card title="Where everything is">
@@ -40,7 +43,7 @@ function Warning({ about }: { readonly about: About }) {
   if (about.warning === undefined) return null;
   return (
     <Notice tone="warn" title="Development mode">
-      {about.warning}
+      <Text value={about.warning} />
     </Notice>
   );
 }

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { Text } from "./text.tsx";
 import { printable } from "../text/printable.ts";
 
 interface LeadProps {
@@ -17,7 +18,7 @@ export function Lead({ title, eyebrow, heading, children }: LeadProps) {
   return (
     <header class="lead">
       {eyebrow !== undefined && <div class="eyebrow">{eyebrow}</div>}
-      <h1 tabIndex={-1}>{heading ?? title}</h1>
+      <h1 tabIndex={-1}>{heading ?? <Text value={title} />}</h1>
       {children !== undefined && <p>{children}</p>}
     </header>
   );
@@ -31,9 +32,11 @@ interface CardProps {
 
 export function Card({ title, note, children }: CardProps) {
   return (
-    <section class="card" aria-label={title}>
+    <section class="card" aria-label={printable(title)}>
       <div class="card-head">
-        <h2>{title}</h2>
+        <h2>
+          <Text value={title} />
+        </h2>
         {note !== undefined && <p>{note}</p>}
       </div>
       {children}

@@ -1,9 +1,8 @@
 import { grouped } from "../text/time.ts";
 
-const WIDTH = 720;
-const HEIGHT = 150;
-const FLOOR = 118;
-const TOP = 14;
+/** Stretched to the room there is; what must not be stretched (words, strokes) is not drawn to this scale. */
+const WIDTH = 1000;
+const HEIGHT = 120;
 
 export interface ChartPoint {
   readonly label: string;
@@ -20,22 +19,14 @@ interface ChartProps {
 export function BarChart({ caption, points }: ChartProps) {
   const highest = Math.max(1, ...points.map(({ value }) => value));
   const step = WIDTH / Math.max(points.length, 1);
-  const width = Math.max(1, Math.min(step * 0.78, 26));
+  const width = Math.max(1, Math.min(step * 0.78, 30));
   return (
     <Chart caption={caption} points={points} highest={highest}>
       {points.map(({ label, value }, index) => {
-        const height = value === 0 ? 0 : Math.max(2, ((FLOOR - TOP) * value) / highest);
+        const height = value === 0 ? 0 : Math.max(2, (HEIGHT * value) / highest);
         const x = index * step + (step - width) / 2;
         return (
-          <rect
-            key={label}
-            class="bar-mark"
-            x={x}
-            y={FLOOR - height}
-            width={width}
-            height={height}
-            rx={Math.min(2, width / 3)}
-          >
+          <rect key={label} class="bar-mark" x={x} y={HEIGHT - height} width={width} height={height}>
             <title>{`${label}: ${grouped(value)}`}</title>
           </rect>
         );
@@ -48,13 +39,13 @@ export function BarChart({ caption, points }: ChartProps) {
 export function LineChart({ caption, points }: ChartProps) {
   const highest = Math.max(1, ...points.map(({ value }) => value));
   const x = (index: number) => (points.length < 2 ? WIDTH : (index * WIDTH) / (points.length - 1));
-  const y = (value: number) => FLOOR - ((FLOOR - TOP) * value) / highest;
+  const y = (value: number) => HEIGHT - (HEIGHT * value) / highest;
   const line = points.map(({ value }, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(" L");
   return (
     <Chart caption={caption} points={points} highest={highest}>
       {points.length > 1 && (
         <>
-          <path class="area-mark" d={`M${line} L${WIDTH},${FLOOR} L0,${FLOOR} Z`} />
+          <path class="area-mark" d={`M${line} L${WIDTH},${HEIGHT} L0,${HEIGHT} Z`} />
           <path class="line-mark" d={`M${line}`} />
         </>
       )}
@@ -71,21 +62,17 @@ function Chart({ caption, points, highest, children }: FrameProps) {
   const [first, last] = [points[0], points.at(-1)];
   return (
     <figure class="chart">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={caption}>
-        <line class="axis" x1="0" x2={WIDTH} y1={FLOOR + 0.5} y2={FLOOR + 0.5} />
-        <line class="axis" x1="0" x2={WIDTH} y1={TOP + 0.5} y2={TOP + 0.5} stroke-dasharray="2 4" />
-        {children}
-        <text x="0" y={TOP - 4}>
-          {grouped(highest)}
-        </text>
-        <text x="0" y={FLOOR + 18}>
-          {first?.label}
-        </text>
-        <text x={WIDTH} y={FLOOR + 18} text-anchor="end">
-          {points.length > 1 ? last?.label : ""}
-        </text>
-      </svg>
       <figcaption>{caption}</figcaption>
+      <div class="chart-top" aria-hidden="true">
+        {grouped(highest)}
+      </div>
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={caption}>
+        {children}
+      </svg>
+      <div class="chart-ends" aria-hidden="true">
+        <span>{first?.label}</span>
+        <span>{points.length > 1 ? last?.label : ""}</span>
+      </div>
       <details>
         <summary>As a table</summary>
         <div class="scroller">

@@ -1,6 +1,7 @@
 import type { Completeness } from "../api/search.ts";
 import { logPath } from "../route.ts";
 import { grouped } from "../text/time.ts";
+import { printable } from "../text/printable.ts";
 import { Text } from "./text.tsx";
 
 /** What makes an empty answer mean something: up to here there is no other. */
@@ -12,7 +13,7 @@ export function CompleteTo({ logs }: { readonly logs: readonly Completeness[] })
       {logs.map(({ log, size, root }, index) => (
         <>
           {index > 0 && " and "}
-          <span title={`root ${root}`}>
+          <span title={`root ${printable(root)}`}>
             {grouped(size)} {size === "1" ? "entry" : "entries"} of{" "}
             <a href={logPath(log)}>
               <Text value={log} />

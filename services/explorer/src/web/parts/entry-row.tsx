@@ -1,6 +1,7 @@
 import type { ListedEntry } from "../api/entries.ts";
 import { entryPath } from "../route.ts";
 import { ago, grouped, utcTime } from "../text/time.ts";
+import { predicateName } from "../statement/predicate-name.ts";
 import { Text } from "./text.tsx";
 
 /** Who signed it, as one would say it. */
@@ -18,9 +19,12 @@ export function EntryRows({ entries }: { readonly entries: readonly ListedEntry[
     <ul class="rows">
       {entries.map((entry) => (
         <li key={`${entry.log} ${entry.logIndex}`} class="found">
-          <a class="who" href={entryPath(entry.log, entry.entryId)}>
-            <Text value={signerName(entry)} />
-          </a>
+          <span>
+            <a class="who" href={entryPath(entry.log, entry.entryId)}>
+              <Text value={signerName(entry)} />
+            </a>{" "}
+            <VouchedFor entry={entry} />
+          </span>
           <span class="when" title={entry.time === undefined ? "" : utcTime(entry.time)}>
             {entry.time === undefined ? "no time in the log" : ago(entry.time, Date.now())}
           </span>
@@ -36,27 +40,39 @@ export function EntryRows({ entries }: { readonly entries: readonly ListedEntry[
   );
 }
 
+function VouchedFor({ entry }: { readonly entry: ListedEntry }) {
+  const issuer = entry.signers[0]?.certificate?.issuer;
+  if (issuer === undefined) return null;
+  return (
+    <span class="small">
+      by the word of <Text value={issuer} />
+    </span>
+  );
+}
+
 function Description({ entry }: { readonly entry: ListedEntry }) {
   const subject = entry.attestation?.subjects?.[0];
   const digest = entry.digests[0];
-  const issuer = entry.signers[0]?.certificate?.issuer;
+  const type = entry.attestation?.predicateType;
   return (
     <>
-      <span class="badge">{entry.kind}</span>
-      {entry.attestation?.predicateType !== undefined && <Text value={entry.attestation.predicateType} />}
-      {subject?.name !== undefined && subject.name !== "" && (
+      <span class="badge">
+        <Text value={entry.kind} />
+      </span>
+      {type !== undefined && (
         <span>
-          of <Text value={subject.name} />
+          <Text value={predicateName(type)} />
+          {subject?.name !== undefined && subject.name !== "" && (
+            <>
+              {" "}
+              about <Text value={subject.name} />
+            </>
+          )}
         </span>
       )}
       {digest !== undefined && (
         <span class="hash">
           <Text value={shortDigest(digest)} />
-        </span>
-      )}
-      {issuer !== undefined && (
-        <span>
-          vouched for by <Text value={issuer} />
         </span>
       )}
     </>

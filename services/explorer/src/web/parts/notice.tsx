@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { Answer } from "../api/answer.ts";
-import { useSession } from "./session.tsx";
+import { useSignInPath } from "./session.tsx";
 import { Text } from "./text.tsx";
 
 interface NoticeProps {
@@ -12,7 +12,9 @@ interface NoticeProps {
 export function Notice({ tone = "plain", title, children }: NoticeProps) {
   return (
     <div class={`notice ${tone}`} role={tone === "bad" ? "alert" : "status"}>
-      <strong>{title}</strong>
+      <strong>
+        <Text value={title} />
+      </strong>
       {children !== undefined && <div class="soft">{children}</div>}
     </div>
   );
@@ -73,15 +75,10 @@ export function Answered<T>({ answer, waiting, name, children }: AnsweredProps<T
 }
 
 function SignedOut() {
-  const session = useSession();
+  const path = useSignInPath();
   return (
     <Notice tone="warn" title="You have to sign in">
-      This installation shows its logs to its own people only.{" "}
-      {session?.loginUrl?.startsWith("/") === true && !session.loginUrl.startsWith("//") && (
-        <a href={session.loginUrl} target="_self">
-          Sign in
-        </a>
-      )}
+      This installation shows its logs to its own people only. {path !== undefined && <a href={path}>Sign in</a>}
     </Notice>
   );
 }

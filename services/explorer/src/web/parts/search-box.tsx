@@ -90,7 +90,11 @@ function Understood({ text, search }: { readonly text: string; readonly search: 
   const current = search.text === text.trim() ? (meanings[search.meaning] ?? reading) : reading;
   return (
     <>
-      Understood as <strong>{current.what}</strong>. {current.goal.kind === "hint" && current.goal.words}
+      Understood as{" "}
+      <strong>
+        <Text value={current.what} />
+      </strong>
+      . {current.goal.kind === "hint" && current.goal.words}
       {meanings.length > 1 && (
         <>
           Or search for{" "}
@@ -103,7 +107,7 @@ function Understood({ text, search }: { readonly text: string; readonly search: 
                   class="link-button"
                   onClick={() => go(writeSearchAddress({ ...search, text: text.trim(), meaning: index }))}
                 >
-                  {meaning.what}
+                  <Text value={meaning.what} />
                 </button>
                 {index < meanings.length - 1 && !(index === meanings.length - 2 && meanings.at(-1) === current)
                   ? "; "

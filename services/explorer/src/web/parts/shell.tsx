@@ -3,8 +3,7 @@ import { useState } from "preact/hooks";
 import { fetchSession } from "../api/about.ts";
 import type { Route } from "../route.ts";
 import { keepTheme, storedTheme, THEMES } from "../theme.ts";
-import { SessionContext } from "./session.tsx";
-import { Text } from "./text.tsx";
+import { SessionBar, SessionContext } from "./session.tsx";
 import { useAnswer } from "./use-answer.ts";
 
 type PageName = Route["page"];
@@ -49,11 +48,7 @@ export function Shell({ page, main, children }: ShellProps) {
               ))}
             </ul>
           </nav>
-          {session?.name !== undefined && (
-            <div class="bar-end">
-              <Text value={session.name} />
-            </div>
-          )}
+          <SessionBar />
         </div>
       </div>
       <main id="content" ref={main}>

@@ -74,7 +74,7 @@ export function Copy({ value, label = "Copy" }: { readonly value: string; readon
 
 export function Time({ value }: { readonly value: string | number }) {
   return (
-    <time dateTime={typeof value === "string" ? value : new Date(value).toISOString()}>
+    <time dateTime={utcTime(value)}>
       {utcTime(value)} <span class="small">{ago(value, Date.now())}</span>
     </time>
   );

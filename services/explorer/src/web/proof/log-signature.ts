@@ -1,8 +1,8 @@
-import { utf8 } from "@chancery/encoding";
+import { concatBytes, utf8 } from "@chancery/encoding";
 import { Unverified } from "@chancery/fault";
-import { fingerprint, isNamedBy } from "./public-key.ts";
+import { fingerprint, kindNamedBy, type PublicKey } from "./public-key.ts";
 import { verifyMessage } from "./signature.ts";
-import type { SignedCheckpoint } from "./signed-note.ts";
+import type { NoteSignature, SignedCheckpoint } from "./signed-note.ts";
 import type { Finding } from "./step.ts";
 import type { TrustedKey } from "./trusted-keys.ts";
 
@@ -44,15 +44,50 @@ export async function checkSignature(
  */
 async function findSigner(checkpoint: SignedCheckpoint, keys: readonly TrustedKey[]): Promise<TrustedKey> {
   if (keys.length === 0) throw new Unverified("no log key is known to this browser");
-  const message = utf8(checkpoint.text);
   const ofLog = checkpoint.signatures.filter(
     ({ name }) => checkpoint.origin === name || checkpoint.origin.startsWith(`${name} - `),
   );
   for (const trusted of keys) {
-    const lines = ofLog.filter(({ name, keyHash }) => isNamedBy(trusted.key, name, keyHash));
-    const verdicts = await Promise.all(lines.map(({ signature }) => verifyMessage(trusted.key, message, signature)));
+    const verdicts = await Promise.all(ofLog.map((line) => verifyLine(checkpoint, line, trusted.key)));
     if (verdicts.includes(false)) throw new Unverified("the signature on the checkpoint does not verify");
-    if (verdicts.length > 0) return trusted;
+    if (verdicts.includes(true)) return trusted;
   }
   throw new Unverified("none of the keys you trust has signed this checkpoint");
+}
+
+/** Undefined for a line that is not by this key. */
+async function verifyLine(
+  checkpoint: SignedCheckpoint,
+  { name, keyHash, signature }: NoteSignature,
+  key: PublicKey,
+): Promise<boolean | undefined> {
+  const kind = kindNamedBy(key, name, keyHash);
+  if (kind === undefined) return undefined;
+  if (kind === "text") return await verifyMessage(key, utf8(checkpoint.text), signature);
+  return await verifyTreeHead(checkpoint, signature, key);
+}
+
+/**
+ *     struct {                                      RFC 6962, Section 3.5, as c2sp.org/static-ct-api puts it into a note:
+ *       Version version = v1(0);                    the line has the timestamp (8 bytes), then DigitallySigned:
+ *       SignatureType signature_type = tree_hash(1);  hash, signature algorithm, length (2 bytes), signature
+ *       uint64 timestamp;
+ *       uint64 tree_size;
+ *       opaque sha256_root_hash[32];
+ *     } TreeHeadSignature;
+ */
+async function verifyTreeHead(
+  { text, size, root }: SignedCheckpoint,
+  line: Uint8Array,
+  key: PublicKey,
+): Promise<boolean> {
+  const view = new DataView(line.buffer, line.byteOffset, line.byteLength);
+  if (line.length < 13 || view.getUint16(10) !== line.length - 12) return false;
+  // The signature does not cover extension lines, so anyone could have written them.
+  if (text.split("\n").length > 4) return false;
+  const head = new Uint8Array(10 + 8);
+  head[1] = 1;
+  head.set(line.subarray(0, 8), 2);
+  new DataView(head.buffer).setBigUint64(10, size);
+  return await verifyMessage(key, concatBytes(head, root), line.subarray(12));
 }

@@ -46,17 +46,20 @@ export function fingerprint(key: PublicKey): Uint8Array {
   return sha256(key.spki);
 }
 
+/** What a line of a note is over: the note's text, or the tree head as an RFC 6962 log signs it. */
+export type NoteKeyKind = "text" | "tree-head";
+
 /**
- * The four bytes by which a note's line names this key. c2sp.org/signed-note: Ed25519's depend on the name, those of
- * ECDSA and of an RFC 6962 log do not; rekor-tiles writes an RSA key's with a longer type.
+ * How the four bytes of a note's line name this key, if they do. c2sp.org/signed-note: Ed25519's depend on the name,
+ * those of ECDSA do not; an RFC 6962 log's are of type 0x05; rekor-tiles writes an RSA key's with a longer type.
  */
-export function isNamedBy(key: PublicKey, name: string, keyHash: Uint8Array): boolean {
+export function kindNamedBy(key: PublicKey, name: string, keyHash: Uint8Array): NoteKeyKind | undefined {
   const named = (...parts: Uint8Array[]) => sha256(concatBytes(utf8(`${name}\n`), ...parts));
-  const candidates =
-    key.algorithm === "Ed25519"
-      ? [named(Uint8Array.of(0x01), key.raw)]
-      : key.algorithm === "RSA"
-        ? [named(Uint8Array.of(0xff), utf8("PKIX-RSA-PKCS#1v1.5"), key.spki)]
-        : [fingerprint(key)];
-  return candidates.some((id) => equalBytes(id.subarray(0, 4), keyHash));
+  const isNamed = (id: Uint8Array) => equalBytes(id.subarray(0, 4), keyHash);
+  if (isNamed(named(Uint8Array.of(0x05), fingerprint(key)))) return "tree-head";
+  if (key.algorithm === "Ed25519") return isNamed(named(Uint8Array.of(0x01), key.raw)) ? "text" : undefined;
+  const id = key.algorithm === "RSA" ? named(Uint8Array.of(0xff), RSA_NOTE_TYPE, key.spki) : fingerprint(key);
+  return isNamed(id) ? "text" : undefined;
 }
+
+const RSA_NOTE_TYPE = utf8("PKIX-RSA-PKCS#1v1.5");

@@ -1,4 +1,4 @@
-import { decodeBase64, decodeBase64Lenient, type JsonObject, parseJson } from "@chancery/encoding";
+import { decodeBase64, decodeBase64Lenient, type JsonObject, type JsonValue, parseJson } from "@chancery/encoding";
 import { type Certificate, parseCertificate } from "../certificate/certificate.ts";
 import { parsePublicKey, parsePublicKeyPem, type PublicKey } from "./public-key.ts";
 
@@ -15,6 +15,8 @@ export interface TrustedKey {
   readonly key: PublicKey;
   readonly source: KeySource;
   readonly label: string;
+  /** From when to when a trusted root believes it. */
+  readonly validFor?: { readonly start?: string; readonly end?: string };
 }
 
 /** Whom the reader believes: keys of logs, and certificate authorities. */
@@ -26,12 +28,12 @@ export interface TrustedParties {
 /** A Sigstore trusted_root.json, of which only logs and certificate authorities are read here. */
 export function parseTrustedRoot(json: string, source: KeySource): TrustedParties {
   const root = asObject(parseJson(json, "trusted root"));
-  const logKeys = asList(root["tlogs"]).flatMap((log) => {
+  const logKeys = [...asList(root["tlogs"]), ...asList(root["ctlogs"])].flatMap((log) => {
     const { baseUrl, publicKey } = log;
-    const { rawBytes } = asObject(publicKey ?? null);
+    const { rawBytes } = asObject(publicKey);
     if (typeof rawBytes !== "string") return [];
     const key = parsePublicKey(decodeBase64(rawBytes, "trusted root: key"), "trusted root: key");
-    return [{ key, source, label: typeof baseUrl === "string" ? baseUrl : "log" }];
+    return [{ key, source, label: typeof baseUrl === "string" ? baseUrl : "log", validFor: readWindow(publicKey) }];
   });
   const authorities = asList(root["certificateAuthorities"]).map((authority) =>
     asList(asObject(authority["certChain"])["certificates"]).flatMap(({ rawBytes }) => {
@@ -54,6 +56,11 @@ export function parseTrustedText(text: string): readonly TrustedKey[] {
  */
 export function effectiveParties(own: readonly TrustedKey[], server: TrustedParties): TrustedParties {
   return own.length === 0 ? server : { logKeys: own, authorities: server.authorities };
+}
+
+function readWindow(publicKey: JsonValue | undefined): NonNullable<TrustedKey["validFor"]> {
+  const { start, end } = asObject(asObject(publicKey)["validFor"]);
+  return { ...(typeof start === "string" && { start }), ...(typeof end === "string" && { end }) };
 }
 
 function asObject(value: unknown): JsonObject {

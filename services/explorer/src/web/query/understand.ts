@@ -18,13 +18,15 @@ export interface Understanding {
   readonly others: readonly Reading[];
 }
 
-const LONGEST = 16_384;
+/** What follows is matched against expressions that take a square of it at worst. A certificate in PEM is longer. */
+const LONGEST = 2_048;
+const LONGEST_PEM = 16_384;
 
 /** Takes anything. The first rule that fits is what is searched for. */
 export function understand(input: string): Understanding {
   const text = input.trim();
   if (text === "") return only(search("everything, the newest first", {}));
-  if (text.length > LONGEST)
+  if (text.length > (text.startsWith("-----BEGIN ") ? LONGEST_PEM : LONGEST))
     return only(hint("too much text", "Drop it as a file instead: it is hashed here, and searched by its digest."));
   for (const rule of RULES) {
     const found = rule(text);
@@ -109,7 +111,7 @@ function namedDigest(text: string): Understanding | undefined {
 /** `registry.example.com/app@sha256:…`, also behind `docker://` and `oci://`. */
 function imageReference(text: string): Understanding | undefined {
   const [, found] =
-    /^(?:\w+:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w./-]+)*(?::[\w.-]+)?@(sha(?:256|512):[0-9a-f]+)$/i.exec(text) ?? [];
+    /^(?:\w+:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w.-]+)*(?::[\w.-]+)?@(sha(?:256|512):[0-9a-f]+)$/i.exec(text) ?? [];
   if (found !== undefined) {
     const understood = namedDigest(found);
     if (understood === undefined || understood.reading.goal.kind === "hint") return understood;
@@ -155,7 +157,7 @@ function fingerprintWithColons(text: string): Understanding | undefined {
 }
 
 function email(text: string): Understanding | undefined {
-  if (!/^[^\s@/:*?]+@[^\s@/:*?]+\.?[^\s@/:*?]*$/.test(text)) return undefined;
+  if (!/^[^\s@/:*?]+@[^\s@/:*?]+$/.test(text)) return undefined;
   const host = text.slice(text.indexOf("@") + 1);
   return {
     reading: search("an e-mail address", { san: [text] }),

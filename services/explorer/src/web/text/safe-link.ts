@@ -10,6 +10,8 @@ export function safeLink(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null || url.username !== "" || url.password !== "") return undefined;
   if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(url.hostname) || url.hostname.includes("xn--")) return undefined;
+  // RFC 1035, Section 2.3.4; and what is shown of a long text must show all of the host.
+  if (url.hostname.length > 253) return undefined;
   const [authority = ""] = text.slice(text.indexOf("//") + 2).split(/[/?#]/, 1);
   return authority.toLowerCase() === url.host || authority.toLowerCase() === `${url.host}:${defaultPort(url)}`
     ? url.href

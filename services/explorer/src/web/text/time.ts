@@ -1,3 +1,5 @@
+import { printable } from "./printable.ts";
+
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ["year", 31_556_952],
@@ -11,7 +13,8 @@ const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
 /** `2026-11-21 16:47:53 UTC`: one zone for all, so that two people talk about the same moment. */
 export function utcTime(time: string | number): string {
   const date = new Date(time);
-  if (Number.isNaN(date.getTime())) return String(time);
+  // Not a time at all: a stranger's text like any other.
+  if (Number.isNaN(date.getTime())) return printable(String(time)).slice(0, 64);
   return `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 

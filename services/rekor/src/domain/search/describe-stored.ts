@@ -1,4 +1,5 @@
-import { Fault } from "@chancery/fault";
+import { Fault, RefusedToSign } from "@chancery/fault";
+import type { LoggedEntry } from "@chancery/log";
 import { IN_TOTO_PAYLOAD_TYPE, readStatement } from "../entries/in-toto-statement.ts";
 import { contentTypeOf, parseCoseSign1 } from "../pki/cose-sign1.ts";
 import { describeEntry } from "./describe-entry.ts";
@@ -6,10 +7,15 @@ import type { EntryFacts, StatementFacts } from "./entry-facts.ts";
 import { type BesideEntry, decodeBeside } from "./stored-facts.ts";
 
 /** The facts of an entry as it is stored, and nothing else: its body, and what is kept beside it. */
-export function describeStored({ leaf, extra }: { readonly leaf: Uint8Array; readonly extra: Uint8Array }): EntryFacts {
+export function describeStored({ index, leaf, extra }: Pick<LoggedEntry, "index" | "leaf" | "extra">): EntryFacts {
   const beside = decodeBeside(extra);
-  const facts = describeEntry(leaf, beside);
-  return beside.isBare === true ? { ...facts, statement: statementOf(facts.kind, beside) } : facts;
+  try {
+    const facts = describeEntry(leaf, beside);
+    return beside.isBare === true ? { ...facts, statement: statementOf(facts.kind, beside) } : facts;
+  } catch (cause) {
+    // Nothing that was ever logged: whoever asks has made no mistake.
+    throw new RefusedToSign(`the stored entry ${index} cannot be read`, { cause });
+  }
 }
 
 /** Of an attestation that was kept before its facts were. It was judged when it was logged. */

@@ -25,7 +25,7 @@ export interface Tally {
 const MOST_ENTRIES = 10_000;
 const PAGE = 500;
 /** Each looks at no more than a search may; an identity that is not found in so many is told of as far as it was. */
-const MOST_SEARCHES = 40;
+const MOST_SEARCHES = 24;
 const MOST_VALUES = 100;
 
 export async function summarizeIdentity(

@@ -1,8 +1,11 @@
 import { Malformed } from "@chancery/fault";
 import { decodeCursor, encodeCursor } from "./search-cursor.ts";
+import { Turnstile } from "./turnstile.ts";
 import { type FoundInLog, type IndexRange, type Order, type Search, searchLog } from "./log-search.ts";
 import type { CompleteTo, FoundEntry, SearchedLog } from "./searched-log.ts";
 
+const AT_ONCE = 8;
+const WAITING = 256;
 const EARLIEST = 0;
 const LATEST = Number.MAX_SAFE_INTEGER;
 
@@ -26,6 +29,7 @@ export interface SearchAnswer {
 /** One search for both logs: each is searched by itself, and what they found is merged by time. */
 export class SearchLogs {
   readonly #logs: readonly SearchedLog[];
+  readonly #turnstile = new Turnstile(AT_ONCE, WAITING);
 
   constructor(logs: readonly SearchedLog[]) {
     this.#logs = logs;
@@ -35,7 +39,12 @@ export class SearchLogs {
     return this.#logs;
   }
 
+  /** Some at once: each reads up to 1,024 entries of each log. */
   async search(search: LogsSearch): Promise<SearchAnswer> {
+    return await this.#turnstile.pass(() => this.#search(search));
+  }
+
+  async #search(search: LogsSearch): Promise<SearchAnswer> {
     const asked = this.#logs.filter(({ name }) => search.logs.length === 0 || search.logs.includes(name));
     const positions = search.cursor === undefined ? undefined : decodeCursor(search.cursor, search.asked);
     // Before the look-ups, so that all that is in this tree is there to be found.

@@ -51,7 +51,9 @@ export function decodeBeside(extra: Uint8Array): BesideEntry {
   if (extra.length === 0) return { statement: undefined, otherTexts: [], attestation: undefined };
   if (!startsWithMagic(extra)) return { statement: undefined, otherTexts: [], attestation: extra, isBare: true };
   const end = HEADER + factsLength(extra);
-  const facts = JSON.parse(new TextDecoder().decode(extra.subarray(HEADER, end))) as FactsJson;
+  const facts = readFacts(extra.subarray(HEADER, end));
+  // An attestation of before that happens to begin so.
+  if (facts === undefined) return { statement: undefined, otherTexts: [], attestation: extra, isBare: true };
   return {
     statement: facts.s && { predicateType: facts.p, subjects: facts.s.map(subjectOf), materials: facts.m ?? [] },
     otherTexts: facts.t ?? [],
@@ -70,6 +72,14 @@ export function attestationBeside(extra: Uint8Array): Uint8Array | undefined {
 export function tellsFacts(first: Uint8Array, length: number): boolean {
   if (length <= first.length) return true;
   return startsWithMagic(first) && HEADER + factsLength(first) <= first.length;
+}
+
+function readFacts(json: Uint8Array): FactsJson | undefined {
+  try {
+    return JSON.parse(new TextDecoder().decode(json)) as FactsJson;
+  } catch {
+    return undefined;
+  }
 }
 
 function subjectOf([name, ...digests]: readonly [string | null, ...string[]]): StatementSubject {

@@ -2,6 +2,7 @@ import { Controller, Get, Header, Inject, Query, UseFilters } from "@nestjs/comm
 import { Malformed } from "@chancery/fault";
 import { faultFilter } from "@chancery/service";
 import { summarizeIdentity, type Tally } from "../../domain/search/identity-summary.ts";
+import { Turnstile } from "../../domain/search/turnstile.ts";
 import { SearchLogs } from "../../domain/search/search-logs.ts";
 import type { Query as QueryParameters } from "../query-parameters.ts";
 import { encodeComplete, encodeTime } from "./entry-json.ts";
@@ -13,6 +14,8 @@ import { requireKnown, single } from "./search-parameters.ts";
 @UseFilters(faultFilter(searchErrors))
 export class IdentitiesController {
   readonly #logs: SearchLogs;
+  /** Each reads up to 10,000 entries, a second of work. */
+  readonly #turnstile = new Turnstile(1, 16);
 
   constructor(@Inject(SearchLogs) logs: SearchLogs) {
     this.#logs = logs;
@@ -24,10 +27,9 @@ export class IdentitiesController {
     requireKnown(query, ["san", "issuer"]);
     const [san, issuer] = [single(query, "san"), single(query, "issuer")];
     if (san === undefined) throw new Malformed("san: is required");
-    const { first, last, activity, completeTo, repositories, kinds, ...summary } = await summarizeIdentity(this.#logs, {
-      san,
-      issuer,
-    });
+    const { first, last, activity, completeTo, repositories, kinds, ...summary } = await this.#turnstile.pass(() =>
+      summarizeIdentity(this.#logs, { san, issuer }),
+    );
     const trees = encodeComplete(completeTo);
     return {
       san,

@@ -30,6 +30,7 @@ const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
   chancery the program's other commands (npm run chancery -- init --help)
   bench    measures the hot paths (npm run bench)
   fuzz     requests that are nearly good, by the hundred thousand (npm run fuzz -- --help)
+  screenshots  remakes docs/screenshots; needs Chromium (npm run screenshots)
   check    types, lint and format (npm run check)
   format   formats (npm run format)
 `;
@@ -81,6 +82,12 @@ const COMMANDS = {
     await install();
     await build();
     return runForeground(NODE, [join(ROOT, "test/fuzz/main.ts"), ...args]);
+  },
+
+  async screenshots(args) {
+    await install();
+    await build();
+    return runForeground(NODE, [join(ROOT, "test/explorer/screenshots.ts"), ...args]);
   },
 
   async check() {

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ClientHome, clientHome, needClients } from "@chancery/testing";
+import axe, { type AxeResults } from "axe-core";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, openPage, type WatchedPage } from "../explorer/browser.ts";
@@ -229,6 +230,32 @@ describe.skipIf(missing)(`the explorer in Chromium${reason}`, () => {
     await page.getByText("a key that you put into this browser").waitFor();
     expect(own.wrongs).toEqual([]);
   });
+
+  test.for(["light", "dark"] as const)(
+    "has nothing that a screen reader stumbles over, nor a faint word, in %s",
+    async (colorScheme) => {
+      await using own = await openPage(browser, world.stack.url, { colorScheme });
+      const [entry] = await entries("log=rekor&kind=intoto");
+      const pages = ["/", "/search?q=release%40example.com&kind=intoto", `/entries/rekor/${entry?.entryId}`];
+      pages.push(
+        "/identities?san=release%40example.com",
+        "/logs",
+        "/logs/rekor",
+        "/issuance",
+        "/health",
+        "/sign",
+        "/check",
+        "/keys",
+      );
+      for (const path of pages) {
+        await own.page.goto(path, { waitUntil: "networkidle" });
+        await own.page.evaluate(axe.source);
+        const { violations } = await own.page.evaluate<AxeResults>("axe.run(document)");
+        const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+        expect([path, ...found]).toEqual([path]);
+      }
+    },
+  );
 
   test("can be used by keyboard alone", async () => {
     const page = await open("/logs");

@@ -1,4 +1,5 @@
-import { useEffect, useState } from "preact/hooks";
+import { decodeBase64 } from "@chancery/encoding";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { fetchEntry, type LogName, type ProvenEntry } from "../api/entries.ts";
 import { Lead } from "../parts/card.tsx";
 import { EntryCards } from "../parts/entry-cards.tsx";
@@ -13,6 +14,7 @@ import { type Parties, useParties } from "../parts/use-parties.ts";
 import { checkEntry, type CheckedEntry } from "../proof/check-entry.ts";
 import { loggedEntry } from "../proof/logged-entry.ts";
 import { logPath } from "../route.ts";
+import { parseStatement, type Statement } from "../statement/attestation.ts";
 import { predicateName } from "../statement/predicate-name.ts";
 import { grouped } from "../text/time.ts";
 
@@ -79,10 +81,11 @@ function Entry({ entry, asked, parties }: EntryProps) {
 
 /** Who, what and when in one sentence. What it is about is told by the statement that was checked, if there is one. */
 function InShort({ entry, checked: { body } }: { readonly entry: ProvenEntry; readonly checked: CheckedEntry }) {
-  if (body === undefined) return null;
-  const subject = entry.attestation?.subjects?.[0]?.name;
-  const type = entry.attestation?.predicateType;
+  const statement = useMemo(() => keptStatement(entry), [entry]);
+  const subject = statement?.subjects[0]?.name;
+  const type = statement?.predicateType;
   const time = entry.integratedTime === undefined ? entry.time : entry.integratedTime * 1000;
+  if (body === undefined) return null;
   return (
     <>
       signed{" "}
@@ -107,6 +110,16 @@ function InShort({ entry, checked: { body } }: { readonly entry: ProvenEntry; re
       .
     </>
   );
+}
+
+/** The statement beside the entry, and not what the server says of it: that one is checked. */
+function keptStatement({ attestationPayload }: ProvenEntry): Statement | undefined {
+  if (attestationPayload === undefined) return undefined;
+  try {
+    return parseStatement(decodeBase64(attestationPayload, "attestation"));
+  } catch {
+    return undefined;
+  }
 }
 
 const SIGNED = { "artifact-digest": "a file or an image", dsse: "a statement", other: "something" } as const;

@@ -182,7 +182,7 @@ function Evidence({ name }: { readonly name: string }) {
 function Watched({ audit: { logs, canary } }: { readonly audit: Audit }) {
   return (
     <Card title="Watched logs">
-      <div class="scroller" tabIndex={0} role="region" aria-label="Watched logs">
+      <div class="scroller" tabIndex={0} role="region" aria-label="Table: watched logs">
         <table class="table">
           <thead>
             <tr>

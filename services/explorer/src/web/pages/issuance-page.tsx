@@ -179,7 +179,7 @@ function CertificatesCard() {
 function CertificateTable({ certificates }: { readonly certificates: readonly IssuedCertificate[] }) {
   if (certificates.length === 0) return <p class="soft">None has been issued yet.</p>;
   return (
-    <div class="scroller" tabIndex={0} role="region" aria-label="Certificates">
+    <div class="scroller" tabIndex={0} role="region" aria-label="Table: certificates">
       <table class="table">
         <thead>
           <tr>
@@ -234,7 +234,7 @@ function RefusalsCard() {
 function RefusalTable({ refusals }: { readonly refusals: Refusals["results"] }) {
   if (refusals.length === 0) return <p class="soft">Nothing has been refused.</p>;
   return (
-    <div class="scroller" tabIndex={0} role="region" aria-label="Refusals">
+    <div class="scroller" tabIndex={0} role="region" aria-label="Table: refusals">
       <table class="table">
         <thead>
           <tr>

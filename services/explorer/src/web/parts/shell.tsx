@@ -31,7 +31,7 @@ export function Shell({ page, main, children }: ShellProps) {
       <a class="skip" href="#content">
         To the content
       </a>
-      <div class="bar">
+      <header class="bar">
         <div class="bar-inside">
           <a class="brand" href="/">
             <Seal />
@@ -50,7 +50,7 @@ export function Shell({ page, main, children }: ShellProps) {
           </nav>
           <SessionBar />
         </div>
-      </div>
+      </header>
       <main id="content" ref={main}>
         {children}
       </main>

@@ -14,6 +14,8 @@ import { newEntry, range, RememberingSigner, World } from "./world.ts";
 
 /** Short forms, for every run; the long ones are the soak test's. */
 const KILLS = 4;
+/** Each may take its 15 seconds, and the start and the end theirs. */
+const LIMIT = { timeout: 120_000 };
 
 let directory: string;
 
@@ -25,7 +27,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test("kill -9 of PostgreSQL under load loses nothing, and it goes on without a restart of ours", async () => {
+test("kill -9 of PostgreSQL under load loses nothing, and it goes on without a restart of ours", LIMIT, async () => {
   await using server = await startEmbedded({ directory: join(directory, "postgres") });
   await using db = await Database.open(server.url);
   const anchor = await FileAnchor.open(directory, "anchor");
@@ -66,7 +68,7 @@ test("kill -9 of PostgreSQL under load loses nothing, and it goes on without a r
   await world.check(await world.start());
 });
 
-test("kill -9 of the process under load loses nothing it acknowledged, and signs one history", async () => {
+test("kill -9 of the process under load loses nothing it acknowledged, and signs one history", LIMIT, async () => {
   await using server = await startEmbedded({ directory: join(directory, "postgres") });
   const keyFile = join(directory, "key.pem");
   const signer = new RememberingSigner("killed.example", await createKeyFile(keyFile, "ecdsa-p256"));

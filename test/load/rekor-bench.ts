@@ -59,7 +59,7 @@ export async function benchRekor(args: readonly string[]): Promise<void> {
   print(`${cpus().length} cores, shared by the program, its PostgreSQL and this client; Node ${process.version}`);
   const signers = await certificates(stack, Number(values.signers));
   if (values.overload) {
-    return overload(stack, signers, { seconds: Number(values.seconds ?? 60), factor: Number(values.factor) });
+    return await overload(stack, signers, { seconds: Number(values.seconds ?? 60), factor: Number(values.factor) });
   }
   const seconds = Number(values.seconds ?? 3);
   const wanted = new Set(values.rows.split(","));

@@ -49,7 +49,7 @@ export async function overload(
     `capacity: ${capacity.toFixed(0)}/s with ${BEST_CLIENTS} clients; one client p50 ${percentile(alone, 0.5).toFixed(1)} ms; ${mib(before)} resident`,
   );
 
-  const flood = new Flood(stack, entries(Math.ceil(capacity * seconds * 1.5)));
+  const flood = new Flood(stack, entries(Math.ceil(capacity * seconds * 2) + 8_000));
   const result = await flood.run(capacity * factor, seconds);
   const goodput = result.good / result.seconds;
   print(

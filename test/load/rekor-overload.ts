@@ -36,6 +36,7 @@ export async function overload(
 ): Promise<void> {
   const entries = (count: number) => v1Entries(signers, count).requests;
   await closedLoop(stack.url, { clients: BEST_CLIENTS, seconds: 5, expect: 201, next: once(entries(30_000)) });
+  const cpuBefore = cpuOf(stack);
   const peak = await closedLoop(stack.url, {
     clients: BEST_CLIENTS,
     seconds: 8,
@@ -43,6 +44,7 @@ export async function overload(
     next: once(entries(48_000)),
   });
   const capacity = peak.requests / peak.seconds;
+  const cost = (cpuOf(stack) - cpuBefore) / peak.requests;
   const alone = await closedLoop(stack.url, { clients: 1, seconds: 2, expect: 201, next: once(entries(2_000)) });
   const before = treeCpu(stack.pid).resident;
   print(
@@ -57,13 +59,18 @@ export async function overload(
   );
   const answers = [...result.answers].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
   print(`answers: ${answers.join(", ")}; connections that were cut: ${result.cut}`);
+  for (const text of result.told) print(`  ${text}`);
   const share = (goodput / capacity) * 100;
   print(
     `goodput: ${goodput.toFixed(0)}/s, ${share.toFixed(0)} % of the capacity; ${mib(result.resident)} resident at most`,
   );
 
-  const began = performance.now();
-  await delay(1_000);
+  // What other programs take of the machine changes from minute to minute, and this does not.
+  print(
+    `CPU of program and PostgreSQL for an entry: ${(cost * 1e6).toFixed(0)} µs at the capacity, ${(result.cpu * 1e6).toFixed(0)} µs now; ` +
+      `this client used ${result.client.toFixed(2)} processors`,
+  );
+  const began = result.ended;
   let latency = Number.NaN;
   let normal = false;
   while (!normal && performance.now() - began < RECOVERY * 1_000) {
@@ -85,9 +92,22 @@ interface Flooded {
   readonly offered: number;
   readonly sent: number;
   readonly cut: number;
+  /** What clients were told beside 201. */
+  readonly told: readonly string[];
   readonly seconds: number;
   /** Bytes of the program, the most that were seen. */
   readonly resident: number;
+  /** When the last was offered. */
+  readonly ended: number;
+  /** Seconds of program and PostgreSQL for each entry that was logged. */
+  readonly cpu: number;
+  /** Processors that this client used. */
+  readonly client: number;
+}
+
+function cpuOf({ pid }: ChanceryProcess): number {
+  const { program, children } = treeCpu(pid);
+  return program + children;
 }
 
 class Flood {
@@ -97,6 +117,7 @@ class Flood {
   readonly #idle: FloodConnection[] = [];
   readonly #again: LoadRequest[] = [];
   readonly #answers = new Map<number, number>();
+  readonly #told = new Set<string>();
   #taken = 0;
   #sent = 0;
   #cut = 0;
@@ -112,6 +133,7 @@ class Flood {
       for (let count = 0; count < CONNECTIONS_PER_ADDRESS; count++) this.#open(address);
     }
     await delay(1_000);
+    const [before, clientBefore] = [cpuOf(this.#stack), process.cpuUsage()];
     const began = performance.now();
     let offered = 0;
     let resident = 0;
@@ -126,11 +148,30 @@ class Flood {
     }
     const took = (performance.now() - began) / 1_000;
     this.#over = true;
-    const good = this.#answers.get(201) ?? 0;
-    // What is under way is answered too, and counts no more.
-    await delay(3_000);
+    const ended = performance.now();
+    const good = this.#good;
+    // What is under way is answered too: it counts for what an entry costs, and no more for the goodput.
+    while (this.#idle.length < this.#all.size && performance.now() - ended < RECOVERY * 1_000) await delay(20);
+    const cpu = (cpuOf(this.#stack) - before) / this.#good;
+    const { user, system } = process.cpuUsage(clientBefore);
     for (const connection of this.#all) connection.end();
-    return { answers: this.#answers, good, offered, sent: this.#sent, cut: this.#cut, seconds: took, resident };
+    return {
+      answers: this.#answers,
+      good,
+      offered,
+      sent: this.#sent,
+      cut: this.#cut,
+      seconds: took,
+      ended,
+      resident,
+      told: [...this.#told].slice(0, 5),
+      cpu,
+      client: (user + system) / 1e6 / took,
+    };
+  }
+
+  get #good(): number {
+    return this.#answers.get(201) ?? 0;
   }
 
   #arrive(): void {
@@ -139,7 +180,8 @@ class Flood {
     const entry = this.#again.pop() ?? this.#entries[this.#taken++ % this.#entries.length];
     if (entry === undefined) return;
     this.#sent++;
-    connection.send(onTheWire(this.#stack.url, entry), (status) => {
+    connection.send(onTheWire(this.#stack.url, entry), (status, text) => {
+      if (status !== 201) this.#told.add(`${status} ${text.slice(0, 120)}`);
       this.#answers.set(status, (this.#answers.get(status) ?? 0) + 1);
       if (status === 503 || status === 429) this.#again.push(entry);
     });
@@ -148,8 +190,11 @@ class Flood {
   #open(address: string): void {
     const connection = new FloodConnection(this.#stack.port, address, {
       idle: () => this.#idle.push(connection),
-      closed: (unanswered) => {
-        if (unanswered && !this.#over) this.#cut++;
+      closed: (unanswered, why) => {
+        if (unanswered && !this.#over) {
+          this.#cut++;
+          this.#told.add(`cut: ${why}`);
+        }
         this.#all.delete(connection);
         const at = this.#idle.indexOf(connection);
         if (at >= 0) this.#idle.splice(at, 1);
@@ -167,17 +212,22 @@ class FloodConnection {
   readonly #socket: Socket;
   readonly #idle: () => void;
   #received: Buffer = Buffer.alloc(0);
-  #answered: ((status: number) => void) | undefined;
+  #answered: ((status: number, text: string) => void) | undefined;
 
-  constructor(port: number, from: string, on: { idle: () => void; closed: (unanswered: boolean) => void }) {
+  constructor(
+    port: number,
+    from: string,
+    on: { idle: () => void; closed: (unanswered: boolean, why: string) => void },
+  ) {
     this.#idle = on.idle;
     this.#socket = connect({ host: "127.0.0.1", port, localAddress: from, noDelay: true }, on.idle);
     this.#socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    this.#socket.on("error", () => undefined);
-    this.#socket.on("close", () => on.closed(this.#answered !== undefined));
+    let why = "closed";
+    this.#socket.on("error", ({ message }) => (why = message));
+    this.#socket.on("close", () => on.closed(this.#answered !== undefined, why));
   }
 
-  send(request: Uint8Array, answered: (status: number) => void): void {
+  send(request: Uint8Array, answered: (status: number, text: string) => void): void {
     this.#answered = answered;
     this.#socket.write(request);
   }
@@ -193,10 +243,11 @@ class FloodConnection {
     const head = this.#received.toString("latin1", 0, end);
     const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
     if (this.#received.length < end + END_OF_HEAD.length + length) return;
+    const text = this.#received.toString("utf8", end + END_OF_HEAD.length);
     this.#received = Buffer.alloc(0);
     const answered = this.#answered;
     this.#answered = undefined;
-    answered?.(Number(head.slice("HTTP/1.1 ".length, "HTTP/1.1 200".length)));
+    answered?.(Number(head.slice("HTTP/1.1 ".length, "HTTP/1.1 200".length)), text);
     if (/\r\nconnection: close/i.test(head)) this.#socket.end();
     else this.#idle();
   }

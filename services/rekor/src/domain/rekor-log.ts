@@ -21,6 +21,7 @@ import { attestationBeside } from "./search/stored-facts.ts";
 import { askedKeys } from "./search-key.ts";
 import { type EntryPromise, signEntryTimestamp } from "./signed-entry-timestamp.ts";
 import type { RekorIdentity } from "./tree-head-signer.ts";
+import { Turns } from "./turns.ts";
 import { assertKeyAllowed, assertKindEnabled, DEFAULT_ATTESTATION_BYTES, type WritePolicy } from "./write-policy.ts";
 
 /** An entry with everything a client needs to verify it offline. */
@@ -63,6 +64,7 @@ export class RekorLog {
   readonly #searchLimit: number;
   readonly #policy: WritePolicy;
   readonly #admission: Admission;
+  readonly #turns = new Turns();
   /**
    * A search answers with nothing else, and reading a thousand entries for it, payloads and all, took 1.6 s of CPU for a
    * request of 250 bytes that anyone may repeat.
@@ -91,6 +93,7 @@ export class RekorLog {
    */
   async create(caller: Caller, read: () => ProposedEntry): Promise<CreatedEntry> {
     await this.#admission.assertCaller(caller);
+    await this.#turns.next();
     const proposed = read();
     assertKindEnabled(proposed.kind, this.#policy);
     const parsed = await parseEntry(proposed);

@@ -7,6 +7,7 @@ import { Admission, type AdmissionRules } from "../admission.ts";
 import { newEntryOf } from "../search/new-entry.ts";
 import { parseDsse, type DsseRequest } from "./dsse.ts";
 import { type HashedRekordRequest, parseHashedRekord } from "./hashedrekord.ts";
+import { Turns } from "../turns.ts";
 import { type RekorV2Identity, v2LogId } from "./tree-head-signer.ts";
 
 /** dev.sigstore.rekor.v2.CreateEntryRequest: one of the two. */
@@ -31,6 +32,7 @@ export class RekorV2Log {
   readonly #log: TransparencyLog;
   readonly #logId: Uint8Array;
   readonly #admission: Admission;
+  readonly #turns = new Turns();
 
   constructor(
     { origin, admission }: RekorV2Identity & { readonly admission?: AdmissionRules | undefined },
@@ -47,6 +49,7 @@ export class RekorV2Log {
    */
   async create(caller: Caller, read: () => CreateEntryRequest): Promise<CreatedV2Entry> {
     await this.#admission.assertCaller(caller);
+    await this.#turns.next();
     const request = read();
     const parsed = "dsse" in request ? parseDsse(request.dsse) : parseHashedRekord(request.hashedRekord);
     const { body, signers } = parsed;

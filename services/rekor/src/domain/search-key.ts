@@ -1,10 +1,10 @@
 import { sha256 } from "@chancery/crypto";
-import { encodeHex, encodePem, utf8 } from "@chancery/encoding";
+import { decodeHex, encodeHex, encodePem, utf8 } from "@chancery/encoding";
 import { MAX_NAME_BYTES, type SearchColumn, type SearchKey, type SearchName } from "@chancery/log";
 import { parseCertificate, type SubjectAlternativeName } from "@chancery/x509";
 import { keyDigest } from "./pki/signing-key.ts";
-import { EXTENSION_NAMES } from "./search/certificate-facts.ts";
 import type { EntryFacts } from "./search/entry-facts.ts";
+import { KnownHashes } from "./search/known-hashes.ts";
 import { domainsOf, sansOf } from "./search/san.ts";
 
 /*
@@ -39,8 +39,12 @@ function columnOf(text: string): SearchColumn {
   return DIGEST.test(text) ? "key1" : "key2";
 }
 
+const hashes = new KnownHashes();
+
+/** Digests of artifacts and keys are of one entry, most often; the others come again. */
 function textKey(column: SearchColumn, text: string): SearchKey {
-  return { column, bytes: sha256(utf8(text)).subarray(0, 16) };
+  const hash = column === "key2" ? hashes.of(text) : sha256(utf8(text));
+  return { column, bytes: hash.subarray(0, 16) };
 }
 
 /** What terms tell apart. All extensions are one field: a workflow's commit stands in four, and is one term. */
@@ -58,30 +62,37 @@ const COLUMN_OF: Readonly<Record<Exclude<TermField, "extension">, SearchColumn>>
 const COLUMNS: readonly SearchColumn[] = ["term0", "term1", "term2", "term3"];
 
 export function termKey(field: TermField, value: string): SearchKey {
-  const bytes = sha256(utf8(`${field}\0${value.toLowerCase()}`)).subarray(0, 8);
+  const text = value.toLowerCase();
+  // A fingerprint is a hash already.
+  const bytes = (field === "key" ? decodeHex(text, field) : hashes.of(`${field}\0${text}`)).subarray(0, 8);
   const column = field === "extension" ? (COLUMNS[(bytes[0] ?? 0) % COLUMNS.length] ?? "term0") : COLUMN_OF[field];
   return { column, bytes };
 }
 
 /** Everything else that an entry is found by. A pure function of its facts, as they are of what is stored. */
-export function termKeys(facts: EntryFacts): SearchKey[] {
-  const certificates = facts.signers.flatMap(({ certificate }) => certificate ?? []);
-  const subjects = facts.statement?.subjects ?? [];
-  const terms: [TermField, readonly (string | undefined)[]][] = [
-    ["kind", [facts.kind]],
-    ["key", facts.signers.map(({ keyFingerprint }) => keyFingerprint)],
-    ["issuer", certificates.map(({ issuer }) => issuer)],
-    ["domain", certificates.flatMap(({ sans }) => sans).flatMap(domainsOf)],
-    [
-      "extension",
-      certificates.flatMap(({ extensions }) => [...EXTENSION_NAMES.values()].map((name) => extensions[name])),
-    ],
-    ["predicateType", [facts.statement?.predicateType]],
-    ["subjectName", subjects.map(({ name }) => name)],
-  ];
-  return terms.flatMap(([field, values]) =>
-    [...new Set(values)].flatMap((value) => (value === undefined ? [] : [termKey(field, value)])),
+export function termKeys({ kind, signers, statement }: EntryFacts): SearchKey[] {
+  const keys = [termKey("kind", kind)];
+  const add = (field: TermField, values: readonly (string | undefined)[]) => {
+    for (const value of new Set(values)) if (value !== undefined) keys.push(termKey(field, value));
+  };
+  add(
+    "key",
+    signers.map(({ keyFingerprint }) => keyFingerprint),
   );
+  for (const { certificate } of signers) {
+    if (certificate === undefined) continue;
+    add("issuer", [certificate.issuer]);
+    add("domain", certificate.sans.flatMap(domainsOf));
+    add("extension", Object.values(certificate.extensions));
+  }
+  if (statement !== undefined) {
+    add("predicateType", [statement.predicateType]);
+    add(
+      "subjectName",
+      statement.subjects.map(({ name }) => name),
+    );
+  }
+  return keys;
 }
 
 /** The names that entries can be asked for by how they begin. */

@@ -93,6 +93,17 @@ describe("the index of a log", () => {
     expect(each.map(({ rows: own }) => Number(own))).toEqual([1, 1, 1, 3, 2, 1]);
   });
 
+  test("is that of an intoto entry whose key was sent without its last newline, as sigstore-js sends it", async () => {
+    await using rekor = await world();
+    const proposal = await intoto2();
+    const text = JSON.stringify(proposal);
+    const key = /"publicKey":"([^"]+)"/.exec(text)?.[1] ?? "";
+    const bare = Buffer.from(Buffer.from(key, "base64").toString().trimEnd()).toString("base64");
+    expect(bare).not.toBe(key);
+    await rekor.logged(JSON.parse(text.replaceAll(key, bare)));
+    expect(await verified(rekor.db)).toEqual([]);
+  });
+
   test("without a row is told of entry by entry and key by key, and mended", async () => {
     await using rekor = await world();
     const { db } = rekor;

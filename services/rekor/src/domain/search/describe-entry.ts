@@ -150,8 +150,8 @@ function x509Facts({ publicKey, canonical, certificate }: Verifier): SignerFacts
 /** Of a key that was judged when it was logged; a chain was verified then. */
 function readVerifier(pem: Uint8Array): Verifier {
   const blocks = parsePem(pem, "key", { labels: ["PUBLIC KEY", "CERTIFICATE"], max: MAX_CERTIFICATES });
-  // A body holds keys in their canonical form.
-  const canonical = pem;
+  // A body holds keys in their canonical form, but for intoto 0.0.2's, which are logged as they were sent.
+  const canonical = utf8(blocks.map(({ label, der }) => encodePem(label, der)).join(""));
   const [first] = blocks;
   if (first?.label !== "CERTIFICATE") {
     return { publicKey: parsePublicKey(first?.der ?? new Uint8Array(), "key"), canonical, subjects: [] };

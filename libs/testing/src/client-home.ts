@@ -56,7 +56,8 @@ async function runProgram(program: string, args: readonly string[], home: string
   const child = spawn(program, args, {
     cwd: home,
     // Nothing of the caller's trust or tokens reaches the client, only what the test wrote into its home.
-    env: { PATH: process.env["PATH"] ?? "", HOME: home, TUF_ROOT: join(home, ".sigstore/root") },
+    // A key that cosign makes has no password: there is no terminal to ask for one.
+    env: { PATH: process.env["PATH"] ?? "", HOME: home, TUF_ROOT: join(home, ".sigstore/root"), COSIGN_PASSWORD: "" },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: CLIENT_TIMEOUT_MS,
   });

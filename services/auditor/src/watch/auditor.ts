@@ -75,7 +75,7 @@ export interface CanaryStatus {
 const EVERY = {
   heads: 2_000,
   edge: 5_000,
-  tile: 1_000,
+  tile: 2_000,
   tileAlone: 140,
   scrub: 5_000,
   query: 100,
@@ -87,8 +87,8 @@ const EVERY = {
   index: 60_000,
 };
 const UNREACHABLE_MS = 60_000;
-/** What is looked at again takes at most a hundredth of the time. */
-const REST = 100;
+/** What is looked at again takes a three-hundredth of the time, each; what is new a twentieth. */
+const REST = { again: 300, new: 20 };
 
 interface Watched {
   readonly watch: LogWatch;
@@ -336,13 +336,14 @@ export class Auditor implements AsyncDisposable {
     const watch = new LogWatch(log, served, folder, around);
     const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, log.kind);
     const stored = insight && new StoredWatch(watch, { db: insight.db, name: log.kind, anchor }, around);
-    const pause = (spentMs: number) => this.#rest(spentMs);
+    const pause = (spentMs: number) => this.#rest(spentMs * REST.again);
+    const breathe = (spentMs: number) => this.#rest(spentMs * REST.new);
     const isCtLog = found.kind === "ctlog";
     const place = insight && { db: insight.db, name: log.kind };
     return {
       watch,
       stored,
-      entries: isCtLog ? undefined : new EntryWatch(watch, { ...around, stored: place, pause }),
+      entries: isCtLog ? undefined : new EntryWatch(watch, { ...around, stored: place, pause, breathe }),
       certificates: isCtLog
         ? new CertificateWatch(watch, {
             ...around,
@@ -358,9 +359,9 @@ export class Auditor implements AsyncDisposable {
   }
 
   /** Not in a sweep, which somebody waits for. */
-  async #rest(spentMs: number): Promise<void> {
+  async #rest(milliseconds: number): Promise<void> {
     if (this.#running === undefined) return;
-    await delay(spentMs * REST, undefined, { signal: this.#stop.signal });
+    await delay(milliseconds, undefined, { signal: this.#stop.signal });
   }
 
   #logKeys(): string[] {

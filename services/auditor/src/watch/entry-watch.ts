@@ -10,7 +10,9 @@ interface Around {
   readonly report: Report;
   /** The log's rows, where they may be looked at. */
   readonly stored: { readonly db: Queryable; readonly name: string } | undefined;
-  /** After each page, given what it took. */
+  /** After a page of what is new, given what it took. */
+  readonly breathe: (spentMs: number) => Promise<void>;
+  /** After a page of what is looked at again. */
   readonly pause: (spentMs: number) => Promise<void>;
 }
 
@@ -50,7 +52,7 @@ export class EntryWatch {
         this.#next = end;
         if (this.#invalid.size > 0) await this.#watch.folder.setCursor("invalid", [...this.#invalid].join(","));
         await this.#watch.folder.setCursor("entries", String(end));
-        await this.#around.pause(performance.now() - started);
+        await this.#around.breathe(performance.now() - started);
       }
       for (const index of this.#invalid) await this.#expectValid(index);
       return `${size} entries are canonical, and those whose signed bytes the log has verify with their own keys`;

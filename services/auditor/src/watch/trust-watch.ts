@@ -19,6 +19,8 @@ import { messageOf, Wrong } from "./log-watch.ts";
 
 const DAY_MS = 86_400_000;
 const UNREACHABLE_MS = 60_000;
+/** Every file that clients may ask for is read so often. */
+const WHOLE_MS = 60_000;
 /** With less left than this, renewal has failed for long. */
 const LEFT_MS = { timestamp: 3.5 * DAY_MS, snapshot: 30 * DAY_MS, targets: 30 * DAY_MS, root: 30 * DAY_MS } as const;
 const CHAIN_LEFT_MS = 30 * DAY_MS;
@@ -40,6 +42,8 @@ export class TrustWatch {
   readonly #now: () => number;
   readonly #logKeys: () => readonly string[];
   #authorities: TrustedAuthorities | undefined;
+  /** The last time that every file was read. */
+  #whole: { readonly seen: string; readonly at: number; readonly told: string } | undefined;
 
   constructor(
     url: string,
@@ -75,6 +79,12 @@ export class TrustWatch {
 
   async #checkRepository(): Promise<string> {
     const memory = await this.#state.recall<TrustMemory>("trust");
+    const newest = await this.#get("timestamp.json");
+    const seen = `${Buffer.from(newest).toString("base64")} ${JSON.stringify(memory)}`;
+    // A timestamp names all the rest, so that nothing else can have changed unseen for long.
+    if (this.#whole !== undefined && this.#whole.seen === seen && this.#now() - this.#whole.at < WHOLE_MS) {
+      return this.#whole.told;
+    }
     const first = memory === undefined ? await this.#get("root.json") : Buffer.from(memory.root, "base64");
     const root = await this.#followRoots(readMetadata("root", first));
     const keys = rootKeys(root);
@@ -95,7 +105,10 @@ export class TrustWatch {
     await this.#remember({ root: Buffer.from(root.bytes).toString("base64"), versions }, memory);
     await this.#checkTargets(targets);
     for (const { role, expires } of roles) this.#requireLife(`TUF ${role}`, expires, LEFT_MS[role]);
-    return `TUF ${roles.map(({ role, version }) => `${role} ${version}`).join(", ")}: signed, not older than any seen, none expiring`;
+    const told = `TUF ${roles.map(({ role, version }) => `${role} ${version}`).join(", ")}: signed, not older than any seen, none expiring`;
+    const remembered = JSON.stringify(await this.#state.recall<TrustMemory>("trust"));
+    this.#whole = { seen: `${Buffer.from(newest).toString("base64")} ${remembered}`, at: this.#now(), told };
+    return told;
   }
 
   /** TUF 1.0.33, 5.3: each next root is signed by the one before and by itself. */

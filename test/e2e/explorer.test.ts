@@ -105,6 +105,24 @@ describe.skipIf(missing)(`the explorer in Chromium${reason}`, () => {
     await settled();
   });
 
+  test("looks further where a page was empty and not the last, and says what is not in the index", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const tree = { log: "rekor", origin: "a", size: "9", root: "00" };
+    await page.route("**/api/chancery/v1/search?*", async (route) => {
+      const isFirst = !route.request().url().includes("cursor=");
+      const incomplete = [{ ...tree, unindexed: "5", remedy: "chancery index rebuild" }];
+      const results = isFirst ? [] : await entries("limit=1");
+      await route.fulfill({ json: { results, complete: [tree], ...(isFirst ? { cursor: "next" } : { incomplete }) } });
+    });
+    await page.goto("/search?q=someone%40example.com");
+    await page.getByRole("heading", { name: "0 entries so far" }).waitFor();
+    await page.getByRole("button", { name: "Look further" }).click();
+    await page.getByRole("heading", { name: "One entry" }).waitFor();
+    await page.getByText("5 older entries are not in the index yet").waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
   test("goes from an index to the entry, and says where there are two", async () => {
     const page = await open("/search?q=rekor-v2%200");
     await page.waitForURL("**/entries/rekor-v2/0");

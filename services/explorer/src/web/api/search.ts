@@ -7,10 +7,15 @@ import { decimal, list, optional, shape, type Shaped, text } from "./shape.ts";
 const completeness = shape({ log: text, origin: optional(text), size: decimal, root: text });
 export type Completeness = Shaped<typeof completeness>;
 
+/** Of logs whose older entries are not all in the index: how many, and what puts them there. */
+const incompleteness = optional(list(shape({ log: text, size: decimal, unindexed: decimal, remedy: text })));
+export type Incompleteness = NonNullable<Shaped<typeof incompleteness>>;
+
 const found = shape({
   results: list(listedEntry),
   cursor: optional(text),
   complete: list(completeness),
+  incomplete: incompleteness,
 });
 export type Found = Shaped<typeof found>;
 

@@ -27,18 +27,18 @@ export function HomePage() {
       {logs?.kind === "answered" && <Sizes logs={logs.value} />}
       <Card title="Newest entries" note={<a href="/search">All entries</a>}>
         <Answered answer={newest} waiting="Reading the newest entries" name="Search">
-          {({ results, complete }) =>
-            results.length === 0 ? (
+          {(found) =>
+            found.results.length === 0 ? (
               <>
                 <p class="soft">
                   Nothing has been signed yet. <a href="/sign">How to sign here</a>
                 </p>
-                <CompleteTo logs={complete} />
+                <CompleteTo found={found} />
               </>
             ) : (
               <>
-                <EntryRows entries={results} />
-                <CompleteTo logs={complete} />
+                <EntryRows entries={found.results} />
+                <CompleteTo found={found} />
               </>
             )
           }

@@ -38,10 +38,10 @@ export function IdentityPage({ san, issuer }: IdentityPageProps) {
         note={<a href={writeSearchAddress({ ...NO_SEARCH, filters })}>Search among all of them</a>}
       >
         <Answered answer={entries} waiting="Searching" name="Search">
-          {({ results, complete }) => (
+          {(found) => (
             <>
-              {results.length === 0 ? <p class="soft">There are none.</p> : <EntryRows entries={results} />}
-              <CompleteTo logs={complete} />
+              {found.results.length === 0 ? <p class="soft">There are none.</p> : <EntryRows entries={found.results} />}
+              <CompleteTo found={found} />
             </>
           )}
         </Answered>

@@ -97,10 +97,12 @@ function FoundEntries({ first, filters, order }: ResultsProps & { readonly first
       else setTrouble(answer);
     });
   };
-  if (entries.length === 0) return <NothingFound logs={first.complete} />;
-  const counted = `${entries.length}${last.cursor === undefined ? "" : " so far"}`;
+  // A page may be empty and not the last: one request looks at so many entries and no more.
+  const isLast = last.cursor === undefined;
+  if (entries.length === 0 && isLast) return <NothingFound found={last} />;
+  const title = entries.length === 1 && isLast ? "One entry" : `${entries.length} entries${isLast ? "" : " so far"}`;
   return (
-    <Card title={entries.length === 1 ? "One entry" : `${counted} entries`} note={<SaveResults entries={entries} />}>
+    <Card title={title} note={entries.length > 0 && <SaveResults entries={entries} />}>
       <IdentityHint filters={filters} />
       <EntryRows entries={entries} />
       {trouble !== undefined && (
@@ -108,23 +110,23 @@ function FoundEntries({ first, filters, order }: ResultsProps & { readonly first
           {() => null}
         </Answered>
       )}
-      {last.cursor !== undefined && (
+      {!isLast && (
         <div class="actions">
           <button type="button" class="button" onClick={more}>
-            Show more
+            Look further
           </button>
         </div>
       )}
-      <CompleteTo logs={last.complete} />
+      <CompleteTo found={last} />
     </Card>
   );
 }
 
-function NothingFound({ logs }: { readonly logs: Found["complete"] }) {
+function NothingFound({ found }: { readonly found: Found }) {
   return (
     <Card title="Nothing found">
       <p class="soft">No entry in the logs fits.</p>
-      <CompleteTo logs={logs} />
+      <CompleteTo found={found} />
     </Card>
   );
 }

@@ -76,11 +76,10 @@ export class AuthorizationCodeFlow {
     const server = await this.#discover();
     try {
       const parameters = oauth.validateAuthResponse(server, this.#client, returned, state);
-      const { clientSecret } = this.#options;
       const answer = await oauth.authorizationCodeGrantRequest(
         server,
         this.#client,
-        clientSecret === undefined ? oauth.None() : oauth.ClientSecretPost(clientSecret),
+        this.#authentication(server),
         parameters,
         this.#options.redirectUri,
         verifier,
@@ -96,6 +95,14 @@ export class AuthorizationCodeFlow {
       if (cause instanceof Unavailable || cause instanceof Unauthenticated) throw cause;
       throw new Unauthenticated("the identity provider did not confirm this sign-in", { cause });
     }
+  }
+
+  /** OpenID Connect Discovery, Section 3: "If omitted, the default is client_secret_basic". */
+  #authentication({ token_endpoint_auth_methods_supported: methods }: oauth.AuthorizationServer): oauth.ClientAuth {
+    const { clientSecret } = this.#options;
+    if (clientSecret === undefined) return oauth.None();
+    const takesBasic = methods === undefined || methods.includes("client_secret_basic");
+    return takesBasic ? oauth.ClientSecretBasic(clientSecret) : oauth.ClientSecretPost(clientSecret);
   }
 
   async #discover(): Promise<oauth.AuthorizationServer> {

@@ -275,6 +275,27 @@ describe.skipIf(missing)(`the explorer in Chromium${reason}`, () => {
     },
   );
 
+  test.for(["//evil.example/", "/\\evil.example", "https://evil.example/", "javascript:alert(1)", "/auth/login"])(
+    "sends whoever has to sign in to a path of this server and to no other place: %s",
+    async (loginUrl) => {
+      await using own = await openPage(browser, world.stack.url);
+      await own.page.route("**/api/chancery/v1/**", (route) =>
+        route.fulfill({ status: 401, json: { code: "x", message: "y" } }),
+      );
+      await own.page.route("**/v1/session", (route) => route.fulfill({ json: { required: true, loginUrl } }));
+      await own.page.goto("/search?q=a%40example.com");
+      await own.page.getByText("You have to sign in").waitFor();
+      await own.page.waitForLoadState("networkidle");
+      if (loginUrl === "/auth/login") await own.page.getByRole("link", { name: "Sign in" }).first().waitFor();
+      const hrefs = await own.page.evaluate<string[]>(`[...document.links].map((link) => link.getAttribute("href"))`);
+      const signIn = "/auth/login?return=%2Fsearch%3Fq%3Da%2540example.com";
+      expect(hrefs.filter((href) => href.includes("return="))).toEqual(
+        loginUrl === "/auth/login" ? [signIn, signIn] : [],
+      );
+      expect(own.wrongs).toEqual([]);
+    },
+  );
+
   test("can be used by keyboard alone", async () => {
     const page = await open("/logs");
     await page.keyboard.press("Tab");

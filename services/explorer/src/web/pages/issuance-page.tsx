@@ -1,5 +1,4 @@
 import { useState } from "preact/hooks";
-import type { Answer } from "../api/answer.ts";
 import {
   fetchCertificates,
   fetchIssuanceSummary,
@@ -11,6 +10,7 @@ import {
 import { Card, Lead } from "../parts/card.tsx";
 import { BarChart } from "../parts/charts.tsx";
 import { Answered } from "../parts/notice.tsx";
+import { Paged } from "../parts/paged.tsx";
 import { Linked, Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
 import { identityPath } from "../route.ts";
@@ -166,12 +166,11 @@ function TopTable({ title, rows }: TopTableProps) {
 }
 
 function CertificatesCard() {
-  const answer = useAnswer("certificates", (signal) => fetchCertificates(undefined, signal));
   return (
     <Card title="Newest certificates">
-      <Answered answer={answer} waiting="Reading the ledger" name="The issuance ledger">
-        {({ results }) => <CertificateTable certificates={results} />}
-      </Answered>
+      <Paged id="certificates" name="The issuance ledger" fetchPage={fetchCertificates}>
+        {(found) => <CertificateTable certificates={found} />}
+      </Paged>
     </Card>
   );
 }
@@ -221,12 +220,11 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
 }
 
 function RefusalsCard() {
-  const answer: Answer<Refusals> | undefined = useAnswer("refusals", (signal) => fetchRefusals(undefined, signal));
   return (
     <Card title="Newest refusals">
-      <Answered answer={answer} waiting="Reading the ledger" name="The issuance ledger">
-        {({ results }) => <RefusalTable refusals={results} />}
-      </Answered>
+      <Paged id="refusals" name="The issuance ledger" fetchPage={fetchRefusals}>
+        {(found) => <RefusalTable refusals={found} />}
+      </Paged>
     </Card>
   );
 }

@@ -1,5 +1,12 @@
 import { bigintArray, type Database, fixedArray, integerArray, type Prepared } from "@chancery/postgres";
-import { type KeySearch, type KeysFound, keyLength, SEARCH_COLUMNS, type SearchKey } from "./search-key.ts";
+import {
+  type KeySearch,
+  type KeysFound,
+  keyLength,
+  SEARCH_COLUMNS,
+  type SearchColumn,
+  type SearchKey,
+} from "./search-key.ts";
 
 /** A place is a log and an index in one number, so that an index entry is two numbers: 2^40 entries a log. */
 const INDEX_BITS = 40n;
@@ -28,12 +35,14 @@ export class PostgresSearch {
   async find({ groups, begin, end, order, candidates }: KeySearch, legacy: boolean): Promise<KeysFound> {
     const [driver = [], ...others] = await this.#rarestFirst(groups, legacy);
     const named = others.flatMap((keys, group) => keys.map((key) => ({ key, group })));
-    const statement = searchStatement({ order, legacy, others: others.length > 0 });
+    // What is searched most often, an artifact by its hash, asks three columns and not seven.
+    const keysOnly = driver.every(({ column }) => column.startsWith("key"));
+    const statement = searchStatement({ order, legacy, keysOnly, others: others.length > 0 });
     const [row] = await this.#db.query<{ places: bigint[] | null; last: bigint | null; looked: bigint }>(statement, [
       placeOf(this.#log, begin),
       placeOf(this.#log, end),
       candidates,
-      ...SEARCH_COLUMNS.map((column) => columnArray(column, driver)),
+      ...driverColumns(keysOnly).map((column) => columnArray(column, driver)),
       ...(legacy ? [legacyArray(driver), this.#log] : []),
       ...(others.length === 0 ? [] : [others.length, ...groupArrays(named)]),
       ...(others.length > 0 && legacy ? legacyGroups(named) : []),
@@ -116,15 +125,21 @@ function legacyGroups(named: readonly Grouped[]): Uint8Array[] {
 
 interface Shape {
   readonly order: "newest" | "oldest";
+  /** Of the driving group. */
+  readonly keysOnly: boolean;
   readonly legacy: boolean;
   readonly others: boolean;
 }
 
 const statements = new Map<string, Prepared>();
 
-/** One of eight, whatever is asked: each is parsed and planned once a connection. */
+function driverColumns(keysOnly: boolean): readonly SearchColumn[] {
+  return keysOnly ? SEARCH_COLUMNS.filter((column) => column.startsWith("key")) : SEARCH_COLUMNS;
+}
+
+/** One of sixteen, whatever is asked: each is parsed and planned once a connection. */
 export function searchStatement(shape: Shape): Prepared {
-  const name = `log-search-${shape.order}${shape.legacy ? "-legacy" : ""}${shape.others ? "-all" : ""}`;
+  const name = `log-search-${shape.order}${shape.keysOnly ? "-keys" : ""}${shape.legacy ? "-legacy" : ""}${shape.others ? "-all" : ""}`;
   const known = statements.get(name) ?? { name, text: searchText(shape) };
   statements.set(name, known);
   return known;
@@ -141,11 +156,11 @@ function numbering(first: number): () => string {
  * by column. Each key's entries are read in order from its index, no further than the candidates go. Of each candidate
  * it is then asked, by index, whether it has a key of every other group.
  */
-function searchText({ order, legacy, others }: Shape): string {
+function searchText({ order, keysOnly, legacy, others }: Shape): string {
   const parameter = numbering(4);
   const direction = order === "newest" ? "DESC" : "ASC";
-  const parts = SEARCH_COLUMNS.map((column, at) => {
-    const keys = `unnest(${parameter()}::${SQL_TYPES[at]}[]) AS asked (key)`;
+  const parts = driverColumns(keysOnly).map((column) => {
+    const keys = `unnest(${parameter()}::${keyLength(column) === 16 ? "uuid" : "bigint"}[]) AS asked (key)`;
     return `SELECT found.place FROM ${keys} CROSS JOIN LATERAL (
        SELECT s.place FROM log.search s WHERE s.${column} = asked.key AND s.place >= $1 AND s.place < $2
        ORDER BY s.place ${direction} LIMIT $3) AS found`;

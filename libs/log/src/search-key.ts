@@ -3,7 +3,7 @@ import { Malformed } from "@chancery/fault";
 
 /**
  * The columns of the search table. A row has room for one key of each, so that what most entries have is one row with
- * one header: 408 bytes with its indexes for three keys and four terms, where a row a key took 133 bytes for each.
+ * one header: 402 bytes with its indexes for three keys and four terms, where a row a key took 125 bytes for each.
  *
  * `key…`, 16 bytes: an entry that has it is said to be found. By chance two keys of 10^9 entries agree in half of a
  * SHA-256 once in 10^19 logs; to be found under someone else's key takes a second preimage, 2^128 hashes; the two that

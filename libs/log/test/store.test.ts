@@ -129,13 +129,17 @@ describe("in PostgreSQL", () => {
     await db.query("ANALYZE log.entry, log.identity, log.search_key, log.search, log.name");
     const searches = [countStatement(true), countStatement(false)];
     for (const order of ["newest", "oldest"] as const) {
-      for (const legacy of [true, false]) {
-        searches.push(
-          searchStatement({ order, legacy, others: true }),
-          searchStatement({ order, legacy, others: false }),
-        );
+      for (const [legacy, keysOnly] of [
+        [true, true],
+        [true, false],
+        [false, true],
+        [false, false],
+      ] as const) {
+        searches.push(searchStatement({ order, legacy, keysOnly, others: true }));
+        searches.push(searchStatement({ order, legacy, keysOnly, others: false }));
       }
     }
+    expect(new Set(searches.map(({ name }) => name)).size).toBe(18);
     for (const statement of [...Object.values(statements), ...searches]) {
       if (typeof statement === "string") continue;
       const { name, text } = statement;

@@ -27,6 +27,8 @@ export interface Finding {
 export interface FuzzReport {
   /** How often each was answered; `cut` for connections that the server ended. */
   readonly answers: ReadonlyMap<string, number>;
+  /** What 503 was answered for: allowed, and worth a look. */
+  readonly pushbacks: ReadonlyMap<string, number>;
   /** Answers ≥ 500 that are not 503, and requests that were never answered. */
   readonly bad: readonly Finding[];
   readonly slowest: readonly Finding[];
@@ -100,6 +102,7 @@ class Run {
   readonly #options: RunOptions;
   readonly #seeds = realEntries();
   readonly #answers = new Map<string, number>();
+  readonly #pushbacks = new Map<string, number>();
   readonly #bad: Finding[] = [];
   readonly #stalls: Stall[] = [];
   #cpu = 0;
@@ -127,6 +130,7 @@ class Run {
     const { resident: after } = await readGauges(metricsUrl);
     return {
       answers: this.#answers,
+      pushbacks: this.#pushbacks,
       bad: this.#bad,
       slowest: this.#slowest,
       longestStall: this.#longestStall,
@@ -150,6 +154,10 @@ class Run {
     const { outcome } = finding;
     const name = "status" in outcome ? String(outcome.status) : "cut";
     this.#answers.set(name, (this.#answers.get(name) ?? 0) + 1);
+    if (name === "503" && "text" in outcome && this.#pushbacks.size < MOST_KEPT) {
+      const what = `${finding.request.path.split("?", 1)[0]}: ${outcome.text}`;
+      this.#pushbacks.set(what, (this.#pushbacks.get(what) ?? 0) + 1);
+    }
     if (isBad(outcome) && this.#bad.length < MOST_KEPT) this.#bad.push(finding);
     this.#recent.push(finding);
     if (finding.took > (this.#slowest.at(-1)?.took ?? 0) || this.#slowest.length < MOST_KEPT) {

@@ -48,9 +48,20 @@ async function main(): Promise<void> {
   if (report.bad.length > 0 || own.length > 0 || !report.survived) process.exitCode = 1;
 }
 
-function tell({ answers, bad, slowest, longestStall, stalls, resident, survived, complaints }: FuzzReport): void {
+function tell({
+  answers,
+  pushbacks,
+  bad,
+  slowest,
+  longestStall,
+  stalls,
+  resident,
+  survived,
+  complaints,
+}: FuzzReport): void {
   const counts = [...answers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([status, count]) => `${status}: ${count}`);
   print(`answers: ${counts.join(", ")}`);
+  for (const [what, count] of pushbacks) print(`  503, ${count} times: ${what.slice(0, 200)}`);
   print(`answers of 500 or more but 503, and none at all: ${bad.length}`);
   for (const finding of bad) print(`  ${describe(finding)}`);
   print(`the process ${survived ? "is alive: no unhandled rejection" : "DID NOT SURVIVE"}`);

@@ -129,7 +129,8 @@ function counted(rows: readonly CountRow[]): Counted {
   const all = rows.find(({ kind }) => kind === "all");
   return {
     count: Number(all?.count ?? 0n),
-    countedFrom: all !== undefined && all.rows > MOST_COUNTED ? Number(all.first) : undefined,
+    // At the very bound nobody has looked whether there is more.
+    countedFrom: all !== undefined && all.rows >= MOST_COUNTED ? Number(all.first) : undefined,
     issuers: ranking(rows, "issuer", ({ issuer }) => ({ issuer: issuer ?? undefined })),
     days: new Map(rows.filter(({ kind }) => kind === "day").map(({ day, count }) => [Number(day), Number(count)])),
   };

@@ -30,14 +30,14 @@ export function certificateFacts(
   certificate: Certificate,
   sans: readonly SubjectAlternativeName[] = parseSubjectAlternativeNames(certificate),
 ): CertificateFacts {
-  const { issuer, ...others } = fulcioExtensions(certificate);
+  const told = fulcioExtensions(certificate);
   const extensions: Record<string, string> = {};
   for (const [name, shown] of EXTENSION_NAMES) {
-    const value = name === "issuer" ? undefined : others[name];
+    const value = told[name];
     if (value !== undefined) extensions[shown] = value;
   }
   const { serial, notBefore, notAfter } = certificate;
-  return { sans, issuer, serial: encodeHex(serial), notBefore, notAfter, extensions };
+  return { sans, issuer: told.issuer, serial: encodeHex(serial), notBefore, notAfter, extensions };
 }
 
 /** Anyone may log a certificate of his own making, with what he likes in them: such a one has none. */

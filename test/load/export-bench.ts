@@ -47,7 +47,7 @@ async function bench(entries: number, rounds: number): Promise<void> {
   const out = join(stack.data, "export");
   print(`${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}, Node ${process.version}, ${entries} entries`);
   print(`each figure: median of ${rounds} rounds (lowest–highest)`);
-  for (const format of ["jsonl", "csv"]) {
+  for (const format of ["bare", "jsonl", "csv"]) {
     const flags = ["--log", "rekor", "--format", format, "--data", stack.data];
     const [exports, verifications]: [Run[], Run[]] = [[], []];
     for (let round = 0; round < rounds; round++) {

@@ -153,6 +153,19 @@ describe("an export of entries", () => {
     }
   });
 
+  test("bare has the same bodies at the same places, and holds as well", async () => {
+    const names = ["log", "logIndex", "entryId", "time", "leafHash", "body"];
+    const places = (text: string) =>
+      jsonLines(text).map((line) => Object.fromEntries(names.map((name) => [name, line[name]])));
+    for (const flags of [[], ["--log", "rekor-v2", "--san", "dev@example.com"]]) {
+      const { file, text } = await exported("entries", "--format", "bare", ...flags);
+      expect(jsonLines(text)).toEqual(places((await exported("entries", ...flags)).text));
+      const { code, out } = await verify(file, ...data());
+      expect(code, out).toBe(0);
+      expect(out.includes("root of rekor from its entries")).toBe(flags.length === 0);
+    }
+  });
+
   test("in CSV has what the certificate says in columns", async () => {
     const { text } = await exported("entries", "--log", "rekor", "--format", "csv");
     const [head = "", first = "", ...others] = text.split("\r\n");

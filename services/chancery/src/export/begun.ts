@@ -1,11 +1,11 @@
 import { Misconfigured } from "@chancery/fault";
 import { z } from "zod";
-import { exportedLog } from "./manifest.ts";
+import { exportedLog, exportFormat } from "./manifest.ts";
 
 /** What an export was begun with: all that a later process needs to write the same lines. */
 const begunJson = z.strictObject({
   kind: z.enum(["entries", "certificates", "refusals"]),
-  format: z.enum(["jsonl", "csv"]),
+  format: exportFormat,
   created: z.iso.datetime(),
   /** By name, as they were given and as the manifest tells them. */
   filters: z.record(z.string(), z.array(z.string())),

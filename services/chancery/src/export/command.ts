@@ -20,7 +20,8 @@ Writes FILE, and FILE.manifest: how many lines, of what, their SHA-256 and the l
 Works while chancery runs. Oldest first. What was interrupted goes on with --resume, and ends in the same file.
 
   --out FILE           must not be there yet; while it grows it is FILE.part
-  --format FORMAT      jsonl or csv                               jsonl
+  --format FORMAT      jsonl, csv, or for entries bare: JSON      jsonl
+                       with bodies that nothing was read from
   --resume             goes on with FILE, with the filters it was begun with
   --from TIME          an ISO date, or 30m, 24h, 7d ago
   --to TIME            the same; not included
@@ -91,7 +92,7 @@ async function exportTo(
   terminal: Terminal,
 ): Promise<number> {
   // All that can be wrong with the flags is said before a database is opened.
-  const [filters, format] = [readFilters(kind, flags, Date.now()), formatOf(flags)];
+  const [filters, format] = [readFilters(kind, flags, Date.now()), formatOf(kind, flags)];
   const threads = threadsOf(flags);
   const begun = flags.resume === true ? await resumed(out, kind, flags) : undefined;
   if (flags.resume === true && begun === undefined) {
@@ -128,9 +129,9 @@ async function resumed(out: string, kind: Kind, flags: Flags): Promise<Begun | u
   return parsed;
 }
 
-function formatOf({ format = "jsonl" }: Flags): Begun["format"] {
-  if (format !== "jsonl" && format !== "csv") throw new Misconfigured("--format", `${format} is neither jsonl nor csv`);
-  return format;
+function formatOf(kind: Kind, { format = "jsonl" }: Flags): Begun["format"] {
+  if (format === "jsonl" || format === "csv" || (format === "bare" && kind === "entries")) return format;
+  throw new Misconfigured("--format", `${format} is none of jsonl, csv${kind === "entries" ? ", bare" : ""}`);
 }
 
 function threadsOf({ threads }: Flags): number | undefined {

@@ -38,7 +38,8 @@ export async function openEntries(
     const name = log.log;
     if (name === "ctlog") throw new TypeError("the CT log holds no signatures");
     const [begin, end] = [BigInt(from), BigInt(to)];
-    const count = threads ?? threadsFor(end - begin);
+    const isRead = format !== "bare" || search.groups.length > 0;
+    const count = threads ?? (isRead ? threadsFor(end - begin) : 0);
     const maker = () =>
       count === 0
         ? inThisThread({ log: namedLog(name, site.treeId), search, format })

@@ -48,15 +48,24 @@ export function linesOf(lines: EntryLines, entries: readonly UnnamedEntry[]) {
 
 /** The line of an entry with this leaf hash; undefined if the filters leave it out. */
 function entryLine({ log, search, format }: EntryLines, entry: UnnamedEntry, hash: Uint8Array): string | undefined {
+  if (format === "bare" && search.groups.length === 0) return bareLine(log, entry, hash);
   // The name is derived from the leaf that is in the tree, whatever stands beside it.
   const { index, time, leaf, extra } = entry;
   const found = describe(log, { index, time, leaf, extra, identity: hash });
   if (!meetsAll(found, search)) return undefined;
+  if (format === "bare") return bareLine(log, entry, hash);
   const json = encodeFoundEntry(found);
   if (format === "csv") return csvRecord(entryCells(json, encodeHex(hash)));
   // Neither has anything to escape, and the body is most of the line.
   const members = `"leafHash":"${encodeHex(hash)}","body":"${encodeBase64(entry.leaf)}"`;
   return `${JSON.stringify(json).slice(0, -1)},${members}}\n`;
+}
+
+/** Place and time, and the body that everything else can be read from. Nothing in it is to be escaped. */
+function bareLine(log: NamedLog, { index, time, leaf }: UnnamedEntry, hash: Uint8Array): string {
+  const place = `"log":"${log.name}","logIndex":"${index}","entryId":"${log.entryId({ identity: hash })}"`;
+  const at = `${new Date(time).toISOString().slice(0, 19)}Z`;
+  return `{${place},"time":"${at}","leafHash":"${encodeHex(hash)}","body":"${encodeBase64(leaf)}"}\n`;
 }
 
 function describe(log: NamedLog, entry: LoggedEntry) {

@@ -126,7 +126,7 @@ function isWhole({ kind, format, filters, logs }: Manifest): boolean {
   const isFiltered = Object.keys(filters).some((name) => name !== "log");
   return (
     kind === "entries" &&
-    format === "jsonl" &&
+    format !== "csv" &&
     !isFiltered &&
     logs.every(({ from, to, size }) => from === "0" && to === size)
   );

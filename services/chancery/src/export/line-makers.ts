@@ -7,6 +7,7 @@ import type { LoggedEntry } from "@chancery/log";
 import { HASH_SIZE } from "@chancery/tlog";
 import type { Begun } from "./begun.ts";
 import { type EntryLines, linesOf } from "./entry-lines.ts";
+import { packEntries } from "./packed-entries.ts";
 
 /** Its identity is its leaf hash, which the lines are made with. */
 export type UnnamedEntry = Omit<LoggedEntry, "identity">;
@@ -71,8 +72,12 @@ export function inThreads(task: ThreadTask, count: number): LineMaker {
       if (thread === undefined) throw new TypeError("there is no thread");
       const made = Promise.withResolvers<MadeLines>();
       thread.waiting.push(made);
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
-      thread.worker.postMessage(entries.map(({ index, time, leaf, extra }) => ({ index, time, leaf, extra })));
+      const packed = packEntries(entries);
+      thread.worker.postMessage(packed, [
+        packed.bytes.buffer as ArrayBuffer,
+        packed.times.buffer,
+        packed.lengths.buffer,
+      ]);
       return made.promise;
     },
     [Symbol.asyncDispose]: async () => {

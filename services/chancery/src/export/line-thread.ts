@@ -4,21 +4,21 @@ import { RefusedToSign } from "@chancery/fault";
 import { namedLog } from "@chancery/rekor";
 import { linesOf } from "./entry-lines.ts";
 import { searchOf } from "./filters.ts";
-import type { ThreadAnswer, ThreadTask, UnnamedEntry } from "./line-makers.ts";
+import type { ThreadAnswer, ThreadTask } from "./line-makers.ts";
+import { type PackedEntries, unpackEntries } from "./packed-entries.ts";
 
 /** A thread that writes pages of entries as lines: asked with a page, it answers with bytes. */
 const { log, treeId, filters, format } = workerData as ThreadTask;
 const lines = { log: namedLog(log, BigInt(treeId)), search: searchOf(filters), format };
 
-parentPort?.on("message", (entries: readonly UnnamedEntry[]) => {
+parentPort?.on("message", (entries: PackedEntries) => {
   try {
-    const { bytes, count, leafHashes } = linesOf(lines, entries);
+    const { bytes, count, leafHashes } = linesOf(lines, unpackEntries(entries));
     const answer: ThreadAnswer = { bytes, count, leafHashes: concatBytes(...leafHashes) };
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
-    parentPort?.postMessage(answer);
+    parentPort?.postMessage(answer, [bytes.buffer as ArrayBuffer]);
   } catch (error) {
     if (!(error instanceof RefusedToSign)) throw error;
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the same
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
     parentPort?.postMessage({ refusal: error.message });
   }
 });

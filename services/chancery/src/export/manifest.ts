@@ -22,6 +22,9 @@ const CONTEXT = "chancery-export/v1";
 const decimal = z.string().regex(/^(0|[1-9]\d{0,18})$/);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** `bare`: JSON Lines of entries without what is in them. */
+export const exportFormat = z.enum(["jsonl", "bare", "csv"]);
+
 export const exportedLog = z.strictObject({
   log: z.enum(["rekor", "rekor-v2", "ctlog"]),
   origin: z.string().min(1),
@@ -36,7 +39,7 @@ export const exportedLog = z.strictObject({
 
 const manifestJson = z.strictObject({
   kind: z.enum(["entries", "certificates", "refusals"]),
-  format: z.enum(["jsonl", "csv"]),
+  format: exportFormat,
   created: z.iso.datetime(),
   filters: z.record(z.string(), z.array(z.string())),
   count: decimal,

@@ -129,7 +129,7 @@ describe.skipIf(missing)(`strangers' texts and a server that lies, in Chromium${
       if (text !== "") await page.getByRole("heading", { name: "Activity" }).waitFor();
       await harmless(page);
     }
-  }, 120_000);
+  }, 400_000);
 
   test("in the search box and its address they are understood as something, and are text", async () => {
     const { page } = watched;
@@ -146,7 +146,7 @@ describe.skipIf(missing)(`strangers' texts and a server that lies, in Chromium${
       await page.locator(".understood").waitFor();
       await harmless(page);
     }
-  }, 120_000);
+  }, 400_000);
 
   test("signed by the real flow, as what a statement is about, they are text beside a proof that holds", async () => {
     const { page } = watched;
@@ -172,7 +172,7 @@ describe.skipIf(missing)(`strangers' texts and a server that lies, in Chromium${
       await page.evaluate(`document.querySelectorAll("details").forEach((one) => (one.open = true))`);
       await harmless(page);
     }
-  }, 120_000);
+  }, 400_000);
 
   const tamperings: readonly (readonly [what: string, step: string, tamper: (entry: Entry) => void])[] = [
     ["another body", "leaf", (entry) => (entry.body = btoa(`${atob(entry.body)} `))],

@@ -98,13 +98,17 @@ describe("a running stack", () => {
     expect(running.lines.join("")).not.toContain("eyJ");
   });
 
-  test("shows a page that says what it is, without scripts", async () => {
+  test("shows pages of which nothing runs but files from here, and says how to sign", async () => {
     const answer = await fetch(running.url);
-    expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'");
-    const shown = await answer.text();
-    expect(shown).toContain("cosign initialize");
-    expect(shown).not.toContain("<script");
-    expect(shown).not.toContain(running.data);
+    expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'; script-src 'self';");
+    const page = await answer.text();
+    expect(page.match(/<script[^>]*>/g)).toEqual([
+      expect.stringMatching(/^<script type="module" [^>]*src="\/assets\//),
+    ]);
+    const told = await text(`${running.url}/api/chancery/v1/about`);
+    expect(told).toContain("cosign initialize");
+    expect(told).toContain("anyone on this machine can be anyone");
+    expect(page + told).not.toContain(running.data);
   });
 });
 
@@ -187,7 +191,9 @@ describe("with configured issuers", () => {
     expect((await fetch(`${running.url}/idp/token?email=dev@example.com`)).status).toBe(404);
     const { issuers } = (await json(`${running.url}/api/v2/configuration`)) as { issuers: { issuerUrl: string }[] };
     expect(issuers.map(({ issuerUrl }) => issuerUrl)).toEqual(["https://issuer.invalid"]);
-    expect(await text(running.url)).not.toContain("idp");
+    const told = await text(`${running.url}/api/chancery/v1/about`);
+    expect(told).toContain("https://issuer.invalid");
+    expect(told).not.toMatch(/\/idp|anyone on this machine/);
   });
 });
 
@@ -196,7 +202,9 @@ describe("secrets", () => {
     await using running = await startTestStack();
     const password = (await readFile(join(running.data, "postgres", "password"), "utf8")).trim();
     const answers = await Promise.all(
-      ["/", "/readyz", "/trust/fulcio.pem", "/nowhere"].map((path) => text(running.url + path)),
+      ["/", "/api/chancery/v1/about", "/readyz", "/trust/fulcio.pem", "/nowhere"].map((path) =>
+        text(running.url + path),
+      ),
     );
     const all = [...answers, ...running.lines].join("\n");
     expect(password.length).toBeGreaterThan(10);

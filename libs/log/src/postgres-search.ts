@@ -35,14 +35,13 @@ export class PostgresSearch {
   async find({ groups, begin, end, order, candidates }: KeySearch, legacy: boolean): Promise<KeysFound> {
     const [driver = [], ...others] = await this.#rarestFirst(groups, legacy);
     const named = others.flatMap((keys, group) => keys.map((key) => ({ key, group })));
-    // What is searched most often, an artifact by its hash, asks three columns and not seven.
-    const keysOnly = driver.every(({ column }) => column.startsWith("key"));
-    const statement = searchStatement({ order, legacy, keysOnly, others: others.length > 0 });
+    const columns = driverColumns(driver);
+    const statement = searchStatement({ order, legacy, columns, others: others.length > 0 });
     const [row] = await this.#db.query<{ places: bigint[] | null; last: bigint | null; looked: bigint }>(statement, [
       placeOf(this.#log, begin),
       placeOf(this.#log, end),
       candidates,
-      ...driverColumns(keysOnly).map((column) => columnArray(column, driver)),
+      ...columns.map((column) => columnArray(column, driver)),
       ...(legacy ? [legacyArray(driver), this.#log] : []),
       ...(others.length === 0 ? [] : [others.length, ...groupArrays(named)]),
       ...(others.length > 0 && legacy ? legacyGroups(named) : []),
@@ -126,20 +125,25 @@ function legacyGroups(named: readonly Grouped[]): Uint8Array[] {
 interface Shape {
   readonly order: "newest" | "oldest";
   /** Of the driving group. */
-  readonly keysOnly: boolean;
+  readonly columns: readonly SearchColumn[];
   readonly legacy: boolean;
   readonly others: boolean;
 }
 
 const statements = new Map<string, Prepared>();
 
-function driverColumns(keysOnly: boolean): readonly SearchColumn[] {
-  return keysOnly ? SEARCH_COLUMNS.filter((column) => column.startsWith("key")) : SEARCH_COLUMNS;
+/**
+ * What is searched most often, an artifact by its hash, asks two columns and not seven; for terms there are not so many
+ * statements.
+ */
+function driverColumns(driver: readonly SearchKey[]): readonly SearchColumn[] {
+  if (driver.length === 0 || driver.some(({ column }) => !column.startsWith("key"))) return SEARCH_COLUMNS;
+  return SEARCH_COLUMNS.filter((column) => driver.some((key) => key.column === column));
 }
 
-/** One of sixteen, whatever is asked: each is parsed and planned once a connection. */
+/** One of sixty-four, whatever is asked: each is parsed and planned once a connection. */
 export function searchStatement(shape: Shape): Prepared {
-  const name = `log-search-${shape.order}${shape.keysOnly ? "-keys" : ""}${shape.legacy ? "-legacy" : ""}${shape.others ? "-all" : ""}`;
+  const name = `log-search-${shape.order}-${shape.columns.length === SEARCH_COLUMNS.length ? "any" : shape.columns.join("-")}${shape.legacy ? "-legacy" : ""}${shape.others ? "-all" : ""}`;
   const known = statements.get(name) ?? { name, text: searchText(shape) };
   statements.set(name, known);
   return known;
@@ -156,10 +160,10 @@ function numbering(first: number): () => string {
  * by column. Each key's entries are read in order from its index, no further than the candidates go. Of each candidate
  * it is then asked, by index, whether it has a key of every other group.
  */
-function searchText({ order, keysOnly, legacy, others }: Shape): string {
+function searchText({ order, columns, legacy, others }: Shape): string {
   const parameter = numbering(4);
   const direction = order === "newest" ? "DESC" : "ASC";
-  const parts = driverColumns(keysOnly).map((column) => {
+  const parts = columns.map((column) => {
     const keys = `unnest(${parameter()}::${keyLength(column) === 16 ? "uuid" : "bigint"}[]) AS asked (key)`;
     return `SELECT found.place FROM ${keys} CROSS JOIN LATERAL (
        SELECT s.place FROM log.search s WHERE s.${column} = asked.key AND s.place >= $1 AND s.place < $2

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MemoryLogStore } from "../src/index.ts";
 import { countStatement, searchStatement } from "../src/postgres-search.ts";
+import { SEARCH_COLUMNS } from "../src/search-key.ts";
 import * as statements from "../src/postgres-statements.ts";
 import { storeContract } from "./contract.ts";
 import { testServer } from "./postgres.ts";
@@ -129,17 +130,17 @@ describe("in PostgreSQL", () => {
     await db.query("ANALYZE log.entry, log.identity, log.search_key, log.search, log.name");
     const searches = [countStatement(true), countStatement(false)];
     for (const order of ["newest", "oldest"] as const) {
-      for (const [legacy, keysOnly] of [
-        [true, true],
-        [true, false],
-        [false, true],
-        [false, false],
-      ] as const) {
-        searches.push(searchStatement({ order, legacy, keysOnly, others: true }));
-        searches.push(searchStatement({ order, legacy, keysOnly, others: false }));
+      for (const columns of [SEARCH_COLUMNS, ["key0"], ["key0", "key1"], ["key0", "key1", "key2"]] as const) {
+        const [plain, legacy] = [
+          { order, columns, legacy: false },
+          { order, columns, legacy: true },
+        ];
+        for (const shape of [plain, legacy]) {
+          searches.push(searchStatement({ ...shape, others: true }), searchStatement({ ...shape, others: false }));
+        }
       }
     }
-    expect(new Set(searches.map(({ name }) => name)).size).toBe(18);
+    expect(new Set(searches.map(({ name }) => name)).size).toBe(34);
     for (const statement of [...Object.values(statements), ...searches]) {
       if (typeof statement === "string") continue;
       const { name, text } = statement;

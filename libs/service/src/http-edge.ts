@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { UnsupportedMediaType } from "@chancery/fault";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { BodyBudget } from "./body-budget.ts";
+import type { BodyBudget, IncomingBody } from "./body-budget.ts";
 
 /*
  * What every request meets before any service does, in the order: time and header limits (Node's
@@ -70,13 +70,22 @@ export function guardBodies(fastify: FastifyInstance, budget: BodyBudget): void 
     const bytes = announcedBytes(request.headers, request.routeOptions.bodyLimit);
     if (bytes === 0) return done(null, payload);
     try {
-      reply.raw.once("close", budget.take(bytes));
+      reply.raw.once("close", budget.take(bytes, incomingBody(request.raw)));
     } catch (error) {
       reply.header("Connection", "close");
       return done(error as Error);
     }
     done(null, payload);
   });
+}
+
+function incomingBody(request: IncomingMessage): IncomingBody {
+  const { socket } = request;
+  return {
+    isComplete: () => request.complete,
+    received: () => socket.bytesRead,
+    giveWay: () => socket.destroy(),
+  };
 }
 
 /** A chunked body may become as large as the limit lets it. */

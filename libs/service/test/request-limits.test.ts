@@ -70,3 +70,33 @@ test("a route that takes larger bodies is counted with what it takes", async () 
   expect(await chunked("/small")).toContain("200 OK");
   expect(await chunked("/large")).toContain("503 Service Unavailable");
 });
+
+test("bodies that are announced and do not come give way to those that do", async () => {
+  const { service } = await start({
+    bodyBudget: 3_000_000,
+    bodyLimit: 1_000_000,
+    mount: (fastify) => {
+      fastify.post("/small", () => "taken");
+    },
+  });
+  const { port, hostname } = new URL(service.url);
+  const announced = "POST /small HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
+  const open = () => {
+    const socket = connect(Number(port), hostname);
+    socket.on("error", () => {});
+    socket.write(announced);
+    return socket;
+  };
+  const silent = [open(), open()];
+  // As slow as a body may be, and a little faster.
+  const steady = open();
+  const drip = setInterval(() => steady.write(Buffer.alloc(10_000)), 250);
+  const post = async () =>
+    await conversation(service, "POST /small HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}");
+  await expect.poll(post, { timeout: 5_000 }).toContain("503 Service Unavailable");
+  await expect.poll(post, { timeout: 10_000 }).toContain("200 OK");
+  await expect.poll(() => silent.map(({ destroyed }) => destroyed), { timeout: 5_000 }).toEqual([true, true]);
+  expect(steady.destroyed).toBe(false);
+  clearInterval(drip);
+  steady.destroy();
+});

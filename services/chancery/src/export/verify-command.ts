@@ -9,6 +9,7 @@ import { z } from "zod";
 import { showBar } from "../fsck/progress-bar.ts";
 import { readInstallation } from "../fsck/sources.ts";
 import { LOG_NAMES } from "../installation.ts";
+import { printable } from "../printable.ts";
 import { type Environment, resolveSettings } from "../settings.ts";
 import { verifyExportedHead } from "./log-keys.ts";
 import { type VerifiedManifest, verifyManifest } from "./manifest.ts";
@@ -61,7 +62,7 @@ export async function verifyCommand(
     checkHeads(manifest);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    terminal.out(`${manifestPath}: DOES NOT HOLD: ${error.message}\n`);
+    terminal.out(`${manifestPath}: DOES NOT HOLD: ${printable(error.message)}\n`);
     return 1;
   }
   return await verifyAgainst(path, manifest, terminal);
@@ -77,7 +78,7 @@ async function verifyAgainst(path: string, manifest: VerifiedManifest, terminal:
     return 1;
   }
   const { count, kind, created, filters, logs } = manifest;
-  const chosen = Object.entries(filters).map(([name, values]) => `${name} ${values.join(" or ")}`);
+  const chosen = Object.entries(filters).map(([name, values]) => printable(`${name} ${values.join(" or ")}`));
   terminal.out(
     [
       `${path}: holds: ${Number(count).toLocaleString("en")} ${kind}, exported ${created}`,

@@ -3,6 +3,7 @@ import { ed25519, ed25519ph } from "@noble/curves/ed25519.js";
 import { canonicalJson, encodePem } from "@chancery/encoding";
 import { describe, expect, test } from "vitest";
 import { BAD_KEYS, GOOD_KEYS } from "../../../libs/crypto/test/bad-keys.ts";
+import { authority, leafRequest } from "../../../libs/x509/test/world.ts";
 import { judgeKey } from "../src/domain/certificate/key-policy.ts";
 import { type HashName, isDigestSigned } from "../src/domain/entry/digest-signature.ts";
 import { judgeEntry } from "../src/domain/entry/logged-entry.ts";
@@ -112,6 +113,41 @@ describe("an entry out of the log", () => {
     ["with a weak key", () => hashedRekord({ pem: encodePem("PUBLIC KEY", BAD_KEYS[0]![1]) }), "key"],
   ] as [string, () => string, string][])("%s is not", ([, make, why]) => {
     expect(complaints(make())).toContain(why);
+  });
+});
+
+const FULCIO = "060a2b0601040183bf300107";
+const UPN = "060a2b060104018237140203";
+const certified = async (change: (hex: string) => string) => {
+  const spki = new Uint8Array(spkiOf(publicKey));
+  const { issuer } = await authority();
+  const { der } = await issuer.precertificate(
+    leafRequest({ spki, san: { type: "username", value: "al!example.com" } }),
+  );
+  const text = encodePem("CERTIFICATE", Uint8Array.fromHex(change(der.toHex())));
+  return { judged: judgeEntry(Buffer.from(hashedRekord({ pem: text }))), digest: createHash("sha256").update(text) };
+};
+
+describe("an entry whose certificate has another's otherName", () => {
+  test("a user name of Fulcio's is one that it is found by", async () => {
+    const { judged } = await certified((hex) => hex);
+    expect(judged).toMatchObject({ complaints: [], isVerified: true });
+    expect(judged.texts).toContain("al!example.com");
+  });
+
+  test.for([
+    [
+      "a UPN of Active Directory is not looked for, for Rekor does not index it",
+      (hex: string) => hex.replace(FULCIO, UPN),
+    ],
+    [
+      "an otherName that is no text, as Kerberos has it, does not make the entry invalid",
+      (hex: string) => hex.replace(`${FULCIO}a0100c0e`, `${UPN}a010300e`),
+    ],
+  ] as const)("%s", async ([, change]) => {
+    const { judged, digest } = await certified(change);
+    expect(judged).toMatchObject({ complaints: [], isVerified: true });
+    expect(judged.texts.slice(1)).toEqual([digest.digest("hex")]);
   });
 });
 

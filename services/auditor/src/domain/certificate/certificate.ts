@@ -135,14 +135,18 @@ export function alternativeNames(certificate: Certificate): string[] {
   while (!names.done()) {
     const tag = names.tag();
     if (tag === 0x81 || tag === 0x82 || tag === 0x86) texts.push(Buffer.from(names.read(tag)).toString("utf8"));
-    else if (tag === 0xa0) texts.push(userName(names.open(0xa0)));
+    else if (tag === 0xa0) texts.push(...userNames(names.open(0xa0)));
     else names.any();
   }
   return texts;
 }
 
+/** Fulcio's own, of all the names that an otherName can be: others (a UPN, a Kerberos principal) are no identity here. */
+const USER_NAME = "1.3.6.1.4.1.57264.1.7";
+
 /** otherName [0] { type-id OBJECT IDENTIFIER, value [0] EXPLICIT UTF8String } */
-function userName(other: DerReader): string {
-  other.oid();
-  return other.explicit(0)?.string() ?? "";
+function userNames(other: DerReader): string[] {
+  if (other.oid() !== USER_NAME) return [];
+  const name = other.explicit(0)?.string();
+  return name === undefined ? [] : [name];
 }

@@ -90,6 +90,19 @@ describe("a log that takes entries from known callers", () => {
     expect((await rekor.request("POST", ENTRIES, { kind: "nonsense" }, bearer(await sign()))).status).toBe(422);
   });
 
+  test("does not verify proposals for a stranger who looks them up, and lets everyone read", async () => {
+    await using rekor = await startRekor({ admission: tokensOnly(rule) });
+    const proposal = await hashedrekord();
+    expect((await rekor.request("POST", ENTRIES, proposal, bearer(await sign()))).status).toBe(201);
+    const lookUp = (query: object, headers = {}) => rekor.request("POST", `${ENTRIES}/retrieve`, query, headers);
+    const { signature } = (await hashedrekord()).spec;
+    for (const entry of [proposal, { ...proposal, spec: { ...proposal.spec, signature } }]) {
+      expect((await lookUp({ entries: [entry] })).status).toBe(401);
+    }
+    expect((await lookUp({ entries: [proposal] }, bearer(await sign()))).json).toHaveLength(1);
+    expect((await lookUp({ logIndexes: [0] })).json).toHaveLength(1);
+  });
+
   test("lets in by claims, any of several rules", async () => {
     await using rekor = await startRekor({
       admission: tokensOnly(

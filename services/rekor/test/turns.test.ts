@@ -1,6 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { RekorLog } from "../src/domain/rekor-log.ts";
 import { Turns } from "../src/domain/turns.ts";
+import { HOSTNAME, startRekor, TREE_ID } from "./running-rekor.ts";
 
 test("a thousand entries at once leave every turn of the event loop to others too", async () => {
   const turns = new Turns(16);
@@ -43,4 +45,30 @@ test("one alone does not wait", async () => {
   await later;
   await turns.next();
   await turns.next();
+});
+
+test("proposals that are looked up wait for their turns as those that are written do", async () => {
+  await using rekor = await startRekor();
+  const log = new RekorLog({ hostname: HOSTNAME, treeId: TREE_ID }, rekor);
+  let read = 0;
+  const proposal = {
+    kind: "nonsense",
+    apiVersion: "0.0.1",
+    get spec() {
+      read++;
+      return {};
+    },
+  };
+  const lookUps = Array.from({ length: 40 }, () =>
+    log.retrieve(
+      { token: undefined, certificate: undefined },
+      { entryIds: [], proposals: [proposal, proposal], indexes: [] },
+    ),
+  );
+  const settled = Promise.allSettled(lookUps);
+  // What is left of this turn of the event loop: its promises.
+  await new Promise((resolve) => process.nextTick(resolve));
+  expect(read).toBe(16);
+  await settled;
+  expect(read).toBe(40);
 });

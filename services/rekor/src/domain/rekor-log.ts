@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { type Signer, spkiHash } from "@chancery/crypto";
 import { encodeBase64, encodeHex, encodePem } from "@chancery/encoding";
 import { Malformed, RefusedToSign } from "@chancery/fault";
@@ -116,15 +115,15 @@ export class RekorLog {
     return this.#byLeafHash(hash);
   }
 
-  /** Misses are left out. */
-  async retrieve({ entryIds, proposals, indexes }: EntryQuery): Promise<ProvenEntry[]> {
+  /** Misses are left out. What a write would cost, to verify a proposal, is for a caller who may write. */
+  async retrieve(caller: Caller, { entryIds, proposals, indexes }: EntryQuery): Promise<ProvenEntry[]> {
+    if (proposals.length > 0) await this.#admission.assertCaller(caller);
     const [whole, bare] = [entryIds.filter((id) => id.length !== 64), entryIds.filter((id) => id.length === 64)];
     // All proposals are judged before the first look-up: one bad proposal refuses the request.
     const bodies: Uint8Array[] = [];
     for (const proposal of proposals) {
+      await this.#turns.next();
       bodies.push(await bodyOf(proposal));
-      // Each may cost what a write costs: others get their turn in between.
-      await setImmediate();
     }
     const found = await Promise.all([
       ...whole.map((id) => this.byId(id)),

@@ -3,7 +3,6 @@ import {
   Controller,
   Get,
   Header,
-  Headers,
   HttpCode,
   Inject,
   Param,
@@ -74,9 +73,9 @@ export class EntriesController {
 
   @Post("retrieve")
   @HttpCode(200)
-  async retrieve(@Body() body: Uint8Array, @Headers("content-type") contentType: string | undefined) {
-    requireJson(contentType);
-    const entries = await this.#log.retrieve(readEntryQuery(body));
+  async retrieve(@Body() body: Uint8Array, @Req() request: FastifyRequest) {
+    requireJson(request.headers["content-type"]);
+    const entries = await this.#log.retrieve(callerOf(request), readEntryQuery(body));
     return entries.map(encodeLogEntry);
   }
 }

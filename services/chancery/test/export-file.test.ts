@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, copyFile, link, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -72,6 +72,34 @@ describe("a file that grows", () => {
     expect(await ExportFile.begunAt(path)).toBeUndefined();
     expect(await readFile(path, "utf8")).toBe(PAGES.join(""));
     await rename(path, `${path}.kept`);
+  });
+
+  test("goes on with no other file that was put in its place, and leaves that one as it was", async () => {
+    const victim = join(folder, "victim");
+    const puts = { link, symlink, other: (from: string, to: string) => copyFile(from, to) };
+    for (const [way, put] of Object.entries(puts)) {
+      const path = join(folder, `replaced-by-${way}`);
+      // Nothing is saved yet, or some of it.
+      for (const pages of way === "other" ? [2] : [0, 2]) {
+        await writeFile(victim, "precious ".repeat(1000));
+        const file = await ExportFile.create(path, "begun", 0);
+        await write(file, pages);
+        await file[Symbol.asyncDispose]();
+        await rm(`${path}.part`);
+        await put(victim, `${path}.part`);
+        await expect(ExportFile.resume(path)).rejects.toThrow(/ELOOP|is no file of an export|was changed since/);
+        expect(await readFile(`${path}.part`, "utf8")).toBe("precious ".repeat(1000));
+        await Promise.all([".part", ".state"].map((end) => rm(path + end)));
+      }
+    }
+  });
+
+  test("goes on with no folder in its place", async () => {
+    const path = join(folder, "replaced-by-folder");
+    await (await ExportFile.create(path, "begun"))[Symbol.asyncDispose]();
+    await rm(`${path}.part`);
+    await mkdir(`${path}.part`);
+    await expect(ExportFile.resume(path)).rejects.toThrow("cannot be opened (EISDIR)");
   });
 
   test("does not begin where something is", async () => {

@@ -1,6 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { access, type FileHandle, open, readFile, rename } from "node:fs/promises";
+import { access, constants, type FileHandle, open, readFile, rename } from "node:fs/promises";
 import { Misconfigured } from "@chancery/fault";
 import { z } from "zod";
 import { removeDurably, writeDurably } from "../durable-file.ts";
@@ -80,23 +79,16 @@ export class ExportFile implements AsyncDisposable {
   static async resume(path: string, saveMs = SAVE_MS): Promise<ExportFile> {
     const state = parseState(path, await readFile(stateOf(path), "utf8"));
     const { progress: from } = state;
-    const file = await openPart(partOf(path), "r+");
-    const hash = createHash("sha256");
+    const file = await openPart(partOf(path), constants.O_RDWR | constants.O_NOFOLLOW);
     try {
-      const { size } = await file.stat();
-      if (size < from.bytes) throw new Misconfigured("--resume", `${partOf(path)} is shorter than it was`);
+      const hash = await hashOf(file, path, from);
+      // Last of all: what is not this export's file is left as it was.
       await file.truncate(from.bytes);
-      if (from.bytes > 0) {
-        for await (const chunk of createReadStream(partOf(path), { end: from.bytes - 1 })) hash.update(chunk as Buffer);
-      }
-      if (from.sha256 !== "" && hash.copy().digest("hex") !== from.sha256) {
-        throw new Misconfigured("--resume", `${partOf(path)} was changed since; take it away and begin anew`);
-      }
+      return new ExportFile(path, state.begun, file, hash, from, saveMs);
     } catch (error) {
       await file.close();
       throw error;
     }
-    return new ExportFile(path, state.begun, file, hash, from, saveMs);
   }
 
   get begun(): unknown {
@@ -163,8 +155,24 @@ async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): P
   }
 }
 
+/** Of what was saved. Read from the open file, so that none can be put in its place between its reading and its cutting. */
+async function hashOf(file: FileHandle, path: string, saved: Progress): Promise<Hash> {
+  const found = await file.stat();
+  // A second name is another file of its owner's, linked here by who may write in this folder.
+  if (!found.isFile() || found.nlink > 1)
+    throw new Misconfigured("--resume", `${partOf(path)} is no file of an export`);
+  if (found.size < saved.bytes) throw new Misconfigured("--resume", `${partOf(path)} is shorter than it was`);
+  const hash = createHash("sha256");
+  if (saved.bytes > 0) {
+    const read = file.createReadStream({ start: 0, end: saved.bytes - 1, autoClose: false });
+    for await (const chunk of read) hash.update(chunk as Buffer);
+  }
+  if (hash.copy().digest("hex") === saved.sha256) return hash;
+  throw new Misconfigured("--resume", `${partOf(path)} was changed since; take it away and begin anew`);
+}
+
 /** Names and places of people: for its owner alone. */
-async function openPart(path: string, flags: "wx" | "r+"): Promise<FileHandle> {
+async function openPart(path: string, flags: string | number): Promise<FileHandle> {
   try {
     return await open(path, flags, 0o600);
   } catch (cause) {

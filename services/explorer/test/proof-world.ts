@@ -76,7 +76,7 @@ export async function proofWorld(size = 13): Promise<ProofWorld> {
   if (file === undefined || statement === undefined) throw new TypeError("two entries were made");
   const parties: TrustedParties = {
     logKeys: [{ key: parsePublicKey(logSigner.publicKey.spki, "log"), source: "server", label: "test" }],
-    authorities: [[parseShownCertificate(authority.certificate, "authority")]],
+    authorities: [{ chain: [parseShownCertificate(authority.certificate, "authority")], source: "server" }],
   };
   return { file, statement, parties, logSigner, checkpoint };
 }

@@ -11,7 +11,7 @@ import { useParties } from "../parts/use-parties.ts";
 import { checkEntry, type CheckedEntry } from "../proof/check-entry.ts";
 import { hashFile } from "../proof/hash-file.ts";
 import { type BundleContent, parseBundle } from "../proof/logged-entry.ts";
-import type { TrustedParties } from "../proof/trusted-keys.ts";
+import { serversWord, type TrustedParties } from "../proof/trusted-keys.ts";
 
 /** A bundle, and the file it is of, checked without asking anyone: neither leaves this browser. */
 export function CheckPage() {
@@ -96,7 +96,7 @@ function Entry({ checked, name }: { readonly checked: CheckedEntry; readonly nam
   const certificate = signerCertificate(checked.body);
   return (
     <>
-      <Verdict steps={checked.steps} trustsServer={checked.logKey?.source === "server"} />
+      <Verdict steps={checked.steps} serversWord={serversWord(checked.logKey, checked.authority)} />
       <Card title={entryTitle(checked.body).heading} note={<Text value={name} />}>
         <StepList steps={checked.steps} />
       </Card>

@@ -13,6 +13,7 @@ import { useAnswer } from "../parts/use-answer.ts";
 import { type Parties, useParties } from "../parts/use-parties.ts";
 import { checkEntry, type CheckedEntry } from "../proof/check-entry.ts";
 import { loggedEntry } from "../proof/logged-entry.ts";
+import { serversWord } from "../proof/trusted-keys.ts";
 import { logPath } from "../route.ts";
 import { parseStatement, type Statement } from "../statement/attestation.ts";
 import { predicateName } from "../statement/predicate-name.ts";
@@ -71,7 +72,7 @@ function Entry({ entry, asked, parties }: EntryProps) {
       >
         <InShort entry={entry} checked={checked} />
       </Lead>
-      <Verdict steps={checked.steps} trustsServer={checked.logKey?.source === "server"} />
+      <Verdict steps={checked.steps} serversWord={serversWord(checked.logKey, checked.authority)} />
       <EntryCards entry={entry} checked={checked} />
       <ProofCard checked={checked} parties={parties} />
       <RawCard entry={entry} body={checked.body} />

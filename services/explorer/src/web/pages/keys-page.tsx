@@ -4,9 +4,10 @@ import { Card, Facts, Lead } from "../parts/card.tsx";
 import { Notice } from "../parts/notice.tsx";
 import { Copy, Hash, Text } from "../parts/text.tsx";
 import { useParties } from "../parts/use-parties.ts";
-import { keepKeys, keptKeys } from "../proof/own-keys.ts";
+import { keepParties, keptParties } from "../proof/own-keys.ts";
 import { fingerprint } from "../proof/public-key.ts";
-import { parseTrustedText, type TrustedKey } from "../proof/trusted-keys.ts";
+import { digestOf } from "../proof/signature.ts";
+import { joinedParties, parseTrustedText, type TrustedParties } from "../proof/trusted-keys.ts";
 
 const SOURCES = {
   pasted: "put in by you",
@@ -15,24 +16,26 @@ const SOURCES = {
 } as const;
 
 export function KeysPage() {
-  const [own, setOwn] = useState(() => keptKeys(localStorage));
+  const [own, setOwn] = useState(() => keptParties(localStorage));
   const parties = useParties();
-  const change = (keys: readonly TrustedKey[]) => {
-    keepKeys(localStorage, keys);
-    setOwn([...keys]);
+  const isEmpty = own.logKeys.length === 0 && own.authorities.length === 0;
+  const change = (trusted: TrustedParties) => {
+    keepParties(localStorage, trusted);
+    setOwn(trusted);
   };
   return (
     <>
       <Lead title="Keys this browser trusts">
         A log's signature is worth what its key is worth. While nothing is kept here, the keys of this server's trusted
-        root are used, so by its word; once something is, only that.
+        root are used, so by its word; once something is, only that. Who signed is told by a certificate authority: it
+        is kept from a whole trusted root, and until then is this server's word.
       </Lead>
-      <Card title="Yours" note={own.length === 0 ? "none" : "only these are used"}>
-        {own.length > 0 && <KeyList keys={own} />}
-        <AddKeys onKeys={(keys) => change(joined(own, keys))} />
-        {own.length > 0 && (
+      <Card title="Yours" note={isEmpty ? "none" : "only these are used"}>
+        {!isEmpty && <PartyList parties={own} />}
+        <AddKeys onParties={(more) => change(joinedParties(own, more))} />
+        {!isEmpty && (
           <div class="actions">
-            <button type="button" class="button" onClick={() => change([])}>
+            <button type="button" class="button" onClick={() => change({ logKeys: [], authorities: [] })}>
               Forget them all
             </button>
           </div>
@@ -44,20 +47,20 @@ export function KeysPage() {
             <Text value={parties.trouble} />
           </Notice>
         )}
-        {parties !== undefined && <KeyList keys={parties.server.logKeys} />}
+        {parties !== undefined && <PartyList parties={parties.server} />}
         <p class="small">Compare the fingerprints with what you were given by another way before you keep them.</p>
       </Card>
     </>
   );
 }
 
-function AddKeys({ onKeys }: { readonly onKeys: (keys: readonly TrustedKey[]) => void }) {
+function AddKeys({ onParties }: { readonly onParties: (parties: TrustedParties) => void }) {
   const [text, setText] = useState("");
   const [trouble, setTrouble] = useState<string>();
   const add = (event: Event) => {
     event.preventDefault();
     try {
-      onKeys(parseTrustedText(text));
+      onParties(parseTrustedText(text));
       setText("");
       setTrouble(undefined);
     } catch (error) {
@@ -84,10 +87,10 @@ function AddKeys({ onKeys }: { readonly onKeys: (keys: readonly TrustedKey[]) =>
   );
 }
 
-function KeyList({ keys }: { readonly keys: readonly TrustedKey[] }) {
+function PartyList({ parties: { logKeys, authorities } }: { readonly parties: TrustedParties }) {
   return (
     <ul class="rows">
-      {keys.map(({ key, label, source }) => (
+      {logKeys.map(({ key, label, source }) => (
         <li key={fingerprint(key).toHex()} class="found">
           <Facts
             lines={[
@@ -104,11 +107,21 @@ function KeyList({ keys }: { readonly keys: readonly TrustedKey[] }) {
           />
         </li>
       ))}
+      {authorities.map(({ chain: [issuer], source }) => {
+        if (issuer === undefined) return null;
+        const digest = digestOf("sha256", issuer.der).toHex();
+        return (
+          <li key={digest} class="found">
+            <Facts
+              lines={[
+                ["Certificate authority", <Text value={issuer.subject} />],
+                ["Where from", SOURCES[source]],
+                ["SHA-256", <Hash value={digest} />],
+              ]}
+            />
+          </li>
+        );
+      })}
     </ul>
   );
-}
-
-/** Each key once; what was put in last names it. */
-function joined(own: readonly TrustedKey[], more: readonly TrustedKey[]): TrustedKey[] {
-  return [...new Map([...own, ...more].map((trusted) => [fingerprint(trusted.key).toHex(), trusted])).values()];
 }

@@ -9,6 +9,7 @@ import { useAnswer } from "../parts/use-answer.ts";
 import { useParties } from "../parts/use-parties.ts";
 import { parsePublicKeyPem, fingerprint, type PublicKey } from "../proof/public-key.ts";
 import { checkLog } from "../proof/check-log.ts";
+import { serversWord } from "../proof/trusted-keys.ts";
 import { grouped, utcDay, utcTime } from "../text/time.ts";
 import { printableLines } from "../text/printable.ts";
 import { StepList, Verdict } from "../parts/step-list.tsx";
@@ -95,7 +96,7 @@ function CheckedCheckpoint({ log }: { readonly log: Log }) {
   if (checked?.kind !== "answered" || checked.value === undefined) return null;
   return (
     <>
-      <Verdict steps={checked.value.steps} trustsServer={checked.value.logKey?.source === "server"} what="log" />
+      <Verdict steps={checked.value.steps} serversWord={serversWord(checked.value.logKey, undefined)} what="log" />
       <details>
         <summary>What was checked</summary>
         <div class="card">

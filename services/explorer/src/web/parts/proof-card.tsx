@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { CheckedEntry } from "../proof/check-entry.ts";
-import { keepKeys, keptKeys } from "../proof/own-keys.ts";
+import { keepParties, keptParties } from "../proof/own-keys.ts";
+import { joinedParties } from "../proof/trusted-keys.ts";
 import { Card } from "./card.tsx";
 import { Notice } from "./notice.tsx";
 import { StepList } from "./step-list.tsx";
@@ -26,10 +27,12 @@ export function ProofCard({ checked, parties }: ProofCardProps) {
   );
 }
 
-/** From then on another key under the same log shows red, whoever answers. */
-function KeepKey({ checked: { logKey } }: Pick<ProofCardProps, "checked">) {
+/** From then on another key under the same log, or another authority, shows red, whoever answers. */
+function KeepKey({ checked: { logKey, authority } }: Pick<ProofCardProps, "checked">) {
   const [kept, setKept] = useState(false);
-  if (logKey?.source !== "server") return null;
+  const isServersKey = logKey?.source === "server";
+  const isServersAuthority = authority?.source === "server";
+  if (!isServersKey && !isServersAuthority) return null;
   if (kept) {
     return (
       <p class="small" role="status">
@@ -38,13 +41,18 @@ function KeepKey({ checked: { logKey } }: Pick<ProofCardProps, "checked">) {
     );
   }
   const keep = () => {
-    keepKeys(localStorage, [...keptKeys(localStorage), { ...logKey, source: "pinned" }]);
+    const told = {
+      logKeys: isServersKey ? [{ ...logKey, source: "pinned" as const }] : [],
+      authorities: isServersAuthority ? [{ ...authority, source: "pinned" as const }] : [],
+    };
+    keepParties(localStorage, joinedParties(keptParties(localStorage), told));
     setKept(true);
   };
   return (
     <div class="actions">
       <button type="button" class="button" onClick={keep}>
-        Keep this log's key
+        {isServersKey ? "Keep this log's key" : "Keep this certificate authority"}
+        {isServersKey && isServersAuthority && " and certificate authority"}
       </button>
       <span class="small">If the server ever comes with another, this page shows red.</span>
     </div>

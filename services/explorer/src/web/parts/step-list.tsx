@@ -10,12 +10,13 @@ const STATE_WORDS: Readonly<Record<StepState, string>> = {
 
 interface VerdictProps {
   readonly steps: readonly Step[];
-  readonly trustsServer: boolean;
+  /** What is this server's word alone, as a sentence without its end. */
+  readonly serversWord: string | undefined;
   readonly what?: "entry" | "log";
 }
 
 /** The verdict in one sentence. Red names the first step that fails. */
-export function Verdict({ steps, trustsServer, what = "entry" }: VerdictProps) {
+export function Verdict({ steps, serversWord, what = "entry" }: VerdictProps) {
   const failure = firstFailure(steps);
   if (failure !== undefined) {
     return (
@@ -39,9 +40,9 @@ export function Verdict({ steps, trustsServer, what = "entry" }: VerdictProps) {
         <span>
           {held} steps hold, {what === "entry" ? "from the entry's bytes " : ""}to the signature on the log's
           checkpoint.{" "}
-          {trustsServer && (
+          {serversWord !== undefined && (
             <>
-              The log's key came from this server: to believe nobody here, <a href="/keys">put in the key</a> that you
+              {serversWord}: to believe nobody here, <a href="/keys">put in</a> the key or the trusted root that you
               were given elsewhere.
             </>
           )}

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { keptKeys } from "../proof/own-keys.ts";
+import { keptParties } from "../proof/own-keys.ts";
 import { effectiveParties, parseTrustedRoot, type TrustedParties } from "../proof/trusted-keys.ts";
 
 export interface Parties {
@@ -16,7 +16,7 @@ export function useParties(): Parties | undefined {
   const [parties, setParties] = useState<Parties>();
   useEffect(() => {
     void readServerRoot().then(({ server, ...trouble }) => {
-      setParties({ effective: effectiveParties(keptKeys(localStorage), server), server, ...trouble });
+      setParties({ effective: effectiveParties(keptParties(localStorage), server), server, ...trouble });
     });
   }, []);
   return parties;

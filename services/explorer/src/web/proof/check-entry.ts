@@ -1,7 +1,7 @@
 import { canonicalJson, encodeBase64, equalBytes, utf8 } from "@chancery/encoding";
 import { Malformed, Unverified } from "@chancery/fault";
 import { type EntryBody, parseEntryBody } from "../statement/entry-body.ts";
-import { checkCertificate, checkPayload, checkSigner } from "./check-signer.ts";
+import { checkCertificate, checkPayload, checkSigner, type FoundAuthority } from "./check-signer.ts";
 import { climb, leafHash } from "./inclusion.ts";
 import type { LoggedEntry } from "./logged-entry.ts";
 import { checkSignature, type FoundKey } from "./log-signature.ts";
@@ -9,7 +9,7 @@ import { fingerprint } from "./public-key.ts";
 import { verifyMessage } from "./signature.ts";
 import { parseSignedCheckpoint, type SignedCheckpoint } from "./signed-note.ts";
 import { attempt, type Finding, type Step } from "./step.ts";
-import type { TrustedKey, TrustedParties } from "./trusted-keys.ts";
+import type { TrustedAuthority, TrustedKey, TrustedParties } from "./trusted-keys.ts";
 
 export interface CheckedEntry {
   readonly steps: readonly Step[];
@@ -18,6 +18,8 @@ export interface CheckedEntry {
   readonly checkpoint: SignedCheckpoint | undefined;
   /** The key under which the checkpoint verified. */
   readonly logKey: TrustedKey | undefined;
+  /** The authority that issued the certificate. */
+  readonly authority: TrustedAuthority | undefined;
 }
 
 /** What the one who asked asked for, and was told beside the entry itself. */
@@ -39,7 +41,7 @@ export async function checkEntry(
 ): Promise<CheckedEntry> {
   let body: EntryBody | undefined;
   let checkpoint: SignedCheckpoint | undefined;
-  const found: FoundKey = { logKey: undefined };
+  const found: FoundKey & FoundAuthority = { logKey: undefined, authority: undefined };
   const leaf = leafHash(entry.body);
   const steps = [
     await attempt("body", () => {
@@ -60,7 +62,7 @@ export async function checkEntry(
   const signer = [
     await attempt("artifact-signature", () => checkSigner(read, entry.payload)),
     await attempt("attestation", () => checkPayload(read, entry.payload)),
-    await attempt("certificate", () => checkCertificate(read, parties.authorities, entry.promise?.integratedTime)),
+    await attempt("certificate", () => checkCertificate(read, parties, entry.promise?.integratedTime, found)),
   ];
   return { steps: [...steps, ...signer], body, checkpoint, ...found };
 }

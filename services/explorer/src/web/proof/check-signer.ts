@@ -5,6 +5,7 @@ import type { BodySignature, Digest, EntryBody } from "../statement/entry-body.t
 import { fingerprint } from "./public-key.ts";
 import { type DigestAlgorithm, digestOf, verifyDigest, verifyMessage } from "./signature.ts";
 import type { Finding } from "./step.ts";
+import type { TrustedAuthority, TrustedParties } from "./trusted-keys.ts";
 
 const IN_TOTO = "application/vnd.in-toto+json";
 
@@ -61,20 +62,33 @@ export function checkPayload({ payloadDigest, digests, signed }: EntryBody, payl
   };
 }
 
+/** Which authority has issued the certificate, for the verdict. */
+export interface FoundAuthority {
+  authority: TrustedAuthority | undefined;
+}
+
 /** `integratedTime` is believed only as far as the step before held. */
 export async function checkCertificate(
   { signatures }: EntryBody,
-  authorities: readonly (readonly Certificate[])[],
+  { logKeys, authorities }: TrustedParties,
   integratedTime: number | undefined,
+  found: FoundAuthority,
 ): Promise<Finding> {
   const certificate = signatures.find((one) => one.certificate !== undefined)?.certificate;
   if (certificate === undefined) return open("It was signed with a bare key, without a certificate.");
-  const issuer = await findIssuer(certificate, authorities);
+  const authority = await findAuthority(certificate, authorities);
   const values = [["Issued by", certificate.issuer]] as const;
-  if (issuer === undefined) throw new Unverified("no certificate authority of the trusted root has issued it");
+  if (authority === undefined) throw new Unverified("no certificate authority of the trusted root has issued it");
   const at = integratedTime === undefined ? undefined : integratedTime * 1000;
   if (at !== undefined && (at < certificate.notBefore.getTime() || at > certificate.notAfter.getTime())) {
     throw new Unverified("it was not valid when the entry was logged");
+  }
+  found.authority = authority;
+  // A server that wants to name somebody else has only to serve an authority of its own.
+  if (authority.source === "server" && logKeys.some(({ source }) => source !== "server")) {
+    const words =
+      "It was issued by an authority that only this server's trusted root names: who signed is by this server's word.";
+    return { state: "open", words, values };
   }
   const when =
     at === undefined
@@ -83,12 +97,13 @@ export async function checkCertificate(
   return { state: "passed", words: `An authority of the trusted root has issued it. ${when}`, values };
 }
 
-async function findIssuer(
+async function findAuthority(
   certificate: Certificate,
-  authorities: readonly (readonly Certificate[])[],
-): Promise<Certificate | undefined> {
-  for (const [issuer] of authorities) {
-    if (issuer?.subject === certificate.issuer && (await isSignedBy(certificate, issuer.key))) return issuer;
+  authorities: readonly TrustedAuthority[],
+): Promise<TrustedAuthority | undefined> {
+  for (const authority of authorities) {
+    const [issuer] = authority.chain;
+    if (issuer?.subject === certificate.issuer && (await isSignedBy(certificate, issuer.key))) return authority;
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { decodeBase64, decodeBase64Lenient, type JsonObject, type JsonValue, parseJson } from "@chancery/encoding";
 import { type Certificate, parseCertificate } from "../certificate/certificate.ts";
-import { parsePublicKey, parsePublicKeyPem, type PublicKey } from "./public-key.ts";
+import { fingerprint, parsePublicKey, parsePublicKeyPem, type PublicKey } from "./public-key.ts";
 
 /** Whose word a key is. */
 export type KeySource =
@@ -19,10 +19,16 @@ export interface TrustedKey {
   readonly validFor?: { readonly start?: string; readonly end?: string };
 }
 
+export interface TrustedAuthority {
+  /** What signs certificates comes first, the root last. */
+  readonly chain: readonly Certificate[];
+  readonly source: KeySource;
+}
+
 /** Whom the reader believes: keys of logs, and certificate authorities. */
 export interface TrustedParties {
   readonly logKeys: readonly TrustedKey[];
-  readonly authorities: readonly (readonly Certificate[])[];
+  readonly authorities: readonly TrustedAuthority[];
 }
 
 /** A Sigstore trusted_root.json, of which only logs and certificate authorities are read here. */
@@ -35,27 +41,54 @@ export function parseTrustedRoot(json: string, source: KeySource): TrustedPartie
     const key = parsePublicKey(decodeBase64(rawBytes, "trusted root: key"), "trusted root: key");
     return [{ key, source, label: typeof baseUrl === "string" ? baseUrl : "log", validFor: readWindow(publicKey) }];
   });
-  const authorities = asList(root["certificateAuthorities"]).map((authority) =>
-    asList(asObject(authority["certChain"])["certificates"]).flatMap(({ rawBytes }) => {
+  const authorities = asList(root["certificateAuthorities"]).map((authority) => {
+    const chain = asList(asObject(authority["certChain"])["certificates"]).flatMap(({ rawBytes }) => {
       const field = "trusted root: certificate";
       return typeof rawBytes === "string" ? [parseCertificate(decodeBase64Lenient(rawBytes, field), field)] : [];
-    }),
-  );
+    });
+    return { chain, source };
+  });
   return { logKeys, authorities };
 }
 
 /** What a person pastes or drops: a PEM of keys, or a trusted root. */
-export function parseTrustedText(text: string): readonly TrustedKey[] {
-  if (text.trimStart().startsWith("{")) return parseTrustedRoot(text, "pasted").logKeys;
-  return [{ key: parsePublicKeyPem(text, "key"), source: "pasted", label: "pasted key" }];
+export function parseTrustedText(text: string): TrustedParties {
+  if (text.trimStart().startsWith("{")) return parseTrustedRoot(text, "pasted");
+  const logKeys = [{ key: parsePublicKeyPem(text, "key"), source: "pasted" as const, label: "pasted key" }];
+  return { logKeys, authorities: [] };
 }
 
 /**
- * Whoever put keys into this browser wants those and no others: what the server says is then not asked. Otherwise its
- * own trusted root has to do, and the page says so.
+ * Whoever put keys, or authorities, into this browser wants those and no others: what the server says is then not asked.
+ * Otherwise its own trusted root has to do. It stands there with its source, so that each step says by whose word it is.
  */
-export function effectiveParties(own: readonly TrustedKey[], server: TrustedParties): TrustedParties {
-  return own.length === 0 ? server : { logKeys: own, authorities: server.authorities };
+export function effectiveParties(own: TrustedParties, server: TrustedParties): TrustedParties {
+  return {
+    logKeys: own.logKeys.length === 0 ? server.logKeys : own.logKeys,
+    authorities: own.authorities.length === 0 ? server.authorities : own.authorities,
+  };
+}
+
+/** With what is added: each key and each authority once; what was put in last names it. */
+export function joinedParties(own: TrustedParties, more: TrustedParties): TrustedParties {
+  const keys = [...own.logKeys, ...more.logKeys].map((one) => [fingerprint(one.key).toHex(), one] as const);
+  const authorities = [...own.authorities, ...more.authorities].flatMap((one) => {
+    const [issuer] = one.chain;
+    return issuer === undefined ? [] : [[issuer.der.toHex(), one] as const];
+  });
+  return { logKeys: [...new Map(keys).values()], authorities: [...new Map(authorities).values()] };
+}
+
+/** What of the verdict is this server's word alone; undefined where the reader believes only their own. */
+export function serversWord(
+  logKey: TrustedKey | undefined,
+  authority: TrustedAuthority | undefined,
+): string | undefined {
+  const isServersKey = logKey?.source === "server";
+  if (authority?.source !== "server") return isServersKey ? "The log's key came from this server" : undefined;
+  return isServersKey
+    ? "The log's key and the certificate authority came from this server"
+    : "Who signed it is by this server's word, as the certificate authority came from it";
 }
 
 function readWindow(publicKey: JsonValue | undefined): NonNullable<TrustedKey["validFor"]> {

@@ -1,0 +1,84 @@
+import { encodeBase64 } from "@chancery/encoding";
+import { beforeAll, expect, test } from "vitest";
+import { checkEntry, firstFailure } from "../src/web/proof/check-entry.ts";
+import { loggedEntry } from "../src/web/proof/logged-entry.ts";
+import { keepParties, keptParties } from "../src/web/proof/own-keys.ts";
+import {
+  effectiveParties,
+  joinedParties,
+  parseTrustedText,
+  serversWord,
+  type TrustedParties,
+} from "../src/web/proof/trusted-keys.ts";
+import { type ProofWorld, proofWorld } from "./proof-world.ts";
+
+let world: ProofWorld;
+let other: ProofWorld;
+beforeAll(async () => {
+  [world, other] = await Promise.all([proofWorld(), proofWorld()]);
+});
+
+const NOBODY: TrustedParties = { logKeys: [], authorities: [] };
+
+const check = async (parties: TrustedParties) => {
+  const { steps, logKey, authority } = await checkEntry(loggedEntry(world.file), parties);
+  const certificate = steps.find(({ id }) => id === "certificate");
+  return { failure: firstFailure(steps)?.id, certificate, word: serversWord(logKey, authority) };
+};
+
+const rootOf = ({ logKeys, authorities }: TrustedParties) =>
+  JSON.stringify({
+    tlogs: logKeys.map(({ key }) => ({ publicKey: { rawBytes: encodeBase64(key.spki) } })),
+    certificateAuthorities: authorities.map(({ chain }) => ({
+      certChain: { certificates: chain.map(({ der }) => ({ rawBytes: encodeBase64(der) })) },
+    })),
+  });
+
+function memory() {
+  const kept = new Map<string, string>();
+  return {
+    getItem: (name: string) => kept.get(name) ?? null,
+    setItem: (name: string, value: string) => void kept.set(name, value),
+    removeItem: (name: string) => void kept.delete(name),
+  };
+}
+
+const pinnedKey = (): TrustedParties => ({
+  logKeys: world.parties.logKeys.map((one) => ({ ...one, source: "pinned" })),
+  authorities: [],
+});
+
+test("with a key of one's own, a signer whom only the server's authority names is not green", async () => {
+  const { failure, certificate, word } = await check(effectiveParties(pinnedKey(), world.parties));
+  expect(failure).toBeUndefined();
+  expect(certificate).toMatchObject({ state: "open", words: expect.stringContaining("by this server's word") });
+  expect(word).toMatch(/^Who signed it is by this server's word/);
+});
+
+test("a pasted trusted root brings its authorities: one that the server made up is red", async () => {
+  const own = parseTrustedText(rootOf({ ...world.parties, authorities: other.parties.authorities }));
+  expect((await check(effectiveParties(own, world.parties))).failure).toBe("certificate");
+});
+
+test("a pasted trusted root that names the authority leaves nothing to the server's word", async () => {
+  const own = parseTrustedText(rootOf(world.parties));
+  const { failure, certificate, word } = await check(effectiveParties(own, other.parties));
+  expect([failure, certificate?.state, word]).toEqual([undefined, "passed", undefined]);
+});
+
+test("while nothing is one's own, the verdict says that both came from the server", async () => {
+  const { certificate, word } = await check(effectiveParties(NOBODY, world.parties));
+  expect(certificate?.state).toBe("passed");
+  expect(word).toBe("The log's key and the certificate authority came from this server");
+});
+
+test("what is kept in the browser comes back, authorities too, each once", () => {
+  const storage = memory();
+  const own = parseTrustedText(rootOf(world.parties));
+  keepParties(storage, joinedParties(own, own));
+  const kept = keptParties(storage);
+  expect(kept.authorities).toEqual(own.authorities);
+  expect(kept.logKeys.map(({ key }) => key)).toEqual(own.logKeys.map(({ key }) => key));
+  keepParties(storage, NOBODY);
+  expect(keptParties(storage)).toEqual(NOBODY);
+});

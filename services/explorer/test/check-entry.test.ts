@@ -2,7 +2,7 @@ import { decodeBase64, encodeBase64, encodeHex, utf8 } from "@chancery/encoding"
 import { ephemeralSigner } from "@chancery/crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ProvenEntry } from "../src/web/api/entries.ts";
-import { checkEntry, type Expected, firstFailure } from "../src/web/proof/check-entry.ts";
+import { checkEntry, type Expected, firstFailure, isTimeSigned } from "../src/web/proof/check-entry.ts";
 import { loggedEntry } from "../src/web/proof/logged-entry.ts";
 import { parsePublicKey } from "../src/web/proof/public-key.ts";
 import type { StepId } from "../src/web/proof/step.ts";
@@ -139,7 +139,9 @@ const TAMPERINGS: readonly Tampering[] = [
     }),
   ],
   ["another time", "promise", (entry) => ({ ...entry, integratedTime: (entry.integratedTime ?? 0) + 1 })],
-  ["another index in the promise", "promise", (entry) => ({ ...entry, logIndex: "6" })],
+  ["another index than its proof's", "path", (entry) => ({ ...entry, logIndex: "6" })],
+  ["no promise, of the log that gives one", "promise", (entry) => ({ ...entry, signedEntryTimestamp: undefined })],
+  ["a promise without its time", "promise", (entry) => ({ ...entry, integratedTime: undefined })],
   [
     "another promise",
     "promise",
@@ -167,6 +169,32 @@ describe("a tampered answer", () => {
     const v2 = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
     expect(await failing(v2)).toBeUndefined();
     expect(await failing({ ...v2, logIndex: "6" })).toBe("path");
+  });
+
+  test("under another index and without the promise is not the entry that was asked for", async () => {
+    const renamed = { ...world.file, logIndex: "6", signedEntryTimestamp: undefined };
+    const told = await states(renamed, world.parties, { asked: "6" });
+    expect(told).toMatchObject({ path: "failed", promise: "failed" });
+  });
+
+  test("that calls the log by the other's name, to get around its promise, is of another log than was asked", async () => {
+    const renamed = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
+    expect(await failing(renamed, world.parties, { log: "rekor", asked: "5" })).toBe("leaf");
+    expect(await failing(world.file, world.parties, { log: "rekor", asked: "5" })).toBeUndefined();
+  });
+
+  test("with a time that nothing signed is told as the server's word", async () => {
+    const v2 = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
+    const isSigned = async (entry: ProvenEntry) =>
+      isTimeSigned((await checkEntry(loggedEntry(entry), world.parties)).steps);
+    expect(await isSigned(world.file)).toBe(true);
+    expect(await isSigned(v2)).toBe(false);
+    expect(await isSigned({ ...world.file, integratedTime: 1 })).toBe(false);
+  });
+
+  test("of a log elsewhere, with another index in the promise than was signed, fails at the promise", async () => {
+    const { log: _, ...elsewhere } = loggedEntry({ ...world.file, logIndex: "6" });
+    expect(firstFailure((await checkEntry(elsewhere, world.parties)).steps)?.id).toBe("promise");
   });
 
   test("with a summary of something else is told before anything", async () => {

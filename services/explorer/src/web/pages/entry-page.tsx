@@ -2,7 +2,7 @@ import { decodeBase64 } from "@chancery/encoding";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { fetchEntry, type LogName, type ProvenEntry } from "../api/entries.ts";
 import { Lead } from "../parts/card.tsx";
-import { EntryCards } from "../parts/entry-cards.tsx";
+import { EntryCards, loggedTime } from "../parts/entry-cards.tsx";
 import { entryTitle } from "../parts/entry-title.ts";
 import { Answered, Notice, Waiting } from "../parts/notice.tsx";
 import { ProofCard } from "../parts/proof-card.tsx";
@@ -11,7 +11,7 @@ import { Verdict } from "../parts/step-list.tsx";
 import { Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
 import { type Parties, useParties } from "../parts/use-parties.ts";
-import { checkEntry, type CheckedEntry } from "../proof/check-entry.ts";
+import { checkEntry, type CheckedEntry, type Expected, isTimeSigned } from "../proof/check-entry.ts";
 import { loggedEntry } from "../proof/logged-entry.ts";
 import { serversWord } from "../proof/trusted-keys.ts";
 import { logPath } from "../route.ts";
@@ -23,7 +23,7 @@ export function EntryPage({ log, id }: { readonly log: LogName; readonly id: str
   const answer = useAnswer(`${log} ${id}`, (signal) => fetchEntry(log, id, signal));
   const parties = useParties();
   if (answer?.kind === "answered" && parties !== undefined) {
-    return <Entry key={`${log} ${id}`} entry={answer.value} asked={id} parties={parties} />;
+    return <Entry key={`${log} ${id}`} entry={answer.value} log={log} asked={id} parties={parties} />;
   }
   return (
     <>
@@ -41,12 +41,13 @@ export function EntryPage({ log, id }: { readonly log: LogName; readonly id: str
 
 interface EntryProps {
   readonly entry: ProvenEntry;
+  readonly log: LogName;
   readonly asked: string;
   readonly parties: Parties;
 }
 
-function Entry({ entry, asked, parties }: EntryProps) {
-  const checked = useCheck(entry, asked, parties);
+function Entry({ entry, log, asked, parties }: EntryProps) {
+  const checked = useCheck(entry, { log, asked }, parties);
   if (checked === undefined) return <Waiting what="Checking the proof" />;
   if ("unreadable" in checked) {
     return (
@@ -81,11 +82,11 @@ function Entry({ entry, asked, parties }: EntryProps) {
 }
 
 /** Who, what and when in one sentence. What it is about is told by the statement that was checked, if there is one. */
-function InShort({ entry, checked: { body } }: { readonly entry: ProvenEntry; readonly checked: CheckedEntry }) {
+function InShort({ entry, checked: { body, steps } }: { readonly entry: ProvenEntry; readonly checked: CheckedEntry }) {
   const statement = useMemo(() => keptStatement(entry), [entry]);
   const subject = statement?.subjects[0]?.name;
   const type = statement?.predicateType;
-  const time = entry.integratedTime === undefined ? entry.time : entry.integratedTime * 1000;
+  const time = loggedTime(entry);
   if (body === undefined) return null;
   return (
     <>
@@ -106,6 +107,7 @@ function InShort({ entry, checked: { body } }: { readonly entry: ProvenEntry; re
       {time !== undefined && (
         <>
           , logged <Time value={time} />
+          {!isTimeSigned(steps) && " by the server's word"}
         </>
       )}
       .
@@ -127,13 +129,17 @@ const SIGNED = { "artifact-digest": "a file or an image", dsse: "a statement", o
 
 type Outcome = CheckedEntry | { readonly unreadable: string };
 
-function useCheck(entry: ProvenEntry, asked: string, { effective }: Parties): Outcome | undefined {
+function useCheck(
+  entry: ProvenEntry,
+  address: Pick<Expected, "log" | "asked">,
+  { effective }: Parties,
+): Outcome | undefined {
   const [outcome, setOutcome] = useState<Outcome>();
   useEffect(() => {
     void (async () => {
       try {
         setOutcome(
-          await checkEntry(loggedEntry(entry), effective, { asked, kind: entry.kind, digests: entry.digests }),
+          await checkEntry(loggedEntry(entry), effective, { ...address, kind: entry.kind, digests: entry.digests }),
         );
       } catch (error) {
         setOutcome({ unreadable: error instanceof Error ? error.message : "it cannot be read" });

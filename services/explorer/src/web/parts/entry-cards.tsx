@@ -1,5 +1,5 @@
 import type { ProvenEntry } from "../api/entries.ts";
-import type { CheckedEntry } from "../proof/check-entry.ts";
+import { type CheckedEntry, isTimeSigned } from "../proof/check-entry.ts";
 import { fingerprint } from "../proof/public-key.ts";
 import type { EntryBody } from "../statement/entry-body.ts";
 import { grouped } from "../text/time.ts";
@@ -15,7 +15,7 @@ interface EntryCardsProps {
 }
 
 /** What was signed, by whom, and what the statement says: read from the bytes that were checked. */
-export function EntryCards({ entry, checked: { body } }: EntryCardsProps) {
+export function EntryCards({ entry, checked: { body, steps } }: EntryCardsProps) {
   if (body === undefined) return null;
   const certificate = signerCertificate(body);
   return (
@@ -25,7 +25,7 @@ export function EntryCards({ entry, checked: { body } }: EntryCardsProps) {
           lines={[
             ["In short", SHORT[body.signed]],
             ...body.digests.map(({ algorithm, hex }) => ["Digest", <Hash value={`${algorithm}:${hex}`} />] as const),
-            ["Logged", <LoggedAt entry={entry} />],
+            ["Logged", <LoggedAt entry={entry} isSigned={isTimeSigned(steps)} />],
             ["Place", `${grouped(entry.logIndex)} of ${entry.log}`],
             ["Entry ID", <Hash value={entry.entryId} />],
           ]}
@@ -43,14 +43,20 @@ const SHORT: Readonly<Record<EntryBody["signed"], string>> = {
   other: "This page does not read the inside of this kind; the raw view below has all of it.",
 };
 
-function LoggedAt({ entry }: { readonly entry: ProvenEntry }) {
-  if (entry.integratedTime !== undefined) return <Time value={entry.integratedTime * 1000} />;
-  if (entry.time === undefined) return <>This log tells no time; a timestamp travels with the bundle.</>;
+function LoggedAt({ entry, isSigned }: { readonly entry: ProvenEntry; readonly isSigned: boolean }) {
+  const time = loggedTime(entry);
+  if (time === undefined) return <>This log tells no time; a timestamp travels with the bundle.</>;
+  if (isSigned) return <Time value={time} />;
   return (
     <>
-      <Time value={entry.time} /> <span class="small">by the server's word: no signature of this log covers it</span>
+      <Time value={time} /> <span class="small">by the server's word: no signature of this log covers it</span>
     </>
   );
+}
+
+/** What the promise is over, where there is one, else what the server says. */
+export function loggedTime({ integratedTime, time }: ProvenEntry): number | string | undefined {
+  return integratedTime === undefined ? time : integratedTime * 1000;
 }
 
 function BareKeys({ body }: { readonly body: EntryBody }) {

@@ -1,5 +1,6 @@
 import { canonicalJson, encodeBase64, equalBytes, utf8 } from "@chancery/encoding";
 import { Malformed, Unverified } from "@chancery/fault";
+import type { LogName } from "../api/entries.ts";
 import { type EntryBody, parseEntryBody } from "../statement/entry-body.ts";
 import { checkCertificate, checkPayload, checkSigner, type FoundAuthority } from "./check-signer.ts";
 import { climb, leafHash } from "./inclusion.ts";
@@ -26,6 +27,7 @@ export interface CheckedEntry {
 export interface Expected {
   /** Index or entry ID, as it stands in the address. */
   readonly asked?: string;
+  readonly log?: LogName;
   readonly kind?: string;
   readonly digests?: readonly string[];
 }
@@ -48,7 +50,7 @@ export async function checkEntry(
       body = parseEntryBody(entry.body);
       return compareBody(body, expected);
     }),
-    await attempt("leaf", () => checkLeaf(entry, leaf, expected.asked)),
+    await attempt("leaf", () => checkLeaf(entry, leaf, expected)),
     await attempt("path", () => checkPath(entry, leaf)),
     await attempt("checkpoint", () => {
       checkpoint = parseSignedCheckpoint(entry.checkpoint);
@@ -65,6 +67,11 @@ export async function checkEntry(
     await attempt("certificate", () => checkCertificate(read, parties, entry.promise?.integratedTime, found)),
   ];
   return { steps: [...steps, ...signer], body, checkpoint, ...found };
+}
+
+/** Whether the log signed the time that is told beside the entry. */
+export function isTimeSigned(steps: readonly Step[]): boolean {
+  return steps.some(({ id, state }) => id === "promise" && state === "passed");
 }
 
 /** The first that fails is what an attacker, or an accident, has touched. */
@@ -88,7 +95,8 @@ function compareBody(body: EntryBody, { kind, digests }: Expected): Finding {
   };
 }
 
-function checkLeaf({ body, entryId, logIndex }: LoggedEntry, leaf: Uint8Array, asked: string | undefined): Finding {
+function checkLeaf({ body, entryId, logIndex, log }: LoggedEntry, leaf: Uint8Array, expected: Expected): Finding {
+  const { asked } = expected;
   const hex = leaf.toHex();
   const values = [
     ["Bytes hashed", `${body.length}`],
@@ -96,6 +104,9 @@ function checkLeaf({ body, entryId, logIndex }: LoggedEntry, leaf: Uint8Array, a
   ] as const;
   if (entryId !== undefined && !entryId.toLowerCase().endsWith(hex)) {
     throw new Unverified("the bytes hash to another leaf than the entry's ID names: they were changed");
+  }
+  if (expected.log !== undefined && log !== expected.log) {
+    throw new Unverified("this is an entry of another log than the one that was asked");
   }
   if (asked !== undefined && !isAskedFor(asked, hex, logIndex)) {
     throw new Unverified("this is another entry than the one that was asked for");
@@ -107,9 +118,10 @@ function isAskedFor(asked: string, leaf: string, logIndex: bigint): boolean {
   return /^\d{1,19}$/.test(asked) ? BigInt(asked) === logIndex : asked.toLowerCase().endsWith(leaf);
 }
 
-function checkPath({ proof, logIndex, isOneTree }: LoggedEntry, leaf: Uint8Array): Finding {
+function checkPath({ proof, logIndex, log }: LoggedEntry, leaf: Uint8Array): Finding {
   if (proof.root.length !== 32) throw new Malformed("the root hash is not 32 bytes");
-  if (isOneTree === true && proof.index !== logIndex) {
+  // A bundle may be of a log elsewhere, whose index goes on over its shards: there the promise alone binds it.
+  if (log !== undefined && proof.index !== logIndex) {
     throw new Unverified("the proof is for another place in the log than the entry's index");
   }
   const { root, climbs } = climb(proof, leaf);
@@ -142,14 +154,16 @@ function compareCheckpoint({ origin, size, root }: SignedCheckpoint, { proof }: 
 
 /** Rekor v1's signed entry timestamp: RFC 8785 JSON of four members. No hash of the tree covers the time, only this. */
 async function checkPromise(
-  { promise, body, logIndex }: LoggedEntry,
+  { promise, body, logIndex, log }: LoggedEntry,
   logKey: TrustedKey | undefined,
 ): Promise<Finding> {
   if (promise === undefined) {
-    return {
-      state: "open",
-      words: "This log promises no time: entries of Rekor v2 get theirs from a timestamp that travels with the bundle.",
-    };
+    if (log === "rekor") throw new Unverified("this log signs a time for each entry, and the answer leaves it out");
+    const words =
+      log === undefined
+        ? "No promise of a time is with this entry: a time may come from a timestamp in the bundle, not checked here."
+        : "This log promises no time: entries of Rekor v2 get theirs from a timestamp that travels with the bundle.";
+    return { state: "open", words };
   }
   if (logKey === undefined) throw new Unverified("without a key for the log there is nothing to check it with");
   const { integratedTime, signature } = promise;

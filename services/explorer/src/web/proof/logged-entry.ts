@@ -1,6 +1,6 @@
 import { decodeBase64, decodeHex, parseJson, type JsonObject, type JsonValue } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
-import type { ProvenEntry } from "../api/entries.ts";
+import type { LogName, ProvenEntry } from "../api/entries.ts";
 
 /** What is checked: an entry with its proof, from the server or from a file, in one form. */
 export interface LoggedEntry {
@@ -10,8 +10,8 @@ export interface LoggedEntry {
   readonly entryId?: string;
   /** Where the one who asked asked for it. */
   readonly logIndex: bigint;
-  /** Rekor v2 counts in one tree; the index of Rekor v1 goes on over its shards, and is signed in the promise. */
-  readonly isOneTree?: boolean;
+  /** Of a log of this server: each is one tree, so the proof's index is the entry's, and Rekor v1 promises a time. */
+  readonly log?: LogName;
   readonly proof: {
     readonly index: bigint;
     readonly size: bigint;
@@ -31,7 +31,7 @@ export function loggedEntry(answer: ProvenEntry): LoggedEntry {
     body: decodeBase64(answer.body, "body"),
     entryId: answer.entryId,
     logIndex: BigInt(answer.logIndex),
-    isOneTree: answer.log === "rekor-v2",
+    log: answer.log,
     proof: {
       index: BigInt(proof.logIndex),
       size: BigInt(proof.treeSize),

@@ -146,6 +146,8 @@ describe("a search that asks for something impossible", () => {
     ["sanGlob=*", "sanGlob: neither begins"],
     ["sanGlob=*.com", "sanGlob: neither begins"],
     [`sanGlob=abc${"*".repeat(600)}`, "sanGlob: longer than 512"],
+    [`sanGlob=abc${"*".repeat(17)}`, "sanGlob: has more than 16 times *"],
+    ["sanGlob=abc*&sanGlob=abd*&sanGlob=abe*&sanGlob=abf*", "sanGlob: is there more than 3 times"],
     ["sanDomain=exa%20mple.com", "sanDomain: not a domain"],
     ["kind=nonsense", "kind: none of hashedrekord, dsse"],
     ["subjectDigest=zz", "subjectDigest: neither"],

@@ -1,7 +1,7 @@
 import { decodeHex, encodeHex, parsePem } from "@chancery/encoding";
 import { parsePublicKey, spkiHash } from "@chancery/crypto";
 import { Fault, Malformed } from "@chancery/fault";
-import { certificatePublicKey, parseCertificate } from "@chancery/x509";
+import { certificatePublicKey, parseCertificate, type SubjectAlternativeName } from "@chancery/x509";
 import { entryKindNames } from "../entries/entry-kinds.ts";
 import { statementDigests } from "../entries/in-toto-statement.ts";
 import { EXTENSION_NAMES } from "./certificate-facts.ts";
@@ -105,9 +105,13 @@ function matchesSan(facts: EntryFacts, condition: SanCondition): boolean {
     if (condition.by === "san") return name === value;
     if (condition.by === "sanPrefix") return name.startsWith(value);
     if (condition.by === "sanDomain") return isOfDomain(san, value);
-    const { domain, matches: globMatches } = condition.glob;
-    return globMatches(name) && (domain === undefined || isOfDomain(san, domain));
+    return matchesGlob(san, condition.glob);
   });
+}
+
+/** Whether a name is one that the pattern means. */
+export function matchesGlob(san: SubjectAlternativeName, { domain, matches: globMatches }: SanGlob): boolean {
+  return globMatches(san.value) && (domain === undefined || isOfDomain(san, domain));
 }
 
 function has(texts: readonly string[], value: string): boolean {

@@ -3,6 +3,7 @@ import type { LoggedEntry, PartialEntry, SearchKey } from "@chancery/log";
 import { searchGroups } from "./candidates.ts";
 import { type Condition, matches } from "./condition.ts";
 import { describeStored } from "./describe-stored.ts";
+import { MatchingSteps } from "./matching-steps.ts";
 import type { FoundEntry, NamedLog, SearchedLog } from "./searched-log.ts";
 import { tellsFacts } from "./stored-facts.ts";
 
@@ -64,6 +65,7 @@ class Looking {
   #rest: IndexRange;
   /** Not looked up yet. */
   #ahead: IndexRange;
+  readonly #steps = new MatchingSteps();
   #read = 0;
   #lookedUp = 0;
   #bytes = 0;
@@ -77,7 +79,7 @@ class Looking {
   }
 
   get goesOn(): boolean {
-    if (isEmpty(this.#rest) || this.#found.length >= this.#search.limit) return false;
+    if (isEmpty(this.#rest) || this.#found.length >= this.#search.limit || this.#steps.isSpent) return false;
     return this.#read < MOST_READ && this.#lookedUp < MOST_CANDIDATES && this.#bytes < MOST_DESCRIBED_BYTES;
   }
 
@@ -87,7 +89,7 @@ class Looking {
     const page = this.#candidates.slice(0, Math.min(PAGE, most));
     for (const entry of await this.#entries(page)) {
       if (!this.goesOn) return;
-      this.#judge(entry);
+      await this.#judge(entry);
     }
     this.#candidates = this.#candidates.slice(page.length);
     // Between the last candidate and what is not looked up yet there is none.
@@ -117,12 +119,12 @@ class Looking {
     this.#ahead = reached === undefined ? nothingOf(order, this.#ahead) : after(order, this.#ahead, reached);
   }
 
-  #judge(entry: FoundEntry): void {
+  async #judge(entry: FoundEntry): Promise<void> {
     const { index, time, leaf, extra } = entry.entry;
     this.#rest = after(this.#search.order, this.#rest, index);
     this.#lookedAt = time;
     this.#read++;
-    if (!meetsAll(entry, this.#search)) return;
+    if (!(await this.#steps.meetsAll(entry.facts, this.#search.groups))) return;
     this.#found.push(entry);
     this.#bytes += leaf.length + extra.length;
   }

@@ -13,7 +13,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   san: "A subject alternative name of the signer's certificate.",
   sanPrefix: "What such a name begins with.",
   sanGlob:
-    "`*` stands for any characters, `?` for one. Begins with three characters that stand for themselves, or ends with a domain, which is then that of the name.",
+    "`*` stands for any characters, `?` for one. Begins with three characters that stand for themselves, or ends with a domain, which is then that of the name. At most 16 `*`, and three such patterns. A name of more than 2,048 characters matches none.",
   sanDomain: "Domain of an e-mail address, host of a URI, or a DNS name; and all below it.",
   issuer: "The OIDC issuer that vouched for the signer.",
   kind: `One of ${entryKindNames().join(", ")}.`,

@@ -11,6 +11,8 @@ export const MAX_LIMIT = 500;
 /** Of one filter; and of all together. Each is a look-up. */
 export const MAX_VALUES = 20;
 const MAX_CONDITIONS = 50;
+/** Each is held against every name of every entry that is read. */
+const MAX_GLOBS = 3;
 const PLAIN = new Set(["log", "from", "to", "order", "limit", "cursor"]);
 
 /** The query of `GET /api/chancery/v1/search`. Every refusal begins with the parameter's name. */
@@ -70,7 +72,8 @@ export function choice<Name extends string>(query: Query, name: string, of: read
 
 function valuesOf(name: string, value: Query[string]): readonly string[] {
   const values = typeof value === "string" ? [value] : (value ?? []);
-  if (values.length > MAX_VALUES) throw new Malformed(`${name}: is there more than ${MAX_VALUES} times`);
+  const most = name === "sanGlob" ? MAX_GLOBS : MAX_VALUES;
+  if (values.length > most) throw new Malformed(`${name}: is there more than ${most} times`);
   return values;
 }
 

@@ -137,7 +137,7 @@ describe.skipIf(missing)(`the explorer in Chromium${reason}`, () => {
     const { page } = watched;
     for (const [query, unchecked, held] of [
       ["log=rekor", ["attestation"], 8],
-      ["log=rekor-v2", ["promise", "attestation"], 7],
+      ["log=rekor-v2", ["promise", "attestation", "certificate"], 6],
     ] as const) {
       const [entry] = await entries(`${query}&digest=sha256:${digest()}`);
       await page.goto(`/entries/${entry?.log}/${entry?.entryId}`);

@@ -183,6 +183,18 @@ describe("a tampered answer", () => {
     expect(await failing(world.file, world.parties, { log: "rekor", asked: "5" })).toBeUndefined();
   });
 
+  test("without a signed time does not pass for one whose certificate was valid: its key may have leaked since", async () => {
+    const v2 = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
+    expect(await states(v2)).toMatchObject({ promise: "open", certificate: "open" });
+    const { certificate: _, ...others } = await states({ ...v2, integratedTime: undefined });
+    expect(Object.values(others)).not.toContain("failed");
+  });
+
+  test("logged after its certificate had ended is red", async () => {
+    const late = await proofWorld(13, 11 * 60);
+    expect(await failing(late.file, late.parties)).toBe("certificate");
+  });
+
   test("with a time that nothing signed is told as the server's word", async () => {
     const v2 = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
     const isSigned = async (entry: ProvenEntry) =>

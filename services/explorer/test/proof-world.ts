@@ -25,7 +25,8 @@ export interface ProofWorld {
 }
 
 /** A log of `size` entries made by the product's own libraries, in which two were signed by a certificate. */
-export async function proofWorld(size = 13): Promise<ProofWorld> {
+export async function proofWorld(size = 13, secondsLate = 0): Promise<ProofWorld> {
+  const integratedTime = INTEGRATED_TIME + secondsLate;
   const authority = await certificateAuthority();
   const logSigner = ephemeralSigner("ecdsa-p256");
   const bodies = [await fileBody(authority), await statementBody(authority)];
@@ -45,14 +46,14 @@ export async function proofWorld(size = 13): Promise<ProofWorld> {
     bodies.map(async ({ bytes, kind, payload }, at): Promise<ProvenEntry> => {
       const index = BigInt(places[at] ?? 0);
       const proof = await inclusionProof(index, BigInt(size), read);
-      const promise = { body: encodeBase64(bytes), integratedTime: INTEGRATED_TIME, logIndex: Number(index) };
+      const promise = { body: encodeBase64(bytes), integratedTime, logIndex: Number(index) };
       const logID = encodeHex(spkiHash(logSigner.publicKey));
       const set = await logSigner.sign(utf8(canonicalJson({ ...promise, logID })));
       return {
         log: "rekor",
         logIndex: String(index),
         entryId: `0000000000001267${encodeHex(leafHash(bytes))}`,
-        time: new Date(INTEGRATED_TIME * 1000).toISOString(),
+        time: new Date(integratedTime * 1000).toISOString(),
         kind,
         apiVersion: "0.0.1",
         digests: [],
@@ -68,7 +69,7 @@ export async function proofWorld(size = 13): Promise<ProofWorld> {
         },
         checkpoint: note,
         signedEntryTimestamp: encodeBase64(set),
-        integratedTime: INTEGRATED_TIME,
+        integratedTime,
         bundle: undefined,
       };
     }),

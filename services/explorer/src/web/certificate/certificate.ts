@@ -23,7 +23,7 @@ export interface Certificate {
   readonly key: PublicKey;
   readonly sans: readonly SubjectName[];
   readonly claims: Readonly<Partial<Record<FulcioExtensionName, string>>>;
-  /** It tells that a certificate log has seen it. RFC 6962, Section 3.3. */
+  /** It carries a list of a certificate log's timestamps, which nothing here verifies. RFC 6962, Section 3.3. */
   readonly hasTimestamps: boolean;
 }
 

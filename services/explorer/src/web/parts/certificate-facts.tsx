@@ -37,10 +37,8 @@ export function CertificateFacts({ certificate }: { readonly certificate: Certif
           ],
           ["Issued by", <Text value={issuer} />],
           [
-            "Publicly logged",
-            hasTimestamps
-              ? "Yes: it carries a timestamp of a certificate log"
-              : "It carries no timestamp of a certificate log",
+            "Certificate log",
+            hasTimestamps ? "It names one, by a timestamp that is not checked here" : "It names none",
           ],
         ]}
       />

@@ -155,3 +155,29 @@ test("a provider that calls itself another, answers without end, or is not there
     Unavailable,
   );
 });
+
+test("a provider that does not answer is asked once in five seconds, however many want to sign in", async () => {
+  let [now, asked] = [0, 0];
+  const server = createServer((_request, response) => {
+    asked++;
+    response.writeHead(500).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  const flow = new AuthorizationCodeFlow({
+    issuer: `http://127.0.0.1:${port}`,
+    clientId: CLIENT,
+    clientSecret: undefined,
+    redirectUri: REDIRECT,
+    scope: "openid",
+    ca: undefined,
+    clock: () => now,
+  });
+  for (let times = 0; times < 3; times++) await expect(flow.begin()).rejects.toThrow(Unavailable);
+  expect(asked).toBe(1);
+  now += 5_001;
+  await expect(flow.begin()).rejects.toThrow(Unavailable);
+  expect(asked).toBe(2);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});

@@ -19,10 +19,14 @@ export interface AuthorizationCodeOptions {
   readonly scope: string;
   /** PEM trusted for the issuer's TLS, besides the usual. */
   readonly ca: string | undefined;
+  /** Milliseconds; monotonic. */
+  readonly clock?: (() => number) | undefined;
 }
 
 /** Milliseconds for which the issuer's endpoints are believed to stay. */
 const REDISCOVER_AFTER = 10 * 60_000;
+/** Milliseconds for which an issuer that did not answer is left alone: anyone may ask to sign in. */
+const ASK_AGAIN_AFTER = 5_000;
 
 /**
  * The authorization code flow of OpenID Connect Core, Section 3.1, with PKCE, as oauth4webapi has it. The ID token that
@@ -35,10 +39,12 @@ export class AuthorizationCodeFlow {
     readonly [oauth.customFetch]: (url: string, options: Outgoing) => Promise<Response>;
     readonly [oauth.allowInsecureRequests]: boolean;
   };
-  #server: { readonly found: Promise<oauth.AuthorizationServer>; readonly at: number } | undefined;
+  readonly #clock: () => number;
+  #server: { readonly found: Promise<oauth.AuthorizationServer>; until: number } | undefined;
 
   constructor(options: AuthorizationCodeOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? (() => performance.now());
     this.#client = { client_id: options.clientId };
     this.#request = {
       [oauth.customFetch]: boundedFetch(options.ca),
@@ -106,12 +112,12 @@ export class AuthorizationCodeFlow {
   }
 
   async #discover(): Promise<oauth.AuthorizationServer> {
-    const now = performance.now();
-    if (this.#server === undefined || now - this.#server.at > REDISCOVER_AFTER) {
+    const now = this.#clock();
+    if (this.#server === undefined || now > this.#server.until) {
       const found = this.#ask();
-      this.#server = { found, at: now };
-      // One that failed is not kept.
-      found.catch(() => (this.#server = undefined));
+      const server = { found, until: now + REDISCOVER_AFTER };
+      this.#server = server;
+      found.catch(() => (server.until = this.#clock() + ASK_AGAIN_AFTER));
     }
     return this.#server.found;
   }

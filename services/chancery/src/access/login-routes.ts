@@ -6,6 +6,7 @@ import { html, page } from "../page.ts";
 import type { AuthorizationCodeFlow } from "./authorization-code.ts";
 import { Cookie } from "./cookie.ts";
 import { LOGIN_PATH, type OidcReadAccess } from "./oidc-read-access.ts";
+import { SignInLimit } from "./sign-in-limit.ts";
 import { SignedValue } from "./signed-value.ts";
 
 export const CALLBACK_PATH = "/auth/callback";
@@ -63,6 +64,7 @@ function mountLogin(fastify: FastifyInstance, { access, flow, url, secret }: Log
   });
 
   if (flow === undefined) return;
+  const limit = new SignInLimit(LOGIN_LIFE, Date.now);
   fastify.get(LOGIN_PATH, { config }, (request, reply) =>
     shown(reply, async () => {
       const path = returnPath(request);
@@ -76,8 +78,13 @@ function mountLogin(fastify: FastifyInstance, { access, flow, url, secret }: Log
     shown(reply, async () => {
       const attempt = attempts.decode(cookie.read(request.headers.cookie), Date.now());
       if (attempt === undefined) throw new Unauthenticated("this sign-in is over, or was begun elsewhere");
-      const idToken = await flow.finish(attempt, new URL(request.url, url));
-      reply.header("Set-Cookie", [await access.begin(idToken), cookie.clear()]);
+      const returned = new URL(request.url, url);
+      // Another page's link to here must not use up the sign-in that is under way.
+      if (returned.searchParams.get("state") !== attempt.state) {
+        throw new Unauthenticated("this is not the answer to the sign-in that was begun here");
+      }
+      const session = await limit.finish(attempt.state, async () => access.begin(await flow.finish(attempt, returned)));
+      reply.header("Set-Cookie", [session, cookie.clear()]);
       redirect(reply, attempt.path);
     }),
   );

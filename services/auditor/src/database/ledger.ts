@@ -23,14 +23,35 @@ interface StoredRow {
   readonly certificate: Uint8Array;
 }
 
+export interface LedgerPlace {
+  readonly time: bigint;
+  readonly serial: Uint8Array;
+}
+
+export const START: LedgerPlace = { time: -1n, serial: new Uint8Array() };
+
+export function parsePlace(text: string | undefined): LedgerPlace {
+  const [time, serial = ""] = text?.split("/") ?? [];
+  return time === undefined ? START : { time: BigInt(time), serial: Uint8Array.fromHex(serial) };
+}
+
+export function formatPlace({ time, serial }: LedgerPlace): string {
+  return `${time}/${serial.toHex()}`;
+}
+
 /** The oldest rows after a place. */
-export async function readLedger(
-  db: Queryable,
-  after: { readonly time: bigint; readonly serial: Uint8Array },
-  limit: number,
-): Promise<LedgerRow[]> {
+export async function readLedger(db: Queryable, after: LedgerPlace, limit: number): Promise<LedgerRow[]> {
   const rows = await db.query<StoredRow>(ROWS, [after.time, after.serial, limit]);
-  return rows.map((row) => ({
+  return rows.map(ledgerRow);
+}
+
+export async function readLedgerRow(db: Queryable, { time, serial }: LedgerPlace): Promise<LedgerRow | undefined> {
+  const [row] = await db.query<StoredRow>(ROW, [time, serial]);
+  return row && ledgerRow(row);
+}
+
+function ledgerRow(row: StoredRow): LedgerRow {
+  return {
     time: row.time,
     ctIndex: row.ct_index ?? undefined,
     serial: row.serial,
@@ -39,7 +60,7 @@ export async function readLedger(
     issuer: row.issuer,
     san: row.san,
     certificate: row.certificate,
-  }));
+  };
 }
 
 /** Which of these serials have a row, in hexadecimal without leading zeros. */
@@ -60,7 +81,10 @@ export function unsigned(serial: Uint8Array): string {
 
 const SERIAL_BYTES = 20;
 
-const ROWS = `SELECT time, ct_index, serial, certificate_hash, key_hash, issuer, san, certificate
-  FROM fulcio.certificate WHERE (time, serial) > ($1, $2) ORDER BY time, serial LIMIT $3`;
+const COLUMNS = "time, ct_index, serial, certificate_hash, key_hash, issuer, san, certificate";
+
+const ROW = `SELECT ${COLUMNS} FROM fulcio.certificate WHERE time = $1 AND serial = $2`;
+
+const ROWS = `SELECT ${COLUMNS} FROM fulcio.certificate WHERE (time, serial) > ($1, $2) ORDER BY time, serial LIMIT $3`;
 
 const SERIALS = `SELECT serial FROM fulcio.certificate WHERE serial = ANY ($1::bytea[])`;

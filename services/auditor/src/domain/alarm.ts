@@ -10,6 +10,8 @@ export interface Finding {
   readonly evidence?: object | undefined;
   /** For how long it may be so before it is an alarm: what passes by itself wakes nobody. */
   readonly toleratedMs?: number;
+  /** What the check found beside it is an alarm of its own: told apart by `what`, which MUST stay the same. */
+  readonly isOneOfMany?: boolean;
 }
 
 export interface Alarm {
@@ -94,12 +96,13 @@ export class AlarmBook implements Report {
   }
 
   async failed(check: string, finding: Finding): Promise<void> {
-    const { trouble, what, toleratedMs = 0 } = finding;
+    const { trouble, what, toleratedMs = 0, isOneOfMany = false } = finding;
     const key = `${check} ${trouble}`;
     const since = this.#failingSince.get(key) ?? this.#now();
     this.#failingSince.set(key, since);
     const { severity, meaning, remedy } = TROUBLES[trouble];
-    const known = this.open.find((alarm) => alarm.check === check && alarm.trouble === trouble);
+    const same = this.open.filter((alarm) => alarm.check === check && alarm.trouble === trouble);
+    const known = same.find((alarm) => !isOneOfMany || alarm.what === what);
     const isDue = known === undefined && this.#now() - since >= toleratedMs;
     const id = isDue ? randomUUID() : known?.id;
     const evidence = isDue ? await this.#keep(check, id ?? "", finding) : (known?.evidence ?? null);

@@ -14,7 +14,18 @@ import { issuerClaim, type LeafForm, lintLeaf, namesOf } from "../domain/certifi
 import { sha256 } from "../domain/merkle.ts";
 import { isText, member } from "../domain/json-member.ts";
 import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
-import { type LedgerRow, readLedger, serialsInLedger, unsigned } from "../database/ledger.ts";
+import {
+  formatPlace,
+  type LedgerPlace,
+  type LedgerRow,
+  parsePlace,
+  readLedger,
+  readLedgerRow,
+  serialsInLedger,
+  START,
+  unsigned,
+} from "../database/ledger.ts";
+import { Findings } from "./findings.ts";
 import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
 
 /** The CA's own certificates, by which its leaves are told from those of others. */
@@ -56,10 +67,13 @@ export class CertificateWatch {
   /** CT entries below it were looked at, ledger rows up to it. */
   #next: bigint;
   #ledger: LedgerPlace;
-  /** Precertificates whose ledger row had not come yet: index and since when. */
+  /** Those below that were judged bad are looked at again: CT entries, and ledger rows by their places. */
+  readonly #badEntries: Set<bigint>;
+  readonly #badRows: Set<string>;
   /** Those that were alarms for a day: a crash leaves one for ever, and it is told once. */
   readonly #told: Set<bigint>;
   #early: { readonly ctIndex: bigint; readonly since: number } | undefined;
+  /** Precertificates whose ledger row had not come yet: index and since when. */
   readonly #awaited = new Map<bigint, { serial: Uint8Array; since: number }>();
 
   constructor(watch: LogWatch, around: Around) {
@@ -69,7 +83,10 @@ export class CertificateWatch {
     this.#http = new HttpLog(watch.main.url, { ...WATCHING, ...around.way });
     this.#next = BigInt(watch.folder.cursor("certificates") ?? 0);
     this.#ledger = parsePlace(watch.folder.cursor("ledger"));
-    this.#told = new Set((watch.folder.cursor("unledgered") ?? "").split(",").filter(Boolean).map(BigInt));
+    const kept = (name: string) => (watch.folder.cursor(name) ?? "").split(",").filter(Boolean);
+    this.#told = new Set(kept("unledgered").map(BigInt));
+    this.#badEntries = new Set(kept("bad certificates").map(BigInt));
+    this.#badRows = new Set(kept("bad rows"));
   }
 
   /** What is new since the last time. */
@@ -83,32 +100,52 @@ export class CertificateWatch {
   }
 
   async #check(what: string, whole: boolean): Promise<void> {
-    await this.#judge(`${what} in the CT log`, () => this.#checkLog(whole));
+    await this.#judge(`${what} in the CT log`, (findings) => this.#checkLog(whole, findings));
     const { db, report } = this.#around;
     const check = `${what} in the ledger`;
     if (db === undefined) report.unknown(check, "this auditor was not given the CA's database");
-    else await this.#judge(check, () => this.#checkLedger(db, whole));
+    else await this.#judge(check, (findings) => this.#checkLedger(db, whole, findings));
   }
 
-  async #checkLog(whole: boolean): Promise<string> {
+  async #checkLog(whole: boolean, findings: Findings): Promise<string> {
     const { size } = this.#watch.proven;
+    if (!whole) await this.#judgeBadEntries(findings);
     let next = whole ? 0n : this.#next;
     while (next < size) {
       const started = performance.now();
       const end = min((next / PAGE + 1n) * PAGE, size);
       const entries = await this.#read(next, end);
-      for (const [at, entry] of entries.entries()) this.#judgeEntry(next + BigInt(at), entry);
+      for (const [at, entry] of entries.entries()) {
+        const index = next + BigInt(at);
+        if (await findings.collect(() => this.#judgeEntry(index, entry))) continue;
+        this.#badEntries.add(index);
+      }
       await this.#expectLedgered(next, entries);
       next = end;
       if (whole) await this.#around.pause(performance.now() - started);
-      else await this.#watch.folder.setCursor("certificates", String((this.#next = next)));
+      else await this.#rememberEntries(next);
     }
-    await this.#judgeAwaited();
+    await this.#judgeAwaited(findings);
     return `${size} precertificates correspond to their leaves and keep to the profile`;
   }
 
-  /** Of [first, end), bound to the proven tree by their leaf hashes. */
-  async #read(first: bigint, end: bigint): Promise<CtEntry[]> {
+  async #judgeBadEntries(findings: Findings): Promise<void> {
+    for (const index of this.#badEntries) {
+      const [entry] = await this.#read(index, index + 1n);
+      const isGood = await findings.collect(() => entry && this.#judgeEntry(index, entry));
+      if (isGood) this.#badEntries.delete(index);
+    }
+  }
+
+  /** What was judged bad first: a crash in between judges it once more. */
+  async #rememberEntries(next: bigint): Promise<void> {
+    const { folder } = this.#watch;
+    await folder.setCursor("bad certificates", [...this.#badEntries].join(","));
+    await folder.setCursor("certificates", String((this.#next = next)));
+  }
+
+  /** Of [first, end), bound to the proven tree by their leaf hashes; what cannot be read is a finding in its place. */
+  async #read(first: bigint, end: bigint): Promise<(CtEntry | Wrong)[]> {
     const path = `/ct/v1/get-entries?start=${first}&end=${end - 1n}`;
     const answer = member(await this.#http.getJson(path), "entries", Array.isArray);
     const raw = answer.map((entry) => ({
@@ -122,12 +159,13 @@ export class CertificateWatch {
       try {
         return readCtEntry(leaf, extra);
       } catch (error) {
-        throw new Wrong("certificate-mismatch", `CT entry ${first + BigInt(at)} cannot be read: ${messageOf(error)}`);
+        return new Wrong("certificate-mismatch", `CT entry ${first + BigInt(at)} cannot be read: ${messageOf(error)}`);
       }
     });
   }
 
-  #judgeEntry(index: bigint, entry: CtEntry): void {
+  #judgeEntry(index: bigint, entry: CtEntry | Wrong): void {
+    if (entry instanceof Wrong) throw entry;
     const issuer = this.#issuerOf(entry.certificate);
     // Whoever has a certificate of the CA may submit it again, whole.
     if (entry.tbs === undefined || issuer === undefined) return;
@@ -139,11 +177,6 @@ export class CertificateWatch {
       throw new Wrong("certificate-mismatch", `CT leaf ${index} names another issuer's key`, evidence);
     }
     this.#lint(`the precertificate at ${index} of the CT log`, entry.certificate, "precertificate", issuer, evidence);
-    const delay = Number(entry.timestamp) - entry.certificate.notBefore.getTime();
-    if (delay < -TIME_TOLERANCE.before || delay > TIME_TOLERANCE.after) {
-      const what = `the precertificate at ${index} begins ${delay / 1000} s before the time of its CT entry`;
-      throw new Wrong("certificate-profile", what, evidence);
-    }
   }
 
   #lint(name: string, certificate: Certificate, form: LeafForm, issuer: Certificate, evidence: object): void {
@@ -157,10 +190,12 @@ export class CertificateWatch {
   }
 
   /** Those of our CA that the ledger does not know are waited for. */
-  async #expectLedgered(first: bigint, entries: readonly CtEntry[]): Promise<void> {
+  async #expectLedgered(first: bigint, entries: readonly (CtEntry | Wrong)[]): Promise<void> {
     const { db, now } = this.#around;
     if (db === undefined) return;
-    const ours = entries.flatMap(({ certificate, tbs }, at) => {
+    const ours = entries.flatMap((entry, at) => {
+      if (entry instanceof Wrong) return [];
+      const { certificate, tbs } = entry;
       const isOurs = tbs !== undefined && this.#issuerOf(certificate) !== undefined;
       return isOurs ? [{ index: first + BigInt(at), serial: certificate.serial }] : [];
     });
@@ -175,7 +210,7 @@ export class CertificateWatch {
     }
   }
 
-  async #judgeAwaited(): Promise<void> {
+  async #judgeAwaited(findings: Findings): Promise<void> {
     const { db, now } = this.#around;
     if (db === undefined || this.#awaited.size === 0) return;
     const known = await serialsInLedger(
@@ -188,7 +223,7 @@ export class CertificateWatch {
       if (age > TOLD_MS) await this.#keepTold(index);
       if (this.#awaited.has(index) && age > LEDGER_GRACE_MS) {
         const what = `CT entry ${index} is a precertificate of our CA (serial ${serial.toHex()}) that the ledger does not hold`;
-        throw new Wrong("unledgered-certificate", what, { ctIndex: String(index), serial: serial.toHex() });
+        findings.add(new Wrong("unledgered-certificate", what, { ctIndex: String(index), serial: serial.toHex() }));
       }
     }
   }
@@ -198,7 +233,8 @@ export class CertificateWatch {
     await this.#watch.folder.setCursor("unledgered", [...this.#told].join(","));
   }
 
-  async #checkLedger(db: Queryable, whole: boolean): Promise<string> {
+  async #checkLedger(db: Queryable, whole: boolean, findings: Findings): Promise<string> {
+    if (!whole) await this.#judgeBadRows(db, findings);
     let place = whole ? START : this.#ledger;
     let count = 0;
     for (;;) {
@@ -206,7 +242,7 @@ export class CertificateWatch {
       const rows = await readLedger(db, place, LEDGER_PAGE);
       const early = rows.findIndex((row) => this.#isEarly(row));
       const ready = early < 0 ? rows : rows.slice(0, early);
-      await this.#judgeRows(ready);
+      await this.#judgeRows(ready, findings);
       count += ready.length;
       const last = ready.at(-1);
       if (last !== undefined) place = { time: last.time, serial: last.serial };
@@ -227,32 +263,47 @@ export class CertificateWatch {
     return now - this.#early.since < EARLY_MS;
   }
 
-  async #judgeRows(rows: readonly LedgerRow[]): Promise<void> {
-    const { size } = this.#watch.proven;
-    const pages = new Map<bigint, CtEntry[]>();
-    for (const row of rows) {
-      const evidence = evidenceOf(row);
-      const certificate = this.#readRow(row, evidence);
-      const issuer = this.#issuerOf(certificate);
-      if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
-      const scts = embeddedScts(certificate);
-      const form = scts.length === 0 && this.#around.ctLog === "none" ? "unlogged" : "certificate";
-      this.#lint(nameOf(row), certificate, form, issuer, evidence);
-      const { ctIndex } = row;
-      // Another's log is another's to audit.
-      if (ctIndex === undefined && this.#around.ctLog !== "own") continue;
-      if (ctIndex === undefined || ctIndex >= size) {
-        throw new Wrong("unlogged-certificate", `${nameOf(row)} names no entry of the CT log`, evidence);
-      }
-      const page = ctIndex / PAGE;
-      const entries = pages.get(page) ?? (await this.#read(page * PAGE, min((page + 1n) * PAGE, size)));
-      pages.set(page, entries);
-      const entry = entries[Number(ctIndex % PAGE)];
-      if (entry === undefined || !certificateMatches(certificate, entry)) {
-        throw new Wrong("unlogged-certificate", `${nameOf(row)} is not the one at ${ctIndex} of the CT log`, evidence);
-      }
-      this.#judgeScts(row, certificate, issuer, entry);
+  async #judgeBadRows(db: Queryable, findings: Findings): Promise<void> {
+    for (const text of this.#badRows) {
+      const row = await readLedgerRow(db, parsePlace(text));
+      if (row !== undefined) await this.#judgeRows([row], findings);
+      else findings.add(new Wrong("certificate-mismatch", `the row ${text} is gone from the ledger`));
     }
+  }
+
+  async #judgeRows(rows: readonly LedgerRow[], findings: Findings): Promise<void> {
+    const pages = new Map<bigint, (CtEntry | Wrong)[]>();
+    for (const row of rows) {
+      const isGood = await findings.collect(() => this.#judgeRow(row, pages));
+      if (isGood) this.#badRows.delete(formatPlace(row));
+      else this.#badRows.add(formatPlace(row));
+    }
+  }
+
+  async #judgeRow(row: LedgerRow, pages: Map<bigint, (CtEntry | Wrong)[]>): Promise<void> {
+    const { size } = this.#watch.proven;
+    const evidence = evidenceOf(row);
+    const certificate = this.#readRow(row, evidence);
+    const issuer = this.#issuerOf(certificate);
+    if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
+    const scts = embeddedScts(certificate);
+    const form = scts.length === 0 && this.#around.ctLog === "none" ? "unlogged" : "certificate";
+    this.#lint(nameOf(row), certificate, form, issuer, evidence);
+    const { ctIndex } = row;
+    // Another's log is another's to audit.
+    if (ctIndex === undefined && this.#around.ctLog !== "own") return;
+    if (ctIndex === undefined || ctIndex >= size) {
+      throw new Wrong("unlogged-certificate", `${nameOf(row)} names no entry of the CT log`, evidence);
+    }
+    const page = ctIndex / PAGE;
+    const entries = pages.get(page) ?? (await this.#read(page * PAGE, min((page + 1n) * PAGE, size)));
+    pages.set(page, entries);
+    const entry = entries[Number(ctIndex % PAGE)];
+    if (entry === undefined || entry instanceof Wrong || !certificateMatches(certificate, entry)) {
+      throw new Wrong("unlogged-certificate", `${nameOf(row)} is not the one at ${ctIndex} of the CT log`, evidence);
+    }
+    this.#judgeScts(row, certificate, issuer, entry);
+    judgeTime(row, certificate, entry);
   }
 
   #readRow(row: LedgerRow, evidence: object): Certificate {
@@ -295,34 +346,36 @@ export class CertificateWatch {
 
   async #remember(place: LedgerPlace): Promise<void> {
     this.#ledger = place;
-    await this.#watch.folder.setCursor("ledger", `${place.time}/${place.serial.toHex()}`);
+    await this.#watch.folder.setCursor("bad rows", [...this.#badRows].join(","));
+    await this.#watch.folder.setCursor("ledger", formatPlace(place));
   }
 
-  async #judge(check: string, work: () => Promise<string>): Promise<void> {
+  async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
     const { report } = this.#around;
+    const findings = new Findings();
     try {
-      report.passed(check, await work());
+      const passed = await work(findings);
+      if (findings.count === 0) report.passed(check, passed);
     } catch (error) {
-      if (error instanceof Wrong) {
-        await report.failed(check, { trouble: error.trouble, what: error.message, evidence: error.evidence });
-      } else {
+      if (error instanceof Wrong) findings.add(error);
+      else {
         const what = `the CT log or the ledger could not be checked: ${messageOf(error)}`;
         await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
       }
     }
+    await findings.tell(report, check);
   }
 }
 
-interface LedgerPlace {
-  readonly time: bigint;
-  readonly serial: Uint8Array;
-}
-
-const START: LedgerPlace = { time: -1n, serial: new Uint8Array() };
-
-function parsePlace(text: string | undefined): LedgerPlace {
-  const [time, serial = ""] = text?.split("/") ?? [];
-  return time === undefined ? START : { time: BigInt(time), serial: Uint8Array.fromHex(serial) };
+/**
+ * Only of the entry that the row names: ECDSA signatures come in pairs, (r, s) and (r, n - s), so that anyone may submit a
+ * precertificate's twin as an entry of its own, whenever they like.
+ */
+function judgeTime(row: LedgerRow, certificate: Certificate, { timestamp }: CtEntry): void {
+  const delay = Number(timestamp) - certificate.notBefore.getTime();
+  if (delay >= -TIME_TOLERANCE.before && delay <= TIME_TOLERANCE.after) return;
+  const what = `${nameOf(row)} begins ${delay / 1000} s before the time of its CT entry`;
+  throw new Wrong("certificate-profile", what, evidenceOf(row));
 }
 
 function timeOf({ time }: LedgerPlace): string {

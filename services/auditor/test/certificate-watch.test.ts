@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { der, DerReader, TlsWriter } from "@chancery/encoding";
+import type { Queryable } from "@chancery/postgres";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { authority, leafRequest, sct } from "../../../libs/x509/test/world.ts";
+import { AlarmBook } from "../src/domain/alarm.ts";
+import { readCertificate } from "../src/domain/certificate/certificate.ts";
+import { LogFolder } from "../src/state/log-folder.ts";
+import { StateFolder } from "../src/state/state-folder.ts";
+import { CertificateWatch } from "../src/watch/certificate-watch.ts";
+import { LogWatch } from "../src/watch/log-watch.ts";
+import { DrawnLog } from "./drawn-log.ts";
+
+const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+const ISSUED = leafRequest().notBefore.getTime();
+
+let directory: string;
+const opened: LogFolder[] = [];
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "auditor-certificates-"));
+});
+afterEach(async () => {
+  for (const folder of opened.splice(0)) await folder[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
+
+/** A CA, the log it shows its certificates to, and its ledger. */
+async function installation() {
+  const ca = await authority();
+  const issuer = readCertificate(ca.intermediate.der);
+  const log = new DrawnLog([]);
+  const [key] = log.log.identity.keys;
+  const logId = hashOf(key!.export({ type: "spki", format: "der" }));
+  const extras: Uint8Array[] = [];
+  const ledger: Record<string, unknown>[] = [];
+
+  const submit = (precertificate: Uint8Array, tbs: Uint8Array, time: number) => {
+    const entry = new TlsWriter().uint16(0).uint64(BigInt(time)).uint16(1).bytes(hashOf(issuer.spki)).opaque24(tbs);
+    log.leaves.push(entry.opaque16(new Uint8Array()).finish());
+    extras.push(new TlsWriter().opaque24(precertificate).opaque24(new Uint8Array()).finish());
+  };
+  const issue = async (request = leafRequest(), delay = 500) => {
+    const { der: precertificate, tbs } = await ca.issuer.precertificate(request);
+    const time = ISSUED + delay;
+    const signed = new TlsWriter().uint16(0).uint64(BigInt(time)).uint16(1).bytes(hashOf(issuer.spki)).opaque24(tbs);
+    const signature = await log.signer.sign(signed.opaque16(new Uint8Array()).finish());
+    const written = new TlsWriter().uint16(0x0403).opaque16(signature).finish();
+    const certificate = await ca.issuer.certificate(request, [sct({ logId, timestamp: time, signature: written })]);
+    const { serial, spki } = readCertificate(certificate);
+    ledger.push({
+      time: BigInt(time + ledger.length),
+      ct_index: BigInt(log.leaves.length),
+      serial: Uint8Array.fromHex(serial.toHex().replace(/^(00)+/, "")),
+      certificate_hash: hashOf(certificate),
+      key_hash: hashOf(spki),
+      issuer: "https://issuer.example.com",
+      san: "dev@example.com",
+      certificate,
+    });
+    submit(precertificate, tbs, time);
+    return { precertificate, tbs };
+  };
+  const query = async (sql: string, [first]: readonly unknown[] = []) => {
+    if (sql.includes("ANY")) return ledger.map(({ serial }) => ({ serial }));
+    if (sql.includes("time = $1")) return ledger.filter(({ time }) => time === first);
+    return ledger.filter(({ time }) => (time as bigint) > (first as bigint));
+  };
+  const fetch = async (url: string) => {
+    const { searchParams } = new URL(url);
+    const [start, end] = [Number(searchParams.get("start")), Number(searchParams.get("end"))];
+    const entries = log.leaves.slice(start, end + 1).map((leaf, at) => ({
+      leaf_input: Buffer.from(leaf).toString("base64"),
+      extra_data: Buffer.from(extras[start + at]!).toString("base64"),
+    }));
+    return Response.json({ entries });
+  };
+  return { log, issuer, issue, submit, db: { query } as Queryable, fetch };
+}
+
+const now = () => ISSUED + 3_600_000;
+
+async function watching({ log, issuer, db, fetch }: Awaited<ReturnType<typeof installation>>) {
+  const state = await StateFolder.open(directory);
+  const alarms = new AlarmBook(state, await state.alarms(), [], now);
+  const folder = await LogFolder.open(join(directory, "logs", "drawn"));
+  opened.push(folder);
+  const watch = new LogWatch(log.log, [log.served()], folder, { report: alarms, now });
+  const around = { way: { fetch }, ctLog: "own" as const, report: alarms, now, db, authorities: () => [issuer] };
+  const certificates = new CertificateWatch(watch, { ...around, pause: async () => {} });
+  const pass = async () => {
+    await log.publish();
+    await watch.pass();
+    await certificates.checkNew();
+    return alarms.open.map(({ trouble, what }) => `${trouble}: ${what}`).toSorted();
+  };
+  return { pass, alarms, checkAll: () => certificates.checkAll() };
+}
+
+/** The same precertificate under the other of its two signatures. */
+function twinOf(precertificate: Uint8Array): Uint8Array {
+  const { tbs, algorithm, signature } = readCertificate(precertificate);
+  const pair = new DerReader(signature, "signature").sequence();
+  const [r, s] = [pair.integer(), pair.integer()];
+  return der.sequence(tbs, algorithm, der.bitString(der.sequence(der.integer(r), der.integer(P256_ORDER - s))));
+}
+
+test("a precertificate's signature twin that a stranger submits an hour later is no alarm", async () => {
+  const world = await installation();
+  const { pass, checkAll, alarms } = await watching(world);
+  const { precertificate, tbs } = await world.issue();
+  expect(await pass()).toEqual([]);
+  world.submit(twinOf(precertificate), tbs, ISSUED + 3_600_000);
+  expect(await pass()).toEqual([]);
+  await checkAll();
+  expect(alarms.checks.filter(({ state }) => state !== "passed")).toEqual([]);
+});
+
+test("a certificate that begins long before the entry that its ledger row names is one", async () => {
+  const world = await installation();
+  const { pass } = await watching(world);
+  await world.issue(leafRequest(), 60_000);
+  expect(await pass()).toEqual([expect.stringContaining("before the time of its CT entry")]);
+});
+
+const serial = (last: number) => Uint8Array.from({ length: 20 }, (_, at) => (at === 19 ? last : 1));
+
+test("a bad certificate hides none of those behind it, and stays an alarm over a restart", async () => {
+  const world = await installation();
+  const { pass } = await watching(world);
+  const notAfter = new Date(ISSUED + 20 * 60_000);
+  await world.issue(leafRequest({ serial: serial(1), notAfter }));
+  await world.issue(leafRequest({ serial: serial(2) }));
+  await world.issue(leafRequest({ serial: serial(3), notAfter }));
+  const told = [
+    expect.stringContaining("010101 of the ledger lives for"),
+    expect.stringContaining("010103 of the ledger lives for"),
+    expect.stringContaining("precertificate at 0 of the CT log lives for"),
+    expect.stringContaining("precertificate at 2 of the CT log lives for"),
+  ];
+  expect(await pass()).toEqual(told);
+  expect(await pass()).toEqual(told);
+  expect(await (await watching(world)).pass()).toEqual(told);
+});

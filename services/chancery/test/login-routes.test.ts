@@ -40,6 +40,7 @@ beforeEach(async () => {
     keys: { verify: () => Promise.resolve(false) },
     roles: { reader: [{ name: "sub", path: parseClaimPath("sub")!, globs: [parseGlob("*")!] }], auditor: undefined },
     guardsLogs: false,
+    login: true,
     sessionLife: 60_000,
     isSecure: false,
     secret,

@@ -24,6 +24,8 @@ export interface OidcReadAccessOptions {
   /** All of a role's rules MUST match; an auditor is a reader too. */
   readonly roles: Readonly<Record<ReadRole, readonly ClaimRule[] | undefined>>;
   readonly guardsLogs: boolean;
+  /** Whether people sign in here; if not, no session counts. */
+  readonly login: boolean;
   /** Milliseconds. */
   readonly sessionLife: number;
   readonly isSecure: boolean;
@@ -53,13 +55,17 @@ export class OidcReadAccess implements ReadAccess {
     authorization?: string | undefined;
     cookie?: string | undefined;
   }): Promise<Reader | undefined> {
-    if (shown.authorization === undefined) return this.#sessions.decode(this.#cookie.read(shown.cookie), this.#clock());
+    if (shown.authorization === undefined) {
+      if (!this.#options.login) return undefined;
+      return this.#sessions.decode(this.#cookie.read(shown.cookie), this.#clock());
+    }
     const compact = bearerToken(shown.authorization);
     if (compact === undefined) throw new Unauthenticated("Authorization: is not a bearer token");
     return this.#accept(compact, this.#options.audience);
   }
 
-  loginUrl(path: string): string {
+  loginUrl(path: string): string | undefined {
+    if (!this.#options.login) return undefined;
     return `${LOGIN_PATH}?return=${encodeURIComponent(path)}`;
   }
 

@@ -1,0 +1,40 @@
+import { inlineKeys, parseClaimPath, parseGlob, parseKeySet } from "@chancery/identity";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { beforeAll, expect, test } from "vitest";
+import { OidcReadAccess, type OidcReadAccessOptions } from "../src/access/oidc-read-access.ts";
+
+const ISSUER = "https://login.example.com";
+const subject = (pattern: string) => [{ name: "sub", path: parseClaimPath("sub")!, globs: [parseGlob(pattern)!] }];
+
+let options: OidcReadAccessOptions;
+let idToken: string;
+beforeAll(async () => {
+  const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+  options = {
+    issuer: ISSUER,
+    audience: "api",
+    clientId: "chancery",
+    keys: inlineKeys(parseKeySet(Buffer.from(JSON.stringify({ keys: [await exportJWK(publicKey)] })))),
+    roles: { reader: subject("*"), auditor: subject("alice") },
+    guardsLogs: true,
+    login: true,
+    sessionLife: 60_000,
+    isSecure: false,
+    secret: new Uint8Array(32),
+  };
+  const token = new SignJWT().setProtectedHeader({ alg: "ES256" }).setIssuer(ISSUER).setAudience("chancery");
+  idToken = await token.setSubject("alice").setIssuedAt().setExpirationTime("5 m").sign(privateKey);
+});
+
+async function signedIn(): Promise<{ readonly cookie: string }> {
+  const cookie = (await new OidcReadAccess(options).begin(idToken)).split(";")[0] ?? "";
+  return { cookie };
+}
+
+test("where only machines may read, no page leads to a sign-in, and a session of before is none", async () => {
+  const shown = await signedIn();
+  expect(await new OidcReadAccess(options).readerOf(shown)).toMatchObject({ name: "alice" });
+  const access = new OidcReadAccess({ ...options, login: false });
+  expect(access.loginUrl("/search")).toBeUndefined();
+  expect(await access.readerOf(shown)).toBeUndefined();
+});

@@ -154,6 +154,35 @@ describe("the index of a log", () => {
     expect(await rekor.found({ sanPrefix: "some" })).toHaveLength(3);
   });
 
+  test("has a name that looks like another text behind sha256:, which said it was of no entry for ever", async () => {
+    await using rekor = await world();
+    const { db } = rekor;
+    const artifact = anArtifact();
+    const digest = hex(artifact);
+    const names = [
+      { type: "url", value: "sha256:foo" },
+      { type: "dns", value: "foo" },
+      { type: "url", value: `sha256:${digest}` },
+      { type: "dns", value: digest },
+    ] as const;
+    const certified = await aCertificate([...names]);
+    await rekor.logged(await hashedrekord({ ...certified, verifier: certified.leaf, artifact }));
+    expect(await verified(db)).toEqual([]);
+    for (const { value } of names) {
+      expect(await rekor.found({ san: value })).toEqual(["rekor/5"]);
+      expect(await rekor.found({ sanPrefix: value })).toEqual(["rekor/5"]);
+    }
+    expect(await rekor.found({ digest })).toEqual(["rekor/5"]);
+    expect(await rekor.retrieve({ hash: digest })).toHaveLength(1);
+    // As it was stored before.
+    const lost = sha256("sha256:foo").subarray(0, 16).toString("hex");
+    await tamper(db, `UPDATE log.search SET key2 = NULL WHERE key2 = '${lost}'`);
+    expect(await verified(db)).toHaveLength(2);
+    expect(await rebuildIndex(await indexOf(db), quiet)).toBe(1n);
+    expect(await verified(db)).toEqual([]);
+    expect(await rekor.found({ san: "sha256:foo" })).toEqual(["rekor/5"]);
+  });
+
   test("can be rebuilt by two at once while entries come, by a role that may only read and add", async () => {
     await using rekor = await world();
     const { db, url } = rekor;

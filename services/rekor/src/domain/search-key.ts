@@ -18,12 +18,14 @@ const SHA256 = "sha256:";
 
 /**
  * The keys of the texts that `index/retrieve` finds an entry by. Every key's digest is there twice, bare and behind
- * `sha256:`, and is kept once, in a column that is asked for either.
+ * `sha256:`, and is kept once, in a column that is asked for either. A text that is also one of the names is kept as it is.
  */
-export function textKeys(texts: readonly string[]): SearchKey[] {
+export function textKeys(texts: readonly string[], names: readonly string[] = []): SearchKey[] {
+  const named = new Set(names.map((name) => name.toLowerCase()));
   const all = new Set(texts.map((text) => text.toLowerCase()));
   return [...all].flatMap((text) => {
-    if (text.startsWith(SHA256) && all.has(text.slice(SHA256.length))) return [];
+    const rest = text.startsWith(SHA256) ? text.slice(SHA256.length) : "";
+    if (DIGEST_OF_KEY.test(rest) && all.has(rest) && !named.has(text)) return [];
     return textKey(DIGEST_OF_KEY.test(text) && all.has(SHA256 + text) ? "key0" : columnOf(text), text);
   });
 }
@@ -67,6 +69,12 @@ export function termKey(field: TermField, value: string): SearchKey {
   const bytes = (field === "key" ? decodeHex(text, field) : hashes.of(`${field}\0${text}`)).subarray(0, 8);
   const column = field === "extension" ? (COLUMNS[(bytes[0] ?? 0) % COLUMNS.length] ?? "term0") : COLUMN_OF[field];
   return { column, bytes };
+}
+
+/** All that an entry is found by; the texts are those that `index/retrieve` finds it by. */
+export function entryKeys(texts: readonly string[], facts: EntryFacts): SearchKey[] {
+  const names = sansOf(facts).map(({ value }) => value);
+  return [...textKeys(texts, names), ...termKeys(facts)];
 }
 
 /** Everything else that an entry is found by. A pure function of its facts, as they are of what is stored. */

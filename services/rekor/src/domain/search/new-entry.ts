@@ -1,7 +1,7 @@
 import type { NewEntry } from "@chancery/log";
 import { leafHash } from "@chancery/tlog";
 import type { ParsedEntry } from "../entries/entry-kind.ts";
-import { searchNames, termKeys, textKeys } from "../search-key.ts";
+import { entryKeys, searchNames } from "../search-key.ts";
 import { describeEntry } from "./describe-entry.ts";
 import { textsToKeep } from "./search-texts.ts";
 import { encodeBeside } from "./stored-facts.ts";
@@ -15,7 +15,7 @@ export function newEntryOf(parsed: Omit<ParsedEntry, "keyAlgorithm">, attestatio
     identity: leafHash(body),
     leaf: () => body,
     extra: encodeBeside({ statement, otherTexts: textsToKeep(searchTexts, facts), attestation: kept }),
-    searchKeys: [...textKeys(searchTexts), ...termKeys(facts)],
+    searchKeys: entryKeys(searchTexts, facts),
     names: searchNames(facts),
   };
 }

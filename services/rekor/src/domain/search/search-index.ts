@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex, equalBytes, utf8 } from "@chancery/encoding";
 import { distinctKeys, type KeyedEntry, type PostgresSearchIndex, type SearchKey } from "@chancery/log";
-import { searchNames, termKeys, textKeys } from "../search-key.ts";
+import { entryKeys, searchNames, textKeys } from "../search-key.ts";
 import { describeStored } from "./describe-stored.ts";
 import type { EntryFacts } from "./entry-facts.ts";
 import { searchTextsOf } from "./search-texts.ts";
@@ -26,7 +26,7 @@ const MOST_DIFFERENCES = 10;
 
 /** What entries are found by, from nothing but what is stored of them. */
 export function keysOfFacts(facts: EntryFacts): SearchKey[] {
-  return [...textKeys(searchTextsOf(facts)), ...termKeys(facts)];
+  return entryKeys(searchTextsOf(facts), facts);
 }
 
 /** Adds what is missing, of every entry that is published; resolves with of how many something was. The log may be in use. */

@@ -38,3 +38,15 @@ test("where only machines may read, no page leads to a sign-in, and a session of
   expect(access.loginUrl("/search")).toBeUndefined();
   expect(await access.readerOf(shown)).toBeUndefined();
 });
+
+test.for([
+  ["another auditor", { auditor: subject("bob") }],
+  ["no auditor", { auditor: undefined }],
+  ["a star that stops at slashes", { auditor: subject("al*") }],
+] as const)("a session ends with the rules that gave it its roles: %s", async ([, roles]) => {
+  options = { ...options, roles: { reader: subject("*"), auditor: subject("al**") } };
+  const shown = await signedIn();
+  expect(await new OidcReadAccess(options).readerOf(shown)).toMatchObject({ roles: ["reader", "auditor"] });
+  const access = new OidcReadAccess({ ...options, roles: { ...options.roles, ...roles } });
+  expect(await access.readerOf(shown)).toBeUndefined();
+});

@@ -1,3 +1,5 @@
+import { sha256 } from "@chancery/crypto";
+import { encodeHex, utf8 } from "@chancery/encoding";
 import { Unauthenticated } from "@chancery/fault";
 import {
   acceptToken,
@@ -47,7 +49,9 @@ export class OidcReadAccess implements ReadAccess {
     this.#options = options;
     this.guardsLogs = options.guardsLogs;
     this.#cookie = new Cookie("chancery_session", options.isSecure);
-    this.#sessions = new SignedValue(options.secret, `session ${options.issuer} ${options.clientId}`, reader);
+    // A session says which roles it has: of other rules it is none.
+    const purpose = `session ${options.issuer} ${options.clientId} ${rolesDigest(options.roles)}`;
+    this.#sessions = new SignedValue(options.secret, purpose, reader);
     this.#clock = options.clock ?? Date.now;
   }
 
@@ -92,6 +96,14 @@ export class OidcReadAccess implements ReadAccess {
     if (has(auditors)) return ["reader", "auditor"];
     return has(readers) ? ["reader"] : [];
   }
+}
+
+function rolesDigest(roles: OidcReadAccessOptions["roles"]): string {
+  // A glob's stars are symbols, which JSON would make null.
+  const text = JSON.stringify([roles.reader, roles.auditor], (_key, value: unknown) =>
+    typeof value === "symbol" ? { star: value.description } : value,
+  );
+  return encodeHex(sha256(utf8(text)));
 }
 
 /** For people to see; nothing is decided by it. */

@@ -76,10 +76,8 @@ export class PostgresSearchIndex {
     return await this.#db.transaction(async (tx) => {
       await tx.query("SELECT pg_advisory_xact_lock($1, $2)", [LOCK, this.#log]);
       const missing = await this.missing(entries, tx);
-      for (const entry of missing) {
-        const rows = searchColumns(this.#log, entry.index, [entry]);
-        await tx.query(ADD, [this.#log, ...rows, ...nameColumns([entry])]);
-      }
+      for (const entry of missing) await tx.query(ADD_KEYS, searchColumns(this.#log, entry.index, [entry]));
+      await tx.query(ADD_NAMES, [this.#log, ...nameColumns(missing)]);
       return missing.length;
     });
   }
@@ -180,14 +178,18 @@ const KNOWN_NAMES = {
     WHERE (SELECT true FROM log.name n WHERE n.log = $1 AND n.name = a.name AND n.key = a.key)`,
 };
 
-const ADD = {
+const ADD_KEYS = {
   name: "log-add-keys",
-  text: `WITH search AS (
-      INSERT INTO log.search (place, key0, key1, key2, term0, term1, term2, term3)
-      SELECT * FROM unnest($2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[],
-        $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]))
-    INSERT INTO log.name (log, name, key)
-    SELECT $1, added.name, added.key FROM unnest($10::text[], $11::uuid[]) AS added (name, key)
+  text: `INSERT INTO log.search (place, key0, key1, key2, term0, term1, term2, term3)
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[],
+      $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])`,
+};
+
+/** One statement a page, so that its names are in one order: see `nameColumns`. */
+const ADD_NAMES = {
+  name: "log-add-names",
+  text: `INSERT INTO log.name (log, name, key)
+    SELECT $1, added.name, added.key FROM unnest($2::text[], $3::uuid[]) AS added (name, key)
     ON CONFLICT DO NOTHING`,
 };
 

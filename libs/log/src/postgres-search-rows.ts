@@ -1,3 +1,4 @@
+import { encodeHex } from "@chancery/encoding";
 import { bigintArray, fixedArray, textArray } from "@chancery/postgres";
 import { placeOf } from "./postgres-search.ts";
 import { keyLength, SEARCH_COLUMNS, type SearchKey, type SearchName, searchRows } from "./search-key.ts";
@@ -31,10 +32,15 @@ export function rowColumns(
   ];
 }
 
-/** For `log.name`: each name of the batch once. */
+/**
+ * For `log.name`: each name of the batch once for each key, of which two have one name where that is only how both
+ * begin. In one order: who writes the same names at once waits for the other, and crosswise both would for ever.
+ */
 export function nameColumns(entries: readonly Found[]): Uint8Array[] {
-  const names = new Map(entries.flatMap((entry) => entry.names).map((each) => [each.name, each]));
-  const distinct = [...names.values()];
+  const names = new Map(
+    entries.flatMap((entry) => entry.names).map((each) => [`${encodeHex(each.key)} ${each.name}`, each]),
+  );
+  const distinct = [...names].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
   return [
     textArray(distinct.map(({ name }) => name)),
     fixedArray(

@@ -11,22 +11,35 @@ export function searchKeyOf(text: string): Uint8Array {
   return sha256(Buffer.from(text.toLowerCase())).subarray(0, KEY_BYTES);
 }
 
-/** The first text by which its entry is not found; the index of a log is looked up row by row, by its own key. */
-export async function firstUnfound(
+/** The log keeps a digest that stands in an entry both bare and behind `sha256:` once, in either spelling. */
+function spellingsOf(text: string): string[] {
+  const [, digest] = /^(?:sha256:)?([0-9a-f]{64})$/i.exec(text) ?? [];
+  return digest === undefined ? [text] : [digest, `sha256:${digest}`];
+}
+
+interface Sought {
+  readonly index: bigint;
+  readonly text: string;
+}
+
+/** The texts by which their entries are not found; the index of a log is looked up row by row, by its own key. */
+export async function findUnfound(
   db: Queryable,
   log: number,
   wanted: readonly { readonly index: bigint; readonly texts: readonly string[] }[],
-): Promise<{ readonly index: bigint; readonly text: string } | undefined> {
-  const pairs = wanted.flatMap(({ index, texts }) => texts.map((text) => ({ index, text, key: searchKeyOf(text) })));
-  if (pairs.length === 0) return undefined;
+): Promise<Sought[]> {
+  const sought: Sought[] = wanted.flatMap(({ index, texts }) => texts.map((text) => ({ index, text })));
+  const keys = sought.flatMap((one) => spellingsOf(one.text).map((text) => ({ one, key: searchKeyOf(text) })));
+  if (keys.length === 0) return [];
   const rows = await db.query<{ ordinal: bigint }>(UNFOUND, [
     log,
-    bytesArray(pairs.map(({ key }) => key)),
-    bigintArray(pairs.map(({ index }) => (BigInt(log) << INDEX_BITS) | index)),
-    bigintArray(pairs.map(({ index }) => index)),
+    bytesArray(keys.map(({ key }) => key)),
+    bigintArray(keys.map(({ one }) => (BigInt(log) << INDEX_BITS) | one.index)),
+    bigintArray(keys.map(({ one }) => one.index)),
   ]);
-  const [first] = rows.map(({ ordinal }) => pairs[Number(ordinal) - 1]);
-  return first;
+  const missing = new Set(rows.map(({ ordinal }) => Number(ordinal) - 1));
+  const found = new Set(keys.filter((_, at) => !missing.has(at)).map(({ one }) => one));
+  return sought.filter((one) => !found.has(one));
 }
 
 /** Whichever of the columns the index keeps it in; entries of before have it in a table of their own. */
@@ -36,5 +49,4 @@ const UNFOUND = `SELECT wanted.ordinal
   WHERE NOT EXISTS (SELECT FROM log.search s WHERE s.key1 = named.id AND s.place = wanted.place)
     AND NOT EXISTS (SELECT FROM log.search s WHERE s.key0 = named.id AND s.place = wanted.place)
     AND NOT EXISTS (SELECT FROM log.search s WHERE s.key2 = named.id AND s.place = wanted.place)
-    AND NOT EXISTS (SELECT FROM log.search_key s WHERE s.log = $1 AND s.key = wanted.key AND s.index = wanted.index)
-  ORDER BY wanted.ordinal LIMIT 1`;
+    AND NOT EXISTS (SELECT FROM log.search_key s WHERE s.log = $1 AND s.key = wanted.key AND s.index = wanted.index)`;

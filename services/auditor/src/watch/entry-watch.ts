@@ -1,9 +1,10 @@
 import type { Queryable } from "@chancery/postgres";
-import { firstUnfound } from "../database/search-keys.ts";
+import { findUnfound } from "../database/search-keys.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { judgeEntry } from "../domain/entry/logged-entry.ts";
 import { Difference } from "../domain/difference.ts";
+import { Findings } from "./findings.ts";
 import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
 
 interface Around {
@@ -42,7 +43,7 @@ export class EntryWatch {
 
   /** What came since the last time: signatures and all. */
   async checkNew(): Promise<void> {
-    await this.#judge(`entries of ${this.#watch.log.name}`, async () => {
+    await this.#judge(`entries of ${this.#watch.log.name}`, async (findings) => {
       const { size } = this.#watch.proven;
       while (this.#next < size) {
         const started = performance.now();
@@ -54,7 +55,7 @@ export class EntryWatch {
         await this.#watch.folder.setCursor("entries", String(end));
         await this.#around.breathe(performance.now() - started);
       }
-      for (const index of this.#invalid) await this.#expectValid(index);
+      for (const index of this.#invalid) await findings.collect(() => this.#expectValid(index));
       return `${size} entries are canonical, and those whose signed bytes the log has verify with their own keys`;
     });
   }
@@ -64,7 +65,7 @@ export class EntryWatch {
     const check = `newest in the index of ${this.#watch.log.name}`;
     const { stored } = this.#around;
     if (stored === undefined) return this.#around.report.unknown(check, NO_DATABASE);
-    await this.#judge(check, async () => {
+    await this.#judge(check, async (findings) => {
       const { size } = this.#watch.proven;
       this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
       for (let next = this.#newest.at(-1)?.index ?? size - NEWEST - 1n; ++next < size;) {
@@ -74,7 +75,7 @@ export class EntryWatch {
         next = page.at(-1)?.index ?? size;
       }
       this.#newest.splice(0, Math.max(0, this.#newest.length - Number(NEWEST)));
-      this.#expectFound(await firstUnfound(stored.db, this.#id, this.#newest));
+      this.#expectFound(await findUnfound(stored.db, this.#id, this.#newest), findings);
       return `the newest ${this.#newest.length} entries are found by what stands in them`;
     });
   }
@@ -84,23 +85,41 @@ export class EntryWatch {
     const check = `index of ${this.#watch.log.name}`;
     const { stored, pause } = this.#around;
     if (stored === undefined) return this.#around.report.unknown(check, NO_DATABASE);
-    await this.#judge(check, async () => {
+    await this.#judge(check, async (findings) => {
       const { size } = this.#watch.proven;
       this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
       for (let next = 0n; next < size; next = min((next / PAGE + 1n) * PAGE, size)) {
         const started = performance.now();
-        const judged = await this.#read(next, min((next / PAGE + 1n) * PAGE, size), false);
-        this.#expectFound(await firstUnfound(stored.db, this.#id, judged));
+        const id = this.#id;
+        await findings.collect(async () => {
+          const judged = await this.#readPage(next, min((next / PAGE + 1n) * PAGE, size));
+          this.#expectFound(await findUnfound(stored.db, id, judged), findings);
+        });
         await pause(performance.now() - started);
       }
       return `all ${size} entries are found by what stands in them`;
     });
   }
 
-  #expectFound(unfound: { readonly index: bigint; readonly text: string } | undefined): void {
-    if (unfound === undefined) return;
-    const what = `entry ${unfound.index} of ${this.#watch.log.name} is not found by ${unfound.text}`;
-    throw new Wrong("changed-index", what, { index: String(unfound.index), text: unfound.text });
+  #expectFound(unfound: Awaited<ReturnType<typeof findUnfound>>, findings: Findings): void {
+    for (const { index, text } of unfound) {
+      const what = `entry ${index} of ${this.#watch.log.name} is not found by ${text}`;
+      findings.add(new Wrong("changed-index", what, { index: String(index), text }));
+    }
+  }
+
+  /** A page that is another than was proven is a finding, and no end. */
+  async #readPage(first: bigint, end: bigint) {
+    try {
+      return await this.#read(first, end, false);
+    } catch (error) {
+      throw error instanceof Difference ? this.#wrongOf(error) : error;
+    }
+  }
+
+  #wrongOf(difference: Difference): Wrong {
+    const trouble = difference.place.kind === "tile" ? "changed-tile" : "changed-entry";
+    return new Wrong(trouble, `${this.#watch.log.name}, ${difference.message}`);
   }
 
   /** What is in the log stays there, and so does what is said of it. */
@@ -120,21 +139,21 @@ export class EntryWatch {
     return leaves.map((leaf, at) => Object.assign(judgeEntry(leaf, { verify }), { index: first + BigInt(at), leaf }));
   }
 
-  async #judge(check: string, work: () => Promise<string>): Promise<void> {
+  async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
     const { report } = this.#around;
+    const findings = new Findings();
     try {
-      report.passed(check, await work());
+      const passed = await work(findings);
+      if (findings.count === 0) report.passed(check, passed);
     } catch (error) {
-      if (error instanceof Wrong) {
-        await report.failed(check, { trouble: error.trouble, what: error.message, evidence: error.evidence });
-      } else if (error instanceof Difference) {
-        const trouble = error.place.kind === "tile" ? "changed-tile" : "changed-entry";
-        await report.failed(check, { trouble, what: `${this.#watch.log.name}, ${error.message}` });
-      } else {
+      if (error instanceof Wrong) findings.add(error);
+      else if (error instanceof Difference) findings.add(this.#wrongOf(error));
+      else {
         const what = `entries of ${this.#watch.log.name} could not be read: ${messageOf(error)}`;
         await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
       }
     }
+    await findings.tell(report, check);
   }
 }
 

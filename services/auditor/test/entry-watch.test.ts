@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Queryable } from "@chancery/postgres";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { findUnfound, searchKeyOf } from "../src/database/search-keys.ts";
+import { AlarmBook } from "../src/domain/alarm.ts";
+import { LogFolder } from "../src/state/log-folder.ts";
+import { StateFolder } from "../src/state/state-folder.ts";
+import { EntryWatch } from "../src/watch/entry-watch.ts";
+import { LogWatch } from "../src/watch/log-watch.ts";
+import { DrawnLog } from "./drawn-log.ts";
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "auditor-entries-"));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+const rest = async () => {};
+
+test("an invalid entry hides none of those behind it: each is an alarm of its own", async () => {
+  const log = new DrawnLog(["no JSON"]);
+  const state = await StateFolder.open(directory);
+  const alarms = new AlarmBook(state, [], [], Date.now);
+  await using folder = await LogFolder.open(join(directory, "logs", "drawn"));
+  const watch = new LogWatch(log.log, [log.served()], folder, { report: alarms, now: Date.now });
+  const entries = new EntryWatch(watch, { report: alarms, stored: undefined, breathe: rest, pause: rest });
+  const pass = async () => {
+    await log.publish();
+    await watch.pass();
+    await entries.checkNew();
+    return alarms.open.map(({ what }) => what.slice(0, "entry 0".length)).toSorted();
+  };
+  expect(await pass()).toEqual(["entry 0"]);
+  log.leaves.push(Buffer.from("nor is this"));
+  expect(await pass()).toEqual(["entry 0", "entry 1"]);
+});
+
+/** As the index answers: the ordinals of the keys that it does not hold. */
+const indexOf = (texts: readonly string[]): Queryable => ({
+  query: async (_sql, params = []) => {
+    const held = new Set(texts.map((text) => searchKeyOf(text).toHex()));
+    // A binary array: a header of 20 octets, then 16 octets of each key behind their length.
+    const array = Buffer.from(params[1] as Uint8Array).subarray(20);
+    const asked = Array.from({ length: array.length / 20 }, (_, at) =>
+      array.toString("hex", at * 20 + 4, at * 20 + 20),
+    );
+    return asked.flatMap((key, at) => (held.has(key) ? [] : [{ ordinal: BigInt(at + 1) }])) as never;
+  },
+});
+
+test("a digest that the index keeps in its other spelling is found, and one that it lacks is told with all others", async () => {
+  const digest = "0a".repeat(32);
+  const texts = [`sha256:${digest}`, digest, "al@example.com", "bo@example.com"];
+  const unfound = (held: readonly string[]) => findUnfound(indexOf(held), 1, [{ index: 7n, texts }]);
+  const names = texts.slice(2).map((text) => ({ index: 7n, text }));
+  expect(await unfound([digest])).toEqual(names);
+  expect(await unfound([`sha256:${digest}`])).toEqual(names);
+  expect(await unfound(texts.slice(2))).toEqual(texts.slice(0, 2).map((text) => ({ index: 7n, text })));
+});

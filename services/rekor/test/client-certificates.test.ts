@@ -9,10 +9,11 @@ import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/
 import { loadSync } from "@grpc/proto-loader";
 import * as x509 from "@peculiar/x509";
 import { encodePem } from "@chancery/encoding";
+import { Forbidden } from "@chancery/fault";
 import { parseGlob } from "@chancery/identity";
 import { parseCertificatesPem } from "@chancery/x509";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { AdmissionRules } from "../src/domain/admission.ts";
+import { Admission, type AdmissionRules } from "../src/domain/admission.ts";
 import { hashedrekord } from "./proposals.ts";
 import { ENTRIES, startRekor } from "./running-rekor.ts";
 import { hashedRekordRequest, newKey, startRekorV2 } from "./running-rekor-v2.ts";
@@ -27,7 +28,7 @@ interface Shown {
 
 interface Authority {
   readonly pem: string;
-  issue(name: string, lifetime?: readonly [number, number]): Promise<Shown>;
+  issue(name: string, lifetime?: readonly [number, number], type?: "dns" | "email" | "url"): Promise<Shown>;
 }
 
 /** An authority for servers and clients, from an independent library. */
@@ -53,12 +54,12 @@ async function anAuthority(commonName: string): Promise<Authority> {
   ];
   return {
     pem: await make(`CN=${commonName}`, own.publicKey, isAuthority, -DAY, DAY),
-    issue: async (name, [from, to] = [-DAY, DAY]) => {
+    issue: async (name, [from, to] = [-DAY, DAY], type = "dns") => {
       const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
       const cert = await make(
         `CN=${name}`,
         publicKey,
-        [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: name }])],
+        [new x509.SubjectAlternativeNameExtension([{ type, value: name }])],
         from,
         to,
       );
@@ -142,6 +143,23 @@ describe("a log that takes entries from holders of client certificates", () => {
     };
     expect([await once(), await once(), await once()]).toEqual([201, 201, 201]);
   });
+});
+
+test.for([
+  ["dns", "builder.acme.example", "builder.*", true],
+  ["email", "builder.x@evil.example", "builder.*", false],
+  ["url", "builder.x:evil", "builder.*", false],
+  ["dns", "builder.acme.example", "email:builder.*", false],
+  ["dns", "email:builder.x", "email:builder.*", false],
+  ["email", "builder.x@acme.example", "email:builder.*@acme.example", true],
+  ["url", "spiffe://acme/builder", "uri:spiffe://acme/*", true],
+] as const)("a name of type %s, %s, is held to the pattern %s: %s", async ([type, name, pattern, isLetIn]) => {
+  const { cert } = await authority.issue(name, undefined, type);
+  const der = parseCertificatesPem(cert, "client")[0]!.der;
+  const rule = { authorities: parseCertificatesPem(authority.pem, "ca"), names: [parseGlob(pattern)!] };
+  const asked = new Admission({ callers: { tokens: [], certificates: [rule] } }).assertCaller({ certificate: der });
+  if (isLetIn) await asked;
+  else await expect(asked).rejects.toThrow(Forbidden);
 });
 
 function postTls(

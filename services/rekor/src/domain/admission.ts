@@ -24,7 +24,7 @@ export interface CallerRules {
 export interface ClientCertificateRule {
   /** Those that issue the clients' certificates, themselves. */
   readonly authorities: readonly Certificate[];
-  /** One of the certificate's alternative names matches one of these; any if left out. */
+  /** One of the certificate's DNS names matches one of these, or a name of type T if they begin with `T:`; any if left out. */
   readonly names?: readonly Glob[] | undefined;
 }
 
@@ -84,7 +84,10 @@ function certificateComplaint(
   const certificate = parseCertificate(der, "client certificate");
   const known = rules.filter(({ authorities }) => authorities.some((each) => isIssuedBy(certificate, each)));
   if (known.length === 0) return new Unauthenticated("client certificate: of another authority");
-  const names = parseSubjectAlternativeNames(certificate).map(({ value }) => value);
+  // What stands in another type of name is not what a bare pattern means: a URI or an e-mail may spell a host's name.
+  const names = parseSubjectAlternativeNames(certificate).map(({ type, value }) =>
+    type === "dns" && !value.includes(":") ? value : `${type}:${value}`,
+  );
   const matches = ({ names: globs }: ClientCertificateRule) =>
     globs === undefined || globs.some((glob) => names.some((name) => globMatches(glob, name)));
   if (known.some(matches)) return undefined;

@@ -41,6 +41,8 @@ const PAGE = 32;
 const MOST_DESCRIBED_BYTES = 4 * 1024 * 1024;
 /** What is read of what is kept beside an entry; of most it is all of the facts there. */
 const FACTS_BYTES = 4_096;
+/** Of what is read beside entries, found or not: of one it may be 2 MB, and more with its attestation. */
+const MOST_READ_BYTES = 16 * 1024 * 1024;
 
 /** Searches a range of a log from its newest or its oldest end; what it leaves is for the next request. */
 export async function searchLog(log: SearchedLog, search: Search, range: IndexRange): Promise<FoundInLog> {
@@ -69,6 +71,7 @@ class Looking {
   #read = 0;
   #lookedUp = 0;
   #bytes = 0;
+  #readBytes = 0;
   #lookedAt: number | undefined;
 
   constructor(log: SearchedLog, search: Search, keys: readonly (readonly SearchKey[])[], range: IndexRange) {
@@ -80,6 +83,7 @@ class Looking {
 
   get goesOn(): boolean {
     if (isEmpty(this.#rest) || this.#found.length >= this.#search.limit || this.#steps.isSpent) return false;
+    if (this.#readBytes >= MOST_READ_BYTES) return false;
     return this.#read < MOST_READ && this.#lookedUp < MOST_CANDIDATES && this.#bytes < MOST_DESCRIBED_BYTES;
   }
 
@@ -87,9 +91,10 @@ class Looking {
     if (this.#candidates.length === 0) await this.#lookUp();
     const most = this.#search.groups.length === 0 ? this.#search.limit - this.#found.length : PAGE;
     const page = this.#candidates.slice(0, Math.min(PAGE, most));
-    for (const entry of await this.#entries(page)) {
+    // Described one by one: the facts of a page of large ones would be some 100 MB at once.
+    for (const entry of await this.#log.log.lookup.entries(page, FACTS_BYTES)) {
       if (!this.goesOn) return;
-      await this.#judge(entry);
+      await this.#judge(await this.#describe(entry));
     }
     this.#candidates = this.#candidates.slice(page.length);
     // Between the last candidate and what is not looked up yet there is none.
@@ -138,16 +143,12 @@ class Looking {
     this.#lookedAt = (await this.#log.log.entry(last))?.time ?? this.#lookedAt;
   }
 
-  async #entries(indexes: readonly bigint[]): Promise<FoundEntry[]> {
-    const entries = await this.#log.log.lookup.entries(indexes, FACTS_BYTES);
-    return await Promise.all(entries.map((entry) => describeInPart(this.#log, entry)));
+  /** Of an entry with much beside it the rest is read where its facts go on there. */
+  async #describe(entry: PartialEntry): Promise<FoundEntry> {
+    if (tellsFacts(entry.extra, entry.extraLength)) return describe(this.#log, entry);
+    this.#readBytes += entry.extraLength;
+    return describe(this.#log, (await this.#log.log.entry(entry.index)) ?? entry);
   }
-}
-
-/** Of an entry with much beside it the rest is read where its facts go on there. */
-async function describeInPart(log: SearchedLog, entry: PartialEntry): Promise<FoundEntry> {
-  if (tellsFacts(entry.extra, entry.extraLength)) return describe(log, entry);
-  return describe(log, (await log.log.entry(entry.index)) ?? entry);
 }
 
 export function describe<Log extends NamedLog>(log: Log, entry: LoggedEntry): FoundEntry<Log> {

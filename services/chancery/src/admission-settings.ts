@@ -81,9 +81,10 @@ async function fingerprints(written: string, key: string, file: ConfigFile): Pro
   try {
     const blocks = parsePem(pem, "keys", { labels: ["PUBLIC KEY", "CERTIFICATE"] });
     if (blocks.length === 0) throw new Misconfigured(key, "is neither PEM nor a SHA-256 fingerprint");
-    return blocks.map(({ label, der }) =>
-      encodeHex(sha256(label === "PUBLIC KEY" ? der : parseCertificate(der, "keys").spki)),
-    );
+    // A certificate, and its key when that comes bare.
+    return blocks
+      .flatMap(({ label, der }) => (label === "PUBLIC KEY" ? [der] : [der, parseCertificate(der, "keys").spki]))
+      .map((bytes) => encodeHex(sha256(bytes)));
   } catch (cause) {
     if (cause instanceof Misconfigured) throw cause;
     throw new Misconfigured(key, "is not PEM of public keys or certificates", { cause });

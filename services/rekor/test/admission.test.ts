@@ -160,15 +160,23 @@ describe("a log that takes entries of known signers", () => {
     await rekor.logged(await dsse({ signers: [now!.signer, before!.signer], verifiers: [now!.leaf, before!.leaf] }));
   });
 
-  test("takes listed keys, bare or in a certificate", async () => {
-    const [signer, certified] = [
+  test("takes listed keys bare, and not in a certificate that their holder made with any name", async () => {
+    const [signer, listed] = [
       ephemeralSigner("ecdsa-p256"),
       await aCertificate([{ type: "email", value: "a@b.example" }]),
     ];
-    const keys = new Set([signer, certified.signer].map(({ publicKey }) => encodeHex(spkiHash(publicKey))));
+    const own = await aCertificate([{ type: "email", value: "chief@b.example" }]);
+    const whole = parseCertificatesPem(listed.leaf, "leaf")[0]!.der;
+    const keys = new Set([
+      ...[signer, own.signer].map(({ publicKey }) => encodeHex(spkiHash(publicKey))),
+      createHash("sha256").update(whole).digest("hex"),
+    ]);
     await using rekor = await startRekor({ admission: { signers: { authorities: [], keys } } });
     await rekor.logged(await hashedrekord({ signer }));
-    await rekor.logged(await hashedrekord({ signer: certified.signer, verifier: certified.leaf }));
+    await rekor.logged(await hashedrekord({ signer: own.signer }));
+    await rekor.logged(await hashedrekord({ signer: listed.signer, verifier: listed.leaf }));
+    const selfMade = await hashedrekord({ signer: own.signer, verifier: own.leaf });
+    expect((await rekor.request("POST", ENTRIES, selfMade)).status).toBe(403);
     expect((await rekor.request("POST", ENTRIES, await hashedrekord())).status).toBe(403);
   });
 

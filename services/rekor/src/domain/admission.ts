@@ -31,7 +31,10 @@ export interface ClientCertificateRule {
 export interface SignerRules {
   /** The issuing certificates of this installation's CA, those of before too. */
   readonly authorities: readonly Certificate[];
-  /** Hexadecimal SHA-256 of a key's SPKI; of a key that is no X.509 one, of its canonical form. */
+  /**
+   * Hexadecimal SHA-256 of a bare key's SPKI, or of a whole certificate: whoever has a listed key could make one with any
+   * name. Of a key that is no X.509 one, of its canonical form.
+   */
   readonly keys: ReadonlySet<string>;
 }
 
@@ -113,7 +116,7 @@ function identityOf(signer: SigningKey): { readonly fingerprint: string; readonl
   if (leaf === undefined) return { fingerprint: keyDigest(signer) };
   if (leaf.label === "PUBLIC KEY") return { fingerprint: encodeHex(sha256(leaf.der)) };
   const certificate = parseCertificate(leaf.der, "signer");
-  return { fingerprint: encodeHex(sha256(certificate.spki)), certificate };
+  return { fingerprint: encodeHex(sha256(certificate.der)), certificate };
 }
 
 function wanted({ tokens, certificates }: CallerRules): string {

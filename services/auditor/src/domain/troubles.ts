@@ -143,6 +143,12 @@ export const TROUBLES = {
     remedy:
       "Set the clock right (chrony, ntpd) on the machine that is wrong; the log waits by itself until it is believed again.",
   },
+  "clock-step": {
+    severity: "warning",
+    meaning:
+      "This machine's clock was set by some seconds at once, as time services do at their start and after a pause of the machine.",
+    remedy: "None if it happens once. If it comes again, see why the time service steps instead of slewing.",
+  },
   disk: {
     severity: "warning",
     meaning:

@@ -13,6 +13,8 @@ const HEADER_MS = 2_500;
 const DATABASE_MS = 1_500;
 /** How far the wall clock may run from the machine's own count between two looks. */
 const STEP_MS = 1_500;
+/** What chrony's makestep or a machine that was suspended for a moment does. */
+const SMALL_STEP_MS = 60_000;
 const UNREACHABLE_MS = 60_000;
 
 interface Around {
@@ -45,7 +47,9 @@ export class HostWatch {
   async #checkClock(): Promise<void> {
     const { report } = this.#around;
     try {
-      const wrong = this.#stepped() ?? (await this.#offServer()) ?? (await this.#offDatabase());
+      const stepped = this.#stepped();
+      if (stepped?.isSmall === true) return await report.failed("clock", { trouble: "clock-step", what: stepped.what });
+      const wrong = stepped?.what ?? (await this.#offServer()) ?? (await this.#offDatabase());
       if (wrong === undefined) report.passed("clock", "every clock that can be asked tells the same time");
       else await report.failed("clock", { trouble: "clock", what: wrong });
     } catch (error) {
@@ -54,12 +58,14 @@ export class HostWatch {
     }
   }
 
-  #stepped(): string | undefined {
+  #stepped(): { readonly what: string; readonly isSmall: boolean } | undefined {
     const [now, elapsed] = [this.#around.now(), this.#around.elapsed()];
     const last = this.#last;
     this.#last = { now, elapsed };
     const step = last === undefined ? 0 : now - last.now - (elapsed - last.elapsed);
-    return Math.abs(step) > STEP_MS ? `this machine's clock was set by ${(step / 1000).toFixed(1)} s` : undefined;
+    if (Math.abs(step) <= STEP_MS) return undefined;
+    const what = `this machine's clock was set by ${(step / 1000).toFixed(1)} s`;
+    return { what, isSmall: Math.abs(step) < SMALL_STEP_MS };
   }
 
   async #offServer(): Promise<string | undefined> {

@@ -174,6 +174,18 @@ CREATE TRIGGER moved_on BEFORE INSERT ON log.search_key
 ${["search", "name", "search_gap", "search_rebuilt"].map(appendOnly).join("")}
 `,
   },
+  {
+    number: 4,
+    name: "a process of before is told that it is unavailable",
+    sql: `
+-- A code of our own in class 57P, operator intervention, which the process of before takes for trouble that passes: its
+-- clients are told 503 and when to try again, and not of an internal error.
+CREATE OR REPLACE FUNCTION log.refuse_old_process() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'this database has moved on: start the newer Chancery instead of this one' USING ERRCODE = '57PCH';
+END $$;
+`,
+  },
 ];
 
 /** What a service may do with it. */

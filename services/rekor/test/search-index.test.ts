@@ -283,6 +283,10 @@ describe("an installation of before", () => {
     const place = await database();
     await place.store();
     const write = "INSERT INTO log.search_key (log, index, key) VALUES (1, 1, 'k')";
-    await expect(place.db.query(write)).rejects.toThrow("this database has moved on");
+    // Which it tells its clients with 503, and not as an internal error.
+    await expect(place.db.query(write)).rejects.toMatchObject({
+      name: "Unavailable",
+      cause: { code: "57PCH", message: expect.stringContaining("this database has moved on") },
+    });
   });
 });

@@ -356,6 +356,10 @@ describe("an export that was interrupted", () => {
     await writeFile(`${file}.part`, text.slice(0, -1));
     expect(await resume()).toMatchObject({ code: 2, err: expect.stringContaining("is shorter than it was") });
     await writeFile(`${file}.part`, text);
+    const state = await readFile(`${file}.state`, "utf8");
+    await writeFile(`${file}.state`, state.replace(/"sha256":"./, `"sha256":"g`));
+    expect(await resume()).toMatchObject({ code: 2, err: expect.stringContaining("state was changed since") });
+    await writeFile(`${file}.state`, state);
     expect(await resume()).toMatchObject({ code: 0 });
     expect(await readFile(file, "utf8")).toBe(text);
   });

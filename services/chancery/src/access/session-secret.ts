@@ -1,11 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { Misconfigured } from "@chancery/fault";
-import { writeDurably } from "../durable-file.ts";
-import { alone } from "../installation.ts";
-
-const BYTES = 32;
+import { secretIn } from "../secret-file.ts";
 
 /**
  * What sessions are signed with, made when it is first needed: `keys/session`. In a file and not in memory, so that a
@@ -13,15 +6,5 @@ const BYTES = 32;
  * delete it and start anew.
  */
 export async function sessionSecret(data: string): Promise<Uint8Array> {
-  const path = join(data, "keys", "session");
-  return alone(data, async () => {
-    const found = await stat(path).catch(() => undefined);
-    if (found === undefined) await writeDurably(path, `${randomBytes(BYTES).toString("hex")}\n`);
-    else if ((found.mode & 0o077) !== 0 && process.platform !== "win32") {
-      throw new Misconfigured(path, "the file is open to other users; chmod 600 it");
-    }
-    const text = (await readFile(path, "utf8")).trim();
-    if (!/^[0-9a-f]{64}$/.test(text)) throw new Misconfigured(path, `is not ${BYTES} bytes in hexadecimal`);
-    return Buffer.from(text, "hex");
-  });
+  return secretIn(data, "session");
 }

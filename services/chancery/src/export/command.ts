@@ -2,13 +2,15 @@ import { utf8 } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { parseFlags } from "../flags.ts";
 import { showBar } from "../fsck/progress-bar.ts";
-import type { Environment } from "../settings.ts";
+import { readInstallation } from "../fsck/sources.ts";
+import { secretIn } from "../secret-file.ts";
+import { type Environment, resolveSettings } from "../settings.ts";
 import { type Begun, type Kind, parseBegun } from "./begun.ts";
 import { beginEntries, openEntries } from "./entries-export.ts";
-import { ExportFile, isFinished, manifestOf } from "./export-file.ts";
+import { ExportFile, isBegun, isFinished, manifestOf } from "./export-file.ts";
 import { FILTER_FLAGS, readFilters } from "./filters.ts";
 import { beginLedger, openLedger } from "./ledger-export.ts";
-import { manifestSigner, publicKeyIn } from "./log-keys.ts";
+import { checkExportedHead, manifestSigner, publicKeyIn } from "./log-keys.ts";
 import { signManifest } from "./manifest.ts";
 import { openSite, type Site } from "./site.ts";
 import type { Source } from "./source.ts";
@@ -94,7 +96,9 @@ async function exportTo(
   // All that can be wrong with the flags is said before a database is opened.
   const [filters, format] = [readFilters(kind, flags, Date.now()), formatOf(kind, flags)];
   const threads = threadsOf(flags);
-  const begun = flags.resume === true ? await resumed(out, kind, flags) : undefined;
+  if (flags.resume === true) await checkResumable(out, flags);
+  const secret = await stateSecret(flags, environment);
+  const begun = flags.resume === true ? await resumed(out, kind, secret) : undefined;
   if (flags.resume === true && begun === undefined) {
     terminal.out(`${out}: is whole already\n`);
     return 0;
@@ -103,27 +107,37 @@ async function exportTo(
   const site = await openSite(flags, environment, opened);
   const file = opened.use(
     begun === undefined
-      ? await ExportFile.create(out, await begin(kind, format, filters, site))
-      : await ExportFile.resume(out),
+      ? await ExportFile.create(out, secret, await begin(kind, format, filters, site))
+      : await ExportFile.resume(out, secret),
   );
   const parsed = parseBegun(file.begun);
+  for (const log of parsed.logs) checkExportedHead(log, await publicKeyIn(site.data, log.log));
   const source = await openSource(site, parsed, threads);
   if (!(await writeAll(file, source, kind, terminal))) return 1;
   await finish(file, parsed, source, site, out, terminal);
   return 0;
 }
 
-/** Undefined where nothing is left to do. */
-async function resumed(out: string, kind: Kind, flags: Flags): Promise<Begun | undefined> {
+/** What only a process that may sign for this installation can have written bears an HMAC with it. */
+async function stateSecret(flags: Flags, environment: Environment): Promise<Uint8Array> {
+  const { data } = await resolveSettings({ data: flags.data, "database-url": flags["database-url"] }, environment);
+  await readInstallation(data);
+  return await secretIn(data, "export");
+}
+
+async function checkResumable(out: string, flags: Flags): Promise<void> {
   const given = [...Object.keys(FILTER_FLAGS), "format"].find(
     (name) => (flags as Record<string, unknown>)[name] !== undefined,
   );
   if (given !== undefined) throw new Misconfigured(`--${given}`, "was said when the export began; not with --resume");
-  const begun = await ExportFile.begunAt(out);
-  if (begun === undefined) {
-    if (await isFinished(out)) return undefined;
-    throw new Misconfigured("--resume", `no export to ${out} was begun`);
-  }
+  if ((await isBegun(out)) || (await isFinished(out))) return;
+  throw new Misconfigured("--resume", `no export to ${out} was begun`);
+}
+
+/** Undefined where nothing is left to do. */
+async function resumed(out: string, kind: Kind, secret: Uint8Array): Promise<Begun | undefined> {
+  const begun = await ExportFile.begunAt(out, secret);
+  if (begun === undefined) return undefined;
   const parsed = parseBegun(begun);
   if (parsed.kind !== kind) throw new Misconfigured("--resume", `${out} was begun with ${parsed.kind}`);
   return parsed;

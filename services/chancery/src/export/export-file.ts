@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash, createHmac, type Hash, timingSafeEqual } from "node:crypto";
 import { access, constants, type FileHandle, open, readFile, rename } from "node:fs/promises";
 import { Misconfigured } from "@chancery/fault";
 import { z } from "zod";
@@ -12,7 +12,7 @@ const progress = z.strictObject({
   sha256: z.string(),
   position: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())])).optional(),
 });
-const stateFile = z.strictObject({ version: z.literal(1), begun: z.unknown(), progress });
+const stateFile = z.strictObject({ version: z.literal(2), begun: z.unknown(), progress });
 
 type Progress = z.infer<typeof progress>;
 
@@ -24,6 +24,12 @@ export const manifestOf = (path: string) => `${path}.manifest`;
 const SAVE_MS = 2_000;
 const START: Progress = { bytes: 0, count: 0, sha256: "", position: undefined };
 
+interface Place {
+  readonly path: string;
+  readonly secret: Uint8Array;
+  readonly saveMs: number;
+}
+
 export interface FinishedFile {
   readonly count: number;
   readonly bytes: number;
@@ -32,20 +38,23 @@ export interface FinishedFile {
 
 /**
  * A file that grows beside its name (`.part`) and gets it when its manifest is there, so that what bears the name is
- * whole. A state file says how far it has come and what was begun; what a crash left behind that is cut off.
+ * whole. A state file says how far it has come and what was begun; what a crash left behind that is cut off. The end of
+ * it is signed by the logs' keys, so the state bears an HMAC: who may write in the folder has no say in what is signed.
  */
 export class ExportFile implements AsyncDisposable {
   readonly #path: string;
   readonly #begun: unknown;
+  readonly #secret: Uint8Array;
   readonly #file: FileHandle;
   readonly #hash: Hash;
   readonly #saveMs: number;
   #progress: Progress;
   #savedAt = performance.now();
 
-  private constructor(path: string, begun: unknown, file: FileHandle, hash: Hash, from: Progress, saveMs: number) {
+  private constructor({ path, secret, saveMs }: Place, begun: unknown, file: FileHandle, hash: Hash, from: Progress) {
     this.#path = path;
     this.#begun = begun;
+    this.#secret = secret;
     this.#file = file;
     this.#hash = hash;
     this.#progress = from;
@@ -53,38 +62,38 @@ export class ExportFile implements AsyncDisposable {
   }
 
   /** `begun` is what a later process needs to go on; nothing that is there already is written over. */
-  static async create(path: string, begun: unknown, saveMs = SAVE_MS): Promise<ExportFile> {
+  static async create(path: string, secret: Uint8Array, begun: unknown, saveMs = SAVE_MS): Promise<ExportFile> {
     for (const name of [path, manifestOf(path), stateOf(path), partOf(path)]) {
       if (!(await exists(name))) continue;
       const way = name === stateOf(path) || name === partOf(path) ? "; go on with it by --resume, or take it away" : "";
       throw new Misconfigured("--out", `${name} is there already${way}`);
     }
     const file = await openPart(partOf(path), "wx");
-    const made = new ExportFile(path, begun, file, createHash("sha256"), START, saveMs);
+    const made = new ExportFile({ path, secret, saveMs }, begun, file, createHash("sha256"), START);
     await made.#save();
     return made;
   }
 
   /** What was begun at this path and is not finished; undefined where there is nothing, or all. */
-  static async begunAt(path: string): Promise<unknown> {
+  static async begunAt(path: string, secret: Uint8Array): Promise<unknown> {
     const text = await readFile(stateOf(path), "utf8").catch(() => undefined);
     if (text === undefined) return undefined;
     if ((await isFinished(path)) && !(await exists(partOf(path)))) {
       await removeDurably(stateOf(path));
       return undefined;
     }
-    return parseState(path, text).begun;
+    return parseState(path, text, secret).begun;
   }
 
-  static async resume(path: string, saveMs = SAVE_MS): Promise<ExportFile> {
-    const state = parseState(path, await readFile(stateOf(path), "utf8"));
+  static async resume(path: string, secret: Uint8Array, saveMs = SAVE_MS): Promise<ExportFile> {
+    const state = parseState(path, await readFile(stateOf(path), "utf8"), secret);
     const { progress: from } = state;
     const file = await openPart(partOf(path), constants.O_RDWR | constants.O_NOFOLLOW);
     try {
       const hash = await hashOf(file, path, from);
       // Last of all: what is not this export's file is left as it was.
       await file.truncate(from.bytes);
-      return new ExportFile(path, state.begun, file, hash, from, saveMs);
+      return new ExportFile({ path, secret, saveMs }, state.begun, file, hash, from);
     } catch (error) {
       await file.close();
       throw error;
@@ -143,8 +152,9 @@ export class ExportFile implements AsyncDisposable {
   async #save(): Promise<void> {
     await this.#file.datasync();
     this.#progress = { ...this.#progress, sha256: this.#hash.copy().digest("hex") };
-    const state: z.infer<typeof stateFile> = { version: 1, begun: this.#begun, progress: this.#progress };
-    await writeDurably(stateOf(this.#path), `${JSON.stringify(state)}\n`);
+    const state: z.infer<typeof stateFile> = { version: 2, begun: this.#begun, progress: this.#progress };
+    const text = JSON.stringify(state);
+    await writeDurably(stateOf(this.#path), `${text}\n${hmacOf(text, this.#secret).toString("hex")}\n`);
     this.#savedAt = performance.now();
   }
 }
@@ -181,9 +191,20 @@ async function openPart(path: string, flags: string | number): Promise<FileHandl
   }
 }
 
-function parseState(path: string, text: string): z.infer<typeof stateFile> {
+function hmacOf(state: string, secret: Uint8Array): Buffer {
+  return createHmac("sha256", secret).update(`chancery-export-state/v2\n${state}`).digest();
+}
+
+function parseState(path: string, text: string, secret: Uint8Array): z.infer<typeof stateFile> {
+  const [state = "", hmac, ...rest] = text.split("\n");
+  if (hmac === undefined || rest.join("") !== "") throw new Misconfigured("--resume", `${stateOf(path)} is not whole`);
+  const [given, own] = [Buffer.from(hmac, "hex"), hmacOf(state, secret)];
+  if (given.length !== own.length || !timingSafeEqual(given, own)) {
+    const why = "was changed since, or written by another installation or version";
+    throw new Misconfigured("--resume", `${stateOf(path)} ${why}; take it away and begin anew`);
+  }
   try {
-    return stateFile.parse(JSON.parse(text));
+    return stateFile.parse(JSON.parse(state));
   } catch (cause) {
     throw new Misconfigured("--resume", `${stateOf(path)} is not whole`, { cause });
   }
@@ -191,6 +212,10 @@ function parseState(path: string, text: string): z.infer<typeof stateFile> {
 
 export async function isFinished(path: string): Promise<boolean> {
   return (await exists(path)) && (await exists(manifestOf(path)));
+}
+
+export async function isBegun(path: string): Promise<boolean> {
+  return await exists(stateOf(path));
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -2,8 +2,8 @@ import { createPublicKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadKeyFile, type PublicKey, publicKeyFromKeyObject } from "@chancery/crypto";
-import { equalBytes } from "@chancery/encoding";
-import { Misconfigured } from "@chancery/fault";
+import { encodeHex, equalBytes } from "@chancery/encoding";
+import { Misconfigured, Unverified } from "@chancery/fault";
 import { verifyCheckpoint, verifyTreeHead, type TreeHead } from "@chancery/tlog";
 import type { LogName } from "../installation.ts";
 import type { ExportedLog, ManifestSigner } from "./manifest.ts";
@@ -43,4 +43,11 @@ export function verifyExportedHead({ log, origin, checkpoint }: ExportedLog, key
   // Rekor v1 signs under its host name, which is not the whole of its origin.
   const name = log === "rekor" ? (origin.split(" - ", 1)[0] ?? origin) : origin;
   return log === "ctlog" ? verifyTreeHead(note, origin, key) : verifyCheckpoint(note, origin, key, name);
+}
+
+/** As it is told: the tree is the one that its checkpoint, signed by the log's key, is of. */
+export function checkExportedHead(log: ExportedLog, key: PublicKey): void {
+  const { size, root } = verifyExportedHead(log, key);
+  if (String(size) === log.size && encodeHex(root) === log.root) return;
+  throw new Unverified(`manifest: says another tree of ${log.log} than the checkpoint in it`);
 }

@@ -95,4 +95,14 @@ describe("an installation with rates", () => {
     expect(fulcio.ctLog.submitted).toHaveLength(2);
     await expect.poll(() => fulcio.ledger.refused({ limit: 10 })).toMatchObject([{ code: "rate" }]);
   });
+
+  test("does not count what an outage of the CT log kept from being issued", async () => {
+    const enrol = async () =>
+      (await fulcio.enrol(issuer.token({ email: "ops@example.com" }), "ops@example.com")).status;
+    const { disturb } = fulcio.ctLog;
+    fulcio.ctLog.disturb = () => Promise.reject(new Error("down"));
+    for (let tried = 0; tried < 5; tried++) expect(await enrol()).toBeGreaterThanOrEqual(500);
+    fulcio.ctLog.disturb = disturb;
+    expect([await enrol(), await enrol(), await enrol()]).toEqual([200, 200, 429]);
+  });
 });

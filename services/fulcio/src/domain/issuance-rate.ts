@@ -48,6 +48,17 @@ export class IssuanceRate {
     if (this.#paid.size > MOST_IDENTITIES) this.#forgetOldest();
   }
 
+  /** Takes back one that was counted and not issued. */
+  giveBack(issuer: string, { san }: Principal): void {
+    const identity = JSON.stringify([issuer, san.type, san.value]);
+    const paid = this.#paid.get(identity);
+    if (paid === undefined) return;
+    this.#paid.set(
+      identity,
+      this.#bounds.map(({ most, period }, at) => (paid[at] ?? 0) - period / most),
+    );
+  }
+
   #forgetOldest(): void {
     const [oldest] = this.#paid.keys();
     if (oldest !== undefined) this.#paid.delete(oldest);

@@ -62,12 +62,19 @@ export class Issuance {
     const key = await provenKey(proof, principal.name, this.#options.clientAlgorithms);
     request.stage = "rate";
     // Not before the proof: whoever has no more than another's token cannot use up what its owner may have.
-    this.#rate.take(request.findings.token?.issuer ?? "", principal);
-    request.stage = "certificate";
-    const issued = await this.#options.authority.issue(principal, key);
-    request.stage = "ledger";
-    await this.#record(issued, principal, key, request.findings);
-    return issued;
+    const issuer = request.findings.token?.issuer ?? "";
+    this.#rate.take(issuer, principal);
+    try {
+      request.stage = "certificate";
+      const issued = await this.#options.authority.issue(principal, key);
+      request.stage = "ledger";
+      await this.#record(issued, principal, key, request.findings);
+      return issued;
+    } catch (error) {
+      // No certificate left: an outage of the CT log must not use up what the identity may have after it.
+      this.#rate.giveBack(issuer, principal);
+      throw error;
+    }
   }
 
   /** Keeps what is known of the last refusals. Nothing is issued any more. */

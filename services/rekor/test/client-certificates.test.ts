@@ -9,7 +9,7 @@ import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/
 import { loadSync } from "@grpc/proto-loader";
 import * as x509 from "@peculiar/x509";
 import { encodePem } from "@chancery/encoding";
-import { Forbidden } from "@chancery/fault";
+import { Forbidden, Unauthenticated } from "@chancery/fault";
 import { parseGlob } from "@chancery/identity";
 import { parseCertificatesPem } from "@chancery/x509";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -160,6 +160,15 @@ test.for([
   const asked = new Admission({ callers: { tokens: [], certificates: [rule] } }).assertCaller({ certificate: der });
   if (isLetIn) await asked;
   else await expect(asked).rejects.toThrow(Forbidden);
+});
+
+test("a client certificate that ends while its connection stays open is not taken any more", async () => {
+  const der = parseCertificatesPem(clients.good.cert, "client")[0]!.der;
+  let now = Date.now();
+  const log = new Admission(admission, () => now);
+  await log.assertCaller({ certificate: der });
+  now += 2 * DAY;
+  await expect(log.assertCaller({ certificate: der })).rejects.toThrow(Unauthenticated);
 });
 
 function postTls(

@@ -53,7 +53,7 @@ export class Admission {
     const { callers } = this.#rules;
     if (callers === undefined) return;
     const { tokens, certificates } = callers;
-    const complaint = certificateComplaint(caller.certificate, certificates);
+    const complaint = certificateComplaint(caller.certificate, certificates, this.#clock());
     if (complaint === undefined) return;
     if (caller.token !== undefined && tokens.length > 0) {
       await acceptToken(caller.token, tokens, this.#clock());
@@ -82,9 +82,12 @@ export class Admission {
 function certificateComplaint(
   der: Uint8Array | undefined,
   rules: readonly ClientCertificateRule[],
+  now: number,
 ): Unauthenticated | Forbidden | undefined {
   if (der === undefined || rules.length === 0) return new Unauthenticated("no client certificate");
   const certificate = parseCertificate(der, "client certificate");
+  // TLS looked when the connection began, which may be long ago.
+  if (now > certificate.notAfter.getTime()) return new Unauthenticated("client certificate: is over");
   const known = rules.filter(({ authorities }) => authorities.some((each) => isIssuedBy(certificate, each)));
   if (known.length === 0) return new Unauthenticated("client certificate: of another authority");
   // What stands in another type of name is not what a bare pattern means: a URI or an e-mail may spell a host's name.

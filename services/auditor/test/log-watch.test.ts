@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ephemeralSigner } from "@chancery/crypto";
+import { Unavailable } from "@chancery/fault";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Alarm, AlarmBook } from "../src/domain/alarm.ts";
 import { LogFolder } from "../src/state/log-folder.ts";
@@ -146,6 +147,30 @@ describe("a log with two histories", () => {
     await log.publish();
     expect(await pass()).toEqual([]);
   });
+});
+
+test("checkpoints that cannot be proven do not fill the disk", async () => {
+  const { folder } = await watching(await logOf(3));
+  for (let at = 0; at < 1_005; at++) await folder.keepUnproven(Buffer.from(`note ${at}`));
+  const kept = (await folder.unproven()).map(String);
+  expect(kept).toHaveLength(1_000);
+  expect(kept).toContain("note 0");
+});
+
+test("a log whose checkpoint is answered and whose tiles are not, for a minute, shows nobody another history", async () => {
+  const log = await logOf(300);
+  const { pass } = await watching(log);
+  expect(await pass()).toEqual([]);
+  log.leaves = new DrawnLog(DrawnLog.named(310), log.signer).leaves;
+  await log.publish();
+  const honest = log.lie;
+  log.lie = () => {
+    throw new Unavailable("the database does not answer", 1);
+  };
+  for (let look = 0; look < 6; look++) expect(await pass(12)).not.toContain("split-view");
+  log.lie = honest;
+  expect(await pass()).toEqual([]);
+  expect(await pass(30)).toEqual([]);
 });
 
 describe("a log that is set back or changed", () => {

@@ -19,6 +19,8 @@ export interface LogMemory {
   readonly cursors: Readonly<Record<string, string>>;
 }
 
+const MOST_UNPROVEN = 1_000;
+
 /**
  * A folder for each log: `state.json`, `tiles` (hashes of full tiles), and `unproven/` with every checkpoint that was seen
  * and is not proven: written before it is judged, so that no crash and no other server makes it forgotten.
@@ -68,6 +70,8 @@ export class LogFolder implements AsyncDisposable {
   }
 
   async keepUnproven(note: Uint8Array): Promise<void> {
+    // The first ones show what happened; while that stands, each new checkpoint of a busy log would be one more.
+    if ((await readdir(join(this.directory, "unproven"))).length >= MOST_UNPROVEN) return;
     const path = join(this.directory, "unproven", `${sha256(note).toHex()}.note`);
     await replaceFile(path, note);
   }

@@ -54,6 +54,8 @@ export class LogWatch {
   #note: string | undefined;
   #lastHead: SignedHead | undefined;
   #provenAt: number | undefined;
+  /** Since when, without a break, whatever the main place served was proven. */
+  #currentSince: number | undefined;
 
   constructor(
     log: AuditedLog,
@@ -141,6 +143,7 @@ export class LogWatch {
       note = await served.checkpoint();
       this.#report.passed(reach, `${served.url} answers`);
     } catch (error) {
+      if (served === this.main) this.#currentSince = undefined;
       await this.#report.failed(reach, {
         trouble: "unreachable",
         what: `${name} cannot be read: ${messageOf(error)}`,
@@ -148,7 +151,9 @@ export class LogWatch {
       });
       return;
     }
-    await this.#judge(this.#checkpointCheck(served), () => this.#judgeNote(note, served), { note: text(note) });
+    const check = this.#checkpointCheck(served);
+    const held = await this.#judge(check, () => this.#judgeNote(note, served), { note: text(note) });
+    if (served === this.main) this.#currentSince = held ? (this.#currentSince ?? this.#now()) : undefined;
   }
 
   #checkpointCheck(served: ServedLog): string {
@@ -213,12 +218,20 @@ export class LogWatch {
         await this.#expectRoot(head, note);
         await this.folder.forgetUnproven(note);
         this.#waiting.delete(text(note));
-      } else if (this.#now() - since > BEHIND_MS) {
+      } else if (this.#isOverdue(since)) {
         const what = `a checkpoint of size ${head.size} was seen, and ${this.main.url} shows only ${this.proven.size}`;
         throw new Wrong("split-view", what, { note: text(note) });
       }
     }
     return "every checkpoint that was ever seen is proven";
+  }
+
+  /**
+   * A larger tree was seen elsewhere, or here before. Only a place that shows all it has is behind: during an outage of the
+   * database a checkpoint is answered from memory, and its tiles are not.
+   */
+  #isOverdue(since: number): boolean {
+    return this.#currentSince !== undefined && this.#now() - Math.max(since, this.#currentSince) > BEHIND_MS;
   }
 
   async #expectRoot(head: SignedHead, note?: Uint8Array): Promise<void> {

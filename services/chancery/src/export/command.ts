@@ -35,7 +35,7 @@ entries       --log rekor|rekor-v2, and what the search takes, with its meaning:
               --san-domain, --issuer, --kind, --predicate-type, --subject-digest, --subject-name, --source-repository-uri
               and every other field of a certificate. One of a flag's values, of each flag
 certificates  --san, --issuer, --subject, --serial, --key-hash
-refusals      --issuer, --subject, --code
+refusals      --issuer, --subject, --code. Ends two minutes ago at the latest: counts of a storm are written up to one late
 
 chancery export verify --help says what verify checks. Exit codes: 0 done, 1 failed, 2 told something impossible.
 `;
@@ -161,8 +161,10 @@ async function begin(
   site: Site,
 ): Promise<Begun> {
   const created = `${new Date().toISOString().slice(0, 19)}Z`;
-  const held = await (kind === "entries" ? beginEntries(site, filters) : beginLedger(site, filters, Date.now));
-  return { kind, format, created, filters: filters.all, ...held };
+  const held = await (kind === "entries" ? beginEntries(site, filters) : beginLedger(site, kind, filters, Date.now));
+  // Said in the manifest, for it is earlier than the export.
+  const all = kind === "refusals" ? { ...filters.all, to: [new Date(held.range.to).toISOString()] } : filters.all;
+  return { kind, format, created, filters: all, ...held };
 }
 
 async function openSource(site: Site, begun: Begun, threads: number | undefined): Promise<Source> {

@@ -9,17 +9,26 @@ import { verifyExportedHead } from "./log-keys.ts";
 import { publishedLog, type Site } from "./site.ts";
 import type { Source } from "./source.ts";
 
-/** What the ledger has up to now. The CT log's checkpoint says which certificates there are, and its key signs. */
+/** Of a storm of refusals the counts bear the time of the first, and are written up to a minute later. */
+const COUNTS_ON_THE_WAY_MS = 120_000;
+
+/** The latest end that nothing belongs before which is not in the ledger yet. */
+export function latestEnd(kind: Begun["kind"], now: number): number {
+  return kind === "refusals" ? now - COUNTS_ON_THE_WAY_MS : now;
+}
+
+/** What the ledger has up to now, of refusals up to two minutes ago. The CT log's checkpoint says which certificates there are, and its key signs. */
 export async function beginLedger(
   site: Site,
+  kind: Begun["kind"],
   filters: Filters,
   now: () => number,
 ): Promise<Pick<Begun, "logs" | "range">> {
   if ((await PostgresIssuanceLedger.find(site.db)) === undefined) {
     throw new Misconfigured("--data", "its database has no ledger yet; chancery serve makes it when it starts");
   }
-  const begun = now();
-  const to = Math.min(filters.range.to ?? begun, begun);
+  const latest = latestEnd(kind, now());
+  const to = Math.min(filters.range.to ?? latest, latest);
   const range = { from: Math.min(filters.range.from ?? 0, to), to };
   await settled(to, now);
   const { key, checkpoint } = await publishedLog(site, "ctlog");

@@ -104,7 +104,10 @@ function entryCells(json: ReturnType<typeof encodeFoundEntry>, leafHashText: str
   ];
 }
 
-/** Most entries have one of each; a spreadsheet has one cell for many. */
-function several(texts: readonly (string | undefined)[]): string {
-  return texts.filter((text) => text !== undefined).join(" | ");
+/** Most entries have one of each; a spreadsheet has one cell for many. A name that holds a bar is not two: it is escaped. */
+export function several(texts: readonly (string | undefined)[]): string {
+  return texts
+    .filter((text) => text !== undefined)
+    .map((text) => text.replaceAll(/[\\|]/g, "\\$&"))
+    .join(" | ");
 }

@@ -23,21 +23,26 @@ export async function verifyFile(
   const hash = createHash("sha256");
   const lines = new LineCheck(manifest);
   let bytes = 0;
-  let rest: Buffer = Buffer.alloc(0);
+  /** Of the line that has not ended, joined when it has: joined with each chunk, 64 MB without an end were 30 GB copied. */
+  let rest: Buffer[] = [];
+  let restBytes = 0;
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
     hash.update(chunk);
     bytes += chunk.length;
-    rest = takeLines(rest.length === 0 ? chunk : Buffer.concat([rest, chunk]), lines);
-    if (rest.length > MAX_LINE_BYTES) {
+    rest.push(chunk);
+    if (chunk.includes(NEWLINE)) rest = [takeLines(Buffer.concat(rest), lines)];
+    restBytes = rest.length === 1 ? (rest[0]?.length ?? 0) : restBytes + chunk.length;
+    if (restBytes > MAX_LINE_BYTES) {
       lines.find(`line ${lines.number + 1}: has more than ${MAX_LINE_BYTES} bytes`);
-      rest = Buffer.alloc(0);
+      rest = [];
+      restBytes = 0;
     }
     progress(BigInt(bytes), BigInt(manifest.bytes));
   }
   lines.end();
   const isSame = hash.digest("hex") === manifest.sha256 && bytes === Number(manifest.bytes);
   if (isSame) return { findings: lines.findings, checked: ["SHA-256", "size", ...lines.checked] };
-  return { findings: [...differences(bytes, rest.length > 0, lines, manifest), ...lines.findings], checked: [] };
+  return { findings: [...differences(bytes, restBytes > 0, lines, manifest), ...lines.findings], checked: [] };
 }
 
 function takeLines(bytes: Buffer, lines: LineCheck): Buffer {

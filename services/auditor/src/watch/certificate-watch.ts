@@ -25,7 +25,7 @@ import {
   START,
   unsigned,
 } from "../database/ledger.ts";
-import { Findings } from "./findings.ts";
+import { type Findings, judgeAll } from "./findings.ts";
 import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
 
 /** The CA's own certificates, by which its leaves are told from those of others. */
@@ -53,7 +53,6 @@ const TOLD_MS = 24 * 60 * 60_000;
 const TIME_TOLERANCE = { before: 1_000, after: 15_000 };
 /** Three looks at the log's checkpoint. */
 const EARLY_MS = 6_000;
-const UNREACHABLE_MS = 30_000;
 
 /**
  * The CA's ledger and the CT log are the same set: every certificate was shown to the log before it left, byte for byte but
@@ -351,19 +350,8 @@ export class CertificateWatch {
   }
 
   async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
-    const { report } = this.#around;
-    const findings = new Findings();
-    try {
-      const passed = await work(findings);
-      if (findings.count === 0) report.passed(check, passed);
-    } catch (error) {
-      if (error instanceof Wrong) findings.add(error);
-      else {
-        const what = `the CT log or the ledger could not be checked: ${messageOf(error)}`;
-        await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
-      }
-    }
-    await findings.tell(report, check);
+    const couldNot = "the CT log or the ledger could not be checked";
+    await judgeAll(check, work, { report: this.#around.report, couldNot });
   }
 }
 

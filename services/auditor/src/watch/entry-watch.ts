@@ -4,8 +4,8 @@ import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { judgeEntry } from "../domain/entry/logged-entry.ts";
 import { Difference } from "../domain/difference.ts";
-import { Findings } from "./findings.ts";
-import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
+import { type Findings, judgeAll } from "./findings.ts";
+import { type LogWatch, Wrong } from "./log-watch.ts";
 
 interface Around {
   readonly report: Report;
@@ -20,7 +20,6 @@ interface Around {
 const PAGE = 256n;
 const NEWEST = 300n;
 const NO_DATABASE = "this auditor was not given the log's database";
-const UNREACHABLE_MS = 30_000;
 
 /** The entries of a log one by one: each keeps to its own rules, and is found by what stands in it. */
 export class EntryWatch {
@@ -140,20 +139,11 @@ export class EntryWatch {
   }
 
   async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
-    const { report } = this.#around;
-    const findings = new Findings();
-    try {
-      const passed = await work(findings);
-      if (findings.count === 0) report.passed(check, passed);
-    } catch (error) {
-      if (error instanceof Wrong) findings.add(error);
-      else if (error instanceof Difference) findings.add(this.#wrongOf(error));
-      else {
-        const what = `entries of ${this.#watch.log.name} could not be read: ${messageOf(error)}`;
-        await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
-      }
-    }
-    await findings.tell(report, check);
+    await judgeAll(check, work, {
+      report: this.#around.report,
+      couldNot: `entries of ${this.#watch.log.name} could not be read`,
+      wrongOf: (error) => (error instanceof Difference ? this.#wrongOf(error) : undefined),
+    });
   }
 }
 

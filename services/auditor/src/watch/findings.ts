@@ -1,8 +1,10 @@
 import type { Report } from "../domain/alarm.ts";
-import { Wrong } from "./log-watch.ts";
+import { messageOf, Wrong } from "./log-watch.ts";
 
 /** More at once are one disaster: who looks into it finds the others. */
 const MOST_TOLD = 10;
+/** What is unreachable for less wakes nobody: a restart takes some seconds. */
+const UNREACHABLE_MS = 30_000;
 
 /** All that one look found, so that nothing hides behind what was found first. */
 export class Findings {
@@ -36,4 +38,36 @@ export class Findings {
       await report.failed(check, { trouble, what, evidence: { ...evidence, others }, isOneOfMany: true });
     }
   }
+}
+
+/**
+ * One look: passed with what `work` answers if it found nothing, else every finding is told. Anything else that it throws
+ * means that it `couldNot` be done.
+ */
+export async function judgeAll(
+  check: string,
+  work: (findings: Findings) => Promise<string>,
+  {
+    report,
+    couldNot,
+    wrongOf,
+  }: {
+    readonly report: Report;
+    readonly couldNot: string;
+    readonly wrongOf?: (error: unknown) => Wrong | undefined;
+  },
+): Promise<void> {
+  const findings = new Findings();
+  try {
+    const passed = await work(findings);
+    if (findings.count === 0) report.passed(check, passed);
+  } catch (error) {
+    const wrong = error instanceof Wrong ? error : wrongOf?.(error);
+    if (wrong !== undefined) findings.add(wrong);
+    else {
+      const what = `${couldNot}: ${messageOf(error)}`;
+      await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+    }
+  }
+  await findings.tell(report, check);
 }

@@ -28,6 +28,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["libs/*/test/**/*.test.ts", "services/*/test/**/*.test.ts", "test/*.test.ts"],
+          setupFiles: ["test/property-seed.ts"],
           testTimeout: 20_000,
           hookTimeout: 60_000,
         },

@@ -122,8 +122,9 @@ describe("what is written is read back", () => {
   test("object identifiers", () => {
     const arc = fc.oneof(fc.nat(), fc.bigInt(0n, 2n ** 127n));
     const first = fc.oneof(fc.tuple(fc.nat(1), fc.nat(39)), fc.tuple(fc.constant(2), fc.bigInt(0n, 2n ** 126n)));
+    // Six subidentifiers of at most 19 octets: within the 128 octets that the reader takes.
     fc.assert(
-      fc.property(first, fc.array(arc, { maxLength: 6 }), ([a, b], rest) => {
+      fc.property(first, fc.array(arc, { maxLength: 5 }), ([a, b], rest) => {
         const oid = [a, b, ...rest].join(".");
         expect(new DerReader(der.oid(oid), "x").oid()).toBe(oid);
       }),

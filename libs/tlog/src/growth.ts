@@ -1,6 +1,6 @@
 import { Malformed } from "@chancery/fault";
 import { foldNodes, type HashLookup } from "./hash-tree.ts";
-import { EMPTY_ROOT, HASH_SIZE, nodeHash, nodeHashAt } from "./merkle.ts";
+import { EMPTY_ROOT, HASH_SIZE, nodeHash, nodeHashInto } from "./merkle.ts";
 import { TILE_HEIGHT, TILE_WIDTH } from "./tile.ts";
 import { MAX_TREE_SIZE, type TreeHead } from "./tree-head.ts";
 
@@ -84,7 +84,7 @@ function parents(nodes: Uint8Array, left: Uint8Array | undefined): Uint8Array {
     at = HASH_SIZE;
   }
   for (let child = at; at < above.length; at += HASH_SIZE, child += 2 * HASH_SIZE) {
-    above.set(nodeHashAt(nodes, child), at);
+    nodeHashInto(above, at, nodes, child);
   }
   return above;
 }

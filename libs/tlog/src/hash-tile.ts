@@ -1,5 +1,5 @@
 import { Malformed } from "@chancery/fault";
-import { HASH_SIZE, nodeHashAt } from "./merkle.ts";
+import { HASH_SIZE, nodeHashInto } from "./merkle.ts";
 import { TILE_HEIGHT } from "./tile.ts";
 
 /**
@@ -43,7 +43,7 @@ export class HashTile {
       [children, first] = [inner, this.#make(inner, level - 1, 2 * index)];
       this.#make(inner, level - 1, 2 * index + 1);
     }
-    inner.set(nodeHashAt(children, first * HASH_SIZE), at * HASH_SIZE);
+    nodeHashInto(inner, at * HASH_SIZE, children, first * HASH_SIZE);
     this.#made[at] = 1;
     return at;
   }

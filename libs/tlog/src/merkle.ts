@@ -1,4 +1,4 @@
-import { sha256 } from "@chancery/crypto";
+import { sha256, sha256Into } from "@chancery/crypto";
 import { equalBytes } from "@chancery/encoding";
 
 /** Bytes in a node of the tree: SHA-256 throughout. */
@@ -14,7 +14,8 @@ export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array());
  * preimage): nothing in the tree is hashed without one.
  */
 export function leafHash(entry: Uint8Array): Uint8Array {
-  const prefixed = new Uint8Array(entry.length + 1);
+  const prefixed =
+    entry.length < shortLeaf.length ? shortLeaf.subarray(0, entry.length + 1) : new Uint8Array(entry.length + 1);
   prefixed.set(entry, 1);
   return sha256(prefixed);
 }
@@ -56,11 +57,12 @@ function firstBytes(hash: Uint8Array): number {
   return (((hash[0] ?? 0) << 24) | ((hash[1] ?? 0) << 16) | ((hash[2] ?? 0) << 8) | (hash[3] ?? 0)) >>> 0;
 }
 
-/** As `nodeHash`, for two nodes that lie beside each other in one array. */
-export function nodeHashAt(siblings: Uint8Array, offset: number): Uint8Array {
+/** As `nodeHash`, for two nodes that lie beside each other in one array; to `at` in `target`. */
+export function nodeHashInto(target: Uint8Array, at: number, siblings: Uint8Array, offset: number): void {
   pair.set(siblings.subarray(offset, offset + 2 * HASH_SIZE), 1);
-  return sha256(pair);
+  sha256Into(target, at, pair);
 }
 
-// Hashing is synchronous and copies nothing out, so one buffer serves every call.
+// Hashing is synchronous and copies nothing out, so one buffer serves every call. The first byte of each stays.
+const shortLeaf = new Uint8Array(16 * 1024);
 const pair = new Uint8Array(1 + 2 * HASH_SIZE).fill(1, 0, 1);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { edgeRoot, EMPTY_ROOT, EMPTY_TREE, growTree, leafHash, nodeHash } from "../src/index.ts";
 import { mth } from "./rfc6962-literal.ts";
@@ -33,6 +34,14 @@ describe("hashes of RFC 6962", () => {
   test("a leaf whose bytes are two hashes is not their parent", () => {
     const [left, right] = [leafHash(hex("00")), leafHash(hex("01"))];
     expect(leafHash(Buffer.concat([left, right]))).not.toEqual(nodeHash(left, right));
+  });
+
+  test("leaves of every length are hashed with their prefix, also after longer ones", () => {
+    for (const length of [20_000, 0, 16_385, 16_384, 16_383, 16_382, 1, 100]) {
+      const leaf = new Uint8Array(length).fill(length % 251);
+      const expected = createHash("sha256").update(Uint8Array.of(0)).update(leaf).digest("hex");
+      expect(leafHash(leaf).toHex(), `${length} bytes`).toBe(expected);
+    }
   });
 
   test("one node's hash does not disturb another's", () => {

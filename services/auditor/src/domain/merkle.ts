@@ -19,7 +19,13 @@ export interface DerivedTile {
 }
 
 export function sha256(bytes: Uint8Array): Uint8Array {
-  return hash("sha256", bytes, "buffer");
+  return write(hash("sha256", bytes, "binary"), new Uint8Array(HASH_BYTES), 0);
+}
+
+/** A digest as a string of bytes costs half of one as a Buffer, which lies outside of the heap. */
+function write(digest: string, target: Uint8Array, offset: number): Uint8Array {
+  for (let at = 0; at < digest.length; at++) target[offset + at] = digest.charCodeAt(at);
+  return target;
 }
 
 let prefixed = new Uint8Array(16_384);
@@ -48,7 +54,7 @@ export function hashSubtree(hashes: Uint8Array): Uint8Array {
   for (let end = row.length / 2; end >= HASH_BYTES; end /= 2) {
     for (let at = 0; at < end; at += HASH_BYTES) {
       pair.set(row.subarray(2 * at, 2 * at + 2 * HASH_BYTES), 1);
-      row.set(sha256(pair), at);
+      write(hash("sha256", pair, "binary"), row, at);
     }
   }
   return row.subarray(0, HASH_BYTES);

@@ -12,6 +12,7 @@ test.for([
   const report = {
     passed: () => {},
     unknown: () => {},
+    notAsked: () => {},
     failed: async (_: string, finding: Finding) => void failed.push(finding),
   };
   const fetch = async () => new Response("", { headers: { date: new Date(now).toUTCString() } });

@@ -5,6 +5,7 @@ import type { AuditorConfig } from "@chancery/auditor";
 import type { Database } from "@chancery/postgres";
 import type { ReadAccess, Reader, RunningService } from "@chancery/service";
 import { auditIndex } from "./audited-index.ts";
+import { canaryLeftOut } from "./canary-rules.ts";
 import type { Installation } from "./installation.ts";
 import type { Settings } from "./settings.ts";
 
@@ -50,7 +51,11 @@ export class AuditorBeside {
         ...(tls === undefined ? {} : { fetch: (asked, request) => injected(service(), asked, request) }),
       },
       ctLog: typeof fulcio.ctLog === "string" ? fulcio.ctLog : "other",
-      canary: canary && this.#mayWrite() ? { everyMs: canary.everyMs, token: this.#tokenSource(url) } : undefined,
+      canary: canary && {
+        everyMs: canary.everyMs,
+        token: this.#tokenSource(url),
+        leftOut: canaryLeftOut(canary, this.#settings),
+      },
       folders: [data],
       keys: {
         rekor: keys.rekor.publicKey.keyObject,
@@ -66,13 +71,6 @@ export class AuditorBeside {
     const { host, port } = this.#settings;
     const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : isIPv6(host) ? `[${host}]` : host;
     return `http://${near}:${port}`;
-  }
-
-  /** Where a log takes entries only of those it knows, the canary needs a token. */
-  #mayWrite(): boolean {
-    const { auditor, rekor, issuers } = this.#settings;
-    const isOpen = Object.keys(rekor.admission ?? {}).length === 0;
-    return isOpen || issuers === undefined || auditor?.canary?.tokenFile !== undefined;
   }
 
   /** In development anyone is let in by name, so the auditor has one too. */

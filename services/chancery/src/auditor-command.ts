@@ -6,7 +6,7 @@ import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
 import { createLogger, createService, redact } from "@chancery/service";
 import { auditIndex } from "./audited-index.ts";
-import { CANARY_SECONDS, parseUrl } from "./auditor-settings.ts";
+import { CANARY_SECONDS, leftOut, parseCanaryLog, parseUrl } from "./auditor-settings.ts";
 import type { Terminal } from "./command-line.ts";
 import { parseFlags } from "./flags.ts";
 import type { Environment } from "./settings.ts";
@@ -25,6 +25,7 @@ in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goe
   --webhook URL        where alarms are posted as JSON
   --canary SECONDS     an entry of its own, a timestamp and with a token a     60
                        certificate, so often; 0 for none
+  --canary-into LOG    rekor or rekor-v2, where the other is closed on purpose  both
   --token-file FILE    an identity token for it, which something keeps fresh
   --read-token-file FILE  a bearer token, where not everyone may read
   --once               every check once: exit code 0 clean, 1 alarms
@@ -41,6 +42,7 @@ const FLAGS = {
   anchor: { type: "string" },
   webhook: { type: "string" },
   canary: { type: "string" },
+  "canary-into": { type: "string", multiple: true },
   "token-file": { type: "string" },
   "read-token-file": { type: "string" },
   once: { type: "boolean" },
@@ -76,7 +78,7 @@ export async function auditorCommand(
     verifyIndex: db && ((log: string) => auditIndex(db, log)),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
     way: wayOf(flags["read-token-file"]),
-    canary: canaryOf(flags.canary ?? String(CANARY_SECONDS), flags["token-file"]),
+    canary: canaryOf(flags.canary ?? String(CANARY_SECONDS), flags["token-file"], flags["canary-into"]),
   };
   if (flags.once === true) return sweepOnce(config, terminal);
   const port = portOf("--port", flags.port ?? "8790");
@@ -107,10 +109,15 @@ async function sweepOnce(config: AuditorConfig, terminal: Terminal): Promise<num
   return checks.some(({ state }) => state === "failing") ? 1 : 0;
 }
 
-function canaryOf(seconds: string, tokenFile: string | undefined): AuditorConfig["canary"] {
+function canaryOf(seconds: string, tokenFile?: string, into?: readonly string[]): AuditorConfig["canary"] {
   if (!/^\d{1,6}$/.test(seconds)) throw new Misconfigured("--canary", `${seconds} is not a number of seconds`);
   if (seconds === "0") return undefined;
-  return { everyMs: Number(seconds) * 1000, token: tokenFile === undefined ? undefined : { file: resolve(tokenFile) } };
+  const logs = into?.map((name) => parseCanaryLog("--canary-into", name));
+  return {
+    everyMs: Number(seconds) * 1000,
+    token: tokenFile === undefined ? undefined : { file: resolve(tokenFile) },
+    leftOut: leftOut(logs, "--canary-into"),
+  };
 }
 
 function wayOf(file: string | undefined): NonNullable<AuditorConfig["way"]> {

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import type { LeftOut } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import type { OwnSection } from "./config-file.ts";
 
@@ -15,7 +16,12 @@ export interface CanarySettings {
   readonly everyMs: number;
   /** A file with an identity token that something keeps fresh. */
   readonly tokenFile: string | undefined;
+  /** Undefined: both. */
+  readonly logs: readonly CanaryLog[] | undefined;
 }
+
+const CANARY_LOGS = ["rekor", "rekor-v2"] as const;
+export type CanaryLog = (typeof CANARY_LOGS)[number];
 
 export const CANARY_SECONDS = 60;
 
@@ -47,6 +53,7 @@ function canarySettings(canary: Section["canary"], resolvePath: (path: string) =
   return {
     everyMs: (canary?.["every-seconds"] ?? CANARY_SECONDS) * 1000,
     tokenFile: file === undefined ? undefined : resolvePath(file),
+    logs: canary?.logs,
   };
 }
 
@@ -56,4 +63,16 @@ export function parseUrl(key: string, value: string): string {
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new Misconfigured(key, "is not an absolute http or https URL");
   return value;
+}
+
+/** Of the logs that the canary is told to write into, those that it is not. */
+export function leftOut(logs: readonly CanaryLog[] | undefined, by: string): LeftOut {
+  const others = CANARY_LOGS.filter((name) => logs !== undefined && !logs.includes(name));
+  return Object.fromEntries(others.map((name) => [name, `${by} leaves it out`]));
+}
+
+export function parseCanaryLog(key: string, name: string): CanaryLog {
+  const found = CANARY_LOGS.find((log) => log === name);
+  if (found === undefined) throw new Misconfigured(key, `${name} is none of ${CANARY_LOGS.join(", ")}`);
+  return found;
 }

@@ -46,7 +46,11 @@ const REKOR = {
   "attestation-bytes": z.int().min(0).max(MAX_ATTESTATION_BYTES).optional(),
 };
 
-const CANARY = { "every-seconds": z.int().min(5).optional(), "token-file": z.string().min(1).optional() };
+const CANARY = {
+  "every-seconds": z.int().min(5).optional(),
+  "token-file": z.string().min(1).optional(),
+  logs: z.array(z.enum(["rekor", "rekor-v2"])).optional(),
+};
 
 const AUDITOR = {
   enabled: z.boolean().optional(),

@@ -11,9 +11,10 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { Auditor, type AuditStatus } from "@chancery/auditor";
+import { Auditor, type AuditorOptions, type AuditStatus } from "@chancery/auditor";
 import { Database, runningEmbedded } from "@chancery/postgres";
 import { auditIndex } from "../src/audited-index.ts";
+import type { ServeFlags } from "../src/index.ts";
 import { startTestStack, type TestStack } from "./start-stack.ts";
 
 /** How a test changes what is stored, and changes it back. */
@@ -40,9 +41,9 @@ export class TamperedStack implements AsyncDisposable {
     this.#opened = opened;
   }
 
-  static async start(): Promise<TamperedStack> {
+  static async start(flags: ServeFlags = {}): Promise<TamperedStack> {
     await using opening = new AsyncDisposableStack();
-    const stack = opening.use(await startTestStack());
+    const stack = opening.use(await startTestStack(flags));
     const url = await runningEmbedded(join(stack.data, "postgres"));
     if (url === undefined) throw new Error("the embedded PostgreSQL does not run");
     const owner = opening.use(await Database.open(url, { max: 4 }));
@@ -50,7 +51,7 @@ export class TamperedStack implements AsyncDisposable {
   }
 
   /** `name` is a folder of the auditor's own. */
-  async auditor(name: string, options: { url?: string; vantagePoints?: readonly string[]; tokenUrl?: string } = {}) {
+  async auditor(name: string, options: Partial<AuditorOptions> & { tokenUrl?: string } = {}) {
     const { tokenUrl, ...others } = options;
     const told: string[] = [];
     const auditor = await Auditor.open({

@@ -44,6 +44,8 @@ export interface Report {
   failed(check: string, finding: Finding): Promise<void>;
   /** It could not be told; an alarm that is open stays open. */
   unknown(check: string, why: string): void;
+  /** It is not made, on purpose: what it told before is over. */
+  notAsked(check: string, why: string): void;
 }
 
 /** What an alarm is told to. It MUST NOT throw. */
@@ -90,7 +92,7 @@ export class AlarmBook implements Report {
   }
 
   passed(check: string, what: string): void {
-    for (const key of this.#failingSince.keys()) if (key.startsWith(`${check} `)) this.#failingSince.delete(key);
+    this.#forget(check);
     this.#set({ name: check, state: "passed", what, meaning: null, remedy: null, evidence: null });
     this.#resolve((alarm) => alarm.check === check);
   }
@@ -116,6 +118,16 @@ export class AlarmBook implements Report {
 
   unknown(check: string, why: string): void {
     this.#set({ name: check, state: "unknown", what: why, meaning: null, remedy: null, evidence: null });
+  }
+
+  notAsked(check: string, why: string): void {
+    this.#forget(check);
+    this.unknown(check, why);
+    this.#resolve((alarm) => alarm.check === check);
+  }
+
+  #forget(check: string): void {
+    for (const key of this.#failingSince.keys()) if (key.startsWith(`${check} `)) this.#failingSince.delete(key);
   }
 
   #resolve(which: (alarm: Alarm) => boolean): void {

@@ -116,6 +116,19 @@ export const TROUBLES = {
       "A signature made just now, the way clients do, could not be made or did not verify: what works for the auditor's own entry does most likely not work for anyone.",
     remedy: "See which step failed and /readyz. If a proof did not verify, treat it as a fork until it is explained.",
   },
+  "canary-refused": {
+    severity: "warning",
+    meaning:
+      "What a log, the CA or the timestamp authority took of the auditor before it takes no more: its rules were changed, or the canary's token has come to its end. Whether clients are served is not known meanwhile.",
+    remedy:
+      "Renew the canary's token file. If the rules were changed on purpose, leave that log out: `chancery.auditor.canary.logs`, or `--canary-into` of an auditor that stands alone.",
+  },
+  frozen: {
+    severity: "warning",
+    meaning: "A log says that it is frozen: what is in it stays readable, and it takes no more entries, for ever.",
+    remedy:
+      "None if it was frozen on purpose: clients need the signing config that names its successor. If nobody meant to, somebody wrote to the database.",
+  },
   "trust-rollback": {
     severity: "critical",
     meaning:
@@ -148,6 +161,12 @@ export const TROUBLES = {
     meaning:
       "This machine's clock was set by some seconds at once, as time services do at their start and after a pause of the machine.",
     remedy: "None if it happens once. If it comes again, see why the time service steps instead of slewing.",
+  },
+  webhook: {
+    severity: "warning",
+    meaning:
+      "Alarms cannot be told where they are to be told: whoever is to be woken sleeps on. They wait, and are kept.",
+    remedy: "See why the receiver does not take them; until then look at /api/chancery/v1/audit, or at Prometheus.",
   },
   disk: {
     severity: "warning",

@@ -4,6 +4,7 @@ import { Unavailable } from "@chancery/fault";
 /** A log's own answers are far below; what is above is not one of them. */
 const MAX_BYTES = 64 * 1024 * 1024;
 const TIMEOUT_MS = 30_000;
+const SAID_CHARACTERS = 300;
 /** A log under load says 429 or 503, and goes on a moment later. */
 const PAUSES_MS = [250, 1_000, 4_000];
 
@@ -13,6 +14,19 @@ export interface Way {
   readonly fetch?: ((url: string, request: RequestInit) => Promise<Response>) | undefined;
   /** What is shown to read where not everyone may. */
   readonly bearer?: (() => Promise<string>) | undefined;
+}
+
+/** An answer that says: not this, or not you. Whoever only reads takes it for an answer that cannot be had. */
+export class Refused extends Unavailable {
+  readonly status: number;
+  /** The beginning of what the answer says. */
+  readonly said: string;
+
+  constructor(where: string, status: number, said: string) {
+    super(`${where}: answers ${status}`, 0);
+    this.status = status;
+    this.said = said;
+  }
 }
 
 /** For who looks again in a moment. */
@@ -78,15 +92,17 @@ export class HttpLog {
   }
 
   async #ask(path: string, request: RequestInit): Promise<Uint8Array | undefined> {
+    let last: Refused | undefined;
     for (const pause of this.#pauses) {
       const answer = await this.#try(path, request);
       if (answer.status === 404) return undefined;
       if (answer.ok) return this.#bounded(path, answer);
-      await answer.body?.cancel();
-      if (answer.status !== 429 && answer.status !== 503) throw this.notAnAnswer(path, `answers ${answer.status}`);
+      const said = await this.#bounded(path, answer).catch(() => new Uint8Array());
+      last = new Refused(this.base + path, answer.status, Buffer.from(said).toString("utf8").slice(0, SAID_CHARACTERS));
+      if (answer.status !== 429 && answer.status !== 503) throw last;
       if (pause > 0) await delay(pause);
     }
-    throw this.notAnAnswer(path, "answers 429 or 503");
+    throw last ?? this.notAnAnswer(path, "was not asked");
   }
 
   async #try(path: string, request: RequestInit): Promise<Response> {

@@ -4,7 +4,6 @@ import type { TileSource } from "../domain/tree-check.ts";
 import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
 import { HttpLog, WATCHING, type Way } from "./http-log.ts";
 import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
-import { readHead } from "./rekor-api.ts";
 import type { KeyObject } from "node:crypto";
 import { Unavailable } from "@chancery/fault";
 
@@ -34,7 +33,7 @@ export async function findLogs(
 ): Promise<AuditedLog[]> {
   const trust = await publishedTrust(url, way);
   if (trust === undefined) throw new Unavailable(`${url}/trust: publishes no trusted root`, 0);
-  const { treeId } = await readHead(new HttpLog(url, way));
+  const treeId = await treeIdOf(new HttpLog(`${url}/api/v1/log`, way));
   const hostname = trust.rekor[0]?.baseUrl.hostname ?? new URL(url).hostname;
   const own = (kind: LogKind, published: readonly KeyObject[]) => (keys[kind] === undefined ? published : [keys[kind]]);
   const rekorKeys = trust.rekor.map(({ key }) => key);
@@ -52,6 +51,14 @@ export async function findLogs(
     },
     ...ctLogs(url, trust, keys.ctlog),
   ];
+}
+
+/** By its checkpoint, `<host> - <tree ID>`: the rest of the API may be closed (`api-operations`). */
+async function treeIdOf(log: HttpLog): Promise<string> {
+  const note = Buffer.from((await log.get("/checkpoint")) ?? []).toString("utf8");
+  const treeId = /^\S+ - (?<id>\d+)\n/.exec(note)?.groups?.["id"];
+  if (treeId === undefined) throw log.notAnAnswer("/checkpoint", "is no checkpoint of a Rekor log");
+  return treeId;
 }
 
 /** Those below the same host: another's CT log is another's to audit. */

@@ -1,21 +1,20 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Queryable } from "@chancery/postgres";
 import { type Alarm, AlarmBook, type AlarmSink, type CheckStatus, timeOf } from "../domain/alarm.ts";
-import { type AuditedLog, findLogs, type LogKind, servedLog } from "../public/served-log.ts";
-import { alarmText, Webhook } from "../public/webhook.ts";
-import type { LogFolder } from "../state/log-folder.ts";
+import { alarmText } from "../domain/alarm-text.ts";
+import { type AuditedLog, findLogs, type LogKind } from "../public/served-log.ts";
+import { Webhook } from "../public/webhook.ts";
+import { FolderLock } from "../state/folder-lock.ts";
 import { StateFolder } from "../state/state-folder.ts";
-import { Canary, type TokenSource } from "./canary.ts";
-import { CertificateWatch } from "./certificate-watch.ts";
-import { EntryWatch } from "./entry-watch.ts";
+import { Canary, type LeftOut, type TokenSource } from "./canary.ts";
 import { HostWatch } from "./host-watch.ts";
 import type { Way } from "../public/http-log.ts";
-import { LogWatch, type LogView, messageOf } from "./log-watch.ts";
+import { type LogView, messageOf } from "./log-watch.ts";
 import { again, paced } from "./pace.ts";
-import { StoredWatch } from "./stored-watch.ts";
 import { TrustWatch } from "./trust-watch.ts";
+import { type Watched, watchLog } from "./watched-log.ts";
 
 /** Beside what anyone may read: what an auditor who is let in may look at. */
 export interface Insight {
@@ -41,7 +40,9 @@ export interface AuditorOptions {
   /** Where the CA shows its certificates; its own log, unless told. */
   readonly ctLog?: "own" | "other" | "none";
   /** Undefined: nothing is written into the logs. */
-  readonly canary?: { readonly everyMs: number; readonly token?: TokenSource | undefined } | undefined;
+  readonly canary?:
+    | { readonly everyMs: number; readonly token?: TokenSource | undefined; readonly leftOut?: LeftOut }
+    | undefined;
   /** Folders on disks that must not fill up. */
   readonly folders?: readonly string[];
   /** Milliseconds since 1970. */
@@ -87,20 +88,8 @@ const EVERY = {
   index: 60_000,
 };
 const UNREACHABLE_MS = 60_000;
-/** What is looked at again takes a three-hundredth of the time, each; what is new a twentieth. */
-const REST = { again: 300, new: 20 };
-
-interface Watched {
-  readonly watch: LogWatch;
-  readonly stored: StoredWatch | undefined;
-  /** Of a log of signatures. */
-  readonly entries: EntryWatch | undefined;
-  /** Of a log of certificates. */
-  readonly certificates: CertificateWatch | undefined;
-  /** The next old tile to be looked at. */
-  next: bigint;
-}
-
+/** One that was told to stop ends what it is doing. */
+const LOCK_WAIT_MS = 5_000;
 /**
  * The auditor that never sleeps: a stranger with its own memory, who believes what it can derive. What it is shown it
  * holds against all it was ever shown.
@@ -114,6 +103,7 @@ export class Auditor implements AsyncDisposable {
   readonly #opened = new AsyncDisposableStack();
   readonly #trust: TrustWatch;
   readonly #host: HostWatch;
+  readonly #webhook: Webhook | undefined;
   #watched: readonly Watched[] = [];
   #canary: Canary | undefined;
   #since: number | undefined;
@@ -124,12 +114,9 @@ export class Auditor implements AsyncDisposable {
     this.#options = options;
     this.#now = options.now ?? Date.now;
     this.#state = state;
-    const sinks: AlarmSink[] = [(alarm) => options.told.alarm(alarm, alarmText(alarm))];
-    if (options.webhook !== undefined) {
-      const hook = new Webhook(options.webhook, this.#stop.signal, (reason) => options.told.failed("webhook", reason));
-      sinks.push((alarm) => hook.tell(alarm));
-    }
+    const sinks: AlarmSink[] = [(alarm) => options.told.alarm(alarm, alarmText(alarm)), () => this.#webhook?.wake()];
     this.#alarms = new AlarmBook(state, alarms, sinks, this.#now);
+    this.#webhook = options.webhook === undefined ? undefined : this.#hook(options.webhook);
     const around = { report: this.#alarms, now: this.#now, way: options.way ?? {} };
     this.#trust = new TrustWatch(options.url, state, { ...around, logKeys: () => this.#logKeys() });
     this.#host = new HostWatch(options.url, {
@@ -142,13 +129,28 @@ export class Auditor implements AsyncDisposable {
 
   static async open(options: AuditorOptions): Promise<Auditor> {
     const state = await StateFolder.open(options.state);
-    return new Auditor(options, state, await state.alarms());
+    await using opening = new AsyncDisposableStack();
+    opening.use(await FolderLock.take(join(options.state, "lock"), LOCK_WAIT_MS));
+    const auditor = new Auditor(options, state, await state.alarms());
+    auditor.#opened.use(opening.move());
+    return auditor;
   }
 
   /** Until it is disposed of. What it audits need not be up yet. */
   start(): void {
     this.#since = this.#now();
-    this.#running ??= this.#run();
+    this.#running ??= Promise.all([this.#run(), this.#webhook?.run()]);
+  }
+
+  #hook(url: string): Webhook {
+    return new Webhook(url, {
+      alarms: () => this.#alarms.alarms,
+      report: this.#alarms,
+      memory: this.#state,
+      now: this.#now,
+      signal: this.#stop.signal,
+      failed: (reason) => this.#options.told.failed("webhook", reason),
+    });
   }
 
   status(): AuditStatus {
@@ -175,7 +177,7 @@ export class Auditor implements AsyncDisposable {
 
   /** Every check once and whole, one after the other. */
   async sweep(): Promise<void> {
-    if (this.#watched.length === 0 && !(await this.#isFound())) return;
+    if (this.#watched.length === 0 && !(await this.#isFound())) return void (await this.#webhook?.deliver());
     await this.#trust.check();
     await this.#look();
     for (const { watch, stored, entries, certificates } of this.#watched) {
@@ -190,6 +192,7 @@ export class Auditor implements AsyncDisposable {
       if (this.#options.insight !== undefined) await stored?.scrub(this.#options.insight.db, watch.log.identity.signs);
     }
     await this.#host.check();
+    if (this.#running === undefined) await this.#webhook?.deliver();
   }
 
   /** One round of the canary. */
@@ -220,7 +223,6 @@ export class Auditor implements AsyncDisposable {
       await watch.pass();
       await stored?.checkHeads();
     }
-    await this.#canary?.checkPromises();
     this.#lastPass = this.#now();
   }
 
@@ -236,10 +238,12 @@ export class Auditor implements AsyncDisposable {
     return (this.#canary ??= new Canary(url, {
       report: this.#alarms,
       now: this.#now,
-      logs: this.#watched.map(({ watch }) => watch),
+      logs: () => this.#watched.map(({ watch }) => watch),
       trust: this.#trust,
+      memory: this.#state,
       way,
       token: canary?.token,
+      leftOut: canary?.leftOut ?? {},
     }));
   }
 
@@ -326,36 +330,13 @@ export class Auditor implements AsyncDisposable {
   }
 
   async #watch(found: AuditedLog): Promise<Watched> {
-    const { url, vantagePoints = [], keys = {}, insight, way = {}, ctLog = "own" } = this.#options;
     const folder = this.#opened.use(await this.#state.log(found.name));
-    const log = keys[found.kind] === undefined ? asFirstSeen(found, folder) : found;
-    const around = { report: this.#alarms, now: this.#now };
-    const served = [url, ...vantagePoints].map((place) =>
-      servedLog(place.replace(/\/+$/, ""), log, place === url ? way : {}),
-    );
-    const watch = new LogWatch(log, served, folder, around);
-    const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, log.kind);
-    const stored = insight && new StoredWatch(watch, { db: insight.db, name: log.kind, anchor }, around);
-    const pause = (spentMs: number) => this.#rest(spentMs * REST.again);
-    const breathe = (spentMs: number) => this.#rest(spentMs * REST.new);
-    const isCtLog = found.kind === "ctlog";
-    const place = insight && { db: insight.db, name: log.kind };
-    return {
-      watch,
-      stored,
-      entries: isCtLog ? undefined : new EntryWatch(watch, { ...around, stored: place, pause, breathe }),
-      certificates: isCtLog
-        ? new CertificateWatch(watch, {
-            ...around,
-            db: insight?.db,
-            authorities: () => this.#trust.issuers,
-            pause,
-            way,
-            ctLog,
-          })
-        : undefined,
-      next: 0n,
-    };
+    return watchLog(found, folder, this.#options, {
+      report: this.#alarms,
+      now: this.#now,
+      trust: this.#trust,
+      rest: (milliseconds) => this.#rest(milliseconds),
+    });
   }
 
   /** Not in a sweep, which somebody waits for. */
@@ -379,13 +360,4 @@ function canaryStatus(canary: Canary | undefined): CanaryStatus {
     latencyMillis: latencyMillis ?? null,
     failures,
   };
-}
-
-/** A key that is another today is not believed. */
-function asFirstSeen(found: AuditedLog, { memory }: LogFolder): AuditedLog {
-  if (memory === undefined) return found;
-  const keys = memory.keys.map((key) =>
-    createPublicKey({ key: Buffer.from(key, "base64"), format: "der", type: "spki" }),
-  );
-  return { ...found, identity: { ...found.identity, origin: memory.origin, signer: memory.signer, keys } };
 }

@@ -1,7 +1,8 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { parsePem } from "@chancery/encoding";
 import type { Report } from "../domain/alarm.ts";
+import type { CanaryKey } from "../domain/canary/canary-key.ts";
 import { encodeCertificateRequest } from "../domain/canary/certificate-request.ts";
 import { CanaryFault, openV1Answer, openV2Answer, type ProvenAnswer } from "../domain/canary/proven-answer.ts";
 import { encodeTimestampRequest, openTimestamp } from "../domain/canary/timestamp.ts";
@@ -10,7 +11,9 @@ import { embeddedScts, isSctOf } from "../domain/certificate/ct-entry.ts";
 import { lintLeaf } from "../domain/certificate/fulcio-profile.ts";
 import { isObject, isTexts, member } from "../domain/json-member.ts";
 import { sha256 } from "../domain/merkle.ts";
-import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
+import { HttpLog, Refused, WATCHING, type Way } from "../public/http-log.ts";
+import type { LogKind } from "../public/served-log.ts";
+import { CanaryHistory, type HistoryMemory } from "./canary-history.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { messageOf, Wrong } from "./log-watch.ts";
 import type { TrustWatch } from "./trust-watch.ts";
@@ -24,14 +27,19 @@ export interface CanaryView {
   readonly failures: number;
 }
 
+/** What is not to be asked, and why: a log that is restricted on purpose is no alarm. */
+export type LeftOut = Readonly<Partial<Record<LogKind, string>>>;
+
 interface Around {
   readonly way: Way;
   readonly report: Report;
   readonly now: () => number;
-  readonly logs: readonly LogWatch[];
+  readonly logs: () => readonly LogWatch[];
   readonly trust: TrustWatch;
+  readonly memory: HistoryMemory;
   /** Undefined: entries are signed with a bare key, and no certificate is asked for. */
   readonly token: TokenSource | undefined;
+  readonly leftOut: LeftOut;
 }
 
 const TOLERATED_MS = 90_000;
@@ -41,10 +49,18 @@ const TIMESTAMP_QUERY = "application/timestamp-query";
 
 /** What an entry is signed by. */
 interface Identity {
+  readonly kind: CanaryKey;
   readonly key: KeyObject;
   /** DER of the certificate; undefined for a bare key. */
   readonly certificate: Uint8Array | undefined;
   readonly pem: string;
+}
+
+/** What one round logs, everywhere the same. */
+interface Song {
+  readonly identity: Identity;
+  readonly digest: Uint8Array;
+  readonly signature: Uint8Array;
 }
 
 /**
@@ -54,6 +70,7 @@ interface Identity {
 export class Canary {
   readonly #server: HttpLog;
   readonly #around: Around;
+  readonly #history: CanaryHistory;
   #lastSuccess: number | undefined;
   #latencyMillis: number | undefined;
   #failures = 0;
@@ -61,6 +78,7 @@ export class Canary {
   constructor(url: string, around: Around) {
     this.#server = new HttpLog(url, { ...WATCHING, ...around.way });
     this.#around = around;
+    this.#history = new CanaryHistory(around.memory, around.now);
   }
 
   view(): CanaryView {
@@ -70,36 +88,47 @@ export class Canary {
   async sing(): Promise<void> {
     const started = performance.now();
     const passed: boolean[] = [];
-    let identity: Identity = bareKey();
+    let identity: Identity = bareKey(this.#history.key);
     const { token } = this.#around;
     if (token !== undefined) {
       passed.push(
-        await this.#step("canary certificate", async () => {
-          identity = await this.#issue(await readToken(token, this.#around.way));
-          return "a certificate was issued, is in the CT log by its SCT, and keeps to the profile";
+        await this.#step("canary certificate", identity, async () => {
+          identity = await this.#issue(identity, await readToken(token, this.#around.way));
+          return "a certificate was issued, carries an SCT of the CT log, and keeps to the profile";
         }),
       );
     }
+    const { hash } = identity.kind;
     const artifact = randomBytes(32);
-    const digest = sha256(artifact);
-    const signature = sign("sha256", artifact, identity.key);
-    for (const watch of this.#around.logs.filter(({ log }) => log.kind !== "ctlog")) {
-      passed.push(
-        await this.#step(`canary entry in ${watch.log.name}`, async () => {
-          const answer = await this.#log(watch, identity, digest, signature);
-          this.#expectShown(watch, answer);
-          return `entry ${answer.index} was logged and verifies offline`;
-        }),
-      );
+    const signature = sign(hash, artifact, identity.key);
+    const song = { identity, digest: createHash(hash).update(artifact).digest(), signature };
+    for (const watch of this.#around.logs()) {
+      if (watch.log.kind !== "ctlog") passed.push(await this.#write(watch, song));
     }
-    passed.push(await this.#step("canary timestamp", () => this.#stamp(sha256(signature))));
+    passed.push(await this.#step("canary timestamp", identity, () => this.#stamp(sha256(signature))));
     if (passed.includes(false)) return;
     this.#lastSuccess = this.#around.now();
     this.#latencyMillis = Math.round(performance.now() - started);
   }
 
-  async #log(watch: LogWatch, identity: Identity, digest: Uint8Array, signature: Uint8Array): Promise<ProvenAnswer> {
+  async #write(watch: LogWatch, song: Song): Promise<boolean> {
+    const check = `canary entry in ${watch.log.name}`;
+    const leftOut = this.#around.leftOut[watch.log.kind];
+    if (leftOut !== undefined) {
+      this.#around.report.notAsked(check, `nothing is written into this log: ${leftOut}`);
+      return true;
+    }
+    return this.#step(check, song.identity, async () => {
+      const answer = await this.#log(watch, song);
+      // What was promised to the canary is judged like every other checkpoint, until what everyone is shown proves it.
+      await watch.folder.keepUnproven(answer.note);
+      return `entry ${answer.index} was logged and verifies offline`;
+    });
+  }
+
+  async #log(watch: LogWatch, { identity, digest, signature }: Song): Promise<ProvenAnswer> {
     const { identity: log, kind } = watch.log;
+    const { hash, keyDetails } = identity.kind;
     if (kind === "rekor") {
       const answer = await this.#server.postJson(
         "/api/v1/log/entries",
@@ -107,7 +136,7 @@ export class Canary {
           apiVersion: "0.0.1",
           kind: "hashedrekord",
           spec: {
-            data: { hash: { algorithm: "sha256", value: digest.toHex() } },
+            data: { hash: { algorithm: hash, value: digest.toHex() } },
             signature: { content: base64(signature), publicKey: { content: base64(Buffer.from(identity.pem)) } },
           },
         },
@@ -124,7 +153,7 @@ export class Canary {
       {
         hashedRekordRequestV002: {
           digest: base64(digest),
-          signature: { content: base64(signature), verifier: { ...verifier, keyDetails: "PKIX_ECDSA_P256_SHA_256" } },
+          signature: { content: base64(signature), verifier: { ...verifier, keyDetails } },
         },
       },
       await this.#bearer(),
@@ -137,32 +166,8 @@ export class Canary {
     return token === undefined ? undefined : readToken(token, this.#around.way);
   }
 
-  /** What was promised to the canary must not be more than what everyone is shown: two looks later, at the latest. */
-  #expectShown(watch: LogWatch, { head }: ProvenAnswer): void {
-    this.#promised.set(watch, { size: head.size, since: this.#around.now() });
-  }
-
-  /** Called after each look at the logs. */
-  async checkPromises(): Promise<void> {
-    for (const [watch, { size, since }] of this.#promised) {
-      const check = `promises of ${watch.log.name}`;
-      if (watch.proven.size >= size) {
-        this.#promised.delete(watch);
-        this.#around.report.passed(
-          check,
-          `the tree of ${size} that the canary was shown is the one that all are shown`,
-        );
-      } else if (this.#around.now() - since > 10_000) {
-        const what = `the canary was answered from a tree of ${size}, and ${watch.main.url} goes on showing ${watch.proven.size}`;
-        await this.#around.report.failed(check, { trouble: "stale", what });
-      }
-    }
-  }
-  readonly #promised = new Map<LogWatch, { readonly size: bigint; readonly since: number }>();
-
-  async #issue(token: string): Promise<Identity> {
-    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const request = base64(Buffer.from(encodeCertificateRequest(privateKey)));
+  async #issue({ key, kind }: Identity, token: string): Promise<Identity> {
+    const request = base64(Buffer.from(encodeCertificateRequest(key, kind)));
     const answer = await this.#server.postJson("/api/v2/signingCert", {
       credentials: { oidcIdentityToken: token },
       certificateSigningRequest: request,
@@ -176,10 +181,13 @@ export class Canary {
     if (issuer === undefined) throw new CanaryFault("the certificate is of a CA that clients do not trust");
     const complaints = lintLeaf(leaf, isLogged ? "certificate" : "unlogged", issuer);
     if (complaints.length > 0) throw new CanaryFault(`the certificate ${complaints.join("; ")}`);
-    const ct = this.#around.logs.filter(({ log }) => log.kind === "ctlog").flatMap(({ log }) => log.identity.keys);
-    const holds = embeddedScts(leaf).some((sct) => ct.some((key) => isSctOf(sct, key, issuer.spki, leaf)));
+    const ct = this.#around
+      .logs()
+      .filter(({ log }) => log.kind === "ctlog")
+      .flatMap(({ log }) => log.identity.keys);
+    const holds = embeddedScts(leaf).some((sct) => ct.some((own) => isSctOf(sct, own, issuer.spki, leaf)));
     if (isLogged && !holds) throw new CanaryFault("the certificate carries no SCT of a CT log that clients trust");
-    return { key: privateKey, certificate: leaf.der, pem };
+    return { key, kind, certificate: leaf.der, pem };
   }
 
   async #stamp(digest: Uint8Array): Promise<string> {
@@ -200,29 +208,78 @@ export class Canary {
     return `a timestamp was made, verifies offline and is of now`;
   }
 
-  async #step(check: string, work: () => Promise<string>): Promise<boolean> {
+  async #step(check: string, identity: Identity, work: () => Promise<string>): Promise<boolean> {
+    const { report } = this.#around;
     try {
-      this.#around.report.passed(check, await work());
+      const told = await work();
+      if ((await this.#history.standing(check)) === "frozen") {
+        throw new Wrong("changed-state", `${check}: what was frozen for ever takes entries again`);
+      }
+      await this.#history.taken(check);
+      report.passed(check, told);
       return true;
     } catch (error) {
+      if (error instanceof Refused && isByRule(error)) return this.#refused(check, identity, error);
       this.#failures++;
       const trouble = error instanceof Wrong ? error.trouble : "canary-failed";
       // What does not verify is told at once; what cannot be had may be a restart.
       const isFault = error instanceof CanaryFault || error instanceof Wrong || !isUnavailable(error);
       const toleratedMs = isFault ? 0 : TOLERATED_MS;
-      await this.#around.report.failed(check, { trouble, what: `${check}: ${messageOf(error)}`, toleratedMs });
+      await report.failed(check, { trouble, what: `${check}: ${messageOf(error)}`, toleratedMs });
       return false;
     }
   }
+
+  /** Resolves to whether nothing is wrong with it. */
+  async #refused(check: string, { kind, certificate }: Identity, error: Refused): Promise<boolean> {
+    const { report, token } = this.#around;
+    const said = `${error.message}${error.said === "" ? "" : ` (${error.said})`}`;
+    if (error.status === FROZEN) return this.#isFrozen(check, said);
+    if (token !== undefined && certificate === undefined && check !== "canary certificate") {
+      report.unknown(check, `${said}; there was no certificate to sign with`);
+      return true;
+    }
+    const refusal = await this.#history.refused(check, kind, error.status);
+    if (refusal !== "no longer") {
+      report.unknown(check, `${said}; ${REFUSALS[refusal]}`);
+      return true;
+    }
+    this.#failures++;
+    await report.failed(check, { trouble: "canary-refused", what: `${check}: ${said}` });
+    return false;
+  }
+
+  /** Told once, when it comes: what is frozen is as it should be for ever after. */
+  async #isFrozen(check: string, said: string): Promise<boolean> {
+    const before = await this.#history.standing(check);
+    await this.#history.frozen(check);
+    if (before !== "taken") this.#around.report.notAsked(check, `the log is frozen: ${said}`);
+    else await this.#around.report.failed(check, { trouble: "frozen", what: `${check}: ${said}` });
+    return true;
+  }
+}
+
+/** 405, as upstream's logs and ours. */
+const FROZEN = 405;
+const BY_RULE = new Set([400, 401, 403, FROZEN, 422, 429, 501]);
+
+const REFUSALS = {
+  "this key": "another kind of key is tried next",
+  "as often as it may": "it is tried again",
+  "as always": "nothing of this auditor was ever taken, so it is taken for a rule",
+} as const;
+
+function isByRule({ status }: Refused): boolean {
+  return BY_RULE.has(status);
 }
 
 function isUnavailable(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "unavailable";
 }
 
-function bareKey(): Identity {
-  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  return { key: privateKey, certificate: undefined, pem: publicKey.export({ type: "spki", format: "pem" }) };
+function bareKey(kind: CanaryKey): Identity {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: kind.name });
+  return { key: privateKey, kind, certificate: undefined, pem: publicKey.export({ type: "spki", format: "pem" }) };
 }
 
 async function readToken(source: TokenSource, { fetch }: Way): Promise<string> {

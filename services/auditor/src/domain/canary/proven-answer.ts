@@ -10,6 +10,8 @@ export interface ProvenAnswer {
   readonly index: bigint;
   readonly body: Uint8Array;
   readonly head: SignedHead;
+  /** The checkpoint it was proven against. */
+  readonly note: Uint8Array;
 }
 
 export class CanaryFault extends Error {
@@ -39,23 +41,24 @@ export function openV1Answer(answer: unknown, log: LogIdentity, now: number): Pr
   if (Math.abs(integratedTime * 1000 - now) > 60_000)
     throw new CanaryFault(`the integrated time ${integratedTime} is not now`);
   if (!id.endsWith(hashLeaf(body).toHex())) throw new CanaryFault("the entry ID is not the leaf's hash");
-  const head = openCheckpoint(Buffer.from(member(proof, "checkpoint", isText)), log);
+  const note = Buffer.from(member(proof, "checkpoint", isText));
+  const head = openCheckpoint(note, log);
   const index = BigInt(member(proof, "logIndex", isIndex));
   const path = member(proof, "hashes", isTexts).map((hash) => Buffer.from(hash, "hex"));
   expectIncluded(body, index, path, head);
-  return { index, body, head };
+  return { index, body, head, note };
 }
 
 /** dev.sigstore.rekor.v1.TransparencyLogEntry in ProtoJSON. */
 export function openV2Answer(answer: unknown, log: LogIdentity): ProvenAnswer {
   const proof = member(answer, "inclusionProof", isObject);
   const body = Buffer.from(member(answer, "canonicalizedBody", isText), "base64");
-  const note = member(member(proof, "checkpoint", isObject), "envelope", isText);
-  const head = openCheckpoint(Buffer.from(note), log);
+  const note = Buffer.from(member(member(proof, "checkpoint", isObject), "envelope", isText));
+  const head = openCheckpoint(note, log);
   const index = BigInt(member(proof, "logIndex", isText));
   const path = member(proof, "hashes", isTexts).map((hash) => Buffer.from(hash, "base64"));
   expectIncluded(body, index, path, head);
-  return { index, body, head };
+  return { index, body, head, note };
 }
 
 function expectIncluded(body: Uint8Array, index: bigint, path: readonly Uint8Array[], head: SignedHead): void {

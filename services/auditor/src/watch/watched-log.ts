@@ -1,0 +1,67 @@
+import { createPublicKey } from "node:crypto";
+import { join } from "node:path";
+import type { Report } from "../domain/alarm.ts";
+import { type AuditedLog, servedLog } from "../public/served-log.ts";
+import type { LogFolder } from "../state/log-folder.ts";
+import type { AuditorOptions } from "./auditor.ts";
+import { CertificateWatch } from "./certificate-watch.ts";
+import { EntryWatch } from "./entry-watch.ts";
+import { LogWatch } from "./log-watch.ts";
+import { StoredWatch } from "./stored-watch.ts";
+import type { TrustWatch } from "./trust-watch.ts";
+
+/** What is looked at again takes a three-hundredth of the time, each; what is new a twentieth. */
+const REST = { again: 300, new: 20 };
+
+/** All that watches one log. */
+export interface Watched {
+  readonly watch: LogWatch;
+  readonly stored: StoredWatch | undefined;
+  /** Of a log of signatures. */
+  readonly entries: EntryWatch | undefined;
+  /** Of a log of certificates. */
+  readonly certificates: CertificateWatch | undefined;
+  /** The next old tile to be looked at. */
+  next: bigint;
+}
+
+interface Around {
+  readonly report: Report;
+  readonly now: () => number;
+  readonly trust: TrustWatch;
+  readonly rest: (milliseconds: number) => Promise<void>;
+}
+
+export function watchLog(
+  found: AuditedLog,
+  folder: LogFolder,
+  { url, vantagePoints = [], keys = {}, insight, way = {}, ctLog = "own" }: AuditorOptions,
+  { trust, rest, ...around }: Around,
+): Watched {
+  const log = keys[found.kind] === undefined ? asFirstSeen(found, folder) : found;
+  const served = [url, ...vantagePoints].map((place) =>
+    servedLog(place.replace(/\/+$/, ""), log, place === url ? way : {}),
+  );
+  const watch = new LogWatch(log, served, folder, around);
+  const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, log.kind);
+  const stored = insight && new StoredWatch(watch, { db: insight.db, name: log.kind, anchor }, around);
+  const pause = (spentMs: number) => rest(spentMs * REST.again);
+  const breathe = (spentMs: number) => rest(spentMs * REST.new);
+  if (found.kind === "ctlog") {
+    const authorities = () => trust.issuers;
+    const certificates = new CertificateWatch(watch, { ...around, db: insight?.db, authorities, pause, way, ctLog });
+    return { watch, stored, entries: undefined, certificates, next: 0n };
+  }
+  const place = insight && { db: insight.db, name: log.kind };
+  const entries = new EntryWatch(watch, { ...around, stored: place, pause, breathe });
+  return { watch, stored, entries, certificates: undefined, next: 0n };
+}
+
+/** A key that is another today is not believed. */
+function asFirstSeen(found: AuditedLog, { memory }: LogFolder): AuditedLog {
+  if (memory === undefined) return found;
+  const keys = memory.keys.map((key) =>
+    createPublicKey({ key: Buffer.from(key, "base64"), format: "der", type: "spki" }),
+  );
+  return { ...found, identity: { ...found.identity, origin: memory.origin, signer: memory.signer, keys } };
+}

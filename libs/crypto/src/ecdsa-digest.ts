@@ -1,4 +1,4 @@
-import { createECDH, createPublicKey, type ECDH, verify } from "node:crypto";
+import { createECDH, type ECDH, type PublicKeyInput, verify } from "node:crypto";
 import { p256, p384, p521 } from "@noble/curves/nist.js";
 import { DerReader } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
@@ -22,13 +22,38 @@ import { sha256 } from "./sha.ts";
  * `spki` is canonical and its point on the curve, as parsePublicKey has it. High s is valid: clients emit it.
  */
 export function verifyEcdsaDigest(spki: Uint8Array, curve: Curve, digest: Uint8Array, signature: Uint8Array): boolean {
+  const moved = moveKey(spki, curve, digest, signature);
+  return typeof moved === "boolean" ? moved : verify("sha256", EMPTY_MESSAGE, moved, signature);
+}
+
+/** The same, with OpenSSL's part on libuv's thread pool. */
+export function verifyEcdsaDigestOnPool(
+  spki: Uint8Array,
+  curve: Curve,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const moved = moveKey(spki, curve, digest, signature);
+    if (typeof moved === "boolean") return void resolve(moved);
+    verify("sha256", EMPTY_MESSAGE, moved, signature, (error, valid) => {
+      if (error === null) resolve(valid);
+      else reject(error);
+    });
+  });
+}
+
+/**
+ * Q', or the answer where it is known without. As bytes: a KeyObject would be a finaliser for the collector, of a key
+ * that is used once.
+ */
+function moveKey(spki: Uint8Array, curve: Curve, digest: Uint8Array, signature: Uint8Array): PublicKeyInput | boolean {
   const r = readR(signature);
   if (r === undefined || r <= 0n || r >= curve.n) return false;
   const shift = modulo((truncate(digest, curve) - EMPTY_MESSAGE_DIGEST) * invert(r, curve.n), curve.n);
   const moved = addMultipleOfBase(curve, pointOf(curve, spki), shift);
   if (moved === undefined) return verifySlowly(spki, curve, digest, signature);
-  const key = createPublicKey({ key: Buffer.from(spkiOf(curve, moved)), format: "der", type: "spki" });
-  return verify("sha256", EMPTY_MESSAGE, key, signature);
+  return { key: Buffer.from(spkiOf(curve, moved)), format: "der", type: "spki" };
 }
 
 const EMPTY_MESSAGE = new Uint8Array();

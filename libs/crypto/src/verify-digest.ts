@@ -1,6 +1,6 @@
 import { constants, publicDecrypt } from "node:crypto";
 import { concatBytes, equalBytes } from "@chancery/encoding";
-import { verifyEcdsaDigest } from "./ecdsa-digest.ts";
+import { verifyEcdsaDigest, verifyEcdsaDigestOnPool } from "./ecdsa-digest.ts";
 import { ED25519_SPKI_PREFIX, verifyEd25519ph } from "./ed25519.ts";
 import { curveOf, type PublicKey } from "./public-key.ts";
 import { HASH_LENGTH, type HashAlgorithm } from "./sha.ts";
@@ -18,6 +18,21 @@ export function verifyDigest(key: PublicKey, hash: HashAlgorithm, digest: Uint8A
   return curve === undefined
     ? verifyRsaDigest(key, hash, digest, signature)
     : verifyEcdsaDigest(key.spki, curve, digest, signature);
+}
+
+/**
+ * The same, for ECDSA on libuv's thread pool: of 200 µs for P-256 half are another processor's, if there is one.
+ * Whoever lets strangers call this MUST bound how many wait.
+ */
+export async function verifyDigestOnPool(
+  key: PublicKey,
+  hash: HashAlgorithm,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  const curve = curveOf(key.algorithm);
+  if (curve === undefined || digest.length !== HASH_LENGTH[hash]) return verifyDigest(key, hash, digest, signature);
+  return await verifyEcdsaDigestOnPool(key.spki, curve, digest, signature);
 }
 
 /**

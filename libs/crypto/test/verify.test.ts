@@ -7,6 +7,7 @@ import {
   parsePublicKey,
   sha512,
   verifyDigest,
+  verifyDigestOnPool,
   verifySignature,
   verifySignatureP1363,
 } from "../src/index.ts";
@@ -114,7 +115,7 @@ describe.for(CURVES)("%s", ([, defaultAlgorithm, curve, oracle]) => {
     expect(verifyDigest(key, defaultAlgorithm, digest.subarray(1), signature)).toBe(false);
   });
 
-  test("a digest chosen so that the moved key meets the key itself, or vanishes, is still judged right", () => {
+  test("a digest chosen so that the moved key meets the key itself, or vanishes, is still judged right", async () => {
     const { n } = curve;
     const d = toBigInt(secretKey);
     const k = 0x1234567n;
@@ -130,6 +131,8 @@ describe.for(CURVES)("%s", ([, defaultAlgorithm, curve, oracle]) => {
       expect(oracle.verify(ecdsaDer(r, s), digest, point, { ...raw, format: "der" })).toBe(true);
       expect(verifyDigest(key, h, digest, ecdsaDer(r, s))).toBe(true);
       expect(verifyDigest(key, h, flip(digest), ecdsaDer(r, s))).toBe(false);
+      expect(await verifyDigestOnPool(key, h, digest, ecdsaDer(r, s))).toBe(true);
+      expect(await verifyDigestOnPool(key, h, flip(digest), ecdsaDer(r, s))).toBe(false);
     }
   });
 
@@ -175,20 +178,25 @@ describe.for(CURVES)("%s", ([, defaultAlgorithm, curve, oracle]) => {
   });
 });
 
-test("by digest and by message, P-256 gives one answer, and @noble/curves the same", () => {
+test("by digest, here and on the pool, and by message P-256 gives one answer, and @noble/curves the same", async () => {
   const { secretKey } = p256.keygen();
   const point = p256.getPublicKey(secretKey, false);
   const key = parsePublicKey(ecSpki(P256.oid, point), "key");
   const raw = { prehash: false, lowS: false, format: "der" } as const;
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 40 }), fc.option(fc.tuple(fc.nat(), fc.nat(7))), (text, mutation) => {
-      const digest = hash("sha256", text);
-      const signature = p256.sign(digest, secretKey, raw);
-      if (mutation !== null) signature[mutation[0] % signature.length]! ^= 1 << mutation[1];
-      const expected = verifySignature(key, text, signature);
-      expect(expected).toBe(mutation === null);
-      expect(verifyDigest(key, "sha256", digest, signature)).toBe(expected);
-    }),
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 40 }),
+      fc.option(fc.tuple(fc.nat(), fc.nat(7))),
+      async (text, mutation) => {
+        const digest = hash("sha256", text);
+        const signature = p256.sign(digest, secretKey, raw);
+        if (mutation !== null) signature[mutation[0] % signature.length]! ^= 1 << mutation[1];
+        const expected = verifySignature(key, text, signature);
+        expect(expected).toBe(mutation === null);
+        expect(verifyDigest(key, "sha256", digest, signature)).toBe(expected);
+        expect(await verifyDigestOnPool(key, "sha256", digest, signature)).toBe(expected);
+      },
+    ),
     { numRuns: 60 },
   );
 });
@@ -315,9 +323,9 @@ describe.skipIf(!hasOpenssl())("the openssl command, given the digest alone, agr
     const digest = hash(h, message);
     const signature = await signer.sign(message);
     for (const candidate of [signature, flip(signature, signature.length - 2)]) {
-      expect(opensslVerifies(signer.publicKey.keyObject, h, digest, candidate)).toBe(
-        verifyDigest(signer.publicKey, h, digest, candidate),
-      );
+      const answer = opensslVerifies(signer.publicKey.keyObject, h, digest, candidate);
+      expect(verifyDigest(signer.publicKey, h, digest, candidate)).toBe(answer);
+      expect(await verifyDigestOnPool(signer.publicKey, h, digest, candidate)).toBe(answer);
     }
   });
 });

@@ -1,4 +1,4 @@
-import { defaultHash, HASH_LENGTH, verifyDigest } from "@chancery/crypto";
+import { defaultHash, HASH_LENGTH, verifyDigestOnPool } from "@chancery/crypto";
 import { canonicalJson, decodeHex, encodeBase64, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 import { keySearchTexts } from "../pki/signing-key.ts";
@@ -21,7 +21,7 @@ export const hashedrekord: EntryKind = {
 
 const ALGORITHMS = ["sha256", "sha384", "sha512"] as const;
 
-function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
+async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedEntry> {
   const reader = new SpecReader(spec, "spec");
   const signature = reader.object("signature");
   const content = signature.bytes("content");
@@ -45,7 +45,7 @@ function parse({ apiVersion, kind, spec }: ProposedEntry): ParsedEntry {
   if (defaultHash(publicKey.algorithm) !== algorithm) {
     throw new Unsupported(`${hash.at("algorithm")}: entry algorithm ${publicKey.algorithm}/${algorithm} not allowed`);
   }
-  if (!verifyDigest(publicKey, algorithm, digest, content)) {
+  if (!(await verifyDigestOnPool(publicKey, algorithm, digest, content))) {
     throw new Unverified(`${signature.at("content")}: signature does not verify over the digest with this key`);
   }
   const body = canonicalJson({

@@ -1,4 +1,4 @@
-import { hash, sha256, verifyDigest } from "@chancery/crypto";
+import { hash, sha256, verifyDigestOnPool } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Malformed, Unverified } from "@chancery/fault";
 import { preAuthenticationEncoding } from "../entries/dsse-envelope.ts";
@@ -23,7 +23,7 @@ export interface DsseRequest {
  *
  * One signature by one verifier, since an entry of this kind has no more. What cosign and sigstore-js send has one.
  */
-export function parseDsse({ envelope, verifiers }: DsseRequest): V2Leaf {
+export async function parseDsse({ envelope, verifiers }: DsseRequest): Promise<V2Leaf> {
   const field = "dsseRequestV002";
   const [content, ...otherSignatures] = envelope.signatures;
   const [sent, ...otherVerifiers] = verifiers;
@@ -36,7 +36,7 @@ export function parseDsse({ envelope, verifiers }: DsseRequest): V2Leaf {
   const verifier = readVerifier(sent, `${field}.verifiers.0`);
   requireDigestScheme(verifier, sent, `${field}.verifiers.0`);
   const digest = hash(verifier.scheme.hash, preAuthenticationEncoding(envelope));
-  if (!verifyDigest(verifier.publicKey, verifier.scheme.hash, digest, content)) {
+  if (!(await verifyDigestOnPool(verifier.publicKey, verifier.scheme.hash, digest, content))) {
     throw new Unverified(`${field}.envelope.signatures.0: does not verify with this key`);
   }
   const leaf = leafOf(digest, { content, verifier: sent }, verifier);

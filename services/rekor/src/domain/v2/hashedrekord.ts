@@ -1,4 +1,4 @@
-import { HASH_LENGTH, type HashAlgorithm, verifyDigest } from "@chancery/crypto";
+import { HASH_LENGTH, type HashAlgorithm, verifyDigestOnPool } from "@chancery/crypto";
 import { canonicalJson, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 import type { ParsedEntry } from "../entries/entry-kind.ts";
@@ -23,7 +23,7 @@ const HASH_NAMES: Readonly<Record<HashAlgorithm, string>> = {
   sha512: "SHA2_512",
 };
 
-export function parseHashedRekord({ digest, signature }: HashedRekordRequest): V2Leaf {
+export async function parseHashedRekord({ digest, signature }: HashedRekordRequest): Promise<V2Leaf> {
   const field = "hashedRekordRequestV002";
   const verifier = readVerifier(signature.verifier, `${field}.signature.verifier`);
   requireDigestScheme(verifier, signature.verifier, `${field}.signature.verifier`);
@@ -31,7 +31,7 @@ export function parseHashedRekord({ digest, signature }: HashedRekordRequest): V
   if (digest.length !== HASH_LENGTH[hash]) {
     throw new Malformed(`${field}.digest: has ${digest.length} bytes, ${hash} has ${HASH_LENGTH[hash]}`);
   }
-  if (!verifyDigest(verifier.publicKey, hash, digest, signature.content)) {
+  if (!(await verifyDigestOnPool(verifier.publicKey, hash, digest, signature.content))) {
     throw new Unverified(`${field}.signature.content: does not verify over the digest with this key`);
   }
   return leafOf(digest, signature, verifier);

@@ -51,7 +51,7 @@ export class RekorV2Log {
     await this.#admission.assertCaller(caller);
     await this.#turns.next();
     const request = read();
-    const parsed = "dsse" in request ? parseDsse(request.dsse) : parseHashedRekord(request.hashedRekord);
+    const parsed = await ("dsse" in request ? parseDsse(request.dsse) : parseHashedRekord(request.hashedRekord));
     const { body, signers } = parsed;
     this.#admission.assertSigners(signers);
     // An entry bundle gives each entry a length of 16 bits. c2sp.org/tlog-tiles.

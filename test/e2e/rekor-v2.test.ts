@@ -116,3 +116,50 @@ describe.skipIf(missing)(`cosign 3 takes the v2 log from the signing config${rea
     expect(stdout).toContain("rekor: clean: 0 entries");
   });
 });
+
+describe.skipIf(missing)(`a v2 log whose key is Ed25519${reason}`, () => {
+  let folder: string;
+  let stack: ChanceryProcess;
+  let home: ClientHome;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "chancery-ed25519-"));
+    const config = join(folder, "chancery.yaml");
+    // Only for the log's key: serve is started without it, and has the development identity provider.
+    const issuer = { preset: "gitlab-self-managed", "client-id": "sigstore" };
+    const chancery = { rekor: { "v2-log-key": "ed25519" } };
+    await writeFile(config, JSON.stringify({ "oidc-issuers": { "https://gitlab.example.com": issuer }, chancery }));
+    const data = join(folder, "data");
+    await run(process.execPath, [MAIN, "init", "--data", data, "--config", config]);
+    [stack, home] = await Promise.all([startChancery({ data }), clientHome()]);
+    await home.run("cosign-3", "initialize", `--mirror=${stack.url}/tuf`, `--root=${stack.url}/tuf/root.json`);
+  });
+  afterAll(async () => {
+    await Promise.all([stack, home].map((part) => part?.[Symbol.asyncDispose]()));
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test("is signed with and verified offline by cosign 3 and sigstore-js; fsck and the auditor find it whole", async () => {
+    const root = home.path("trusted_root.json");
+    const trusted = await (await fetch(`${stack.url}/trust/trusted_root.json`)).text();
+    expect(JSON.parse(trusted).tlogs[1].publicKey.keyDetails).toBe("PKIX_ED25519");
+    await writeFile(root, trusted);
+    const file = await home.write("blob", "a file");
+    const bundle = home.path("blob.json");
+    const token = `--identity-token=${await stack.token()}`;
+    await home.run("cosign-3", "sign-blob", "--yes", token, `--bundle=${bundle}`, file);
+    const identity = ["--certificate-identity=dev@example.com", `--certificate-oidc-issuer=${stack.url}/idp`];
+    await home.run("cosign-3", "verify-blob", `--bundle=${bundle}`, `--trusted-root=${root}`, ...identity, file);
+    const tufRootPath = home.path("root.json");
+    await writeFile(tufRootPath, await (await fetch(`${stack.url}/tuf/root.json`)).text());
+    const tuf = { tufMirrorURL: `${stack.url}/tuf`, tufRootPath, tufCachePath: home.path("cache") };
+    await verify(JSON.parse(await readFile(bundle, "utf8")), Buffer.from("a file"), { ...tuf, tlogThreshold: 1 });
+    const fsck = await run(process.execPath, [MAIN, "fsck", "--url", stack.url]);
+    expect(fsck.stdout).toContain("rekor-v2: clean: 1 entries");
+    const state = join(folder, "auditor");
+    const audit = await run(process.execPath, [MAIN, "auditor", "--url", stack.url, "--state", state, "--once"]);
+    expect(audit.stdout).toContain(
+      "passed  checkpoint of rekor-v2: the checkpoint of size 1 extends all that were seen",
+    );
+  });
+});

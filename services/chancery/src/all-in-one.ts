@@ -145,10 +145,10 @@ function reloadIssuers(file: ConfigFile, { app, readiness }: RunningService, log
 }
 
 /** A CA in files of the operator's is looked at first: a mistake there must not leave a folder that is bound to it. */
-async function openKeys({ data, url, authorityFiles }: Settings, now: Date) {
+async function openKeys({ data, url, authorityFiles, rekorV2Key }: Settings, now: Date) {
   const files = authorityFiles && (await loadAuthorityFiles(authorityFiles, now));
   const plan = files === undefined ? OWN_AUTHORITY : { kind: "files" as const };
-  const installation = await openInstallation(data, new URL(url).hostname, now, plan);
+  const installation = await openInstallation(data, new URL(url).hostname, now, plan, rekorV2Key);
   const { created } = installation;
   const authority = await alone(data, () => openAuthority({ directory: data, created, files, now }));
   return { installation, authority };

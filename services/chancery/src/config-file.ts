@@ -5,6 +5,7 @@ import { parseYaml, readConfigFile } from "@chancery/service";
 import { z } from "zod";
 import { READERS_KEYS, readersSection } from "./access/readers-section.ts";
 import { ADMISSION_KEYS, admissionSection } from "./admission-section.ts";
+import { REKOR_V2_KEYS } from "./installation.ts";
 
 /*
  * The file named by CHANCERY_CONFIG: upstream Fulcio's own format, whose keys name the issuers, and beside
@@ -44,6 +45,7 @@ const REKOR = {
   "api-operations": z.array(z.string().min(1)).optional(),
   "client-signing-algorithms": z.array(z.string().min(1)).optional(),
   "attestation-bytes": z.int().min(0).max(MAX_ATTESTATION_BYTES).optional(),
+  "v2-log-key": z.enum(REKOR_V2_KEYS).optional(),
 };
 
 const CANARY = {

@@ -22,6 +22,10 @@ export type Keys = Readonly<Record<KeyName, Signer>>;
 export const LOG_NAMES = ["rekor", "rekor-v2", "ctlog"] as const satisfies readonly KeyName[];
 export type LogName = (typeof LOG_NAMES)[number];
 
+/** What the v2 log's key may be: P-256 unless said, which is what the other logs have. */
+export const REKOR_V2_KEYS = ["ecdsa-p256", "ed25519"] as const satisfies readonly KeyAlgorithm[];
+export type RekorV2Key = (typeof REKOR_V2_KEYS)[number];
+
 /** Those of roots: they sign once, when their chain is made, and are never opened again. */
 const ROOT_KEY_NAMES = ["fulcio-root", "tsa-root"] as const;
 
@@ -88,16 +92,21 @@ type InstallationFile = z.infer<typeof installationFile>;
  * Order that never changes: mark → keys → certificates → `installation.json` → unmark, and nothing is
  * published before `installation.json` is on disk. So a crash at any step leaves either a marked folder,
  * whose keys nobody has seen and which the next start makes anew, or a finished one.
+ *
+ * A `rekorV2Key` that is said is the v2 log's when it is made, and MUST be what it was made with.
  */
 export async function openInstallation(
   directory: string,
   hostname: string,
   now: Date,
   plan: AuthorityPlan = OWN_AUTHORITY,
+  rekorV2Key?: RekorV2Key,
 ): Promise<Installation> {
   await makePrivateDirectory(directory);
   await requireAccess(directory);
-  return alone(directory, () => openAlone(directory, hostname, now, plan));
+  const installation = await alone(directory, () => openAlone(directory, hostname, now, plan, rekorV2Key));
+  refuseOtherKey(installation.keys["rekor-v2"], rekorV2Key);
+  return installation;
 }
 
 /** No other start and no `chancery init` changes the folder meanwhile. */
@@ -120,19 +129,31 @@ export async function confirmLogs(directory: string): Promise<void> {
   await removeDurably(join(directory, AWAITS_LOGS));
 }
 
-async function openAlone(directory: string, hostname: string, now: Date, plan: AuthorityPlan): Promise<Installation> {
+async function openAlone(
+  directory: string,
+  hostname: string,
+  now: Date,
+  plan: AuthorityPlan,
+  rekorV2Key: RekorV2Key | undefined,
+): Promise<Installation> {
   const names = await readdir(directory);
   if (names.includes(FILE)) {
-    const found = await find(directory, hostname);
+    const found = await find(directory, hostname, rekorV2Key);
     await rm(join(directory, UNFINISHED), { force: true });
     return { ...found, awaitsLogs: await awaitedLogs(directory) };
   }
   // A mark that came back, out of an old backup, must not make a first run of what has published.
   refuseForeign(directory, names, names.includes(UNFINISHED) ? PUBLISHED : [...MADE, ...PUBLISHED]);
-  return make(directory, hostname, now, plan);
+  return make(directory, hostname, now, plan, rekorV2Key);
 }
 
-async function make(directory: string, hostname: string, now: Date, plan: AuthorityPlan): Promise<Installation> {
+async function make(
+  directory: string,
+  hostname: string,
+  now: Date,
+  plan: AuthorityPlan,
+  rekorV2Key: RekorV2Key | undefined,
+): Promise<Installation> {
   await writeDurably(join(directory, UNFINISHED), "");
   for (const name of MADE) await rm(join(directory, name), { recursive: true, force: true });
   for (const name of ["keys", "certificates"]) await makePrivateDirectory(join(directory, name));
@@ -140,7 +161,7 @@ async function make(directory: string, hostname: string, now: Date, plan: Author
   const created = new Date(Math.floor(now.getTime() / 1000) * 1000);
   const makeKey = (name: string, algorithm: KeyAlgorithm = "ecdsa-p256") =>
     createKeyFile(keyPath(directory, name), algorithm);
-  const keys = await eachKey(makeKey);
+  const keys = await eachKey((name) => makeKey(name, name === "rekor-v2" ? rekorV2Key : undefined));
   const tsaRoot = await makeKey("tsa-root");
   await issueTimestampChain(certificates, hostname, created, { tsa: keys.tsa, "tsa-root": tsaRoot });
   const fulcio = await makeAuthority(directory, hostname, created, plan);
@@ -177,8 +198,12 @@ async function makeAuthority(directory: string, hostname: string, created: Date,
   return { "fulcio-root": fingerprintOf(root), "fulcio-intermediate": fingerprintOf(intermediate) };
 }
 
-async function find(directory: string, hostname: string): Promise<Omit<Installation, "awaitsLogs">> {
-  const file = await withRekorV2(directory, await readInstallationFile(directory));
+async function find(
+  directory: string,
+  hostname: string,
+  rekorV2Key: RekorV2Key | undefined,
+): Promise<Omit<Installation, "awaitsLogs">> {
+  const file = await withRekorV2(directory, await readInstallationFile(directory), rekorV2Key);
   if (file.hostname !== hostname) {
     throw new Misconfigured(
       "CHANCERY_URL",
@@ -200,7 +225,11 @@ async function find(directory: string, hostname: string): Promise<Omit<Installat
  * Gives an installation from before the v2 API its log of that API. Key → mark → `installation.json`: until that names
  * the key nobody has seen it, and the next start makes it anew.
  */
-async function withRekorV2(directory: string, file: InstallationFile): Promise<InstallationFile> {
+async function withRekorV2(
+  directory: string,
+  file: InstallationFile,
+  algorithm: RekorV2Key = "ecdsa-p256",
+): Promise<InstallationFile> {
   if (file.keys["rekor-v2"] !== undefined) return file;
   const path = keyPath(directory, "rekor-v2");
   const anchors: readonly string[] = await readdir(join(directory, "anchor")).catch(() => []);
@@ -208,12 +237,20 @@ async function withRekorV2(directory: string, file: InstallationFile): Promise<I
     throw new Misconfigured(join(directory, FILE), "is older than its v2 log; put the newer one back from a backup");
   }
   await rm(path, { force: true });
-  const key = await createKeyFile(path, "ecdsa-p256");
+  const key = await createKeyFile(path, algorithm);
   // One that is there already awaits every log.
   if (!(await readdir(directory)).includes(AWAITS_LOGS)) await writeDurably(join(directory, AWAITS_LOGS), "rekor-v2\n");
   const whole = { ...file, keys: { ...file.keys, "rekor-v2": fingerprintOf(key) } };
   await writeDurably(join(directory, FILE), `${JSON.stringify(whole, null, 2)}\n`);
   return whole;
+}
+
+function refuseOtherKey({ publicKey }: Signer, said: RekorV2Key | undefined): void {
+  if (said === undefined || said === publicKey.algorithm) return;
+  throw new Misconfigured(
+    "chancery.rekor.v2-log-key",
+    `the v2 log of this installation signs with ${publicKey.algorithm}, and with ${said} it would be another log; take the line out, or begin a new installation with an empty CHANCERY_DATA`,
+  );
 }
 
 async function awaitedLogs(directory: string): Promise<readonly LogName[]> {

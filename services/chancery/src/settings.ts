@@ -11,6 +11,7 @@ import type { AuthorityFiles } from "./authority/own-files.ts";
 import { ConfigFile, type OwnSection } from "./config-file.ts";
 import { type FulcioSettings, fulcioSettings } from "./fulcio-settings.ts";
 import { type RekorSettings, rekorSettings } from "./rekor-settings.ts";
+import type { RekorV2Key } from "./installation.ts";
 import { isLoopbackHost } from "./loopback.ts";
 import { parseDatabaseUrl } from "./own-database.ts";
 
@@ -39,6 +40,8 @@ export interface Settings {
   readonly tls: TlsOptions | undefined;
   readonly fulcio: FulcioSettings;
   readonly rekor: RekorSettings;
+  /** Undefined: whatever the v2 log's key is. */
+  readonly rekorV2Key: RekorV2Key | undefined;
   /** Undefined: no auditor runs in this process. */
   readonly auditor: AuditorSettings | undefined;
   /** Undefined: everyone may read. */
@@ -65,7 +68,7 @@ export interface ServeFlags {
 }
 
 /** The part of them that a folder is made by. */
-export interface InstallationSettings extends Pick<Settings, "data" | "authorityFiles"> {
+export interface InstallationSettings extends Pick<Settings, "data" | "authorityFiles" | "rekorV2Key"> {
   /** Undefined: nobody said a URL. */
   readonly hostname: string | undefined;
 }
@@ -122,6 +125,7 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     grpc: grpcOptions(told("grpc-port"), file, host),
     fulcio: await fulcioSettings(file?.fulcio ?? {}),
     rekor: await rekorSettings(file),
+    rekorV2Key: own.rekor?.["v2-log-key"],
     readers: await readersSettings(file, url),
     auditor: auditorSettings(told("auditor"), own.auditor ?? {}, data, (path) => file?.resolve(path) ?? resolve(path)),
     configFile: file,
@@ -138,12 +142,13 @@ export async function resolveInstallationSettings(
   flags: ServeFlags,
   environment: Environment,
 ): Promise<InstallationSettings> {
-  const { chosen } = await openSources(flags, environment);
+  const { own, chosen } = await openSources(flags, environment);
   const url = chosen("url", "");
   return {
     data: resolve(chosen("data", DATA).value),
     hostname: url.value === "" ? undefined : new URL(parseOrigin(url)).hostname,
     authorityFiles: await authorityFiles(chosen, environment),
+    rekorV2Key: own.rekor?.["v2-log-key"],
   };
 }
 

@@ -6,7 +6,7 @@ import { encodeHex } from "@chancery/encoding";
 import { spkiHash } from "@chancery/crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openAuthority } from "../src/authority/authority.ts";
-import { alone, confirmLogs, KEY_NAMES, LOG_NAMES, openInstallation } from "../src/installation.ts";
+import { alone, confirmLogs, KEY_NAMES, LOG_NAMES, openInstallation, OWN_AUTHORITY } from "../src/installation.ts";
 
 let folder: string;
 let data: string;
@@ -43,6 +43,24 @@ function told({ hostname, treeId, shard, created, keys, fulcioChain, tsaChain, a
     certificates: [...fulcioChain, ...tsaChain].map(({ der }) => encodeHex(der)),
   };
 }
+
+describe("the v2 log's key", () => {
+  const openWith = (key?: "ecdsa-p256" | "ed25519") => openInstallation(data, "localhost", NOW, OWN_AUTHORITY, key);
+
+  test("is Ed25519 if that is said before it is made, and stays so without a word", async () => {
+    expect((await openWith("ed25519")).keys["rekor-v2"].publicKey.algorithm).toBe("ed25519");
+    const { keys } = await openWith();
+    expect(KEY_NAMES.filter((name) => keys[name].publicKey.algorithm === "ed25519")).toEqual(["rekor-v2"]);
+  });
+
+  test("is not another one because somebody says so later", async () => {
+    const { keys } = await openWith();
+    await expect(openWith("ed25519")).rejects.toThrow(
+      /^chancery.rekor.v2-log-key: the v2 log of this installation signs with ecdsa-p256/,
+    );
+    expect((await openWith("ecdsa-p256")).keys["rekor-v2"].publicKey.spki).toEqual(keys["rekor-v2"].publicKey.spki);
+  });
+});
 
 describe("the first run", () => {
   test("makes everything once, and the next finds the same", async () => {

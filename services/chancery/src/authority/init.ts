@@ -83,7 +83,7 @@ export async function init(
   const files = settings.authorityFiles && (await loadAuthorityFiles(settings.authorityFiles, now));
   const plan = planOf(flags, files, algorithm ?? "ecdsa-p256");
   const hostname = settings.hostname ?? known ?? guessed(plan);
-  const installation = await openInstallation(settings.data, hostname, now, plan);
+  const installation = await openInstallation(settings.data, hostname, now, plan, settings.rekorV2Key);
   out(`${settings.data}: ${known === undefined ? "made" : "an installation"}, signing as ${installation.hostname}\n`);
   const folder: Folder = { directory: settings.data, installation, now, mayChangeRoot: flags["new-root"] === true };
   await alone(settings.data, async () => {

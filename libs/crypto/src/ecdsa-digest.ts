@@ -27,15 +27,15 @@ export function verifyEcdsaDigest(spki: Uint8Array, curve: Curve, digest: Uint8A
 }
 
 /** The same, with OpenSSL's part on libuv's thread pool. */
-export function verifyEcdsaDigestOnPool(
+export async function verifyEcdsaDigestOnPool(
   spki: Uint8Array,
   curve: Curve,
   digest: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const moved = moveKey(spki, curve, digest, signature);
-    if (typeof moved === "boolean") return void resolve(moved);
+  const moved = moveKey(spki, curve, digest, signature);
+  if (typeof moved === "boolean") return moved;
+  return await new Promise((resolve, reject) => {
     verify("sha256", EMPTY_MESSAGE, moved, signature, (error, valid) => {
       if (error === null) resolve(valid);
       else reject(error);

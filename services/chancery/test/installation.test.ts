@@ -44,9 +44,9 @@ function told({ hostname, treeId, shard, created, keys, fulcioChain, tsaChain, a
   };
 }
 
-describe("the v2 log's key", () => {
-  const openWith = (key?: "ecdsa-p256" | "ed25519") => openInstallation(data, "localhost", NOW, OWN_AUTHORITY, key);
+const openWith = (key?: "ecdsa-p256" | "ed25519") => openInstallation(data, "localhost", NOW, OWN_AUTHORITY, key);
 
+describe("the v2 log's key", () => {
   test("is Ed25519 if that is said before it is made, and stays so without a word", async () => {
     expect((await openWith("ed25519")).keys["rekor-v2"].publicKey.algorithm).toBe("ed25519");
     const { keys } = await openWith();

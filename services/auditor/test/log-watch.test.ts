@@ -18,7 +18,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const folder of opened.splice(0)) await folder[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
+  // That an alarm is over is written without anyone waiting for it.
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 });
 });
 
 async function watching(log: DrawnLog, others: readonly DrawnLog[] = []) {
@@ -90,6 +91,82 @@ describe("an honest log", () => {
       ["unreachable", false],
       ["unreachable", true],
     ]);
+  });
+});
+
+/** The lowest tiles that were asked for while it is proven. */
+function counted(log: DrawnLog): bigint[] {
+  const asked: bigint[] = [];
+  log.lie = (level, index, truth) => {
+    if (level === 0) asked.push(index);
+    return truth;
+  };
+  return asked;
+}
+
+function failingAt(log: DrawnLog, tile: bigint): void {
+  log.lie = (level, index, truth) => {
+    if (level === 0 && index === tile) throw new Unavailable("answers 503", 1);
+    return truth;
+  };
+}
+
+describe("the first look at a large log", () => {
+  test("goes on after one 503 where it was", async () => {
+    const log = await logOf(8 * 256 + 7);
+    const { pass, watch } = await watching(log);
+    failingAt(log, 5n);
+    expect(await pass()).toEqual([]);
+    expect(watch.proven.size).toBe(0n);
+    const asked = counted(log);
+    expect(await pass()).toEqual([]);
+    expect(asked).toEqual([5n, 6n, 7n, 8n]);
+    expect(watch.view()).toMatchObject({ verifiedSize: "2055", root: mth(log.leaves).toString("hex") });
+    for (let index = 0n; index < 8n; index++) expect(await watch.checkTile(index)).toBe(true);
+  });
+
+  test("goes on after a restart of the auditor", async () => {
+    const log = await logOf(70 * 256);
+    failingAt(log, 69n);
+    const before = await watching(log);
+    await before.pass();
+    const asked = counted(log);
+    const after = await watching(log);
+    expect(after.watch.proven.size).toBe(0n);
+    expect(await after.pass()).toEqual([]);
+    expect(asked).toEqual([64n, 65n, 66n, 67n, 68n, 69n]);
+    expect(after.watch.view()).toMatchObject({ verifiedSize: "17920", root: mth(log.leaves).toString("hex") });
+    for (const index of [0n, 63n, 64n, 69n]) expect(await after.watch.checkTile(index)).toBe(true);
+  });
+
+  test("is made in looks that end, and between them nothing is said to be proven", async () => {
+    const log = await logOf(8 * 256);
+    const { watch, alarms } = await watching(log);
+    await watch.pass(-1);
+    expect(watch.proven.size).toBe(0n);
+    expect(alarms.checks.find(({ name }) => name === "checkpoint of rekor")).toMatchObject({
+      state: "unknown",
+      what: "0 of 2048 entries are read; 0 are proven",
+    });
+    await watch.pass();
+    expect(watch.proven.size).toBe(2048n);
+    expect(alarms.checks.filter(({ state }) => state !== "passed")).toEqual([]);
+  });
+
+  test("believes nothing of a beginning that was another than the root commits to", async () => {
+    const log = await logOf(8 * 256 + 7);
+    const { pass, watch } = await watching(log);
+    const [honest, note] = [log.leaves, log.note];
+    log.leaves = honest.with(300, Buffer.from("another"));
+    failingAt(log, 5n);
+    expect(await pass()).toEqual([]);
+    log.leaves = honest;
+    log.note = note;
+    counted(log);
+    expect(await pass()).not.toEqual([]);
+    expect(watch.proven.size).toBe(0n);
+    expect(await pass()).toEqual([]);
+    expect(watch.view()).toMatchObject({ verifiedSize: "2055", root: mth(honest).toString("hex") });
   });
 });
 

@@ -19,7 +19,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   server?.close();
-  await rm(directory, { recursive: true, force: true });
+  // That an alarm is over is written without anyone waiting for it.
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 });
 });
 
 interface Posted {

@@ -23,7 +23,19 @@ export interface TileMemory {
   readonly count: number;
   /** Those of tiles [first, end). */
   read(first: number, end: number): Promise<Uint8Array>;
-  append(hashes: Uint8Array): Promise<void>;
+  /** What follows `count` is not proven yet. MUST be durable when it resolves. */
+  write(first: number, hashes: Uint8Array): Promise<void>;
+  /** So many are proven now. */
+  accept(count: number): void;
+}
+
+export interface Growing {
+  /** Sees every leaf, in order, before it is known whether the tree is right. */
+  readonly each?: (first: bigint, leaves: readonly Uint8Array[]) => Promise<void> | void;
+  /** Asked before each page. */
+  readonly isEnough?: () => boolean;
+  /** How far it came, from time to time: to be given to the next ProvenLog. */
+  readonly staged?: (state: ProvenState) => Promise<void>;
 }
 
 /** What is remembered beside the tiles. */
@@ -33,6 +45,15 @@ export interface ProvenState {
 }
 
 const PAGE = BigInt(TILE_HASHES);
+/** Tiles that a crash makes us read again: 16,384 entries. */
+const STAGE = 64;
+
+/** Derived from leaves and compared with lowest tiles, and under no root yet. It ends with a whole tile. */
+interface Staged {
+  readonly tree: RederivedTree;
+  /** Hashes of its last tiles that are not written. */
+  readonly unwritten: readonly Uint8Array[];
+}
 
 /**
  * A log as far as it was proven: every leaf below `size` was hashed here, and a signed checkpoint commits to them all. It
@@ -41,10 +62,14 @@ const PAGE = BigInt(TILE_HASHES);
 export class ProvenLog {
   readonly #tiles: TileMemory;
   #tree: RederivedTree;
+  #staged: Staged | undefined;
 
-  constructor({ size, edge }: ProvenState, tiles: TileMemory) {
+  constructor({ size, edge }: ProvenState, tiles: TileMemory, staged?: ProvenState) {
     this.#tree = RederivedTree.resume(size, edge);
     this.#tiles = tiles;
+    if (staged !== undefined && staged.size > size) {
+      this.#staged = { tree: RederivedTree.resume(staged.size, staged.edge), unwritten: [] };
+    }
   }
 
   get size(): bigint {
@@ -56,7 +81,12 @@ export class ProvenLog {
   }
 
   get state(): ProvenState {
-    return { size: this.#tree.size, edge: this.#tree.partialTiles() };
+    return stateOf(this.#tree);
+  }
+
+  /** How far what is not proven yet has come. */
+  get stagedSize(): bigint {
+    return this.#staged?.tree.size ?? this.size;
   }
 
   /** The hashes at the right edge, lowest level first: what a tree of this size shows in its tiles that are not full. */
@@ -71,33 +101,60 @@ export class ProvenLog {
 
   /**
    * Grows to the last of these heads (by size, all larger than what is proven): the new leaves are read, hashed, compared
-   * with the tiles above them, and MUST lead to the root that each head states. Throws the first Difference, and
-   * nothing has grown then. `each` sees every leaf once, in order, before that is known.
+   * with the tiles above them, and MUST lead to the root that each head states. Throws the first Difference, and nothing is
+   * proven by it then. Resolves to whether it came to the end. What was read before it ended or failed is not read again,
+   * unless it cannot be what the root commits to.
    */
   async grow(
     heads: readonly SignedHead[],
     leaves: LeafSource,
     tiles: TileSource,
-    each: (first: bigint, leaves: readonly Uint8Array[]) => Promise<void> | void = () => {},
-  ): Promise<void> {
+    { each = () => {}, isEnough = () => false, staged = async () => {} }: Growing = {},
+  ): Promise<boolean> {
     const last = heads.at(-1);
-    if (last === undefined) return;
-    const full: Uint8Array[] = [];
-    const tree = this.#tree.copy();
-    const derived = ({ level, hashes }: DerivedTile) => void (level === 0 && full.push(hashSubtree(hashes)));
+    if (last === undefined) return true;
+    if (this.stagedSize > last.size) this.#staged = undefined;
+    const tree = (this.#staged?.tree ?? this.#tree).copy();
+    const unwritten = [...(this.#staged?.unwritten ?? [])];
+    const derived = ({ level, hashes }: DerivedTile) => void (level === 0 && unwritten.push(hashSubtree(hashes)));
     const stated = heads.map(({ size, root }) => ({ by: "checkpoint" as const, size, root }));
     const check = new TreeCheck(last.size, stated, tiles, { from: tree, derived });
-    for (let next = tree.size; next < last.size;) {
+    for (let next = tree.size; next < last.size; next = tree.size) {
+      if (isEnough()) return false;
       const end = (next / PAGE + 1n) * PAGE;
       const page = await leaves.read(next, end < last.size ? end : last.size);
       if (page.length === 0) throw new Difference({ kind: "entry", index: next, field: "leaf" }, "an entry", NOTHING);
       await each(next, page);
-      await check.add(concatHashes(page));
-      next += BigInt(page.length);
+      await this.#unlessOther(check.add(concatHashes(page)));
+      if (tree.size % PAGE !== 0n) continue;
+      if (unwritten.length >= STAGE) {
+        await this.#write(tree, unwritten.splice(0));
+        await staged(stateOf(tree));
+      }
+      this.#staged = { tree: tree.copy(), unwritten: [...unwritten] };
     }
-    await check.finish();
-    await this.#tiles.append(Buffer.concat(full));
+    await this.#unlessOther(check.finish());
+    await this.#write(tree, unwritten);
+    this.#tiles.accept(Number(tree.size / PAGE));
     this.#tree = tree;
+    this.#staged = undefined;
+    return true;
+  }
+
+  async #write(tree: RederivedTree, hashes: readonly Uint8Array[]): Promise<void> {
+    await this.#tiles.write(Number(tree.size / PAGE) - hashes.length, Buffer.concat(hashes));
+  }
+
+  /** A leaf and its lowest tile are read again; what is above them says that something before may have been another. */
+  async #unlessOther(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      const place = error instanceof Difference ? error.place : undefined;
+      const isHere = place?.kind === "entry" || (place?.kind === "tile" && place.level === 0);
+      if (place !== undefined && !isHere) this.#staged = undefined;
+      throw error;
+    }
   }
 
   /** The root at a size that was passed. What is in between two kept hashes comes from `tiles`, and is believed only if it fits. */
@@ -140,6 +197,10 @@ export class ProvenLog {
     const whole = now?.length === TILE_HASHES * HASH_BYTES;
     expectEqual(place, await this.tileHash(index), whole ? hashSubtree(now) : NOTHING);
   }
+}
+
+function stateOf(tree: RederivedTree): ProvenState {
+  return { size: tree.size, edge: tree.partialTiles() };
 }
 
 /** The root that the tiles at the right edge of a tree lead to, if they are all there. */

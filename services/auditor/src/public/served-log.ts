@@ -61,17 +61,19 @@ async function treeIdOf(log: HttpLog): Promise<string> {
   return treeId;
 }
 
-/** Those below the same host: another's CT log is another's to audit. */
-function ctLogs(url: string, { rekor, ctlog }: PublishedTrust, key: KeyObject | undefined): AuditedLog[] {
+/** Those below the same host: another's CT log is another's to audit. One that is named with two keys is one log. */
+function ctLogs(url: string, { rekor, ctlog }: PublishedTrust, own: KeyObject | undefined): AuditedLog[] {
   const home = rekor[0]?.baseUrl.host ?? new URL(url).host;
-  return ctlog
-    .filter(({ baseUrl }) => baseUrl.host === home)
-    .map(({ baseUrl, key: published }) => {
-      const origin = (baseUrl.hostname + baseUrl.pathname).replace(/\/+$/, "");
-      const name = baseUrl.pathname.replaceAll(/^\/+|\/+$/g, "");
-      const keys = [key ?? published];
-      return { name, kind: "ctlog", identity: { origin, signer: origin, signs: "tree head", keys } };
-    });
+  const here = Map.groupBy(
+    ctlog.filter(({ baseUrl }) => baseUrl.host === home),
+    ({ baseUrl }) => baseUrl.pathname.replaceAll(/^\/+|\/+$/g, ""),
+  );
+  return [...here].map(([name, published]) => {
+    const [{ baseUrl } = { baseUrl: new URL(url) }] = published;
+    const origin = (baseUrl.hostname + baseUrl.pathname).replace(/\/+$/, "");
+    const keys = own === undefined ? published.map(({ key }) => key) : [own];
+    return { name, kind: "ctlog", identity: { origin, signer: origin, signs: "tree head", keys } };
+  });
 }
 
 /** One of an installation's logs, read through `url`, which need not be the one it is known by. */

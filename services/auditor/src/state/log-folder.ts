@@ -13,6 +13,8 @@ export interface LogMemory {
   /** Base64 of the SPKI. The first that were seen, or those it was told. */
   readonly keys: readonly string[];
   readonly proven: ProvenState;
+  /** What follows it was read and is under no proven root yet. */
+  readonly staged?: ProvenState | undefined;
   /** The newest checkpoint that was proven. */
   readonly note: string | undefined;
   /** How far other checks have come, each by its name. */
@@ -41,7 +43,8 @@ export class LogFolder implements AsyncDisposable {
     await mkdir(join(directory, "unproven"), { recursive: true, mode: 0o700 });
     const memory = await readMemory(join(directory, "state.json"));
     const tiles = await TileFile.open(join(directory, "tiles"), Number((memory?.proven.size ?? 0n) >> 8n));
-    return new LogFolder(directory, tiles, memory);
+    const isStaged = await tiles.holds(Number((memory?.staged?.size ?? 0n) >> 8n));
+    return new LogFolder(directory, tiles, isStaged ? memory : memory && { ...memory, staged: undefined });
   }
 
   get memory(): LogMemory | undefined {
@@ -92,21 +95,38 @@ export class LogFolder implements AsyncDisposable {
   }
 }
 
-function encode({ proven, ...memory }: LogMemory): string {
-  const edge = proven.edge.map(({ level, index, hashes }) => ({
+function encode({ proven, staged, ...memory }: LogMemory): string {
+  const written = { version: 1, ...memory, proven: encodeState(proven), staged: staged && encodeState(staged) };
+  return `${JSON.stringify(written)}\n`;
+}
+
+function encodeState({ size, edge }: ProvenState): StoredState {
+  const encoded = edge.map(({ level, index, hashes }) => ({
     level,
     index: String(index),
     hashes: Buffer.from(hashes).toString("base64"),
   }));
-  return `${JSON.stringify({ version: 1, ...memory, proven: { size: String(proven.size), edge } })}\n`;
+  return { size: String(size), edge: encoded };
 }
 
-interface StoredMemory extends Omit<LogMemory, "proven"> {
+function decodeState({ size, edge }: StoredState): ProvenState {
+  const decoded = edge.map(({ level, index, hashes }) => ({
+    level,
+    index: BigInt(index),
+    hashes: Buffer.from(hashes, "base64"),
+  }));
+  return { size: BigInt(size), edge: decoded };
+}
+
+interface StoredState {
+  readonly size: string;
+  readonly edge: readonly { readonly level: number; readonly index: string; readonly hashes: string }[];
+}
+
+interface StoredMemory extends Omit<LogMemory, "proven" | "staged"> {
   readonly version: number;
-  readonly proven: {
-    readonly size: string;
-    readonly edge: readonly { readonly level: number; readonly index: string; readonly hashes: string }[];
-  };
+  readonly proven: StoredState;
+  readonly staged?: StoredState;
 }
 
 async function readMemory(path: string): Promise<LogMemory | undefined> {
@@ -116,14 +136,9 @@ async function readMemory(path: string): Promise<LogMemory | undefined> {
   });
   if (text === undefined) return undefined;
   try {
-    const { version, proven, ...memory } = JSON.parse(text) as StoredMemory;
+    const { version, proven, staged, ...memory } = JSON.parse(text) as StoredMemory;
     if (version !== 1) throw new TypeError(`version ${version}`);
-    const edge = proven.edge.map(({ level, index, hashes }) => ({
-      level,
-      index: BigInt(index),
-      hashes: Buffer.from(hashes, "base64"),
-    }));
-    return { ...memory, proven: { size: BigInt(proven.size), edge } };
+    return { ...memory, proven: decodeState(proven), staged: staged && decodeState(staged) };
   } catch (cause) {
     throw new Misconfigured("auditor.state", `${path} is not whole`, { cause });
   }

@@ -61,6 +61,11 @@ export class StateFolder implements AlarmStore {
     await write;
   }
 
+  /** All that was to be remembered is, as far as it could be. */
+  async written(): Promise<void> {
+    await this.#writing;
+  }
+
   /** Undefined where nothing was remembered, or nothing that can be read. */
   async recall<T>(name: string): Promise<T | undefined> {
     try {

@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { TileMemory } from "../domain/proven-log.ts";
 import { HASH_BYTES } from "../domain/merkle.ts";
 
-/** Tile hashes one after the other. What a crash added beyond `count` is not yet proven, and is written over. */
+/** Tile hashes one after the other. What is beyond `count` is not yet proven, and may be written over. */
 export class TileFile implements TileMemory, AsyncDisposable {
   readonly #file: FileHandle;
   #count: number;
@@ -38,11 +38,21 @@ export class TileFile implements TileMemory, AsyncDisposable {
     return hashes;
   }
 
-  async append(hashes: Uint8Array): Promise<void> {
+  async write(first: number, hashes: Uint8Array): Promise<void> {
+    if (first < this.#count) throw new RangeError(`${this.#count} tiles are proven already`);
     if (hashes.length === 0) return;
-    await this.#file.write(hashes, 0, hashes.length, this.#count * HASH_BYTES);
+    await this.#file.write(hashes, 0, hashes.length, first * HASH_BYTES);
     await this.#file.datasync();
-    this.#count += hashes.length / HASH_BYTES;
+  }
+
+  accept(count: number): void {
+    this.#count = count;
+  }
+
+  /** Whether so many are written, proven or not. */
+  async holds(count: number): Promise<boolean> {
+    const { size } = await this.#file.stat();
+    return size >= count * HASH_BYTES;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

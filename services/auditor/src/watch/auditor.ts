@@ -45,6 +45,8 @@ export interface AuditorOptions {
     | undefined;
   /** Folders on disks that must not fill up. */
   readonly folders?: readonly string[];
+  /** How often new logs are looked for in the trusted root. */
+  readonly lookForLogsMs?: number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly told: AuditorLog;
@@ -84,10 +86,13 @@ const EVERY = {
   certificates: 3_000,
   entries: 2_000,
   host: 15_000,
+  logs: 30_000,
   trust: 5_000,
   index: 60_000,
 };
 const UNREACHABLE_MS = 60_000;
+/** A log that is read from its beginning does not keep the others from being looked at. */
+const LOOK_MS = 5_000;
 /** One that was told to stop ends what it is doing. */
 const LOCK_WAIT_MS = 5_000;
 /**
@@ -172,6 +177,7 @@ export class Auditor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#running;
+    await this.#state.written();
     await this.#opened.disposeAsync();
   }
 
@@ -207,20 +213,30 @@ export class Auditor implements AsyncDisposable {
     await this.#find();
     if (signal.aborted) return;
     const { canary } = this.#options;
-    const loops = this.#watched.flatMap((watched) => this.#loopsOf(watched));
+    const loops: Promise<void>[] = [];
+    const watched = new Set<Watched>();
+    const watchFound = () => {
+      for (const found of this.#watched) if (!watched.has(found)) loops.push(...this.#loopsOf(found));
+      for (const found of this.#watched) watched.add(found);
+    };
     await this.#trust.check();
+    watchFound();
     await Promise.all([
-      ...loops,
-      this.#again(EVERY.heads, "heads", () => this.#look()),
+      this.#again(this.#options.lookForLogsMs ?? EVERY.logs, "logs", async () => {
+        await this.#isFound();
+        watchFound();
+      }),
+      this.#again(EVERY.heads, "heads", () => this.#look(LOOK_MS)),
       this.#again(EVERY.trust, "trust root", () => this.#trust.check()),
       this.#again(EVERY.host, "host", () => this.#host.check()),
       ...(canary === undefined ? [] : [this.#singAgain(canary.everyMs)]),
     ]);
+    await Promise.all(loops);
   }
 
-  async #look(): Promise<void> {
+  async #look(budgetMs?: number): Promise<void> {
     for (const { watch, stored } of this.#watched) {
-      await watch.pass();
+      await watch.pass(budgetMs);
       await stored?.checkHeads();
     }
     this.#lastPass = this.#now();
@@ -315,12 +331,16 @@ export class Auditor implements AsyncDisposable {
     }
   }
 
+  /** What was found once is watched for ever: a log that is no longer named has something to hide, or is missed soon. */
   async #isFound(): Promise<boolean> {
     const { url, keys = {} } = this.#options;
     try {
       const logs = await findLogs(url, keys, this.#options.way);
-      this.#watched = await Promise.all(logs.map((log) => this.#watch(log)));
+      const known = new Set(this.#watched.map(({ watch }) => watch.log.name));
+      for (const log of logs) if (!known.has(log.name)) this.#watched = [...this.#watched, await this.#watch(log)];
       this.#alarms.passed("reach", `${url} answers`);
+      const names = this.#watched.map(({ watch }) => watch.log.name).join(", ");
+      this.#alarms.passed("logs", `the trusted root names no log but those that are watched: ${names}`);
       return true;
     } catch (error) {
       const what = `${url} cannot be read: ${messageOf(error)}`;
@@ -331,7 +351,9 @@ export class Auditor implements AsyncDisposable {
 
   async #watch(found: AuditedLog): Promise<Watched> {
     const folder = this.#opened.use(await this.#state.log(found.name));
-    return watchLog(found, folder, this.#options, {
+    // A database has one log of each kind: the second shard's rows are elsewhere.
+    const isFirst = this.#watched.every(({ watch }) => watch.log.kind !== found.kind);
+    return watchLog(found, folder, isFirst ? this.#options : { ...this.#options, insight: undefined }, {
       report: this.#alarms,
       now: this.#now,
       trust: this.#trust,

@@ -3,10 +3,10 @@ import type { Report } from "../domain/alarm.ts";
 import { openCheckpoint, type SignedHead } from "../domain/checkpoint.ts";
 import { describePlace, Difference, type Place } from "../domain/difference.ts";
 import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
-import { ProvenLog, rootOfTiles } from "../domain/proven-log.ts";
+import { ProvenLog, type ProvenState, rootOfTiles } from "../domain/proven-log.ts";
 import type { Trouble } from "../domain/troubles.ts";
 import type { AuditedLog, ServedLog } from "../public/served-log.ts";
-import type { LogFolder } from "../state/log-folder.ts";
+import type { LogFolder, LogMemory } from "../state/log-folder.ts";
 
 /** What is unreachable for less wakes nobody: a restart takes some seconds. */
 const UNREACHABLE_MS = 30_000;
@@ -26,7 +26,7 @@ export interface LogView {
   readonly lagSeconds: number | null;
 }
 
-/** Whoever wants to see each leaf once, when it is new. Called before its tree is proven, again if that fails. */
+/** Whoever wants to see each leaf when it is new. Called before its tree is proven, maybe again if that fails. */
 export type LeafReader = (first: bigint, leaves: readonly Uint8Array[]) => Promise<void> | void;
 
 interface Seen {
@@ -51,6 +51,7 @@ export class LogWatch {
   readonly #seen = new Map<string, Seen>();
   /** Since when each unproven checkpoint waits. */
   readonly #waiting = new Map<string, number>();
+  #enough = Infinity;
   #note: string | undefined;
   #lastHead: SignedHead | undefined;
   #provenAt: number | undefined;
@@ -69,7 +70,8 @@ export class LogWatch {
     this.#report = around.report;
     this.#now = around.now;
     this.#read = around.leaves ?? (() => {});
-    this.proven = new ProvenLog(folder.memory?.proven ?? { size: 0n, edge: [] }, folder.tiles);
+    const { proven = { size: 0n, edge: [] }, staged } = folder.memory ?? {};
+    this.proven = new ProvenLog(proven, folder.tiles, staged);
     this.#note = folder.memory?.note;
     if (this.#note !== undefined) this.#lastHead = openCheckpoint(Buffer.from(this.#note), log.identity);
   }
@@ -97,8 +99,9 @@ export class LogWatch {
     };
   }
 
-  /** One look at every place. */
-  async pass(): Promise<void> {
+  /** One look at every place. What is new and cannot be read within `budgetMs` goes on with the next look. */
+  async pass(budgetMs = Infinity): Promise<void> {
+    this.#enough = performance.now() + budgetMs;
     for (const served of this.#served) await this.#look(served);
     await this.#judge(`unproven checkpoints of ${this.log.name}`, () => this.#judgeUnproven());
   }
@@ -188,7 +191,12 @@ export class LogWatch {
     const { proven } = this;
     if (head.size <= proven.size) return this.#expectRoot(head);
     try {
-      await proven.grow([head], this.main.leaves, this.main.tiles, this.#read);
+      const isEnough = () => performance.now() > this.#enough;
+      const staged = (state: ProvenState) => this.folder.remember({ ...this.#memory(), staged: state });
+      const growing = { each: this.#read, isEnough, staged };
+      if (!(await proven.grow([head], this.main.leaves, this.main.tiles, growing))) {
+        throw new Unfinished(`${proven.stagedSize} of ${head.size} entries are read; ${proven.size} are proven`);
+      }
     } catch (error) {
       if (!(error instanceof Difference) || this.#isNew(error.place)) throw error;
       const root = await rootOfTiles(head.size, this.main.tiles);
@@ -261,17 +269,21 @@ export class LogWatch {
   }
 
   async #remember(note: Uint8Array, head: SignedHead): Promise<void> {
-    const { identity } = this.log;
     this.#note = text(note);
     this.#lastHead = head;
     this.#provenAt = this.#now();
-    await this.folder.remember({
+    await this.folder.remember(this.#memory());
+  }
+
+  #memory(): Omit<LogMemory, "cursors"> {
+    const { identity } = this.log;
+    return {
       origin: identity.origin,
       signer: identity.signer,
       keys: identity.keys.map((key) => key.export({ type: "spki", format: "der" }).toString("base64")),
       proven: this.proven.state,
       note: this.#note,
-    });
+    };
   }
 
   async #judge(check: string, work: () => Promise<string>, evidence: object = {}): Promise<boolean> {
@@ -279,6 +291,10 @@ export class LogWatch {
       this.#report.passed(check, await work());
       return true;
     } catch (error) {
+      if (error instanceof Unfinished) {
+        this.#report.unknown(check, error.message);
+        return false;
+      }
       const proven = { size: this.proven.size, root: this.proven.root.toHex(), note: this.#note, edge: this.#edge() };
       const common = { log: this.log.name, origin: this.log.identity.origin, proven, ...evidence };
       if (error instanceof Wrong) {
@@ -339,6 +355,11 @@ export class Wrong extends Error {
     this.trouble = trouble;
     this.evidence = evidence;
   }
+}
+
+/** A look that ended before it came to the end of what is new. */
+class Unfinished extends Error {
+  override readonly name = "Unfinished";
 }
 
 /** Times may be equal: a log signs one head a millisecond at most, and Rekor's tell none. */

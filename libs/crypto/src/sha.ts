@@ -17,6 +17,11 @@ export function sha256Into(target: Uint8Array, offset: number, bytes: Uint8Array
   writeDigest(digest("sha256", bytes, "binary"), target, offset);
 }
 
+/** Where only the text is wanted. */
+export function sha256Hex(bytes: Uint8Array): string {
+  return digest("sha256", bytes, "hex");
+}
+
 function writeDigest(text: string, target: Uint8Array, offset: number): Uint8Array {
   for (let at = 0; at < text.length; at++) target[offset + at] = text.charCodeAt(at);
   return target;

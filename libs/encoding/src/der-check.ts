@@ -10,11 +10,12 @@ import { Tag } from "./der-tag.ts";
  * It knows universal types only: what an OCTET STRING or an IMPLICIT tag hides is not looked into.
  */
 export function checkDer(bytes: Uint8Array, field: string): void {
-  checkValue(bytes, field, 0);
+  const reader = new DerReader(bytes, field);
+  checkNext(reader, field, 0);
+  reader.end();
 }
 
-function checkValue(value: Uint8Array, field: string, depth: number): void {
-  const reader = new DerReader(value, field, depth);
+function checkNext(reader: DerReader, field: string, depth: number): void {
   const tag = reader.tag();
   if (tag === undefined) throw new Malformed(`${field}: ends where a value is expected`);
   const constructed = (tag & 0x20) !== 0;
@@ -22,20 +23,23 @@ function checkValue(value: Uint8Array, field: string, depth: number): void {
   if (tag < 0x40 && constructed !== ((tag | 0x20) === Tag.SEQUENCE || (tag | 0x20) === Tag.SET)) {
     throw new Malformed(`${field}: a universal type in the wrong form`);
   }
-  if (constructed) checkMembers(reader.open(tag), tag, field, depth);
-  else checkPrimitive(reader, tag);
-  reader.end();
+  if (!constructed) checkPrimitive(reader, tag);
+  else if (tag === Tag.SET) checkSet(reader.read(tag), field, depth);
+  else checkMembers(reader.open(tag), field, depth);
 }
 
-function checkMembers(inside: DerReader, tag: number, field: string, depth: number): void {
+function checkMembers(inside: DerReader, field: string, depth: number): void {
+  while (!inside.done()) checkNext(inside, field, depth + 1);
+}
+
+/** X.690, Section 11.6. Every SET in X.509 and CMS is a SET OF, so the order is that of the encodings. */
+function checkSet(content: Uint8Array, field: string, depth: number): void {
+  checkMembers(new DerReader(content, field, depth + 1), field, depth);
+  const members = new DerReader(content, field);
   let previous: Uint8Array = new Uint8Array();
-  while (!inside.done()) {
-    const member = inside.any();
-    checkValue(member, field, depth + 1);
-    // X.690, Section 11.6. Every SET in X.509 and CMS is a SET OF, so the order is that of the encodings.
-    if (tag === Tag.SET && compareBytes(previous, member) > 0) {
-      throw new Malformed(`${field}: a SET whose members do not ascend`);
-    }
+  while (!members.done()) {
+    const member = members.any();
+    if (compareBytes(previous, member) > 0) throw new Malformed(`${field}: a SET whose members do not ascend`);
     previous = member;
   }
 }

@@ -17,23 +17,27 @@ export class DerReader {
   readonly #bytes: Uint8Array;
   readonly #field: string;
   readonly #depth: number;
-  #at = 0;
+  readonly #end: number;
+  #at: number;
+  #length = 0;
 
-  /** `field` names the input in faults. `depth` is for readers opened inside others. */
-  constructor(bytes: Uint8Array, field: string, depth = 0) {
+  /** `field` names the input in faults. `depth` and the bounds are for readers opened inside others. */
+  constructor(bytes: Uint8Array, field: string, depth = 0, start = 0, end = bytes.length) {
     if (depth > MAX_DER_DEPTH) throw new Malformed(`${field}: DER is nested deeper than ${MAX_DER_DEPTH}`);
     this.#bytes = bytes;
     this.#field = field;
     this.#depth = depth;
+    this.#at = start;
+    this.#end = end;
   }
 
   /** The next value's identifier octet, or undefined at the end. */
   tag(): number | undefined {
-    return this.#bytes[this.#at];
+    return this.#at < this.#end ? this.#bytes[this.#at] : undefined;
   }
 
   done(): boolean {
-    return this.#at === this.#bytes.length;
+    return this.#at === this.#end;
   }
 
   end(): void {
@@ -42,15 +46,8 @@ export class DerReader {
 
   /** The content of the next value, which must have this tag. */
   read(tag: number): Uint8Array {
-    const found = this.tag();
-    if (found !== tag) {
-      throw this.#malformed(
-        found === undefined ? `ends where ${name(tag)} is expected` : `${name(found)} where ${name(tag)} is expected`,
-      );
-    }
-    const { content, end } = this.#header();
-    this.#at = end;
-    return this.#bytes.subarray(content, end);
+    const content = this.#content(tag);
+    return this.#bytes.subarray(content, this.#at);
   }
 
   /** The content of the next value if it has this tag; nothing is consumed otherwise. */
@@ -62,13 +59,14 @@ export class DerReader {
   any(): Uint8Array {
     if (this.done()) throw this.#malformed("ends where a value is expected");
     const start = this.#at;
-    this.#at = this.#header().end;
+    this.#at = this.#header() + this.#length;
     return this.#bytes.subarray(start, this.#at);
   }
 
   /** A constructed value's inside: the tag is SEQUENCE, SET or a constructed context tag. */
   open(tag: number): DerReader {
-    return new DerReader(this.read(tag), this.#field, this.#depth + 1);
+    const content = this.#content(tag);
+    return new DerReader(this.#bytes, this.#field, this.#depth + 1, content, this.#at);
   }
 
   sequence(): DerReader {
@@ -118,7 +116,8 @@ export class DerReader {
   }
 
   oid(): string {
-    return decodeOid(this.read(Tag.OID)) ?? this.#fail("not a DER object identifier");
+    const content = this.#content(Tag.OID);
+    return decodeOid(this.#bytes, content, this.#at) ?? this.#fail("not a DER object identifier");
   }
 
   octetString(): Uint8Array {
@@ -154,25 +153,47 @@ export class DerReader {
     return decodeTime(tag, this.read(tag), options.fraction === true) ?? this.#fail("not a DER time");
   }
 
-  /** Identifier and length octets at the cursor, which has at least one octet left. */
-  #header(): { readonly content: number; readonly end: number } {
+  /** Where the content of the next value begins, which must have this tag; the cursor goes to its end. */
+  #content(tag: number): number {
+    const found = this.tag();
+    if (found !== tag) {
+      throw this.#malformed(
+        found === undefined ? `ends where ${name(tag)} is expected` : `${name(found)} where ${name(tag)} is expected`,
+      );
+    }
+    const content = this.#header();
+    this.#at = content + this.#length;
+    return content;
+  }
+
+  /**
+   * Reads identifier and length octets at the cursor, which has at least one octet left: answers where the content
+   * begins, and leaves its length in `#length`. An object for the two was a tenth of a certificate's time.
+   */
+  #header(): number {
     const bytes = this.#bytes;
-    if (((bytes[this.#at] ?? 0) & 0x1f) === 0x1f) throw this.#malformed("a tag number beyond 30");
-    const first = bytes[this.#at + 1] ?? this.#fail("ends inside a length");
-    if (first < 0x80) return this.#bounded(this.#at + 2, first);
+    const at = this.#at;
+    if (((bytes[at] ?? 0) & 0x1f) === 0x1f) throw this.#malformed("a tag number beyond 30");
+    const first = this.#lengthOctet(at + 1);
+    if (first < 0x80) return this.#bounded(at + 2, first);
     const octets = first & 0x7f;
     // 0x80 is BER's indefinite length. Four octets hold 4 GiB, more than any input limit.
     if (octets === 0 || octets > 4) throw this.#malformed("a length that DER does not have");
     let length = 0;
-    for (let i = 0; i < octets; i++)
-      length = length * 256 + (bytes[this.#at + 2 + i] ?? this.#fail("ends inside a length"));
+    for (let i = 0; i < octets; i++) length = length * 256 + this.#lengthOctet(at + 2 + i);
     if (length < 0x80 || length < 256 ** (octets - 1)) throw this.#malformed("a length longer than it need be");
-    return this.#bounded(this.#at + 2 + octets, length);
+    return this.#bounded(at + 2 + octets, length);
   }
 
-  #bounded(content: number, length: number): { readonly content: number; readonly end: number } {
-    if (length > this.#bytes.length - content) throw this.#malformed("ends inside a value");
-    return { content, end: content + length };
+  #lengthOctet(at: number): number {
+    if (at >= this.#end) throw this.#malformed("ends inside a length");
+    return this.#bytes[at] ?? 0;
+  }
+
+  #bounded(content: number, length: number): number {
+    if (length > this.#end - content) throw this.#malformed("ends inside a value");
+    this.#length = length;
+    return content;
   }
 
   #malformed(reason: string): Malformed {

@@ -9,3 +9,4 @@ export * from "./hex.ts";
 export * from "./json.ts";
 export * from "./pem.ts";
 export * from "./tls.ts";
+export { encodeRfc3339 } from "./rfc3339.ts";

@@ -1,6 +1,7 @@
 import {
   decodeBase64,
   decodeBase64Lenient,
+  decodeBase64Lines,
   decodeBase64Url,
   encodeBase64,
   encodeBase64Url,
@@ -97,3 +98,40 @@ describe("the lenient decoder reads what Go's clients may send", () => {
     expect(() => decodeBase64Lenient(text, "x")).toThrow(new Malformed("x: not base64"));
   });
 });
+
+test("lines are read as what they are without their line feeds, and as nothing where that is not canonical", () => {
+  const text = fc.oneof(
+    bytes.map(encodeBase64),
+    fc.string({
+      unit: fc.constantFrom("A", "Q", "R", "=", "+", "-", " ", "\f", "\r", "\t", "\v", "\u00a0"),
+      maxLength: 12,
+    }),
+  );
+  const cuts = fc.array(fc.nat({ max: 300 }), { maxLength: 6 });
+  fc.assert(
+    fc.property(text, cuts, (joined, places) => {
+      const lines = places.reduce((cut, place) => `${cut.slice(0, place)}\n${cut.slice(place)}`, joined);
+      expect(outcome(() => decodeBase64Lines(lines, "x"))).toEqual(outcome(() => decodeBase64(joined, "x")));
+    }),
+  );
+});
+
+test("canonical is what the encoder writes, and nothing else", () => {
+  const unit = fc.constantFrom("A", "Q", "R", "/", "=", " ", "\n", "-");
+  fc.assert(
+    fc.property(fc.string({ unit, maxLength: 10 }), (text) => {
+      const loose = Buffer.from(text, "base64");
+      const isCanonical = loose.toString("base64") === text;
+      expect(outcome(() => decodeBase64(text, "x"))).toEqual(isCanonical ? new Uint8Array(loose) : "refused");
+    }),
+  );
+});
+
+function outcome(decode: () => Uint8Array): Uint8Array | "refused" {
+  try {
+    return decode();
+  } catch (error) {
+    expect(error).toBeInstanceOf(Malformed);
+    return "refused";
+  }
+}

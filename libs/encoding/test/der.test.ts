@@ -351,3 +351,8 @@ describe("a whole value is checked to its leaves", () => {
     );
   });
 });
+
+test("an object identifier that falls into the place of another is still its own", () => {
+  const oids = Array.from({ length: 2_000 }, (_, arc) => `1.3.6.1.4.1.57264.1.${arc}`);
+  for (const oid of [...oids, ...oids.toReversed()]) expect(new DerReader(der.oid(oid), "x").oid()).toBe(oid);
+});

@@ -136,10 +136,17 @@ function parseSerial(tbs: DerReader, field: string): Uint8Array {
 }
 
 function parseName(tbs: DerReader, field: string): Uint8Array {
-  const name = wholeValue(tbs, field);
+  const name = tbs.any();
+  if (equalBytes(name, lastName)) return name;
+  checkDer(name, field);
   assertDistinguishedName(new DerReader(name, field).sequence());
+  if (name.length > EMPTY_NAME_LENGTH) lastName = name.slice();
   return name;
 }
+
+/** Certificates that are read one after the other are of one issuer, most often: what was a Name is one again. */
+let lastName: Uint8Array = new Uint8Array();
+const EMPTY_NAME_LENGTH = 2;
 
 /** RFC 5280, Section 4.2: "A certificate MUST NOT include more than one instance of a particular extension." */
 function parseExtensions(explicit: DerReader | undefined, field: string): readonly Extension[] {

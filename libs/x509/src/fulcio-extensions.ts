@@ -1,7 +1,7 @@
 import { der, DerReader, utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { BackwardDer } from "./backward-der.ts";
-import { type Certificate, findExtension } from "./certificate.ts";
+import type { Certificate } from "./certificate.ts";
 import type { Extension } from "./extension.ts";
 
 interface FulcioExtension {
@@ -96,10 +96,11 @@ function checkedText(values: FulcioExtensions, name: FulcioExtensionName): strin
 /** Where the issuer stands in both forms they MUST be equal, or two verifiers would see two issuers. */
 export function parseFulcioExtensions(certificate: Certificate): FulcioExtensions {
   const values: { [name in FulcioExtensionName]?: string } = {};
+  const told = new Map(certificate.extensions.map(({ oid, value }) => [oid, value]));
   for (const { name, oid, encoding } of FULCIO_EXTENSIONS) {
-    const extension = findExtension(certificate, oid);
-    if (extension === undefined) continue;
-    const text = encoding === "raw" ? rawText(extension.value, name) : utf8StringText(extension.value, name);
+    const value = told.get(oid);
+    if (value === undefined) continue;
+    const text = encoding === "raw" ? rawText(value, name) : utf8StringText(value, name);
     if (values[name] !== undefined && values[name] !== text) {
       throw new Malformed(`certificate: the two ${name} extensions differ`);
     }
@@ -115,9 +116,11 @@ function utf8StringText(value: Uint8Array, name: string): string {
   return text;
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function rawText(bytes: Uint8Array, name: string): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch (cause) {
     throw new Malformed(`certificate extension ${name}: not UTF-8`, { cause });
   }

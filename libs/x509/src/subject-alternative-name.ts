@@ -11,6 +11,7 @@ export interface SubjectAlternativeName {
 }
 
 const OTHER_NAME = 0xa0;
+const latin1 = new TextDecoder("latin1");
 const TAGS = { email: 1, dns: 2, uri: 6, ip: 7 } as const;
 
 /** Far above any real identity; keeps a certificate small. */
@@ -70,7 +71,7 @@ function parseGeneralName(list: DerReader): SubjectAlternativeName | undefined {
   }
   const content = list.read(0x80 | TAGS[type]);
   if (type === "ip") return { type, value: formatIpAddress(content) };
-  return { type, value: readableAscii(new TextDecoder("latin1").decode(content)) };
+  return { type, value: readableAscii(latin1.decode(content)) };
 }
 
 function parseOtherName(content: Uint8Array): SubjectAlternativeName | undefined {

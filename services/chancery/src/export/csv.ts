@@ -8,6 +8,8 @@
  * none of them, each line is one record, and no text turns another around. JSON Lines have every text as it is.
  */
 const FORMULA = /^[\s']*[=+\-@＝＋－＠]|^'/;
+/** Nothing below has anything to change in it: most cells, and the expressions for all of Unicode took a third of the time. */
+const PLAIN = /^[A-Za-z0-9][ !#-~]*$/;
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 export type Cell = string | number | undefined;
@@ -20,6 +22,7 @@ export function csvRecord(cells: readonly Cell[]): string {
 function csvCell(value: Cell): string {
   if (value === undefined || value === "") return "";
   if (typeof value === "number") return String(value);
+  if (PLAIN.test(value)) return `"${value}"`;
   const guarded = FORMULA.test(value) ? `'${value}` : value;
   const seen = guarded.replaceAll(UNSEEN, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
   return `"${seen.replaceAll('"', '""')}"`;

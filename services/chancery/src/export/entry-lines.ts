@@ -1,10 +1,11 @@
-import { encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
+import { encodeBase64, encodeHex, encodeRfc3339 } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
 import type { LoggedEntry } from "@chancery/log";
 import { describeLogged, encodeFoundEntry, meetsAll, type NamedLog, type Search } from "@chancery/rekor";
 import { leafHash } from "@chancery/tlog";
 import { type Cell, csvRecord } from "./csv.ts";
 import { EXTENSION_COLUMNS } from "./extension-columns.ts";
+import { LineBuffer } from "./line-buffer.ts";
 import type { UnnamedEntry } from "./line-makers.ts";
 import type { Format } from "./source.ts";
 
@@ -36,36 +37,47 @@ export interface EntryLines {
 /** Lines of those that the filters let through, and the leaf hashes of all. */
 export function linesOf(lines: EntryLines, entries: readonly UnnamedEntry[]) {
   const leafHashes: Uint8Array[] = [];
-  const told: string[] = [];
+  const written = new LineBuffer();
+  let count = 0;
   for (const entry of entries) {
     const hash = leafHash(entry.leaf);
     leafHashes.push(hash);
-    const line = entryLine(lines, entry, hash);
-    if (line !== undefined) told.push(line);
+    if (writeLine(lines, entry, hash, written)) count++;
   }
-  return { bytes: utf8(told.join("")), count: told.length, leafHashes };
+  return { bytes: written.take(), count, leafHashes };
 }
 
-/** The line of an entry with this leaf hash; undefined if the filters leave it out. */
-function entryLine({ log, search, format }: EntryLines, entry: UnnamedEntry, hash: Uint8Array): string | undefined {
-  if (format === "bare" && search.groups.length === 0) return bareLine(log, entry, hash);
+/** The line of an entry with this leaf hash; false if the filters leave it out. */
+function writeLine(lines: EntryLines, entry: UnnamedEntry, hash: Uint8Array, to: LineBuffer): boolean {
+  const { log, search, format } = lines;
+  if (format === "bare" && search.groups.length === 0) return writeBareLine(log, entry, hash, to);
   // The name is derived from the leaf that is in the tree, whatever stands beside it.
   const { index, time, leaf, extra } = entry;
   const found = describe(log, { index, time, leaf, extra, identity: hash });
-  if (!meetsAll(found, search)) return undefined;
-  if (format === "bare") return bareLine(log, entry, hash);
+  if (!meetsAll(found, search)) return false;
+  if (format === "bare") return writeBareLine(log, entry, hash, to);
   const json = encodeFoundEntry(found);
-  if (format === "csv") return csvRecord(entryCells(json, encodeHex(hash)));
-  // Neither has anything to escape, and the body is most of the line.
-  const members = `"leafHash":"${encodeHex(hash)}","body":"${encodeBase64(entry.leaf)}"`;
-  return `${JSON.stringify(json).slice(0, -1)},${members}}\n`;
+  if (format === "csv") to.text(csvRecord(entryCells(json, encodeHex(hash))));
+  else {
+    to.text(JSON.stringify(json).slice(0, -1));
+    writeBody(leaf, hash, to);
+  }
+  return true;
 }
 
 /** Place and time, and the body that everything else can be read from. Nothing in it is to be escaped. */
-function bareLine(log: NamedLog, { index, time, leaf }: UnnamedEntry, hash: Uint8Array): string {
+function writeBareLine(log: NamedLog, { index, time, leaf }: UnnamedEntry, hash: Uint8Array, to: LineBuffer): true {
   const place = `"log":"${log.name}","logIndex":"${index}","entryId":"${log.entryId({ identity: hash })}"`;
-  const at = `${new Date(time).toISOString().slice(0, 19)}Z`;
-  return `{${place},"time":"${at}","leafHash":"${encodeHex(hash)}","body":"${encodeBase64(leaf)}"}\n`;
+  to.ascii(`{${place},"time":"${encodeRfc3339(time)}"`);
+  writeBody(leaf, hash, to);
+  return true;
+}
+
+/** The end of a line: neither has anything to escape, and the body is most of it. */
+function writeBody(leaf: Uint8Array, hash: Uint8Array, to: LineBuffer): void {
+  to.ascii(`,"leafHash":"${encodeHex(hash)}","body":"`);
+  to.ascii(encodeBase64(leaf));
+  to.ascii('"}\n');
 }
 
 function describe(log: NamedLog, entry: LoggedEntry) {

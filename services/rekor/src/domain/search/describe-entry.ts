@@ -1,4 +1,4 @@
-import { parsePublicKey, sha256, spkiHash } from "@chancery/crypto";
+import { parsePublicKey, sha256Hex } from "@chancery/crypto";
 import {
   decodeBase64,
   encodeHex,
@@ -125,7 +125,7 @@ function signerFacts({ format, bytes }: LoggedKey, known: readonly SigningKey[])
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
   }
-  const loggedDigest = encodeHex(sha256(bytes));
+  const loggedDigest = sha256Hex(bytes);
   return { format, keyFingerprint: loggedDigest, loggedDigest, algorithm: undefined, certificate: undefined };
 }
 
@@ -133,14 +133,15 @@ function isVerifierOf(bytes: Uint8Array): (key: SigningKey) => key is Verifier {
   return (key): key is Verifier => "publicKey" in key && equalBytes(key.canonical, bytes);
 }
 
-function x509Facts({ publicKey, canonical, certificate }: Verifier): SignerFacts {
+function x509Facts(verifier: Verifier): SignerFacts {
+  const { publicKey, certificate } = verifier;
   let loggedDigest: string | undefined;
   return {
     format: "x509",
-    keyFingerprint: encodeHex(spkiHash(publicKey)),
+    keyFingerprint: sha256Hex(publicKey.spki),
     // Of what is only shown nobody asks for it.
     get loggedDigest() {
-      return (loggedDigest ??= encodeHex(sha256(canonical)));
+      return (loggedDigest ??= sha256Hex(verifier.canonical));
     },
     algorithm: publicKey.algorithm,
     certificate: certificate && certificateFacts(certificate.leaf, certificate.names),
@@ -150,16 +151,22 @@ function x509Facts({ publicKey, canonical, certificate }: Verifier): SignerFacts
 /** Of a key that was judged when it was logged; a chain was verified then. */
 function readVerifier(pem: Uint8Array): Verifier {
   const blocks = parsePem(pem, "key", { labels: ["PUBLIC KEY", "CERTIFICATE"], max: MAX_CERTIFICATES });
-  // A body holds keys in their canonical form, but for intoto 0.0.2's, which are logged as they were sent.
-  const canonical = utf8(blocks.map(({ label, der }) => encodePem(label, der)).join(""));
   const [first] = blocks;
-  if (first?.label !== "CERTIFICATE") {
-    return { publicKey: parsePublicKey(first?.der ?? new Uint8Array(), "key"), canonical, subjects: [] };
-  }
-  const leaf = parseCertificate(first.der, "certificate");
-  const names = parseSubjectAlternativeNames(leaf);
-  const subjects = names.map(({ value }) => value);
-  return { publicKey: certificatePublicKey(leaf), canonical, subjects, certificate: { leaf, names } };
+  const certificate = first?.label === "CERTIFICATE" ? readCertificate(first.der) : undefined;
+  return {
+    publicKey: certificate?.publicKey ?? parsePublicKey(first?.der ?? new Uint8Array(), "key"),
+    // A body holds keys in their canonical form, but for intoto 0.0.2's, which are logged as they were sent.
+    get canonical() {
+      return utf8(blocks.map(({ label, der }) => encodePem(label, der)).join(""));
+    },
+    subjects: certificate?.names.map(({ value }) => value) ?? [],
+    ...(certificate && { certificate }),
+  };
+}
+
+function readCertificate(der: Uint8Array) {
+  const leaf = parseCertificate(der, "certificate");
+  return { leaf, names: parseSubjectAlternativeNames(leaf), publicKey: certificatePublicKey(leaf) };
 }
 
 /** A canonical body, read by the names of its members; what is not there is undefined. */
@@ -202,7 +209,7 @@ class Path {
 
   digestOf(...names: readonly string[]): string | undefined {
     const bytes = this.bytes(...names);
-    return bytes && `sha256:${encodeHex(sha256(bytes))}`;
+    return bytes && `sha256:${sha256Hex(bytes)}`;
   }
 
   key(format: string, ...names: readonly string[]): LoggedKey | undefined {

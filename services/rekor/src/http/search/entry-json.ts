@@ -1,4 +1,4 @@
-import { encodeHex } from "@chancery/encoding";
+import { encodeHex, encodeRfc3339 } from "@chancery/encoding";
 import type { CertificateFacts } from "../../domain/search/certificate-facts.ts";
 import type { SignerFacts, StatementFacts } from "../../domain/search/entry-facts.ts";
 import type { CompleteTo, FoundEntry, NamedLog } from "../../domain/search/searched-log.ts";
@@ -37,7 +37,7 @@ function encodeTree({ log, checkpoint: { head } }: CompleteTo) {
 
 /** RFC 3339 in UTC, to the second. */
 export function encodeTime(time: number | Date): string {
-  return `${new Date(time).toISOString().slice(0, 19)}Z`;
+  return encodeRfc3339(Number(time));
 }
 
 function encodeSigner({ format, keyFingerprint, algorithm, certificate }: SignerFacts) {

@@ -6,7 +6,7 @@ import { explorerWorld } from "./world.ts";
 
 /**
  * Remakes docs/screenshots: each page, light and dark, on a laptop and a phone, of a stack of its own with a few real
- * signatures. Says how long the first page took to be usable.
+ * signatures.
  */
 const FOLDER = join(import.meta.dirname, "../../docs/screenshots");
 const SCHEMES = ["light", "dark"] as const;
@@ -16,7 +16,6 @@ await using world = await explorerWorld({ auditor: "on" });
 const browser = await launchBrowser();
 try {
   await mkdir(FOLDER, { recursive: true });
-  process.stdout.write(`first page usable in ${await firstUse(browser)} ms (best of 5)\n`);
   const pages = await pathsByName();
   let bytes = 0;
   for (const scheme of SCHEMES) {
@@ -62,18 +61,4 @@ async function shoot(
   }
   if (watched.wrongs.length > 0) throw new Error(watched.wrongs.join("\n"));
   return bytes;
-}
-
-/** From the request to a search box that says what it understood, nothing cached. */
-async function firstUse(on: Browser): Promise<number> {
-  const times: number[] = [];
-  for (let round = 0; round < 5; round++) {
-    await using watched = await openPage(on, world.stack.url);
-    const started = performance.now();
-    await watched.page.goto("/", { waitUntil: "commit" });
-    await watched.page.getByRole("searchbox").fill("dev@example.com");
-    await watched.page.getByText("Understood as an e-mail address").waitFor();
-    times.push(performance.now() - started);
-  }
-  return Math.round(Math.min(...times));
 }

@@ -3,16 +3,17 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Database, runningEmbedded } from "@chancery/postgres";
 import { type ChanceryProcess, startChancery } from "@chancery/testing";
-import { closedLoop } from "./closed-loop.ts";
+import { closedLoop, type LoadRequest, type LoadResult } from "./closed-loop.ts";
 import { treeCpu } from "./process-cpu.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
-const USAGE = `bench auditor [--entries 2000] [--rest 60] [--no-detect] [--soak MINUTES]
+const USAGE = `bench auditor [--entries 2000] [--rest 60] [--no-detect] [--soak MINUTES] [--rate REQUESTS]
 What the auditor beside the services costs at rest (CPU of program and PostgreSQL, with it and without it), and how long
 after a change to the newest rows its alarm is there. --soak instead: load for so long, a tenth of it invalid, and every alarm
-that is raised is a false one; exit code 1 if there is any.`;
+that is raised is a false one; exit code 1 if there is any. --rate: so many requests a second, not as many as it takes.`;
 
 interface Audit {
+  readonly canary: { readonly failures: number; readonly latencyMillis: number | null };
   readonly lastPass: string | null;
   readonly logs: readonly { readonly log: string; readonly verifiedSize: string }[];
   readonly checks: readonly { readonly name: string; readonly state: string; readonly what: string }[];
@@ -32,12 +33,14 @@ export async function benchAuditor(args: readonly string[]): Promise<void> {
       entries: { type: "string", default: "2000" },
       rest: { type: "string", default: "60" },
       soak: { type: "string" },
+      rate: { type: "string" },
       detect: { type: "boolean" },
       help: { type: "boolean" },
     },
   });
   if (values.help === true) return print(USAGE);
-  if (values.soak !== undefined) return soak(Number(values.soak));
+  if (values.soak !== undefined)
+    return soak(Number(values.soak), values.rate === undefined ? Infinity : Number(values.rate));
   const [entries, rest] = [Number(values.entries), Number(values.rest)];
   const isDetecting = values.detect !== false;
   for (const auditor of ["off", "on"] as const) {
@@ -118,22 +121,42 @@ async function change(owner: Database, sql: string, params: readonly unknown[]):
   });
 }
 
-async function soak(minutes: number): Promise<void> {
+/** A round of each kind of load, a tenth of all invalid. */
+const ROUND = ["write", "read", "tsa"] as const;
+const ROUND_SECONDS = 8;
+const CLIENTS = 16;
+
+async function soak(minutes: number, rate: number): Promise<void> {
   await using stack = await startChancery({ auditor: "on" });
-  const end = Date.now() + minutes * 60_000;
+  const began = Date.now();
+  const end = began + minutes * 60_000;
+  const before = treeCpu(stack.pid);
   let requests = 0;
+  let unexpected = 0;
   while (Date.now() < end) {
-    for (const name of ["write", "read", "tsa"]) requests += await loadFor(stack, name, 8);
-    requests += await invalid(stack, 200);
+    for (const name of ROUND) {
+      const done = await loadFor(stack, name, rate);
+      requests += done.requests;
+      unexpected += done.unexpected;
+    }
+    requests += await invalid(stack, rate === Infinity ? 200 : Math.round((rate * ROUND.length * ROUND_SECONDS) / 9));
     const { alarms, logs } = await audit(stack);
     const sizes = logs.map(({ log, verifiedSize }) => `${log} ${verifiedSize}`).join(", ");
-    print(`${requests} requests, proven ${sizes}, ${alarms.length} alarms`);
+    const minute = ((Date.now() - began) / 60_000).toFixed(1);
+    print(`minute ${minute}: ${requests} requests, proven ${sizes}, ${alarms.length} alarms`);
   }
   await delay(20_000);
-  const { alarms, checks } = await audit(stack);
+  const after = treeCpu(stack.pid);
+  const { alarms, checks, canary } = await audit(stack);
   for (const { check, trouble, what } of alarms) print(`FALSE ALARM ${check} (${trouble}): ${what}`);
-  for (const { name, state, what } of checks) if (state === "failing") print(`failing at the end: ${name}: ${what}`);
-  print(`${minutes} minutes, ${requests} requests, ${alarms.length} false alarms`);
+  for (const { name, state, what } of checks) if (state !== "passed") print(`${state} at the end: ${name}: ${what}`);
+  const seconds = (Date.now() - began) / 1000;
+  const share = (spent: number) => `${((spent / seconds) * 100).toFixed(1)} %`;
+  const cpu = `program ${share(after.program - before.program)} of a core, PostgreSQL ${share(after.children - before.children)}`;
+  print(`${cpu}; canary: ${canary.failures} failures, last ${canary.latencyMillis} ms; ${checks.length} checks`);
+  const perSecond = (requests / seconds).toFixed(1);
+  const others = `${unexpected} answers that were not expected`;
+  print(`${minutes} minutes, ${requests} requests (${perSecond}/s), ${others}, ${alarms.length} false alarms`);
   if (alarms.length > 0) process.exitCode = 1;
 }
 
@@ -146,12 +169,41 @@ async function load(stack: ChanceryProcess, name: string, requests: number): Pro
   await closedLoop(stack.url, { clients: 16, seconds: 600, expect: scenario.expect, next: once });
 }
 
-async function loadFor(stack: ChanceryProcess, name: string, seconds: number): Promise<number> {
+type Answered = Pick<LoadResult, "requests" | "unexpected">;
+
+async function loadFor(stack: ChanceryProcess, name: string, rate: number): Promise<Answered> {
   const scenario = SCENARIOS.find((one) => one.name === name);
   if (scenario === undefined) throw new Error(`no scenario ${name}`);
-  const next = await scenario.prepare(stack, seconds * 3_000);
-  const result = await closedLoop(stack.url, { clients: 16, seconds, expect: scenario.expect, next });
-  return result.requests;
+  const { prepare, expect } = scenario;
+  if (rate === Infinity) {
+    const next = await prepare(stack, ROUND_SECONDS * 3_000);
+    return closedLoop(stack.url, { clients: CLIENTS, seconds: ROUND_SECONDS, expect, next });
+  }
+  const count = Math.round(rate * ROUND_SECONDS);
+  const next = await prepare(stack, count);
+  return openLoop(stack.url, { count, rate, expect, next });
+}
+
+/** One request each so often, whatever has become of those before. */
+async function openLoop(
+  origin: string,
+  { count, rate, expect, next }: { count: number; rate: number; expect: number; next: () => LoadRequest | undefined },
+): Promise<Answered> {
+  const began = performance.now();
+  const answers: Promise<number>[] = [];
+  for (let sent = 0; sent < count; sent++) {
+    await delay(Math.max(0, began + (sent * 1_000) / rate - performance.now()));
+    const request = next();
+    if (request !== undefined) answers.push(send(origin, request));
+  }
+  const statuses = await Promise.all(answers);
+  return { requests: statuses.length, unexpected: statuses.filter((status) => status !== expect).length };
+}
+
+async function send(origin: string, { method, path, headers = {}, body }: LoadRequest): Promise<number> {
+  const answer = await fetch(origin + path, { method, headers, ...(body && { body: Buffer.from(body) }) });
+  await answer.arrayBuffer();
+  return answer.status;
 }
 
 /** Each is to be refused, and to leave nothing behind. */

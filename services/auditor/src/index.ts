@@ -9,3 +9,4 @@ export { Auditor, type AuditorOptions, type AuditStatus, type Insight } from "./
 export type { Alarm, CheckStatus } from "./domain/alarm.ts";
 export type { LogKind } from "./public/served-log.ts";
 export type { LeftOut } from "./watch/canary.ts";
+export type { TimeServer } from "./public/sntp-client.ts";

@@ -6,7 +6,7 @@ import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
 import { createLogger, createService, redact } from "@chancery/service";
 import { auditIndex } from "./audited-index.ts";
-import { CANARY_SECONDS, leftOut, parseCanaryLog, parseUrl } from "./auditor-settings.ts";
+import { CANARY_SECONDS, leftOut, parseCanaryLog, parseTimeServer, parseUrl } from "./auditor-settings.ts";
 import type { Terminal } from "./command-line.ts";
 import { parseFlags } from "./flags.ts";
 import type { Environment } from "./settings.ts";
@@ -27,6 +27,8 @@ in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goe
                        certificate, so often; 0 for none
   --canary-into LOG    rekor or rekor-v2, where the other is closed on purpose  both
   --token-file FILE    an identity token for it, which something keeps fresh
+  --time-server HOST   a clock to hold this machine's against, by SNTP; HOST:PORT,   none
+                       any number of times
   --read-token-file FILE  a bearer token, where not everyone may read
   --once               every check once: exit code 0 clean, 1 alarms
   --host HOST          address of its own answers                              127.0.0.1
@@ -44,6 +46,7 @@ const FLAGS = {
   canary: { type: "string" },
   "canary-into": { type: "string", multiple: true },
   "token-file": { type: "string" },
+  "time-server": { type: "string", multiple: true },
   "read-token-file": { type: "string" },
   once: { type: "boolean" },
   host: { type: "string" },
@@ -78,6 +81,7 @@ export async function auditorCommand(
     verifyIndex: db && ((log: string) => auditIndex(db, log)),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
     way: wayOf(flags["read-token-file"]),
+    timeServers: (flags["time-server"] ?? []).map((one) => parseTimeServer("--time-server", one)),
     canary: canaryOf(flags.canary ?? String(CANARY_SECONDS), flags["token-file"], flags["canary-into"]),
   };
   if (flags.once === true) return sweepOnce(config, terminal);

@@ -1,5 +1,6 @@
+import { isIPv6 } from "node:net";
 import { join, resolve } from "node:path";
-import type { LeftOut } from "@chancery/auditor";
+import type { LeftOut, TimeServer } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import type { OwnSection } from "./config-file.ts";
 
@@ -10,6 +11,7 @@ export interface AuditorSettings {
   readonly vantagePoints: readonly string[];
   readonly webhook: string | undefined;
   readonly canary: CanarySettings | undefined;
+  readonly timeServers: readonly TimeServer[];
 }
 
 export interface CanarySettings {
@@ -43,6 +45,7 @@ export function auditorSettings(
     vantagePoints: (section["vantage-points"] ?? []).map((url) => parseUrl("chancery.auditor.vantage-points", url)),
     webhook: section.webhook === undefined ? undefined : parseUrl("chancery.auditor.webhook", section.webhook),
     canary: canarySettings(section.canary, resolvePath),
+    timeServers: (section["time-servers"] ?? []).map((one) => parseTimeServer("chancery.auditor.time-servers", one)),
   };
 }
 
@@ -75,4 +78,16 @@ export function parseCanaryLog(key: string, name: string): CanaryLog {
   const found = CANARY_LOGS.find((log) => log === name);
   if (found === undefined) throw new Misconfigured(key, `${name} is none of ${CANARY_LOGS.join(", ")}`);
   return found;
+}
+
+const NTP_PORT = 123;
+
+/** A host or host:port; an IPv6 address with a port stands in brackets. */
+export function parseTimeServer(key: string, value: string): TimeServer {
+  const url = URL.parse(`ntp://${isIPv6(value) ? `[${value}]` : value}`);
+  const isPlain = url !== null && [url.pathname, url.search, url.hash, url.username, url.password].join("") === "";
+  if (!isPlain || url.hostname === "" || url.port === "0")
+    throw new Misconfigured(key, `${value} is not a host or host:port`);
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return { host, port: url.port === "" ? NTP_PORT : Number(url.port) };
 }

@@ -59,6 +59,7 @@ const AUDITOR = {
   state: z.string().min(1).optional(),
   "vantage-points": z.array(z.string().min(1)).optional(),
   webhook: z.string().min(1).optional(),
+  "time-servers": z.array(z.string().min(1)).max(10).optional(),
   canary: z.union([z.literal(false), z.strictObject(CANARY)]).optional(),
 };
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseTimeServer } from "../src/auditor-settings.ts";
 import { describeDatabase } from "../src/own-database.ts";
 import { resolveSettings, type Environment, type ServeFlags } from "../src/settings.ts";
 
@@ -56,7 +57,8 @@ describe("without anything", () => {
         state: resolve("./.chancery/auditor"),
         vantagePoints: [],
         webhook: undefined,
-        canary: { everyMs: 60_000, tokenFile: undefined },
+        canary: { everyMs: 60_000, tokenFile: undefined, logs: undefined },
+        timeServers: [],
       },
       configFile: undefined,
       metrics: undefined,
@@ -67,6 +69,22 @@ describe("without anything", () => {
     expect((await settings({ CHANCERY_AUDITOR: "off" })).auditor).toBeUndefined();
     await expect(settings({ CHANCERY_AUDITOR: "no" })).rejects.toThrow("CHANCERY_AUDITOR: no is neither on nor off");
   });
+
+  test.for([
+    ["ntp.example.com", "ntp.example.com", 123],
+    ["10.0.0.1:1123", "10.0.0.1", 1123],
+    ["fd00::1", "fd00::1", 123],
+    ["[fd00::1]:124", "fd00::1", 124],
+  ] as const)("the auditor's time server may be %s", ([written, host, port]) => {
+    expect(parseTimeServer("time-servers", written)).toEqual({ host, port });
+  });
+
+  test.for(["", "ntp.example.com/", "ntp://a", "a b", "a:0", "a:99999", "user@host", "a?b", ":123"])(
+    "and not %j",
+    (written) => {
+      expect(() => parseTimeServer("time-servers", written)).toThrow(/^time-servers: .* is not a host or host:port$/);
+    },
+  );
 
   test("the URL follows the port", async () => {
     expect((await settings({ CHANCERY_PORT: "9000" })).url).toBe("http://localhost:9000");

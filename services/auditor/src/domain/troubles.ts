@@ -156,6 +156,13 @@ export const TROUBLES = {
     remedy:
       "Set the clock right (chrony, ntpd) on the machine that is wrong; the log waits by itself until it is believed again.",
   },
+  "time-source": {
+    severity: "warning",
+    meaning:
+      "The time servers that this auditor was given do not answer, or do not agree with each other: whether this machine's clock is right is not known.",
+    remedy:
+      "See which of them is wrong or unreachable (`chronyc sources`), and name three: of two that disagree nobody knows who is right.",
+  },
   "clock-step": {
     severity: "warning",
     meaning:

@@ -5,6 +5,7 @@ import type { Queryable } from "@chancery/postgres";
 import { type Alarm, AlarmBook, type AlarmSink, type CheckStatus, timeOf } from "../domain/alarm.ts";
 import { alarmText } from "../domain/alarm-text.ts";
 import { type AuditedLog, findLogs, type LogKind } from "../public/served-log.ts";
+import { askTime, type TimeServer } from "../public/sntp-client.ts";
 import { Webhook } from "../public/webhook.ts";
 import { FolderLock } from "../state/folder-lock.ts";
 import { StateFolder } from "../state/state-folder.ts";
@@ -13,6 +14,7 @@ import { HostWatch } from "./host-watch.ts";
 import type { Way } from "../public/http-log.ts";
 import { type LogView, messageOf } from "./log-watch.ts";
 import { again, paced } from "./pace.ts";
+import { TimeServersWatch } from "./time-servers-watch.ts";
 import { TrustWatch } from "./trust-watch.ts";
 import { type Watched, watchLog } from "./watched-log.ts";
 
@@ -43,6 +45,8 @@ export interface AuditorOptions {
   readonly canary?:
     | { readonly everyMs: number; readonly token?: TokenSource | undefined; readonly leftOut?: LeftOut }
     | undefined;
+  /** Clocks to hold this one against, asked by SNTP; none unless told. */
+  readonly timeServers?: readonly TimeServer[] | undefined;
   /** Folders on disks that must not fill up. */
   readonly folders?: readonly string[];
   /** How often new logs are looked for in the trusted root. */
@@ -87,6 +91,8 @@ const EVERY = {
   entries: 2_000,
   host: 15_000,
   logs: 30_000,
+  /** RFC 4330, Section 10: never more often than once in 15 s. */
+  time: 64_000,
   trust: 5_000,
   index: 60_000,
 };
@@ -108,6 +114,7 @@ export class Auditor implements AsyncDisposable {
   readonly #opened = new AsyncDisposableStack();
   readonly #trust: TrustWatch;
   readonly #host: HostWatch;
+  readonly #time: TimeServersWatch | undefined;
   readonly #webhook: Webhook | undefined;
   #watched: readonly Watched[] = [];
   #canary: Canary | undefined;
@@ -130,6 +137,10 @@ export class Auditor implements AsyncDisposable {
       db: options.insight?.db,
       folders: [options.state, ...(options.folders ?? [])],
     });
+    const servers = options.timeServers ?? [];
+    const clocks = { now: this.#now, elapsed: () => performance.now() };
+    const ask = (server: TimeServer) => askTime(server, clocks);
+    this.#time = servers.length === 0 ? undefined : new TimeServersWatch(servers, { ...around, ask });
   }
 
   static async open(options: AuditorOptions): Promise<Auditor> {
@@ -198,6 +209,7 @@ export class Auditor implements AsyncDisposable {
       if (this.#options.insight !== undefined) await stored?.scrub(this.#options.insight.db, watch.log.identity.signs);
     }
     await this.#host.check();
+    await this.#time?.check();
     if (this.#running === undefined) await this.#webhook?.deliver();
   }
 
@@ -229,7 +241,8 @@ export class Auditor implements AsyncDisposable {
       this.#again(EVERY.heads, "heads", () => this.#look(LOOK_MS)),
       this.#again(EVERY.trust, "trust root", () => this.#trust.check()),
       this.#again(EVERY.host, "host", () => this.#host.check()),
-      ...(canary === undefined ? [] : [this.#singAgain(canary.everyMs)]),
+      this.#time && this.#again(EVERY.time, "time servers", async () => this.#time?.check()),
+      canary && this.#singAgain(canary.everyMs),
     ]);
     await Promise.all(loops);
   }

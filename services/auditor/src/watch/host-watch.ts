@@ -49,8 +49,9 @@ export class HostWatch {
     try {
       const stepped = this.#stepped();
       if (stepped?.isSmall === true) return await report.failed("clock", { trouble: "clock-step", what: stepped.what });
-      const wrong = stepped?.what ?? (await this.#offServer()) ?? (await this.#offDatabase());
-      if (wrong === undefined) report.passed("clock", "every clock that can be asked tells the same time");
+      const off = [stepped?.what, await this.#offServer(), await this.#offDatabase()];
+      const wrong = off.filter((what) => what !== undefined).join("; ");
+      if (wrong === "") report.passed("clock", "every clock that can be asked tells the same time");
       else await report.failed("clock", { trouble: "clock", what: wrong });
     } catch (error) {
       const what = `the clocks could not be compared: ${messageOf(error)}`;

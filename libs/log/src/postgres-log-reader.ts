@@ -1,17 +1,16 @@
 import { RefusedToSign } from "@chancery/fault";
-import { bigintArray, type Database, integerArray } from "@chancery/postgres";
-import { leafHash, TILE_WIDTH } from "@chancery/tlog";
+import { bigintArray, type Database } from "@chancery/postgres";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
+import { type EntryRow, loggedEntry, PostgresReads } from "./postgres-reads.ts";
 import * as sql from "./postgres-statements.ts";
 import { PostgresSearch } from "./postgres-search.ts";
 import type { KeySearch, KeysFound } from "./search-key.ts";
-import { SharedQuery } from "./shared-query.ts";
-import { type LogReader, PART_WIDTH, type PartialEntry, type TileName } from "./store.ts";
+import type { LogReader, PartialEntry, TileName } from "./store.ts";
 
 export class PostgresLogReader implements LogReader {
   readonly #db: Database;
   readonly #log: number;
-  readonly #single: SharedQuery<bigint, LoggedEntry | undefined>;
+  readonly #reads: PostgresReads;
   readonly #search: PostgresSearch;
   #settled: SearchState | undefined;
 
@@ -19,7 +18,7 @@ export class PostgresLogReader implements LogReader {
     this.#db = db;
     this.#log = log;
     this.#search = new PostgresSearch(db, log);
-    this.#single = new SharedQuery((indexes) => this.#entriesAt(indexes));
+    this.#reads = new PostgresReads(db, log);
   }
 
   async published(): Promise<PublishedCheckpoint | undefined> {
@@ -32,7 +31,7 @@ export class PostgresLogReader implements LogReader {
 
   async entries(start: bigint, count: number): Promise<LoggedEntry[]> {
     if (count === 1) {
-      const entry = await this.#single.ask(start);
+      const entry = await this.#reads.entry(start);
       return entry === undefined ? [] : [entry];
     }
     const rows = await this.#db.query<EntryRow>(sql.ENTRIES, [this.#log, start, count]);
@@ -42,25 +41,8 @@ export class PostgresLogReader implements LogReader {
     return rows.map(loggedEntry);
   }
 
-  async #entriesAt(indexes: readonly bigint[]): Promise<(LoggedEntry | undefined)[]> {
-    const rows = await this.#db.query<EntryRow>(sql.ENTRIES_AT, [this.#log, bigintArray(indexes)]);
-    const found = new Map(rows.map((row) => [row.index, row]));
-    return indexes.map((index) => {
-      const row = found.get(index);
-      return row && loggedEntry(row);
-    });
-  }
-
   async tiles(tiles: readonly TileName[]): Promise<Uint8Array[]> {
-    const rows = await this.#db.query<{ ordinal: bigint; hashes: Uint8Array }>(sql.TILES, [
-      this.#log,
-      integerArray(tiles.map(({ level }) => level)),
-      bigintArray(tiles.map(({ index }) => BigInt(index))),
-      integerArray(tiles.map(({ part }) => (part ?? 0) * PART_WIDTH)),
-      integerArray(tiles.map(({ part }) => (part === undefined ? TILE_WIDTH : (part + 1) * PART_WIDTH))),
-    ]);
-    const found = new Map(rows.map(({ ordinal, hashes }) => [Number(ordinal) - 1, hashes]));
-    return tiles.map((_, at) => found.get(at) ?? new Uint8Array());
+    return await Promise.all(tiles.map((tile) => this.#reads.tile(tile)));
   }
 
   async findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined> {
@@ -122,26 +104,4 @@ export class PostgresLogReader implements LogReader {
 interface SearchState {
   readonly gap: bigint;
   readonly rebuilt: bigint;
-}
-
-interface EntryRow {
-  readonly index: bigint;
-  readonly time: bigint;
-  readonly identity: Uint8Array | null;
-  readonly leaf: Uint8Array;
-  readonly extra: Uint8Array | null;
-}
-
-/** An identity that is the leaf hash is hashed when somebody asks for it: whoever reads whole logs hashes leaves himself. */
-function loggedEntry({ index, time, identity, leaf, extra }: EntryRow): LoggedEntry {
-  let known = identity;
-  return {
-    index,
-    time: Number(time),
-    get identity() {
-      return (known ??= leafHash(leaf));
-    },
-    leaf,
-    extra: extra ?? new Uint8Array(),
-  };
 }

@@ -128,19 +128,18 @@ export const ENTRIES = prepared(
    WHERE log = $1 AND index >= $2 AND index < $2::bigint + $3 ORDER BY index`,
 );
 
-export const ENTRIES_AT = prepared(
-  "entries-at",
-  "SELECT index, time, identity, leaf, extra FROM log.entry WHERE log = $1 AND index = ANY ($2::bigint[])",
-);
-
 /**
- * The hashes from $4 to before $5 of tiles. Of long rows only these are read (they are stored plain), of short ones
- * only the rows that have some. Where one is missing before the last there is, there is no answer.
+ * Entries by their indexes ($2), and of tiles the hashes from $5 to before $6: a proof goes with its entry, and as one
+ * statement the two cost two thirds. Of long rows only these hashes are read (they are stored plain), of short ones only
+ * the rows that have some. Where one is missing before the last there is, there is no answer.
  */
-export const TILES = prepared(
-  "tiles",
-  `SELECT ordinal, hashes
-   FROM unnest($2::int[], $3::bigint[], $4::int[], $5::int[]) WITH ORDINALITY AS asked (level, index, first, beyond, ordinal)
+export const READ = prepared(
+  "read",
+  `SELECT NULL::bigint AS ordinal, NULL::bytea AS hashes, index, time, identity, leaf, extra
+   FROM log.entry WHERE log = $1 AND index = ANY ($2::bigint[])
+   UNION ALL
+   SELECT ordinal, hashes, NULL, NULL, NULL, NULL, NULL
+   FROM unnest($3::int[], $4::bigint[], $5::int[], $6::int[]) WITH ORDINALITY AS asked (level, index, first, beyond, ordinal)
    CROSS JOIN LATERAL (
      SELECT string_agg(substr(hashes, (begins - start) * 32 + 1, greatest(ends - begins, 0) * 32), ''::bytea ORDER BY start)
               AS hashes, (max(ends) - asked.first) * 32 AS bytes

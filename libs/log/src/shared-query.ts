@@ -31,9 +31,12 @@ export class SharedQuery<Key, Answer> {
 
   async #run(): Promise<void> {
     this.#underWay++;
-    // What is asked for in the same turn goes together.
-    await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#answer(this.#waiting.splice(0, LARGEST));
+    await restOfTurn();
+    while (this.#waiting.length > 0) {
+      await this.#answer(this.#waiting.splice(0, LARGEST));
+      // Who was just answered may ask on.
+      await restOfTurn();
+    }
     this.#underWay--;
   }
 
@@ -46,4 +49,11 @@ export class SharedQuery<Key, Answer> {
       for (const { answer } of asked) answer.reject(error);
     }
   }
+}
+
+/** What is asked for in the same turn goes together: an entry is asked for some steps before its proof's tiles are. */
+function restOfTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
 }

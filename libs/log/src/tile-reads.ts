@@ -3,7 +3,10 @@ import {
   HASH_SIZE,
   HashTile,
   type HashReader,
+  type InclusionProof,
+  inclusionProof,
   type NodeCoordinate,
+  type RightEdge,
   TILE_HEIGHT,
   type TileCoordinate,
   tileHashReader,
@@ -36,6 +39,7 @@ export class TileReads {
   readonly #reader: LogReader;
   readonly #parts = [new RecentlyUsed<HashTile>(STORED_PARTS), new RecentlyUsed<HashTile>(MIDDLE_PARTS)] as const;
   readonly #tiles = new RecentlyUsed<Uint8Array>(WHOLE_TILES);
+  #edge: { readonly size: bigint; readonly known: RightEdge } = { size: 0n, known: new Map() };
   #wanted = new Map<string, { tile: TileName; answer: PromiseWithResolvers<Uint8Array> }>();
 
   constructor(reader: LogReader) {
@@ -45,6 +49,12 @@ export class TileReads {
   /** Nodes of the tree of this size. */
   hashes(size: bigint): HashReader {
     return tileHashReader((part) => this.#part(part), size, PART_HEIGHT);
+  }
+
+  /** In the tree of a size that was published: what its proofs share is made once, until another size is asked for. */
+  async inclusionProof(index: bigint, size: bigint): Promise<InclusionProof> {
+    if (this.#edge.size !== size) this.#edge = { size, known: new Map() };
+    return await inclusionProof(index, size, this.hashes(size), this.#edge.known);
   }
 
   /** The first `width` hashes of a tile, concatenated. */
@@ -58,19 +68,21 @@ export class TileReads {
     return hashes;
   }
 
-  async #part({ level, index, width }: TileCoordinate): Promise<HashTile> {
-    const isMiddle = level % 2 === 1;
-    const parts = this.#parts[isMiddle ? 1 : 0];
-    const name = `${level}/${index}`;
+  #part({ level, index, width }: TileCoordinate): HashTile | Promise<HashTile> {
+    const known = this.#parts[level % 2 === 1 ? 1 : 0].get(`${level}/${index}`);
     const bytes = width * HASH_SIZE;
-    const known = parts.get(name);
-    if (known !== undefined && known.hashes.length >= bytes) return known;
+    return known !== undefined && known.hashes.length >= bytes ? known : this.#readPart(level, index, bytes);
+  }
+
+  async #readPart(level: number, index: number, bytes: number): Promise<HashTile> {
+    const isMiddle = level % 2 === 1;
+    const name = `${level}/${index}`;
     const above = Math.floor(level / 2);
     const hashes = isMiddle
       ? middleOf(await this.#want({ level: above, index }))
       : await this.#want({ level: above, index: Math.floor(index / PART_WIDTH), part: index % PART_WIDTH });
     const part = new HashTile(expectHashes(hashes, bytes, name), PART_HEIGHT);
-    parts.set(name, part);
+    this.#parts[isMiddle ? 1 : 0].set(name, part);
     return part;
   }
 

@@ -5,7 +5,6 @@ import {
   consistencyProof,
   encodeEntryBundle,
   type InclusionProof,
-  inclusionProof,
   TILE_WIDTH,
   tileWidth,
 } from "@chancery/tlog";
@@ -207,7 +206,7 @@ export class TransparencyLog {
 
   async inclusionProof(index: bigint, size: bigint): Promise<InclusionProof> {
     await this.#expectPublished(size);
-    return await inclusionProof(index, size, this.#tiles.hashes(size));
+    return await this.#tiles.inclusionProof(index, size);
   }
 
   async consistencyProof(from: bigint, to: bigint): Promise<ConsistencyProof> {

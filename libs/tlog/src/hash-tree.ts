@@ -37,18 +37,23 @@ export function foldNodes(hashes: readonly Uint8Array[]): Uint8Array {
   return hashes.reduceRight((right, left) => nodeHash(left, right));
 }
 
-/** Every element of PATH(m, D[n]) as the range it is the hash of, leaf upwards. RFC 6962, Section 2.1.1. */
+/**
+ * Every element of PATH(m, D[n]) as the range it is the hash of, leaf upwards. RFC 9162, Section 2.1.3.1, read from the
+ * leaf: a node that is the last of its level and a left one has no sibling and is the same on the level above. The
+ * last node of a level is whole or not, and then it is made of the tree's right edge.
+ */
 export function inclusionNodes(index: bigint, size: bigint): NodeCoordinate[][] {
   if (index < 0n || index >= size) throw new Malformed("leaf index is outside the tree");
   const path: NodeCoordinate[][] = [];
-  let [begin, end] = [0n, size];
-  while (end - begin > 1n) {
-    const middle = begin + largestPowerBelow(end - begin);
-    path.push(index < middle ? rangeNodes(middle, end) : rangeNodes(begin, middle));
-    if (index < middle) end = middle;
-    else begin = middle;
+  let [node, last] = [index, size - 1n];
+  for (let level = 0; last > 0n; level++) {
+    const sibling = node ^ 1n;
+    if (sibling < last) path.push([{ level, index: sibling }]);
+    else if (sibling === last) path.push(rangeNodes(sibling << BigInt(level), size));
+    node >>= 1n;
+    last >>= 1n;
   }
-  return path.toReversed();
+  return path;
 }
 
 /** The same for PROOF(m, D[n]). RFC 6962, Section 2.1.2. From nothing, and from a tree to itself, the proof is empty. */
@@ -72,8 +77,14 @@ export async function treeRoot(size: bigint, read: HashReader): Promise<Uint8Arr
   return size === 0n ? EMPTY_ROOT : foldNodes(await read(rangeNodes(0n, size)));
 }
 
-export async function inclusionProof(index: bigint, size: bigint, read: HashReader): Promise<InclusionProof> {
-  return { index, size, path: await readPath(inclusionNodes(index, size), read) };
+/** `edge`: the memory of proofs in the tree of this size, and of no other. */
+export async function inclusionProof(
+  index: bigint,
+  size: bigint,
+  read: HashReader,
+  edge?: RightEdge,
+): Promise<InclusionProof> {
+  return { index, size, path: await readPath(inclusionNodes(index, size), read, edge) };
 }
 
 export async function consistencyProof(from: bigint, to: bigint, read: HashReader): Promise<ConsistencyProof> {
@@ -88,11 +99,28 @@ export function consistencyProofFrom(from: bigint, to: bigint, lookup: HashLooku
   return { from, to, path: consistencyNodes(from, to).map((nodes) => foldNodes(nodes.map(lookup))) };
 }
 
-async function readPath(path: readonly NodeCoordinate[][], read: HashReader): Promise<Uint8Array[]> {
-  if (path.length === 0) return [];
-  const hashes = await read(path.flat());
-  let at = 0;
-  return path.map((nodes) => foldNodes(hashes.slice(at, (at += nodes.length))));
+/**
+ * What a tree's proofs have in common: at most one element of a path is not one node but the right edge above some
+ * leaf, which is up to a node a level to read and to hash. By the level of its first and largest node.
+ */
+export type RightEdge = Map<number, Uint8Array>;
+
+async function readPath(
+  path: readonly NodeCoordinate[][],
+  read: HashReader,
+  edge: RightEdge = new Map(),
+): Promise<Uint8Array[]> {
+  const known = path.map((nodes) => (nodes.length > 1 ? edge.get(nodes[0]?.level ?? 0) : undefined));
+  const wanted = path.flatMap((nodes, at) => (known[at] === undefined ? nodes : []));
+  const hashes = wanted.length === 0 ? [] : await read(wanted);
+  let next = 0;
+  return path.map((nodes, at) => {
+    const met = known[at];
+    if (met !== undefined) return met;
+    const hash = foldNodes(hashes.slice(next, (next += nodes.length)));
+    if (nodes.length > 1) edge.set(nodes[0]?.level ?? 0, hash);
+    return hash;
+  });
 }
 
 /** "Let k be the largest power of two smaller than n." */

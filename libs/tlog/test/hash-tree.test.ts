@@ -17,6 +17,7 @@ import {
   leafHash,
   type NodeCoordinate,
   rangeNodes,
+  type RightEdge,
   tileHashReader,
   treeRoot,
   tileWidth,
@@ -49,6 +50,17 @@ describe("proofs from stored hashes are those the RFC defines", () => {
       expect((await consistencyProof(BigInt(from), BigInt(size), stored(size))).path).toEqual(proof(from, tree));
     }
   });
+
+  test.for(Array.from({ length: 40 }, (_, at) => at + 1))(
+    "tree of %i, whose proofs remember its edge",
+    async (size) => {
+      const tree = D.slice(0, size);
+      const edge: RightEdge = new Map();
+      for (const at of [...tree.keys(), ...tree.keys().toArray().toReversed()]) {
+        expect((await inclusionProof(BigInt(at), BigInt(size), stored(size), edge)).path).toEqual(path(at, tree));
+      }
+    },
+  );
 
   test("from nothing there is nothing to prove, and nothing is read", async () => {
     expect(await consistencyProof(0n, 9n, never)).toEqual({ from: 0n, to: 9n, path: [] });

@@ -6,6 +6,7 @@ import { entryKindNames } from "../entries/entry-kinds.ts";
 import { statementDigests } from "../entries/in-toto-statement.ts";
 import { EXTENSION_NAMES } from "./certificate-facts.ts";
 import type { EntryFacts } from "./entry-facts.ts";
+import { imageDigests } from "./image-signature.ts";
 import { isOfDomain, MAX_DOMAIN_LENGTH, sansOf } from "./san.ts";
 import { parseSanGlob, type SanGlob } from "./san-glob.ts";
 
@@ -23,6 +24,7 @@ export type Condition =
 /** What an entry may be searched by, besides log and time. */
 export const FILTER_NAMES: readonly string[] = [
   "digest",
+  "image",
   "key",
   "san",
   "sanPrefix",
@@ -41,13 +43,15 @@ export const MAX_VALUE_LENGTH = 2_048;
 const MAX_KEY_LENGTH = 8_192;
 const EXTENSIONS = new Set(EXTENSION_NAMES.values());
 
+/** One value of a filter, as the conditions of which an entry has to meet any. Throws as `parseCondition`. */
+export function parseConditions(name: string, text: string): readonly Condition[] {
+  if (name !== "image") return [parseCondition(name, text)];
+  return imageDigests(name, boundedValue(name, text)).map((value) => ({ by: "digest", value }));
+}
+
 /** Throws Malformed that begins with the filter's name. Values are compared in lower case, as v1's search does. */
 export function parseCondition(name: string, text: string): Condition {
-  const longest = name === "key" ? MAX_KEY_LENGTH : MAX_VALUE_LENGTH;
-  if (text === "") throw new Malformed(`${name}: is empty`);
-  if (text.length > longest) throw new Malformed(`${name}: longer than ${longest} characters`);
-  if (/\p{Cc}/u.test(text) && name !== "key") throw new Malformed(`${name}: has control characters`);
-  const value = text.toLowerCase();
+  const value = boundedValue(name, text);
   switch (name) {
     case "digest":
     case "subjectDigest":
@@ -70,6 +74,14 @@ export function parseCondition(name: string, text: string): Condition {
       if (!EXTENSIONS.has(name)) throw new Malformed(`${name.slice(0, 64)}: no such parameter`);
       return { by: "extension", name, value };
   }
+}
+
+function boundedValue(name: string, text: string): string {
+  const longest = name === "key" ? MAX_KEY_LENGTH : MAX_VALUE_LENGTH;
+  if (text === "") throw new Malformed(`${name}: is empty`);
+  if (text.length > longest) throw new Malformed(`${name}: longer than ${longest} characters`);
+  if (/\p{Cc}/u.test(text) && name !== "key") throw new Malformed(`${name}: has control characters`);
+  return text.toLowerCase();
 }
 
 export function matches(facts: EntryFacts, condition: Condition): boolean {

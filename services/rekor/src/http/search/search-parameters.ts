@@ -1,5 +1,5 @@
 import { Malformed } from "@chancery/fault";
-import { type Condition, FILTER_NAMES, parseCondition } from "../../domain/search/condition.ts";
+import { type Condition, FILTER_NAMES, parseConditions } from "../../domain/search/condition.ts";
 import type { Order } from "../../domain/search/log-search.ts";
 import type { LogsSearch } from "../../domain/search/search-logs.ts";
 import type { Query } from "../query-parameters.ts";
@@ -21,7 +21,7 @@ export function readSearch(query: Query): LogsSearch {
   for (const [name, value] of Object.entries(query)) {
     if (PLAIN.has(name)) continue;
     if (!FILTER_NAMES.includes(name)) throw new Malformed(`${name.slice(0, 64)}: no such parameter`);
-    groups.push(valuesOf(name, value).map((text) => parseCondition(name, text)));
+    groups.push(valuesOf(name, value).flatMap((text) => parseConditions(name, text)));
   }
   if (groups.flat().length > MAX_CONDITIONS) throw new Malformed(`query: more than ${MAX_CONDITIONS} values in all`);
   const asked = Object.entries(query).filter(([name]) => name !== "limit" && name !== "cursor");

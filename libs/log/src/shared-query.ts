@@ -1,5 +1,5 @@
 /** Queries under way at a time. While one is being answered, the next is on its way. */
-const UNDER_WAY = 3;
+const UNDER_WAY = 2;
 /** What one query asks for at most: its answers are held in memory together. */
 const LARGEST = 32;
 

@@ -227,7 +227,10 @@ export class TransparencyLog {
     return encodeEntryBundle(entries.map((entry) => entry.leaf));
   }
 
-  /** Undefined when it can append; else one sentence. It looks at anchor and database anew each time. */
+  /**
+   * Undefined when it can append, or is frozen and can be read: that is no fault, and an orchestrator that took it for one
+   * would take the readers away. Else one sentence. It looks at anchor and database anew each time.
+   */
   async readiness(): Promise<string | undefined> {
     if (this.#standing.refusal !== undefined) return this.#standing.refusal;
     if (this.#closed) return `log ${this.#name}: is closing`;
@@ -238,7 +241,7 @@ export class TransparencyLog {
       const published = state.published?.size ?? -1n;
       if (published < anchored.size) await this.#publisher.cover(anchored.size);
       else if (published === state.size && !isPublished(state, anchored)) await this.#publisher.advance();
-      if (this.#frozen) return `log ${this.#name}: is frozen`;
+      if (this.#frozen) return undefined;
       const doubt = this.#clock.doubt(Math.max(state.time, anchored.time));
       return doubt && `log ${this.#name}: ${doubt}`;
     } catch (error) {
@@ -259,6 +262,11 @@ export class TransparencyLog {
     // Asked twice: another process may have signed it since.
     const stamp = (last: number) => (this.#clock.age(last) < maxAge ? undefined : this.#clock.stamp(last));
     return (await this.#publisher.renew(stamp)) !== undefined;
+  }
+
+  /** A sentence on what is as it should be and still to be known. */
+  warning(): string | undefined {
+    return this.#frozen ? `log ${this.#name}: is frozen: it is read, and takes no more entries` : undefined;
   }
 
   /** For ever: entries under way before it are logged or told that it is frozen. Its last checkpoint stays. */

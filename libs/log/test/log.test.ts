@@ -170,8 +170,10 @@ describe.each(stores)("a log in %s", (_kind, openStore) => {
     const last = await log.published();
     await expect(log.append(newEntry("late"))).rejects.toBeInstanceOf(Frozen);
     await expect(other.append(newEntry("late"))).rejects.toBeInstanceOf(Frozen);
-    expect(await log.readiness()).toBe(`log ${world.name}: is frozen`);
-    expect(await other.readiness()).toBe(`log ${world.name}: is frozen`);
+    for (const one of [log, other]) {
+      expect(await one.readiness()).toBeUndefined();
+      expect(one.warning()).toBe(`log ${world.name}: is frozen: it is read, and takes no more entries`);
+    }
     const restarted = await world.start();
     await expect(restarted.append(newEntry("late"))).rejects.toBeInstanceOf(Frozen);
     expect(await restarted.published()).toEqual(last);

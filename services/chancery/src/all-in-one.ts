@@ -126,6 +126,7 @@ export async function startStack(
     ],
   });
   opened.defer(() => service.close());
+  if (settings.fulcio.ctLog === "own") service.readiness.add("fulcio", async () => whyNotIssuing(logs.ctlog));
   const reload = settings.configFile && opened.use(reloadIssuers(settings.configFile, service, logger));
   for (const { service: from, warning } of service.readiness.warnings()) logger.child({ from }).warn(warning);
   const all = opened.move();
@@ -142,6 +143,11 @@ function reloadIssuers(file: ConfigFile, { app, readiness }: RunningService, log
   const reload = new IssuerReload({ file, issuers, metrics, logger: logger.child({ from: "configuration" }) });
   readiness.warn("configuration", () => reload.warning());
   return reload;
+}
+
+/** Certificates go into the CT log before they leave. */
+function whyNotIssuing(ctlog: TransparencyLog): string | undefined {
+  return ctlog.state.frozen ? "its CT log is frozen: name another one, or none, in chancery.fulcio.ct-log" : undefined;
 }
 
 /** A CA in files of the operator's is looked at first: a mistake there must not leave a folder that is bound to it. */
@@ -255,7 +261,7 @@ function modules(
     TrustModule.forRoot(
       { url: settings.url, directory: join(settings.data, "tuf"), floor: join(settings.data, "anchor", "tuf") },
       {
-        material: trustMaterial(trustedParties(settings, installation, authority)),
+        material: trustMaterial(trustedParties(settings, installation, authority, logs)),
         keys: { root: keys["tuf-root"], online: keys["tuf-online"] },
       },
     ),
@@ -289,6 +295,7 @@ function trustedParties(
   settings: Settings,
   { created, shard, hostname, keys, tsaChain }: Installation,
   { generations }: Authority,
+  logs: Logs,
 ) {
   const {
     url,
@@ -317,7 +324,10 @@ function trustedParties(
     services: {
       operator: hostname,
       certificateAuthority: { url, validFor },
-      transparencyLogs: ([1, 2] as const).map((majorApiVersion) => ({ url, validFor, majorApiVersion })),
+      // Nobody is sent to a log that takes nothing.
+      transparencyLogs: ([1, 2] as const)
+        .filter((version) => !(version === 1 ? logs.rekor : logs.rekorV2).state.frozen)
+        .map((majorApiVersion) => ({ url, validFor, majorApiVersion })),
       timestampAuthority: { url: timestamps, validFor },
       ...(login === undefined ? {} : { identityProvider: { url: login, validFor } }),
     },

@@ -93,6 +93,7 @@ export class CtLogModule implements NestModule, OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     this.#readiness.add("ctlog", () => this.#log.readiness());
+    this.#readiness.warn("ctlog", () => this.#log.warning());
     this.#renewing = this.#renewal.run(this.#stop.signal);
   }
 

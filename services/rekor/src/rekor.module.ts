@@ -73,5 +73,6 @@ export class RekorModule implements NestModule, OnModuleInit {
 
   onModuleInit(): void {
     this.#readiness.add("rekor", () => this.#log.readiness());
+    this.#readiness.warn("rekor", () => this.#log.warning());
   }
 }

@@ -31,7 +31,7 @@ Works while chancery runs. Oldest first. What was interrupted goes on with --res
   --data FOLDER        the installation, whose keys sign          CHANCERY_DATA, or ./.chancery
   --database-url URL   its PostgreSQL, if not the embedded one    CHANCERY_DATABASE_URL
 
-entries       --log rekor|rekor-v2, and what the search takes, with its meaning: --digest, --key, --san, --san-prefix, --san-glob,
+entries       --log rekor|rekor-v2, and what the search takes, with its meaning: --digest, --image, --key, --san, --san-prefix, --san-glob,
               --san-domain, --issuer, --kind, --predicate-type, --subject-digest, --subject-name, --source-repository-uri
               and every other field of a certificate. One of a flag's values, of each flag
 certificates  --san, --issuer, --subject, --serial, --key-hash

@@ -15,7 +15,7 @@ parentPort?.on("message", (entries: PackedEntries) => {
   try {
     const { bytes, count, leafHashes } = linesOf(lines, unpackEntries(entries));
     const answer: ThreadAnswer = { bytes, count, leafHashes: concatBytes(...leafHashes) };
-    parentPort?.postMessage(answer, [bytes.buffer as ArrayBuffer]);
+    parentPort?.postMessage(answer, [bytes.buffer]);
   } catch (error) {
     if (!(error instanceof RefusedToSign)) throw error;
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has

@@ -168,6 +168,10 @@ export class CertificateTransparencyLog {
     return this.#log.readiness();
   }
 
+  warning(): string | undefined {
+    return this.#log.warning();
+  }
+
   /**
    * Logs the entry, or finds it logged: two submissions of one certificate are one leaf, with one timestamp.
    *

@@ -188,6 +188,10 @@ export class RekorLog {
     return this.#log.readiness();
   }
 
+  warning(): string | undefined {
+    return this.#log.warning();
+  }
+
   #checkTree(treeId: bigint | undefined): void {
     if (treeId !== undefined && treeId !== this.#treeId)
       throw new Malformed(`treeID: ${treeId} is not a tree of this log`);

@@ -75,6 +75,10 @@ export class RekorV2Log {
     return this.#log.readiness();
   }
 
+  warning(): string | undefined {
+    return this.#log.warning();
+  }
+
   #entryOf({ entry, proof, checkpoint }: Appended): LoggedV2Entry {
     return { logId: this.#logId, body: entry.leaf, proof, checkpoint };
   }

@@ -1,0 +1,82 @@
+import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { run } from "../src/command-line.ts";
+import { startTestStack } from "./start-stack.ts";
+
+let data: string;
+beforeAll(async () => {
+  data = await mkdtemp(join(tmpdir(), "chancery-freeze-"));
+});
+afterAll(() => rm(data, { recursive: true, force: true }));
+
+async function freeze(...argv: string[]) {
+  let [out, err] = ["", ""];
+  const terminal = { out: (text: string) => void (out += text), err: (text: string) => void (err += text) };
+  return { code: await run(["freeze", ...argv], {}, terminal), out, err };
+}
+
+test("a log that is frozen while chancery runs takes nothing more, stays ready to be read, and signers are sent elsewhere", async () => {
+  let checkpoint: string;
+  {
+    await using stack = await startTestStack({ data });
+    expect(await write(stack.url)).toBe(201);
+    checkpoint = await (await fetch(`${stack.url}/api/v2/checkpoint`)).text();
+    const answer = await freeze("--log", "rekor-v2", "--for-ever", "--data", data);
+    expect(answer).toEqual({ code: 0, out: "rekor-v2: frozen for ever, with 1 entries\n", err: "" });
+    expect(await write(stack.url)).toBe(405);
+    const ready = await fetch(`${stack.url}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([200, expect.stringContaining("rekor-v2: is frozen")]);
+    expect(await apiVersions(stack.url)).toEqual([2, 1]);
+  }
+  const again = await freeze("--log", "rekor-v2", "--for-ever", "--data", data);
+  expect(again).toEqual({ code: 0, out: "rekor-v2: was frozen already, with 1 entries\n", err: "" });
+  await using stack = await startTestStack({ data });
+  expect(await (await fetch(`${stack.url}/api/v2/checkpoint`)).text()).toBe(checkpoint);
+  expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
+  expect(await apiVersions(stack.url)).toEqual([1]);
+  const root = await (await fetch(`${stack.url}/trust/trusted_root.json`)).json();
+  expect((root as { tlogs: unknown[] }).tlogs).toHaveLength(2);
+});
+
+test("with its CT log frozen the CA says that it can issue nothing", async () => {
+  expect((await freeze("--log", "ctlog", "--for-ever", "--data", data)).code).toBe(0);
+  await using stack = await startTestStack({ data });
+  const ready = await fetch(`${stack.url}/readyz`);
+  expect([ready.status, await ready.text()]).toEqual([
+    503,
+    expect.stringContaining("its CT log is frozen: name another"),
+  ]);
+});
+
+test("nothing is frozen by half a command", async () => {
+  expect(await freeze("--data", data)).toMatchObject({ code: 2, err: expect.stringContaining("--log: say one of") });
+  expect(await freeze("--log", "rekor", "--data", data)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("--for-ever"),
+  });
+  const nowhere = await freeze("--log", "rekor", "--for-ever", "--data", join(data, "none"));
+  expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringContaining("holds no installation")]);
+});
+
+/** Of a new artifact; the status of the answer. */
+async function write(url: string): Promise<number> {
+  const artifact = randomBytes(32);
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const rawBytes = publicKey.export({ type: "spki", format: "der" }).toString("base64");
+  const verifier = { publicKey: { rawBytes }, keyDetails: "PKIX_ECDSA_P256_SHA_256" };
+  const signature = { content: sign("sha256", artifact, privateKey).toString("base64"), verifier };
+  const digest = createHash("sha256").update(artifact).digest("base64");
+  const body = JSON.stringify({ hashedRekordRequestV002: { digest, signature } });
+  const headers = { "Content-Type": "application/json" };
+  return (await fetch(`${url}/api/v2/log/entries`, { method: "POST", headers, body })).status;
+}
+
+async function apiVersions(url: string): Promise<number[]> {
+  const config = await (await fetch(`${url}/trust/signing_config.v0.2.json`)).json();
+  return (config as { rekorTlogUrls: { majorApiVersion: number }[] }).rekorTlogUrls.map(
+    ({ majorApiVersion }) => majorApiVersion,
+  );
+}

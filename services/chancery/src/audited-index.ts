@@ -7,8 +7,12 @@ import { verifyIndex } from "@chancery/rekor";
 const EVERY_MS = 2_000;
 
 /** What is other in a log's search index than its entries say, read at a pace that nobody notices. */
-export async function auditIndex(db: Database, log: string, everyMs = EVERY_MS): Promise<readonly string[]> {
-  const index = await PostgresSearchIndex.open(unhurried(db, everyMs), log);
+export async function auditIndex(
+  db: Database,
+  log: string,
+  { everyMs = EVERY_MS, signal }: { readonly everyMs?: number; readonly signal?: AbortSignal } = {},
+): Promise<readonly string[]> {
+  const index = await PostgresSearchIndex.open(unhurried(db, everyMs, signal), log);
   if (index === undefined) return [];
   // Those of before there was this search, which `chancery index rebuild` adds; by what they were found then they are held.
   const unindexed = await index.reader.unindexed();
@@ -16,12 +20,14 @@ export async function auditIndex(db: Database, log: string, everyMs = EVERY_MS):
   return differences.map(({ index: place, what }) => (place === undefined ? what : `entry ${place}: ${what}`));
 }
 
-function unhurried(db: Database, everyMs: number): Database {
+/** Once the signal has come it answers no more: a page each two seconds would keep a log of 10,000 entries from ending for 80. */
+function unhurried(db: Database, everyMs: number, signal: AbortSignal | undefined): Database {
   let turn: Promise<unknown> = Promise.resolve();
   const query: Database["query"] = async (sql, params) => {
     // A process that ends does not wait for it.
-    turn = turn.then(() => delay(everyMs, undefined, { ref: false }));
+    turn = turn.then(() => delay(everyMs, undefined, { ref: false, ...(signal && { signal }) }));
     await turn;
+    signal?.throwIfAborted();
     return db.query(sql, params);
   };
   return Object.assign(Object.create(db) as Database, { query });

@@ -62,7 +62,7 @@ export class AuditorBeside {
         "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
         ctlog: keys.ctlog.publicKey.keyObject,
       },
-      verifyIndex: (log) => auditIndex(db, log),
+      verifyIndex: (log, signal) => auditIndex(db, log, { signal }),
       insight: { db, anchor: join(data, "anchor") },
     };
   }

@@ -78,7 +78,7 @@ export async function auditorCommand(
     vantagePoints: (flags.from ?? []).map((url) => parseUrl("--from", url)),
     state: resolve(flags.state ?? ".chancery-auditor"),
     webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
-    verifyIndex: db && ((log: string) => auditIndex(db, log)),
+    verifyIndex: db && ((log: string, signal: AbortSignal) => auditIndex(db, log, { signal })),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
     way: wayOf(flags["read-token-file"]),
     timeServers: (flags["time-server"] ?? []).map((one) => parseTimeServer("--time-server", one)),

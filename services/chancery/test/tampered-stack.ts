@@ -57,7 +57,7 @@ export class TamperedStack implements AsyncDisposable {
     const auditor = await Auditor.open({
       url: this.stack.url,
       state: join(this.stack.data, name),
-      verifyIndex: (log) => auditIndex(this.owner, log, 0),
+      verifyIndex: (log, signal) => auditIndex(this.owner, log, { everyMs: 0, signal }),
       insight: { db: this.owner, anchor: join(this.stack.data, "anchor") },
       told: {
         alarm: (_alarm, text) => told.push(text),

@@ -70,6 +70,7 @@ export class AlarmBook implements Report {
   readonly #checks = new Map<string, CheckStatus>();
   readonly #failingSince = new Map<string, number>();
   #alarms: Alarm[];
+  #isClosed = false;
 
   constructor(store: AlarmStore, before: readonly Alarm[], sinks: readonly AlarmSink[], now: () => number) {
     this.#store = store;
@@ -91,13 +92,20 @@ export class AlarmBook implements Report {
     return this.#alarms.filter(({ resolved }) => resolved === undefined);
   }
 
+  /** What is told from now on is of checks that were cut off in the middle. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   passed(check: string, what: string): void {
+    if (this.#isClosed) return;
     this.#forget(check);
     this.#set({ name: check, state: "passed", what, meaning: null, remedy: null, evidence: null });
     this.#resolve((alarm) => alarm.check === check);
   }
 
   async failed(check: string, finding: Finding): Promise<void> {
+    if (this.#isClosed) return;
     const { trouble, what, toleratedMs = 0, isOneOfMany = false } = finding;
     const key = `${check} ${trouble}`;
     const since = this.#failingSince.get(key) ?? this.#now();
@@ -117,10 +125,12 @@ export class AlarmBook implements Report {
   }
 
   unknown(check: string, why: string): void {
+    if (this.#isClosed) return;
     this.#set({ name: check, state: "unknown", what: why, meaning: null, remedy: null, evidence: null });
   }
 
   notAsked(check: string, why: string): void {
+    if (this.#isClosed) return;
     this.#forget(check);
     this.unknown(check, why);
     this.#resolve((alarm) => alarm.check === check);

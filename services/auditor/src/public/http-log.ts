@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Unavailable } from "@chancery/fault";
+import { unlessStopped } from "../domain/unless-stopped.ts";
 
 /** A log's own answers are far below; what is above is not one of them. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -14,6 +15,8 @@ export interface Way {
   readonly fetch?: ((url: string, request: RequestInit) => Promise<Response>) | undefined;
   /** What is shown to read where not everyone may. */
   readonly bearer?: (() => Promise<string>) | undefined;
+  /** When it comes nothing more is asked, and no answer is waited for. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An answer that says: not this, or not you. Whoever only reads takes it for an answer that cannot be had. */
@@ -100,15 +103,26 @@ export class HttpLog {
       const said = await this.#bounded(path, answer).catch(() => new Uint8Array());
       last = new Refused(this.base + path, answer.status, Buffer.from(said).toString("utf8").slice(0, SAID_CHARACTERS));
       if (answer.status !== 429 && answer.status !== 503) throw last;
-      if (pause > 0) await delay(pause);
+      if (pause > 0) await this.#rest(pause);
     }
     throw last ?? this.notAnAnswer(path, "was not asked");
+  }
+
+  async #rest(milliseconds: number): Promise<void> {
+    const { signal } = this.#way;
+    await delay(milliseconds, undefined, signal && { signal }).catch(() => {});
   }
 
   async #try(path: string, request: RequestInit): Promise<Response> {
     try {
       const { fetch: reach = fetch } = this.#way;
-      return await reach(this.base + path, { ...request, redirect: "error", signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const { signal: stop } = this.#way;
+      const late = AbortSignal.timeout(TIMEOUT_MS);
+      const signal = stop === undefined ? late : AbortSignal.any([late, stop]);
+      signal.throwIfAborted();
+      const asked = reach(this.base + path, { ...request, redirect: "error", signal });
+      // What answers within this process knows of no signal.
+      return await (stop === undefined ? asked : unlessStopped(stop, () => asked));
     } catch (cause) {
       throw new Unavailable(`${this.base}${path}: cannot be reached`, 0, { cause });
     }

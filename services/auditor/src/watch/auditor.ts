@@ -6,6 +6,7 @@ import { type Alarm, AlarmBook, type AlarmSink, type CheckStatus, timeOf } from 
 import { alarmText } from "../domain/alarm-text.ts";
 import { type AuditedLog, findLogs, type LogKind } from "../public/served-log.ts";
 import { askTime, type TimeServer } from "../public/sntp-client.ts";
+import { unlessStopped } from "../domain/unless-stopped.ts";
 import { Webhook } from "../public/webhook.ts";
 import { FolderLock } from "../state/folder-lock.ts";
 import { StateFolder } from "../state/state-folder.ts";
@@ -13,7 +14,7 @@ import { Canary, type LeftOut, type TokenSource } from "./canary.ts";
 import { HostWatch } from "./host-watch.ts";
 import type { Way } from "../public/http-log.ts";
 import { type LogView, messageOf } from "./log-watch.ts";
-import { again, paced } from "./pace.ts";
+import { again, paced, stoppable } from "./pace.ts";
 import { TimeServersWatch } from "./time-servers-watch.ts";
 import { TrustWatch } from "./trust-watch.ts";
 import { type Watched, watchLog } from "./watched-log.ts";
@@ -37,7 +38,7 @@ export interface AuditorOptions {
   readonly insight?: Insight | undefined;
   readonly webhook?: string | undefined;
   /** Holds all that a log is found by against its entries, both ways; resolves to what is other. */
-  readonly verifyIndex?: ((log: string) => Promise<readonly string[]>) | undefined;
+  readonly verifyIndex?: ((log: string, signal: AbortSignal) => Promise<readonly string[]>) | undefined;
   readonly way?: Way;
   /** Where the CA shows its certificates; its own log, unless told. */
   readonly ctLog?: "own" | "other" | "none";
@@ -122,13 +123,14 @@ export class Auditor implements AsyncDisposable {
   #lastPass: number | undefined;
   #running: Promise<unknown> | undefined;
 
-  private constructor(options: AuditorOptions, state: StateFolder, alarms: readonly Alarm[]) {
-    this.#options = options;
+  private constructor(given: AuditorOptions, state: StateFolder, alarms: readonly Alarm[]) {
+    const { told, webhook } = given;
+    const options = (this.#options = untilStopped(given, this.#stop.signal));
     this.#now = options.now ?? Date.now;
     this.#state = state;
-    const sinks: AlarmSink[] = [(alarm) => options.told.alarm(alarm, alarmText(alarm)), () => this.#webhook?.wake()];
+    const sinks: AlarmSink[] = [(alarm) => told.alarm(alarm, alarmText(alarm)), () => this.#webhook?.wake()];
     this.#alarms = new AlarmBook(state, alarms, sinks, this.#now);
-    this.#webhook = options.webhook === undefined ? undefined : this.#hook(options.webhook);
+    this.#webhook = webhook === undefined ? undefined : this.#hook(webhook);
     const around = { report: this.#alarms, now: this.#now, way: options.way ?? {} };
     this.#trust = new TrustWatch(options.url, state, { ...around, logKeys: () => this.#logKeys() });
     this.#host = new HostWatch(options.url, {
@@ -139,7 +141,7 @@ export class Auditor implements AsyncDisposable {
     });
     const servers = options.timeServers ?? [];
     const clocks = { now: this.#now, elapsed: () => performance.now() };
-    const ask = (server: TimeServer) => askTime(server, clocks);
+    const ask = (server: TimeServer) => unlessStopped(this.#stop.signal, () => askTime(server, clocks));
     this.#time = servers.length === 0 ? undefined : new TimeServersWatch(servers, { ...around, ask });
   }
 
@@ -186,6 +188,7 @@ export class Auditor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#alarms.close();
     this.#stop.abort();
     await this.#running;
     await this.#state.written();
@@ -320,7 +323,7 @@ export class Auditor implements AsyncDisposable {
     const check = `search index of ${name}`;
     if (verifyIndex === undefined) return;
     try {
-      const [first, ...others] = await verifyIndex(kind);
+      const [first, ...others] = await verifyIndex(kind, this.#stop.signal);
       if (first === undefined) {
         this.#alarms.passed(check, "all that entries are found by is theirs, and nothing is missing");
       } else {
@@ -386,6 +389,16 @@ export class Auditor implements AsyncDisposable {
       return keys.map((key) => key.toString("base64"));
     });
   }
+}
+
+/** Nothing is asked once the signal has come, and no answer is waited for: what stops must be gone within seconds. */
+function untilStopped(options: AuditorOptions, signal: AbortSignal): AuditorOptions {
+  const { insight, way } = options;
+  return {
+    ...options,
+    way: { ...way, signal },
+    insight: insight && { ...insight, db: stoppable(insight.db, signal) },
+  };
 }
 
 function canaryStatus(canary: Canary | undefined): CanaryStatus {

@@ -282,10 +282,10 @@ function bareKey(kind: CanaryKey): Identity {
   return { key: privateKey, kind, certificate: undefined, pem: publicKey.export({ type: "spki", format: "pem" }) };
 }
 
-async function readToken(source: TokenSource, { fetch }: Way): Promise<string> {
+async function readToken(source: TokenSource, { fetch, signal }: Way): Promise<string> {
   if ("file" in source) return (await readFile(source.file, "utf8")).trim();
   const { origin, pathname, search } = new URL(source.url);
-  const answer = await new HttpLog(origin, { fetch }).get(pathname + search);
+  const answer = await new HttpLog(origin, { fetch, signal }).get(pathname + search);
   if (answer === undefined) throw new CanaryFault(`${origin}${pathname} answers no token`);
   return Buffer.from(answer).toString("utf8").trim();
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Queryable } from "@chancery/postgres";
+import { unlessStopped } from "../domain/unless-stopped.ts";
 
 /** Does `work` again and again, so long after its end, until the signal. What it throws goes to `failed`, and it goes on. */
 export async function again(
@@ -17,6 +18,14 @@ export async function again(
     }
     await delay(everyMs, undefined, { signal }).catch(() => {});
   }
+}
+
+/**
+ * A database that answers nothing more once the signal has come: who waits for it ends at once, also where the database itself
+ * hangs. So no loop, however long it is, has to look at the signal between two of its questions.
+ */
+export function stoppable(db: Queryable, signal: AbortSignal): Queryable {
+  return { query: (sql, params) => unlessStopped(signal, () => db.query(sql, params)) };
 }
 
 /**

@@ -40,7 +40,7 @@ export function watchLog(
 ): Watched {
   const log = keys[found.kind] === undefined ? asFirstSeen(found, folder) : found;
   const served = [url, ...vantagePoints].map((place) =>
-    servedLog(place.replace(/\/+$/, ""), log, place === url ? way : {}),
+    servedLog(place.replace(/\/+$/, ""), log, place === url ? way : { signal: way.signal }),
   );
   const watch = new LogWatch(log, served, folder, around);
   const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, log.kind);

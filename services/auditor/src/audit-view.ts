@@ -1,4 +1,4 @@
-import type { AuditStatus } from "./watch/auditor.ts";
+import type { AuditStatus } from "./watch/audit-status.ts";
 
 /** What can be asked of an auditor. */
 export interface AuditView {

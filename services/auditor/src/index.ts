@@ -5,7 +5,8 @@ export { type LogIdentity, openCheckpoint, type SignedHead } from "./domain/chec
 export { describePlace, Difference, type Place } from "./domain/difference.ts";
 export type { CleanLog, Progress } from "./domain/progress.ts";
 export { checkUrl, type UrlCheck } from "./public/check-url.ts";
-export { Auditor, type AuditorOptions, type AuditStatus, type Insight } from "./watch/auditor.ts";
+export type { AuditStatus } from "./watch/audit-status.ts";
+export { Auditor, type AuditorOptions, type Insight } from "./watch/auditor.ts";
 export type { Alarm, CheckStatus } from "./domain/alarm.ts";
 export type { LogKind } from "./public/served-log.ts";
 export type { LeftOut } from "./watch/canary.ts";

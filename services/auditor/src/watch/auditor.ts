@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Queryable } from "@chancery/postgres";
-import { type Alarm, AlarmBook, type AlarmSink, type CheckStatus, timeOf } from "../domain/alarm.ts";
+import { type Alarm, AlarmBook, type AlarmSink, timeOf } from "../domain/alarm.ts";
 import { alarmText } from "../domain/alarm-text.ts";
 import { type AuditedLog, findLogs, type LogKind } from "../public/served-log.ts";
 import { askTime, type TimeServer } from "../public/sntp-client.ts";
@@ -13,8 +13,10 @@ import { StateFolder } from "../state/state-folder.ts";
 import { Canary, type LeftOut, type TokenSource } from "./canary.ts";
 import { HostWatch } from "./host-watch.ts";
 import type { Way } from "../public/http-log.ts";
-import { type LogView, messageOf } from "./log-watch.ts";
+import { type AuditStatus, canaryStatus } from "./audit-status.ts";
+import { messageOf } from "./log-watch.ts";
 import { again, paced, stoppable } from "./pace.ts";
+import { checkSearchIndex, type VerifyIndex } from "./search-index-check.ts";
 import { TimeServersWatch } from "./time-servers-watch.ts";
 import { TrustWatch } from "./trust-watch.ts";
 import { type Watched, watchLog } from "./watched-log.ts";
@@ -37,8 +39,7 @@ export interface AuditorOptions {
   readonly keys?: Partial<Readonly<Record<LogKind, KeyObject>>>;
   readonly insight?: Insight | undefined;
   readonly webhook?: string | undefined;
-  /** Holds all that a log is found by against its entries, both ways; resolves to what is other. */
-  readonly verifyIndex?: ((log: string, signal: AbortSignal) => Promise<readonly string[]>) | undefined;
+  readonly verifyIndex?: VerifyIndex | undefined;
   readonly way?: Way;
   /** Where the CA shows its certificates; its own log, unless told. */
   readonly ctLog?: "own" | "other" | "none";
@@ -61,22 +62,6 @@ export interface AuditorOptions {
 export interface AuditorLog {
   alarm(alarm: Alarm, text: string): void;
   failed(what: string, error: unknown): void;
-}
-
-export interface AuditStatus {
-  readonly auditor: "running" | "off";
-  readonly since: string | null;
-  readonly lastPass: string | null;
-  readonly logs: readonly LogView[];
-  readonly checks: readonly CheckStatus[];
-  readonly alarms: readonly Alarm[];
-  readonly canary: CanaryStatus;
-}
-
-export interface CanaryStatus {
-  readonly lastSuccess: string | null;
-  readonly latencyMillis: number | null;
-  readonly failures: number;
 }
 
 /** Milliseconds from the end of one look to the next. */
@@ -206,7 +191,7 @@ export class Auditor implements AsyncDisposable {
       for (let index = 0n; index < watch.proven.size >> 8n; index++) if (!(await watch.checkTile(index))) break;
       await entries?.checkNew();
       await entries?.checkAllFound();
-      if (entries !== undefined) await this.#verifyIndex(watch.log);
+      if (entries !== undefined) await this.#checkIndex(watch.log);
       await certificates?.checkNew();
       await certificates?.checkAll();
       if (this.#options.insight !== undefined) await stored?.scrub(this.#options.insight.db, watch.log.identity.signs);
@@ -301,7 +286,7 @@ export class Auditor implements AsyncDisposable {
       loops.push(
         this.#again(EVERY.entries, `entries of ${name}`, () => entries.checkNew()),
         this.#again(EVERY.scrub, `index of ${name}`, () => entries.checkAllFound()),
-        this.#again(EVERY.index, `search index of ${name}`, () => this.#verifyIndex(watch.log)),
+        this.#again(EVERY.index, `search index of ${name}`, () => this.#checkIndex(watch.log)),
       );
     }
     if (certificates !== undefined) {
@@ -317,23 +302,9 @@ export class Auditor implements AsyncDisposable {
     return loops;
   }
 
-  /** With the search's own code, where the auditor is given it: it alone knows every kind of entry. */
-  async #verifyIndex({ name, kind }: AuditedLog): Promise<void> {
-    const { verifyIndex } = this.#options;
-    const check = `search index of ${name}`;
-    if (verifyIndex === undefined) return;
-    try {
-      const [first, ...others] = await verifyIndex(kind, this.#stop.signal);
-      if (first === undefined) {
-        this.#alarms.passed(check, "all that entries are found by is theirs, and nothing is missing");
-      } else {
-        const what = `the search index of ${name} is other than its entries: ${first}`;
-        await this.#alarms.failed(check, { trouble: "changed-index", what, evidence: { first, others } });
-      }
-    } catch (error) {
-      const what = `the search index of ${name} could not be read: ${messageOf(error)}`;
-      await this.#alarms.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
-    }
+  async #checkIndex(log: AuditedLog): Promise<void> {
+    const around = { report: this.#alarms, signal: this.#stop.signal };
+    await checkSearchIndex(log, this.#options.verifyIndex, around);
   }
 
   #again(everyMs: number, what: string, work: () => Promise<void>): Promise<void> {
@@ -398,14 +369,5 @@ function untilStopped(options: AuditorOptions, signal: AbortSignal): AuditorOpti
     ...options,
     way: { ...way, signal },
     insight: insight && { ...insight, db: stoppable(insight.db, signal) },
-  };
-}
-
-function canaryStatus(canary: Canary | undefined): CanaryStatus {
-  const { lastSuccess, latencyMillis, failures } = canary?.view() ?? { failures: 0 };
-  return {
-    lastSuccess: lastSuccess === undefined ? null : timeOf(lastSuccess),
-    latencyMillis: latencyMillis ?? null,
-    failures,
   };
 }

@@ -1,0 +1,35 @@
+import type { Report } from "../domain/alarm.ts";
+import type { AuditedLog } from "../public/served-log.ts";
+import { messageOf } from "./log-watch.ts";
+
+/** Holds all that a log is found by against its entries, both ways; resolves to what is other. */
+export type VerifyIndex = (log: string, signal: AbortSignal) => Promise<readonly string[]>;
+
+interface Around {
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+const UNREACHABLE_MS = 60_000;
+
+/** With the search's own code, where the auditor is given it: it alone knows every kind of entry. */
+export async function checkSearchIndex(
+  { name, kind }: AuditedLog,
+  verifyIndex: VerifyIndex | undefined,
+  { report, signal }: Around,
+): Promise<void> {
+  const check = `search index of ${name}`;
+  if (verifyIndex === undefined) return;
+  try {
+    const [first, ...others] = await verifyIndex(kind, signal);
+    if (first === undefined) {
+      report.passed(check, "all that entries are found by is theirs, and nothing is missing");
+    } else {
+      const what = `the search index of ${name} is other than its entries: ${first}`;
+      await report.failed(check, { trouble: "changed-index", what, evidence: { first, others } });
+    }
+  } catch (error) {
+    const what = `the search index of ${name} could not be read: ${messageOf(error)}`;
+    await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+  }
+}

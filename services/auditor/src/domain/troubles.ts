@@ -60,6 +60,12 @@ export const TROUBLES = {
       "An entry is no longer the one that was logged, is missing, or stands at another place: a disk's damage or somebody's hand. The signature over the tree still commits to the true one, so it cannot be passed off.",
     remedy: `${KEEP}. Bring the entry's bytes back from a replica, an export or the client's bundle (their hash must be the leaf's), then run \`chancery fsck\`.`,
   },
+  "changed-time": {
+    severity: "critical",
+    meaning:
+      "The time of an entry is another than it was, or than when it came. No hash covers it, and clients of the v1 API believe it: an expired certificate can be made to look valid. Somebody wrote to the database.",
+    remedy: `${KEEP}. The true time stands in the bundles that clients hold (their signed entry timestamp) and in exports; take no signature of that entry for one within its certificate's life.`,
+  },
   "changed-index": {
     severity: "critical",
     meaning:
@@ -174,6 +180,13 @@ export const TROUBLES = {
     meaning:
       "Alarms cannot be told where they are to be told: whoever is to be woken sleeps on. They wait, and are kept.",
     remedy: "See why the receiver does not take them; until then look at /api/chancery/v1/audit, or at Prometheus.",
+  },
+  memory: {
+    severity: "warning",
+    meaning:
+      "The file in which this auditor keeps its alarms was damaged: what was open before is found anew, what is over is forgotten.",
+    remedy:
+      "Look for a damaged disk, and for whoever else can write into the auditor's folder. What is left of the file was put aside.",
   },
   disk: {
     severity: "warning",

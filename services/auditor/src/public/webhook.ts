@@ -137,7 +137,7 @@ export class Webhook {
 
   async #recall(): Promise<Set<string>> {
     const { memory } = this.#around;
-    const told = await memory.recall<readonly string[]>(FILE);
+    const told = await memory.recall<readonly string[]>(FILE).catch(() => undefined);
     if (told === undefined) await memory.remember(FILE, this.#over).catch(() => {});
     return new Set(told ?? this.#over);
   }

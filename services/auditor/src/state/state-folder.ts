@@ -1,5 +1,6 @@
-import { mkdir, open, readdir, readFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { Misconfigured } from "@chancery/fault";
 import type { Alarm, AlarmStore } from "../domain/alarm.ts";
 import { replaceFile } from "./durable-file.ts";
 import { LogFolder } from "./log-folder.ts";
@@ -30,6 +31,17 @@ export class StateFolder implements AlarmStore {
 
   async alarms(): Promise<Alarm[]> {
     return (await this.recall<Alarm[]>("alarms")) ?? [];
+  }
+
+  /** What cannot be read is put aside: an auditor without its old alarms is better than none. */
+  async openAlarms(): Promise<{ readonly alarms: Alarm[]; readonly damaged: string | undefined }> {
+    try {
+      return { alarms: await this.alarms(), damaged: undefined };
+    } catch {
+      const damaged = join(this.directory, `alarms.json.damaged-${Date.now()}`);
+      await rename(join(this.directory, "alarms.json"), damaged);
+      return { alarms: [], damaged };
+    }
   }
 
   async saveAlarms(alarms: readonly Alarm[]): Promise<void> {
@@ -66,12 +78,14 @@ export class StateFolder implements AlarmStore {
     await this.#writing;
   }
 
-  /** Undefined where nothing was remembered, or nothing that can be read. */
+  /** Undefined where nothing was remembered. What is damaged is not taken for nothing: what was seen once would be news. */
   async recall<T>(name: string): Promise<T | undefined> {
+    const path = join(this.directory, `${name}.json`);
     try {
-      return JSON.parse(await readFile(join(this.directory, `${name}.json`), "utf8")) as T;
-    } catch {
-      return undefined;
+      return JSON.parse(await readFile(path, "utf8")) as T;
+    } catch (cause) {
+      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+      throw new Misconfigured("auditor.state", `${path} is not whole or cannot be read`, { cause });
     }
   }
 }

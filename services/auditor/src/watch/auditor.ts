@@ -134,8 +134,15 @@ export class Auditor implements AsyncDisposable {
     const state = await StateFolder.open(options.state);
     await using opening = new AsyncDisposableStack();
     opening.use(await FolderLock.take(join(options.state, "lock"), LOCK_WAIT_MS));
-    const auditor = new Auditor(options, state, await state.alarms());
+    const { alarms, damaged } = await state.openAlarms();
+    const auditor = new Auditor(options, state, alarms);
     auditor.#opened.use(opening.move());
+    if (damaged === undefined) auditor.#alarms.passed("memory", "the alarms of before are remembered");
+    else
+      await auditor.#alarms.failed("memory", {
+        trouble: "memory",
+        what: `the alarms of before cannot be read: ${damaged}`,
+      });
     return auditor;
   }
 
@@ -185,10 +192,14 @@ export class Auditor implements AsyncDisposable {
     if (this.#watched.length === 0 && !(await this.#isFound())) return void (await this.#webhook?.deliver());
     await this.#trust.check();
     await this.#look();
-    for (const { watch, stored, entries, certificates } of this.#watched) {
+    for (const { watch, stored, times, entries, certificates } of this.#watched) {
       await watch.checkEdge();
       await stored?.checkTip();
-      for (let index = 0n; index < watch.proven.size >> 8n; index++) if (!(await watch.checkTile(index))) break;
+      await times?.checkNew();
+      for (let index = 0n; index < watch.proven.size >> 8n; index++) {
+        await times?.checkPage(index);
+        if (!(await watch.checkTile(index))) break;
+      }
       await entries?.checkNew();
       await entries?.checkAllFound();
       if (entries !== undefined) await this.#checkIndex(watch.log);
@@ -265,13 +276,14 @@ export class Auditor implements AsyncDisposable {
   }
 
   #loopsOf(watched: Watched): Promise<void>[] {
-    const { watch, stored, entries, certificates } = watched;
+    const { watch, stored, times, entries, certificates } = watched;
     const { insight } = this.#options;
     const { name, identity } = watch.log;
     const loops: Promise<void>[] = [
       this.#again(EVERY.edge, `edge of ${name}`, async () => {
         await watch.checkEdge();
         await stored?.checkTip();
+        await times?.checkNew();
         await entries?.checkNewestFound();
       }),
       this.#again(insight === undefined ? EVERY.tileAlone : EVERY.tile, `old tiles of ${name}`, async () => {
@@ -279,6 +291,7 @@ export class Auditor implements AsyncDisposable {
         if (full === 0n) return;
         watched.next = watched.next < full ? watched.next : 0n;
         // One that is not what it was is looked at until it is.
+        await times?.checkPage(watched.next);
         if (await watch.checkTile(watched.next)) watched.next++;
       }),
     ];

@@ -24,7 +24,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const folder of opened.splice(0)) await folder[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
+  // That an alarm is over is written without anyone waiting for it.
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
@@ -33,6 +34,7 @@ const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 async function installation() {
   const ca = await authority();
   const issuer = readCertificate(ca.intermediate.der);
+  const root = readCertificate(ca.root.der);
   const log = new DrawnLog([]);
   const [key] = log.log.identity.keys;
   const logId = hashOf(key!.export({ type: "spki", format: "der" }));
@@ -42,7 +44,8 @@ async function installation() {
   const submit = (precertificate: Uint8Array, tbs: Uint8Array, time: number) => {
     const entry = new TlsWriter().uint16(0).uint64(BigInt(time)).uint16(1).bytes(hashOf(issuer.spki)).opaque24(tbs);
     log.leaves.push(entry.opaque16(new Uint8Array()).finish());
-    extras.push(new TlsWriter().opaque24(precertificate).opaque24(new Uint8Array()).finish());
+    const chain = new TlsWriter().opaque24(issuer.der).opaque24(root.der).finish();
+    extras.push(new TlsWriter().opaque24(precertificate).opaque24(chain).finish());
   };
   const issue = async (request = leafRequest(), delay = 500) => {
     const { der: precertificate, tbs } = await ca.issuer.precertificate(request);
@@ -79,18 +82,18 @@ async function installation() {
     }));
     return Response.json({ entries });
   };
-  return { log, issuer, issue, submit, db: { query } as Queryable, fetch };
+  return { log, chain: [issuer, root], extras, issue, submit, db: { query } as Queryable, fetch };
 }
 
 const now = () => ISSUED + 3_600_000;
 
-async function watching({ log, issuer, db, fetch }: Awaited<ReturnType<typeof installation>>) {
+async function watching({ log, chain, db, fetch }: Awaited<ReturnType<typeof installation>>) {
   const state = await StateFolder.open(directory);
   const alarms = new AlarmBook(state, await state.alarms(), [], now);
   const folder = await LogFolder.open(join(directory, "logs", "drawn"));
   opened.push(folder);
   const watch = new LogWatch(log.log, [log.served()], folder, { report: alarms, now });
-  const around = { way: { fetch }, ctLog: "own" as const, report: alarms, now, db, authorities: () => [issuer] };
+  const around = { way: { fetch }, ctLog: "own" as const, report: alarms, now, db, authorities: () => [chain] };
   const certificates = new CertificateWatch(watch, { ...around, pause: async () => {} });
   const pass = async () => {
     await log.publish();
@@ -118,6 +121,24 @@ test("a precertificate's signature twin that a stranger submits an hour later is
   expect(await pass()).toEqual([]);
   await checkAll();
   expect(alarms.checks.filter(({ state }) => state !== "passed")).toEqual([]);
+});
+
+test("a chain beside a precertificate, which no hash covers, that is another than the CA's is an alarm until it is mended", async () => {
+  const world = await installation();
+  const { pass, checkAll, alarms } = await watching(world);
+  const { precertificate } = await world.issue();
+  expect(await pass()).toEqual([]);
+  const [honest] = world.extras;
+  const other = (await authority()).intermediate.der;
+  for (const chain of [[], [other], world.chain.map(({ der: one }) => one).toReversed()]) {
+    const written = chain.reduce((list, one) => list.opaque24(one), new TlsWriter()).finish();
+    world.extras[0] = new TlsWriter().opaque24(precertificate).opaque24(written).finish();
+    await checkAll();
+    expect(alarms.open.map(({ what }) => what)).toContain("beside CT leaf 0 stands another chain than the CA's");
+    world.extras[0] = honest!;
+    await checkAll();
+    expect(await pass()).toEqual([]);
+  }
 });
 
 test("a certificate that begins long before the entry that its ledger row names is one", async () => {

@@ -6,6 +6,7 @@ import {
   certificateMatches,
   type CtEntry,
   embeddedScts,
+  isChainOf,
   isSctOf,
   precertificateMatches,
   readCtEntry,
@@ -28,8 +29,8 @@ import {
 import { type Findings, judgeAll } from "./findings.ts";
 import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
 
-/** The CA's own certificates, by which its leaves are told from those of others. */
-export type Authorities = () => readonly Certificate[];
+/** The CA's own chains, the issuing certificate first, by which its leaves are told from those of others. */
+export type Authorities = () => readonly (readonly Certificate[])[];
 
 interface Around {
   readonly way: Way;
@@ -175,6 +176,10 @@ export class CertificateWatch {
     if (Buffer.compare(entry.issuerKeyHash ?? new Uint8Array(), sha256(issuer.spki)) !== 0) {
       throw new Wrong("certificate-mismatch", `CT leaf ${index} names another issuer's key`, evidence);
     }
+    if (!isChainOf(entry, issuer, this.#around.authorities())) {
+      const what = `beside CT leaf ${index} stands another chain than the CA's`;
+      throw new Wrong("certificate-mismatch", what, { ...evidence, chain: entry.chain.map((one) => one.toHex()) });
+    }
     this.#lint(`the precertificate at ${index} of the CT log`, entry.certificate, "precertificate", issuer, evidence);
   }
 
@@ -185,7 +190,8 @@ export class CertificateWatch {
   }
 
   #issuerOf({ issuer }: Certificate): Certificate | undefined {
-    return this.#around.authorities().find(({ subject }) => Buffer.compare(subject, issuer) === 0);
+    const issuing = this.#around.authorities().flatMap((chain) => chain.slice(0, 1));
+    return issuing.find(({ subject }) => Buffer.compare(subject, issuer) === 0);
   }
 
   /** Those of our CA that the ledger does not know are waited for. */

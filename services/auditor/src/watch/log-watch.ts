@@ -128,6 +128,7 @@ export class LogWatch {
     return this.#judge(`old tiles of ${this.log.name}`, async () => {
       await this.proven.expectTile(index, await this.main.tiles.tile(0, index, TILE_HASHES));
       await this.#expectLeaves(index * BigInt(TILE_HASHES), (index + 1n) * BigInt(TILE_HASHES));
+      await this.proven.expectTilesAbove(index, this.main.tiles);
       return `up to ${index}, full tiles and bundles are what they were`;
     });
   }

@@ -179,7 +179,6 @@ function formatMemory({ next, tail, looks, misdated }: Memory): string {
 
 function parseMemory(text: string | undefined): Memory {
   const [next = "0", tail = "", looks = "", misdated = ""] = text?.split("/") ?? [];
-  const numbers = (list: string) => list.split(",").filter(Boolean).map(BigInt);
   const lists = (all: string) => all.split(";").filter(Boolean).map(numbers);
   return {
     next: BigInt(next),
@@ -187,4 +186,8 @@ function parseMemory(text: string | undefined): Memory {
     looks: lists(looks).map(([size = 0n, now = 0n]) => ({ size, now })),
     misdated: lists(misdated).map(([index = 0n, time = 0n, seen = 0n]) => ({ index, time, seen })),
   };
+}
+
+function numbers(list: string): bigint[] {
+  return list.split(",").filter(Boolean).map(BigInt);
 }

@@ -51,7 +51,7 @@ export function watchLog(
   const pause = (spentMs: number) => rest(spentMs * REST.again);
   const breathe = (spentMs: number) => rest(spentMs * REST.new);
   if (found.kind === "ctlog") {
-    const authorities = () => trust.issuers;
+    const authorities = () => trust.authorities?.certificate ?? [];
     const certificates = new CertificateWatch(watch, { ...around, db: insight?.db, authorities, pause, way, ctLog });
     return { watch, stored, times: undefined, entries: undefined, certificates, next: 0n };
   }

@@ -56,6 +56,24 @@ export function certificateMatches(certificate: Certificate, { tbs }: Pick<CtEnt
   return tbs !== undefined && Buffer.compare(tbsWithout(certificate, SCT_LIST), tbs) === 0;
 }
 
+/** What stands beside a leaf is under no hash of the tree: that it is one of the chains of the CA that issued it. */
+export function isChainOf(
+  { chain }: CtEntry,
+  issuer: Certificate,
+  chains: readonly (readonly Certificate[])[],
+): boolean {
+  return chains.some(
+    (own) =>
+      isSame(issuer.spki, own[0]?.spki) &&
+      own.length === chain.length &&
+      own.every(({ der }, at) => isSame(der, chain[at])),
+  );
+}
+
+function isSame(one: Uint8Array, other: Uint8Array | undefined): boolean {
+  return other !== undefined && Buffer.compare(one, other) === 0;
+}
+
 export interface EmbeddedSct {
   readonly logId: Uint8Array;
   readonly timestamp: bigint;

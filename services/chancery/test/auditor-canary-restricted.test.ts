@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Auditor, AuditorOptions } from "@chancery/auditor";
 import { startFakeIssuer } from "@chancery/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { canaryLeftOut } from "../src/canary-rules.ts";
 import { resolveSettings } from "../src/index.ts";
 import { openTroubles, TamperedStack } from "./tampered-stack.ts";
@@ -14,6 +14,9 @@ import { openTroubles, TamperedStack } from "./tampered-stack.ts";
 
 const P384 = "ecdsa-sha2-384-nistp384";
 const V1 = "/api/v1/log/entries";
+
+// On a machine that is busy with other things a round of the canary takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 let folder: string;
 let issuer: Awaited<ReturnType<typeof startFakeIssuer>>;

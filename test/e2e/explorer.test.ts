@@ -7,6 +7,7 @@ import axe, { type AxeResults } from "axe-core";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, openPage, type WatchedPage } from "../explorer/browser.ts";
+import { signFile } from "../explorer/signatures.ts";
 import { type ExplorerWorld, explorerWorld } from "../explorer/world.ts";
 
 const ASSETS = join(import.meta.dirname, "../../services/explorer/dist/site/assets");
@@ -136,8 +137,8 @@ describe.skipIf(missing)(`the explorer in Chromium${reason}`, () => {
   test("checks an entry of either log from its bytes to the log's signature", async () => {
     const { page } = watched;
     for (const [query, unchecked, held] of [
-      ["log=rekor", ["attestation"], 8],
-      ["log=rekor-v2", ["promise", "attestation", "certificate"], 6],
+      ["log=rekor", ["attestation"], 9],
+      ["log=rekor-v2", ["promise", "attestation", "certificate"], 7],
     ] as const) {
       const [entry] = await entries(`${query}&digest=sha256:${digest()}`);
       await page.goto(`/entries/${entry?.log}/${entry?.entryId}`);
@@ -167,7 +168,7 @@ describe.skipIf(missing)(`the explorer in Chromium${reason}`, () => {
     await page.getByRole("heading", { name: heading }).waitFor();
     await page.getByText("registry.example.com/acme/payments").first().waitFor();
     await page.getByText(told, { exact: true }).first().waitFor();
-    expect(await page.locator("[data-state=passed]").count()).toBe(9);
+    expect(await page.locator("[data-state=passed]").count()).toBe(10);
     await settled();
   });
 
@@ -225,6 +226,18 @@ describe.skipIf(missing)(`the explorer in Chromium${reason}`, () => {
       await page.getByText("Yes: this is the signed file").waitFor();
     }
     expect(asked.filter((path) => path.includes("entries"))).toEqual([]);
+    await settled();
+  });
+
+  test("does not vouch for a file whose bundle carries the log entry of another", async () => {
+    const other = await signFile(world.stack, Buffer.from("other"), { log: 2 });
+    const material = { ...world.bundles.v2.verificationMaterial, tlogEntries: other.verificationMaterial.tlogEntries };
+    const page = await open("/check");
+    const buffer = Buffer.from(JSON.stringify({ ...world.bundles.v2, verificationMaterial: material }));
+    await page.getByLabel(/^Bundle/).setInputFiles({ name: "a.sigstore.json", mimeType: "application/json", buffer });
+    await page.getByText("Do not believe this bundle").waitFor();
+    expect(await page.locator("[data-step=bundle-entry]").getAttribute("data-state")).toBe("failed");
+    expect(await page.getByText("Is it this file?").count()).toBe(0);
     await settled();
   });
 

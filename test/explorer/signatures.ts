@@ -44,7 +44,9 @@ function parts({ url, token }: Signable, { email = "dev@example.com", log = 2 }:
   };
 }
 
-function written(bundle: Bundle) {
+export type SignedBundle = ReturnType<typeof bundleToJSON>;
+
+function written(bundle: Bundle): SignedBundle {
   return bundleToJSON(bundle);
 }
 

@@ -1,12 +1,12 @@
 import { type ChanceryOptions, type ChanceryProcess, startChancery } from "@chancery/testing";
-import { CYCLONEDX, PROVENANCE, signFile, signStatement, SPDX } from "./signatures.ts";
+import { CYCLONEDX, PROVENANCE, type SignedBundle, signFile, signStatement, SPDX } from "./signatures.ts";
 
 /** A stack with a few real signatures of each kind in both logs. */
 export interface ExplorerWorld extends AsyncDisposable {
   readonly stack: ChanceryProcess;
   readonly file: Buffer;
   /** What the client wrote for `file` when it was signed, in either generation of the log. */
-  readonly bundles: { readonly v1: unknown; readonly v2: unknown };
+  readonly bundles: { readonly v1: SignedBundle; readonly v2: SignedBundle };
 }
 
 export async function explorerWorld(options: ChanceryOptions = {}): Promise<ExplorerWorld> {

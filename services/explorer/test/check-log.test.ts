@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { firstFailure } from "../src/web/proof/check-entry.ts";
 import { checkLog } from "../src/web/proof/check-log.ts";
 import { parsePublicKey, type PublicKey } from "../src/web/proof/public-key.ts";
+import { NOBODY } from "../src/web/proof/trusted-keys.ts";
 
 const HEAD = { size: 7n, root: new Uint8Array(32).fill(3) };
 const ORIGIN = "log.example.com/2026";
@@ -12,7 +13,7 @@ const TOLD = { origin: ORIGIN, size: "7", root: encodeHex(HEAD.root) };
 
 const failing = async (checkpoint: Uint8Array | string, key: PublicKey, told = TOLD) => {
   const note = typeof checkpoint === "string" ? checkpoint : new TextDecoder().decode(checkpoint);
-  const parties = { logKeys: [{ key, source: "pasted" as const, label: "test" }], authorities: [] };
+  const parties = { ...NOBODY, logKeys: [{ key, source: "pasted" as const, label: "test" }] };
   return firstFailure((await checkLog({ ...told, checkpoint: note }, parties)).steps)?.id;
 };
 const pageKey = (spki: Uint8Array) => parsePublicKey(spki, "key");

@@ -6,7 +6,7 @@ import { createRootAuthority, LeafIssuer, parseCertificate, serialNumber } from 
 import type { ProvenEntry } from "../src/web/api/entries.ts";
 import { parseCertificate as parseShownCertificate } from "../src/web/certificate/certificate.ts";
 import { parsePublicKey } from "../src/web/proof/public-key.ts";
-import type { TrustedParties } from "../src/web/proof/trusted-keys.ts";
+import { NOBODY, type TrustedParties } from "../src/web/proof/trusted-keys.ts";
 
 const NOT_BEFORE = new Date("2026-02-01T00:00:00Z");
 const NOT_AFTER = new Date("2026-02-01T00:10:00Z");
@@ -76,6 +76,7 @@ export async function proofWorld(size = 13, secondsLate = 0): Promise<ProofWorld
   );
   if (file === undefined || statement === undefined) throw new TypeError("two entries were made");
   const parties: TrustedParties = {
+    ...NOBODY,
     logKeys: [{ key: parsePublicKey(logSigner.publicKey.spki, "log"), source: "server", label: "test" }],
     authorities: [{ chain: [parseShownCertificate(authority.certificate, "authority")], source: "server" }],
   };

@@ -6,6 +6,7 @@ import { keepParties, keptParties } from "../src/web/proof/own-keys.ts";
 import {
   effectiveParties,
   joinedParties,
+  NOBODY,
   parseTrustedText,
   serversWord,
   type TrustedParties,
@@ -17,8 +18,6 @@ let other: ProofWorld;
 beforeAll(async () => {
   [world, other] = await Promise.all([proofWorld(), proofWorld()]);
 });
-
-const NOBODY: TrustedParties = { logKeys: [], authorities: [] };
 
 const check = async (parties: TrustedParties) => {
   const { steps, logKey, authority } = await checkEntry(loggedEntry(world.file), parties);
@@ -44,14 +43,14 @@ function memory() {
 }
 
 const pinnedKey = (): TrustedParties => ({
+  ...NOBODY,
   logKeys: world.parties.logKeys.map((one) => ({ ...one, source: "pinned" })),
-  authorities: [],
 });
 
 test("with a key of one's own, a signer whom only the server's authority names is not green", async () => {
   const { failure, certificate, word } = await check(effectiveParties(pinnedKey(), world.parties));
   expect(failure).toBeUndefined();
-  expect(certificate).toMatchObject({ state: "open", words: expect.stringContaining("by this server's word") });
+  expect(certificate).toMatchObject({ state: "doubtful", words: expect.stringContaining("by this server's word") });
   expect(word).toMatch(/^Who signed it is by this server's word/);
 });
 
@@ -78,6 +77,7 @@ test("what is kept in the browser comes back, authorities too, each once", () =>
   keepParties(storage, joinedParties(own, own));
   const kept = keptParties(storage);
   expect(kept.authorities).toEqual(own.authorities);
+  expect(kept.ctLogKeys.map(({ key }) => key)).toEqual(own.ctLogKeys.map(({ key }) => key));
   expect(kept.logKeys.map(({ key }) => key)).toEqual(own.logKeys.map(({ key }) => key));
   keepParties(storage, NOBODY);
   expect(keptParties(storage)).toEqual(NOBODY);

@@ -23,12 +23,17 @@ export interface Certificate {
   readonly key: PublicKey;
   readonly sans: readonly SubjectName[];
   readonly claims: Readonly<Partial<Record<FulcioExtensionName, string>>>;
-  /** It carries a list of a certificate log's timestamps, which nothing here verifies. RFC 6962, Section 3.3. */
-  readonly hasTimestamps: boolean;
+  /** DER of the issuer's Name and of the serial number's magnitude: by these two CMS names a certificate. */
+  readonly issuerName: Uint8Array;
+  readonly serialNumber: Uint8Array;
+  readonly extendedKeyUsages: readonly string[];
+  /** The certificate logs' timestamps, still encoded. RFC 6962, Section 3.3. */
+  readonly sctList: Uint8Array | undefined;
 }
 
 const SUBJECT_ALTERNATIVE_NAME = "2.5.29.17";
-const SCT_LIST = "1.3.6.1.4.1.11129.2.4.2";
+const EXTENDED_KEY_USAGE = "2.5.29.37";
+export const SCT_LIST = "1.3.6.1.4.1.11129.2.4.2";
 const FULCIO_USERNAME = "1.3.6.1.4.1.57264.1.7";
 
 export function parseCertificate(der: Uint8Array, field: string): Certificate {
@@ -41,9 +46,9 @@ export function parseCertificate(der: Uint8Array, field: string): Certificate {
   certificate.end();
   const inside = new DerReader(tbs, field).sequence();
   if (inside.tag() === 0xa0) inside.any();
-  const serial = inside.integerBytes().toHex();
+  const serialNumber = inside.integerBytes();
   inside.any();
-  const issuer = distinguishedName(inside.any(), field);
+  const issuerName = inside.any();
   const validity = inside.sequence();
   const [notBefore, notAfter] = [validity.time(), validity.time()];
   const subject = distinguishedName(inside.any(), field);
@@ -55,19 +60,23 @@ export function parseCertificate(der: Uint8Array, field: string): Certificate {
     tbs,
     signatureAlgorithm,
     signature,
-    serial,
-    issuer,
+    serial: serialNumber.toHex(),
+    issuer: distinguishedName(issuerName, field),
     subject,
     notBefore,
     notAfter,
     key,
     sans: readNames(extensions.get(SUBJECT_ALTERNATIVE_NAME), field),
     claims: readClaims(extensions),
-    hasTimestamps: extensions.has(SCT_LIST),
+    issuerName,
+    serialNumber,
+    extendedKeyUsages: readUsages(extensions.get(EXTENDED_KEY_USAGE), field),
+    sctList: extensions.get(SCT_LIST),
   };
 }
 
-const SIGNATURE_HASHES: Readonly<Record<string, DigestAlgorithm>> = {
+/** Of the signature algorithms that name their hash. */
+export const SIGNATURE_HASHES: Readonly<Record<string, DigestAlgorithm>> = {
   "1.2.840.10045.4.3.2": "sha256",
   "1.2.840.10045.4.3.3": "sha384",
   "1.2.840.10045.4.3.4": "sha512",
@@ -94,6 +103,14 @@ function readExtensions(wrapper: DerReader, field: string): Map<string, Uint8Arr
     found.set(oid, extension.octetString());
   }
   return found;
+}
+
+function readUsages(value: Uint8Array | undefined, field: string): string[] {
+  if (value === undefined) return [];
+  const list = new DerReader(value, `${field}: usages`).sequence();
+  const usages: string[] = [];
+  while (!list.done()) usages.push(list.oid());
+  return usages;
 }
 
 /** GeneralNames: rfc822Name [1], dNSName [2], URI [6], and Fulcio's otherName [0] of a user name. */

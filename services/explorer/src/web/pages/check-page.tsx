@@ -3,15 +3,16 @@ import { Card, Lead } from "../parts/card.tsx";
 import { CertificateFacts } from "../parts/certificate-facts.tsx";
 import { DropZone } from "../parts/drop-zone.tsx";
 import { type DroppedBundle, takeDroppedBundle } from "../parts/dropped-file.ts";
-import { entryTitle, signerCertificate } from "../parts/entry-title.ts";
+import { entryTitle } from "../parts/entry-title.ts";
 import { Notice, Waiting } from "../parts/notice.tsx";
 import { StepList, Verdict } from "../parts/step-list.tsx";
 import { Hash, Text } from "../parts/text.tsx";
 import { useParties } from "../parts/use-parties.ts";
-import { checkEntry, type CheckedEntry } from "../proof/check-entry.ts";
+import { type BundleContent, parseBundle } from "../proof/bundle.ts";
+import { type CheckedBundle, checkBundle } from "../proof/check-bundle.ts";
 import { hashFile } from "../proof/hash-file.ts";
-import { type BundleContent, parseBundle } from "../proof/logged-entry.ts";
 import { serversWord, type TrustedParties } from "../proof/trusted-keys.ts";
+import type { Digest } from "../statement/entry-body.ts";
 
 /** A bundle, and the file it is of, checked without asking anyone: neither leaves this browser. */
 export function CheckPage() {
@@ -21,7 +22,7 @@ export function CheckPage() {
     <>
       <Lead title="Check a bundle">
         A bundle carries its own proof. It is checked here, in your browser, against the keys you trust; it is sent
-        nowhere.
+        nowhere. Whether its signer is the one you expect is yours to judge.
       </Lead>
       <FileField
         label="Bundle (.sigstore.json)"
@@ -50,14 +51,12 @@ function FileField({ label, onFile }: { readonly label: string; readonly onFile:
   );
 }
 
-type Outcome =
-  | { readonly content: BundleContent; readonly checked: readonly CheckedEntry[] }
-  | { readonly wrong: string };
+type Outcome = { readonly content: BundleContent; readonly checked: CheckedBundle } | { readonly wrong: string };
 
 function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly parties: TrustedParties }) {
   const [outcome, setOutcome] = useState<Outcome>();
   useEffect(() => {
-    void checkBundle(bundle.text, parties).then(setOutcome);
+    void check(bundle.text, parties).then(setOutcome);
   }, [bundle, parties]);
   if (outcome === undefined) return <Waiting what="Checking the bundle" />;
   if ("wrong" in outcome) {
@@ -68,64 +67,72 @@ function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly 
     );
   }
   const { content, checked } = outcome;
+  const { entries, steps, authority, signedDigests } = checked;
+  const [first] = entries;
   return (
     <>
-      {checked.length === 0 && (
-        <Notice tone="warn" title="It has no log entry">
-          Without one there is no proof that the signature was ever logged.
-        </Notice>
-      )}
-      {checked.map((one, index) => (
-        <Entry key={index} checked={one} name={bundle.name} />
+      <Verdict
+        steps={[...entries.flatMap((entry) => entry.steps), ...steps]}
+        serversWord={serversWord(first?.logKey, authority)}
+        what="bundle"
+      />
+      <Card title="The bundle" note={<Text value={bundle.name} />}>
+        <StepList steps={steps} />
+      </Card>
+      {entries.map((entry, index) => (
+        <Card key={index} title="Its log entry" note={<Text value={entryTitle(entry.body).heading} />}>
+          <StepList steps={entry.steps} />
+        </Card>
       ))}
-      {content.digest !== undefined && <Artifact digest={content.digest} />}
+      {content.certificate !== undefined && <CertificateFacts certificate={content.certificate} />}
+      {signedDigests.length > 0 && <Artifact digests={signedDigests} isStatement={content.envelope !== undefined} />}
     </>
   );
 }
 
-async function checkBundle(text: string, parties: TrustedParties): Promise<Outcome> {
+async function check(text: string, parties: TrustedParties): Promise<Outcome> {
   try {
     const content = parseBundle(text);
-    return { content, checked: await Promise.all(content.entries.map((entry) => checkEntry(entry, parties))) };
+    return { content, checked: await checkBundle(content, parties) };
   } catch (error) {
     return { wrong: error instanceof Error ? error.message : "it cannot be read" };
   }
 }
 
-function Entry({ checked, name }: { readonly checked: CheckedEntry; readonly name: string }) {
-  const certificate = signerCertificate(checked.body);
-  return (
-    <>
-      <Verdict steps={checked.steps} serversWord={serversWord(checked.logKey, checked.authority)} />
-      <Card title={entryTitle(checked.body).heading} note={<Text value={name} />}>
-        <StepList steps={checked.steps} />
-      </Card>
-      {certificate !== undefined && <CertificateFacts certificate={certificate} />}
-    </>
-  );
-}
-
 type FileState = "hashing" | "same" | "other" | "unreadable";
 
+interface ArtifactProps {
+  readonly digests: readonly Digest[];
+  readonly isStatement: boolean;
+}
+
 /** Whether this is the file: only its digest by SHA-256 can be compared here. */
-function Artifact({ digest }: { readonly digest: { readonly algorithm: string; readonly hex: string } }) {
+function Artifact({ digests, isStatement }: ArtifactProps) {
   const [state, setState] = useState<FileState>();
-  if (digest.algorithm !== "SHA2_256") return null;
+  const known = digests.filter(({ algorithm }) => algorithm === "sha256").map(({ hex }) => hex);
+  if (known.length === 0) return null;
   const compare = (file: File) => {
     setState("hashing");
     hashFile(file, () => {}).then(
-      (hex) => setState(hex === digest.hex ? "same" : "other"),
+      (hex) => setState(known.includes(hex) ? "same" : "other"),
       () => setState("unreadable"),
     );
   };
   return (
     <Card title="Is it this file?">
       <p class="soft">
-        The bundle is of a file with the digest <Hash value={`sha256:${digest.hex}`} />
+        {isStatement ? "The statement is about what has the digest " : "The entry is of a file with the digest "}
+        <Hash value={`sha256:${known[0] ?? ""}`} />
+        {known.length > 1 && ` and ${known.length - 1} more`}
       </p>
-      <FileField label="The signed file" onFile={compare} />
+      <FileField label={isStatement ? "The file it is about" : "The signed file"} onFile={compare} />
       {state === "hashing" && <Waiting what="Hashing" />}
-      {state === "same" && <Notice tone="good" title="Yes: this is the signed file" />}
+      {state === "same" && (
+        <Notice
+          tone="good"
+          title={isStatement ? "Yes: the statement is about this file" : "Yes: this is the signed file"}
+        />
+      )}
       {state === "other" && <Notice tone="bad" title="No: this is another file, or it was changed" />}
       {state === "unreadable" && <Notice tone="bad" title="The file could not be read" />}
     </Card>

@@ -7,7 +7,7 @@ import { useParties } from "../parts/use-parties.ts";
 import { keepParties, keptParties } from "../proof/own-keys.ts";
 import { fingerprint } from "../proof/public-key.ts";
 import { digestOf } from "../proof/signature.ts";
-import { joinedParties, parseTrustedText, type TrustedParties } from "../proof/trusted-keys.ts";
+import { joinedParties, NOBODY, parseTrustedText, type TrustedParties } from "../proof/trusted-keys.ts";
 
 const SOURCES = {
   pasted: "put in by you",
@@ -35,7 +35,7 @@ export function KeysPage() {
         <AddKeys onParties={(more) => change(joinedParties(own, more))} />
         {!isEmpty && (
           <div class="actions">
-            <button type="button" class="button" onClick={() => change({ logKeys: [], authorities: [] })}>
+            <button type="button" class="button" onClick={() => change(NOBODY)}>
               Forget them all
             </button>
           </div>

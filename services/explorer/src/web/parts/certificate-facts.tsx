@@ -11,7 +11,7 @@ const NAME_KINDS = { email: "E-mail address", uri: "Identity", dns: "Host", othe
 
 /** A Fulcio certificate in plain words: who, by whose word, from which source and run, and for how long. */
 export function CertificateFacts({ certificate }: { readonly certificate: Certificate }) {
-  const { sans, claims, issuer, notBefore, notAfter, key, serial, hasTimestamps } = certificate;
+  const { sans, claims, issuer, notBefore, notAfter, key, serial, sctList } = certificate;
   const names = sans.map(({ type, value }): FactLine => [
     NAME_KINDS[type],
     <>
@@ -38,7 +38,7 @@ export function CertificateFacts({ certificate }: { readonly certificate: Certif
           ["Issued by", <Text value={issuer} />],
           [
             "Certificate log",
-            hasTimestamps ? "It names one, by a timestamp that is not checked here" : "It names none",
+            sctList === undefined ? "It names none" : "It carries a log's timestamp; its step says whether that holds",
           ],
         ]}
       />

@@ -1,5 +1,5 @@
+import { parseBundle } from "../proof/bundle.ts";
 import { hashFile } from "../proof/hash-file.ts";
-import { parseBundle } from "../proof/logged-entry.ts";
 
 /** A bundle on its way to the page that checks it; it never leaves this browser. */
 export interface DroppedBundle {

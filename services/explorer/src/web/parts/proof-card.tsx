@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { CheckedEntry } from "../proof/check-entry.ts";
 import { keepParties, keptParties } from "../proof/own-keys.ts";
-import { joinedParties } from "../proof/trusted-keys.ts";
+import { joinedParties, NOBODY } from "../proof/trusted-keys.ts";
 import { Card } from "./card.tsx";
 import { Notice } from "./notice.tsx";
 import { StepList } from "./step-list.tsx";
@@ -42,6 +42,7 @@ function KeepKey({ checked: { logKey, authority } }: Pick<ProofCardProps, "check
   }
   const keep = () => {
     const told = {
+      ...NOBODY,
       logKeys: isServersKey ? [{ ...logKey, source: "pinned" as const }] : [],
       authorities: isServersAuthority ? [{ ...authority, source: "pinned" as const }] : [],
     };

@@ -6,24 +6,26 @@ const STATE_WORDS: Readonly<Record<StepState, string>> = {
   passed: "holds",
   failed: "does not hold",
   open: "not checked",
+  doubtful: "open to doubt",
 };
 
 interface VerdictProps {
   readonly steps: readonly Step[];
   /** What is this server's word alone, as a sentence without its end. */
   readonly serversWord: string | undefined;
-  readonly what?: "entry" | "log";
+  readonly what?: "entry" | "log" | "bundle";
 }
 
-/** The verdict in one sentence. Red names the first step that fails. */
+/** The verdict in one sentence. Red names the first step that fails; green is only where none is left to doubt. */
 export function Verdict({ steps, serversWord, what = "entry" }: VerdictProps) {
   const failure = firstFailure(steps);
   if (failure !== undefined) {
+    const isSigner = what === "entry" && (failure.id === "certificate" || failure.id === "certificate-log");
     return (
       <div class="notice bad" role="alert">
         <div class="verdict">
           <Sign state="failed" />
-          <strong>Do not believe this {what}</strong>
+          <strong>Do not believe {isSigner ? "who signed this entry" : `this ${what}`}</strong>
           <span>
             “{failure.title}” does not hold. <Text value={failure.words} />
           </span>
@@ -32,13 +34,19 @@ export function Verdict({ steps, serversWord, what = "entry" }: VerdictProps) {
     );
   }
   const held = steps.filter(({ state }) => state === "passed").length;
+  const doubtful = steps.find(({ state }) => state === "doubtful");
   return (
-    <div class="notice good" role="status">
+    <div class={doubtful === undefined ? "notice good" : "notice warn"} role="status">
       <div class="verdict">
-        <Sign state="passed" />
-        <strong>Checked in your browser</strong>
+        <Sign state={doubtful === undefined ? "passed" : "doubtful"} />
+        <strong>{doubtful === undefined ? "Checked in your browser" : "Checked, with a doubt"}</strong>
         <span>
-          {held} steps hold, {what === "entry" ? "from the entry's bytes " : ""}to the signature on the log's
+          {doubtful !== undefined && (
+            <>
+              “{doubtful.title}” could not be made sure. <Text value={doubtful.words} />{" "}
+            </>
+          )}
+          {held} steps hold, {what === "log" ? "" : `from the ${what}'s bytes `}to the signature on the log's
           checkpoint.{" "}
           {serversWord !== undefined && (
             <>
@@ -105,6 +113,7 @@ export function Sign({ state }: { readonly state: StepState }) {
         {state === "passed" && <path d="M3 8.5 6.5 12 13 4.5" />}
         {state === "failed" && <path d="m4 4 8 8m0-8-8 8" />}
         {state === "open" && <path d="M4 8h8" />}
+        {state === "doubtful" && <path d="M8 3v6m0 3v.5" />}
       </svg>
     </span>
   );

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { keptParties } from "../proof/own-keys.ts";
-import { effectiveParties, parseTrustedRoot, type TrustedParties } from "../proof/trusted-keys.ts";
+import { effectiveParties, NOBODY, parseTrustedRoot, type TrustedParties } from "../proof/trusted-keys.ts";
 
 export interface Parties {
   readonly effective: TrustedParties;
@@ -8,8 +8,6 @@ export interface Parties {
   /** The server's trusted root, where it could not be read. */
   readonly trouble?: string;
 }
-
-const NOBODY: TrustedParties = { logKeys: [], authorities: [] };
 
 /** Undefined until the trusted root has been asked for. */
 export function useParties(): Parties | undefined {

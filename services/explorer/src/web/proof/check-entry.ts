@@ -2,7 +2,8 @@ import { canonicalJson, encodeBase64, equalBytes, utf8 } from "@chancery/encodin
 import { Malformed, Unverified } from "@chancery/fault";
 import type { LogName } from "../api/entries.ts";
 import { type EntryBody, parseEntryBody } from "../statement/entry-body.ts";
-import { checkCertificate, checkPayload, checkSigner, type FoundAuthority } from "./check-signer.ts";
+import { checkCertificate, checkCertificateLog, type FoundAuthority } from "./check-certificate.ts";
+import { checkPayload, checkSigner } from "./check-signer.ts";
 import { climb, leafHash } from "./inclusion.ts";
 import type { LoggedEntry } from "./logged-entry.ts";
 import { checkSignature, type FoundKey } from "./log-signature.ts";
@@ -32,18 +33,24 @@ export interface Expected {
   readonly digests?: readonly string[];
 }
 
+/** An entry as far as the log's own word goes. */
+export interface LoggedSteps extends Pick<CheckedEntry, "steps" | "body" | "checkpoint" | "logKey"> {
+  /** Milliseconds; only where the log's signature over it holds. */
+  readonly promisedTime: number | undefined;
+}
+
 /**
  * The whole way from what is shown to a key, computed here, from the entry's bytes alone. No step takes another's
  * word: a step whose input did not hold is computed all the same, so that each tells of itself.
  */
-export async function checkEntry(
+export async function checkLogged(
   entry: LoggedEntry,
   parties: TrustedParties,
   expected: Expected = {},
-): Promise<CheckedEntry> {
+): Promise<LoggedSteps> {
   let body: EntryBody | undefined;
   let checkpoint: SignedCheckpoint | undefined;
-  const found: FoundKey & FoundAuthority = { logKey: undefined, authority: undefined };
+  const found: FoundKey = { logKey: undefined };
   const leaf = leafHash(entry.body);
   const steps = [
     await attempt("body", () => {
@@ -59,14 +66,31 @@ export async function checkEntry(
     await attempt("log-signature", () => checkSignature(checkpoint, parties.logKeys, found)),
     await attempt("promise", () => checkPromise(entry, found.logKey)),
   ];
-  if (body === undefined) return { steps, body, checkpoint, ...found };
-  const read = body;
+  const time = entry.promise?.integratedTime;
+  const promisedTime = isTimeSigned(steps) && time !== undefined ? time * 1000 : undefined;
+  return { steps, body, checkpoint, promisedTime, ...found };
+}
+
+/** The log's word, and then the signer's. */
+export async function checkEntry(
+  entry: LoggedEntry,
+  parties: TrustedParties,
+  expected: Expected = {},
+): Promise<CheckedEntry> {
+  const { promisedTime: _, ...logged } = await checkLogged(entry, parties, expected);
+  const found: FoundAuthority = { authority: undefined };
+  const { steps, body } = logged;
+  if (body === undefined) return { ...logged, ...found };
+  const certificate = body.signatures.find((one) => one.certificate !== undefined)?.certificate;
+  // Believed only as far as the step before held: where it did not, the verdict is red already.
+  const times = entry.promise === undefined ? [] : [entry.promise.integratedTime * 1000];
   const signer = [
-    await attempt("artifact-signature", () => checkSigner(read, entry.payload)),
-    await attempt("attestation", () => checkPayload(read, entry.payload)),
-    await attempt("certificate", () => checkCertificate(read, parties, entry.promise?.integratedTime, found)),
+    await attempt("artifact-signature", () => checkSigner(body, entry)),
+    await attempt("attestation", () => checkPayload(body, entry)),
+    await attempt("certificate", () => checkCertificate(certificate, parties, { times, of: "entry" }, found)),
+    await attempt("certificate-log", () => checkCertificateLog(certificate, found.authority, parties)),
   ];
-  return { steps: [...steps, ...signer], body, checkpoint, ...found };
+  return { ...logged, steps: [...steps, ...signer], ...found };
 }
 
 /** Whether the log signed the time that is told beside the entry. */
@@ -118,10 +142,10 @@ function isAskedFor(asked: string, leaf: string, logIndex: bigint): boolean {
   return /^\d{1,19}$/.test(asked) ? BigInt(asked) === logIndex : asked.toLowerCase().endsWith(leaf);
 }
 
-function checkPath({ proof, logIndex, log }: LoggedEntry, leaf: Uint8Array): Finding {
+function checkPath({ proof, logIndex, log, promise }: LoggedEntry, leaf: Uint8Array): Finding {
   if (proof.root.length !== 32) throw new Malformed("the root hash is not 32 bytes");
   // A bundle may be of a log elsewhere, whose index goes on over its shards: there the promise alone binds it.
-  if (log !== undefined && proof.index !== logIndex) {
+  if ((log !== undefined || promise === undefined) && proof.index !== logIndex) {
     throw new Unverified("the proof is for another place in the log than the entry's index");
   }
   const { root, climbs } = climb(proof, leaf);
@@ -161,7 +185,7 @@ async function checkPromise(
     if (log === "rekor") throw new Unverified("this log signs a time for each entry, and the answer leaves it out");
     const words =
       log === undefined
-        ? "No promise of a time is with this entry: a time may come from a timestamp in the bundle, not checked here."
+        ? "No promise of a time is with this entry: its time comes from the timestamp in the bundle."
         : "This log promises no time: entries of Rekor v2 get theirs from a timestamp that travels with the bundle.";
     return { state: "open", words };
   }

@@ -1,16 +1,15 @@
 import { concatBytes, decodeHex, equalBytes, utf8 } from "@chancery/encoding";
 import { Unverified } from "@chancery/fault";
-import { type Certificate, isSignedBy } from "../certificate/certificate.ts";
 import type { BodySignature, Digest, EntryBody } from "../statement/entry-body.ts";
+import type { LoggedEntry } from "./logged-entry.ts";
 import { fingerprint } from "./public-key.ts";
 import { type DigestAlgorithm, digestOf, verifyDigest, verifyMessage } from "./signature.ts";
 import type { Finding } from "./step.ts";
-import type { TrustedAuthority, TrustedParties } from "./trusted-keys.ts";
 
-const IN_TOTO = "application/vnd.in-toto+json";
+export const IN_TOTO = "application/vnd.in-toto+json";
 
 /** Whether the signature in the entry is over the digest in the entry, by the key in the entry. */
-export async function checkSigner(body: EntryBody, payload: Uint8Array | undefined): Promise<Finding> {
+export async function checkSigner(body: EntryBody, { payload, payloadType }: LoggedEntry): Promise<Finding> {
   const complete = body.signatures.filter(
     (one): one is Required<Pick<BodySignature, "key" | "signature">> & BodySignature =>
       one.key !== undefined && one.signature !== undefined,
@@ -35,7 +34,7 @@ export async function checkSigner(body: EntryBody, payload: Uint8Array | undefin
   if (payload === undefined || body.signed !== "dsse") {
     return open("The signature is over a statement of which the log keeps only the digest: check it with the bundle.");
   }
-  const message = preAuthenticationEncoding(body.payloadType ?? IN_TOTO, payload);
+  const message = preAuthenticationEncoding(body.payloadType ?? payloadType ?? IN_TOTO, payload);
   for (const { key, signature } of complete) {
     if (!(await verifyMessage(key, message, signature))) {
       throw new Unverified("the signature in the entry is not over this statement by this key");
@@ -45,11 +44,16 @@ export async function checkSigner(body: EntryBody, payload: Uint8Array | undefin
 }
 
 /** The log's tree holds the payload's digest only: the payload that is shown must be that one. */
-export function checkPayload({ payloadDigest, digests, signed }: EntryBody, payload: Uint8Array | undefined): Finding {
+export function checkPayload(
+  { payloadDigest, digests, signed }: EntryBody,
+  { payload, payloadType = IN_TOTO }: LoggedEntry,
+): Finding {
   if (payload === undefined) return open("No statement is kept beside this entry.");
   // A v2 log takes an attestation as the hashedrekord of its pre-authentication encoding.
   const [expected, bytes] =
-    signed === "artifact-digest" ? [digests[0], preAuthenticationEncoding(IN_TOTO, payload)] : [payloadDigest, payload];
+    signed === "artifact-digest"
+      ? [digests[0], preAuthenticationEncoding(payloadType, payload)]
+      : [payloadDigest, payload];
   const hash = expected && hashNamed(expected);
   if (expected === undefined || hash === undefined) return open("The entry names no digest of the statement.");
   if (!equalBytes(digestOf(hash, bytes), decodeHex(expected.hex, "digest"))) {
@@ -62,61 +66,12 @@ export function checkPayload({ payloadDigest, digests, signed }: EntryBody, payl
   };
 }
 
-/** Which authority has issued the certificate, for the verdict. */
-export interface FoundAuthority {
-  authority: TrustedAuthority | undefined;
-}
-
-/** `integratedTime` is believed only as far as the step before held. */
-export async function checkCertificate(
-  { signatures }: EntryBody,
-  { logKeys, authorities }: TrustedParties,
-  integratedTime: number | undefined,
-  found: FoundAuthority,
-): Promise<Finding> {
-  const certificate = signatures.find((one) => one.certificate !== undefined)?.certificate;
-  if (certificate === undefined) return open("It was signed with a bare key, without a certificate.");
-  const authority = await findAuthority(certificate, authorities);
-  const values = [["Issued by", certificate.issuer]] as const;
-  if (authority === undefined) throw new Unverified("no certificate authority of the trusted root has issued it");
-  const at = integratedTime === undefined ? undefined : integratedTime * 1000;
-  if (at !== undefined && !(at >= certificate.notBefore.getTime() && at <= certificate.notAfter.getTime())) {
-    throw new Unverified("it was not valid when the entry was logged");
-  }
-  found.authority = authority;
-  // A server that wants to name somebody else has only to serve an authority of its own.
-  if (authority.source === "server" && logKeys.some(({ source }) => source !== "server")) {
-    const words =
-      "It was issued by an authority that only this server's trusted root names: who signed is by this server's word.";
-    return { state: "open", words, values };
-  }
-  if (at === undefined) {
-    // Whoever finds the key of a certificate years later can still sign with it, and log that.
-    const words =
-      "An authority of the trusted root has issued it. Whether it was still valid when it signed cannot be told here: no time that the log signed is with the entry. Verify the bundle with its timestamp.";
-    return { state: "open", words, values };
-  }
-  const words = "An authority of the trusted root has issued it. It was valid when the entry was logged.";
-  return { state: "passed", words, values };
-}
-
-async function findAuthority(
-  certificate: Certificate,
-  authorities: readonly TrustedAuthority[],
-): Promise<TrustedAuthority | undefined> {
-  for (const authority of authorities) {
-    const [issuer] = authority.chain;
-    if (issuer?.subject === certificate.issuer && (await isSignedBy(certificate, issuer.key))) return authority;
-  }
-  return undefined;
-}
-
 /** "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body, lengths in decimal. */
-function preAuthenticationEncoding(type: string, payload: Uint8Array): Uint8Array {
+export function preAuthenticationEncoding(type: string, payload: Uint8Array): Uint8Array {
   return concatBytes(utf8(`DSSEv1 ${utf8(type).length} ${type} ${payload.length} `), payload);
 }
 
-function hashNamed({ algorithm, hex }: Digest): DigestAlgorithm | undefined {
+export function hashNamed({ algorithm, hex }: Digest): DigestAlgorithm | undefined {
   const lengths = { sha256: 64, sha384: 96, sha512: 128 } as const;
   return algorithm in lengths && hex.length === lengths[algorithm as DigestAlgorithm]
     ? (algorithm as DigestAlgorithm)

@@ -1,10 +1,12 @@
 import { decodeBase64, encodeBase64, parseJson } from "@chancery/encoding";
 import { parseCertificate } from "../certificate/certificate.ts";
 import { parsePublicKey } from "./public-key.ts";
-import type { KeySource, TrustedAuthority, TrustedKey, TrustedParties } from "./trusted-keys.ts";
+import type { KeySource, TrustedAuthority, TrustedKey, TrustedParties, Validity } from "./trusted-keys.ts";
 
 const KEYS = "chancery.log-keys";
+const CT_KEYS = "chancery.ct-log-keys";
 const AUTHORITIES = "chancery.authorities";
+const TIMESTAMP_AUTHORITIES = "chancery.timestamp-authorities";
 
 type Kept = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
@@ -12,15 +14,25 @@ type Kept = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 export function keptParties(storage: Kept): TrustedParties {
   return {
     logKeys: readList(storage, KEYS, readKey),
+    ctLogKeys: readList(storage, CT_KEYS, readKey),
     authorities: readList(storage, AUTHORITIES, readAuthority),
+    timestampAuthorities: readList(storage, TIMESTAMP_AUTHORITIES, readAuthority),
   };
 }
 
-export function keepParties(storage: Kept, { logKeys, authorities }: TrustedParties): void {
-  const keys = logKeys.map(({ key, source, label }) => ({ spki: encodeBase64(key.spki), source, label }));
-  writeList(storage, KEYS, keys);
-  const chains = authorities.map(({ chain, source }) => ({ chain: chain.map(({ der }) => encodeBase64(der)), source }));
-  writeList(storage, AUTHORITIES, chains);
+export function keepParties(storage: Kept, parties: TrustedParties): void {
+  writeList(storage, KEYS, parties.logKeys.map(writtenKey));
+  writeList(storage, CT_KEYS, parties.ctLogKeys.map(writtenKey));
+  writeList(storage, AUTHORITIES, parties.authorities.map(writtenAuthority));
+  writeList(storage, TIMESTAMP_AUTHORITIES, parties.timestampAuthorities.map(writtenAuthority));
+}
+
+function writtenKey({ key, source, label }: TrustedKey) {
+  return { spki: encodeBase64(key.spki), source, label };
+}
+
+function writtenAuthority({ chain, source, validFor }: TrustedAuthority) {
+  return { chain: chain.map(({ der }) => encodeBase64(der)), source, validFor };
 }
 
 function readList<T>(storage: Kept, name: string, read: (value: unknown) => T): T[] {
@@ -44,11 +56,15 @@ function readKey(value: unknown): TrustedKey {
 }
 
 function readAuthority(value: unknown): TrustedAuthority {
-  const { chain, source } = value as Record<"chain" | "source", unknown>;
+  const { chain, source, validFor } = value as Record<"chain" | "source" | "validFor", unknown>;
   if (!Array.isArray(chain)) throw new TypeError("not a kept authority");
   const field = "kept authority";
   const certificates = chain.map((der) => parseCertificate(decodeBase64(String(der), field), field));
-  return { chain: certificates, source: keptSource(source) };
+  return { chain: certificates, source: keptSource(source), ...(isValidity(validFor) && { validFor }) };
+}
+
+function isValidity(value: unknown): value is Validity {
+  return typeof value === "object" && value !== null && Object.values(value).every((time) => typeof time === "string");
 }
 
 function keptSource(source: unknown): KeySource {

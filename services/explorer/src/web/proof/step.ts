@@ -1,5 +1,8 @@
-/** `open`: nothing to check here, or not possible in this place; it says why, and is no failure. */
-export type StepState = "passed" | "failed" | "open";
+/**
+ * `open`: nothing to check here, or not possible in this place; it says why, and is no failure. `doubtful`: it should
+ * have been checked and could not be, or holds by this server's word alone where more is wanted: no verdict is green then.
+ */
+export type StepState = "passed" | "failed" | "open" | "doubtful";
 
 /** One link of the chain from what is shown to the key that is trusted. */
 export interface Step {
@@ -21,7 +24,11 @@ export type StepId =
   | "promise"
   | "artifact-signature"
   | "attestation"
-  | "certificate";
+  | "certificate"
+  | "certificate-log"
+  | "bundle-entry"
+  | "bundle-signature"
+  | "timestamp";
 
 export const STEP_TITLES: Readonly<Record<StepId, string>> = {
   body: "The entry is what this page shows",
@@ -33,6 +40,10 @@ export const STEP_TITLES: Readonly<Record<StepId, string>> = {
   "artifact-signature": "The signature is by the key it names",
   attestation: "The statement is the one that was logged",
   certificate: "The certificate was valid and is of a known authority",
+  "certificate-log": "The certificate was logged before it was issued",
+  "bundle-entry": "The log entry is of this bundle's signature",
+  "bundle-signature": "The bundle's signature is by its signer's key",
+  timestamp: "The time of the signature is proven",
 };
 
 export type Finding = Pick<Step, "state" | "words"> & Partial<Pick<Step, "values">>;

@@ -15,47 +15,70 @@ export interface TrustedKey {
   readonly key: PublicKey;
   readonly source: KeySource;
   readonly label: string;
-  /** From when to when a trusted root believes it. */
-  readonly validFor?: { readonly start?: string; readonly end?: string };
+  readonly validFor?: Validity;
+}
+
+/** From when to when a trusted root believes it. */
+export interface Validity {
+  readonly start?: string;
+  readonly end?: string;
 }
 
 export interface TrustedAuthority {
   /** What signs certificates comes first, the root last. */
   readonly chain: readonly Certificate[];
   readonly source: KeySource;
+  readonly validFor?: Validity;
 }
 
-/** Whom the reader believes: keys of logs, and certificate authorities. */
+/** Whom the reader believes. */
 export interface TrustedParties {
+  /** Of logs of any kind: what signs checkpoints. */
   readonly logKeys: readonly TrustedKey[];
+  /** Of those that log certificates: what signs their timestamps. */
+  readonly ctLogKeys: readonly TrustedKey[];
   readonly authorities: readonly TrustedAuthority[];
+  readonly timestampAuthorities: readonly TrustedAuthority[];
 }
 
-/** A Sigstore trusted_root.json, of which only logs and certificate authorities are read here. */
+export const NOBODY: TrustedParties = { logKeys: [], ctLogKeys: [], authorities: [], timestampAuthorities: [] };
+
+/** A Sigstore trusted_root.json. */
 export function parseTrustedRoot(json: string, source: KeySource): TrustedParties {
   const root = asObject(parseJson(json, "trusted root"));
-  const logKeys = [...asList(root["tlogs"]), ...asList(root["ctlogs"])].flatMap((log) => {
-    const { baseUrl, publicKey } = log;
-    const { rawBytes } = asObject(publicKey);
+  const ctLogKeys = readLogs(root["ctlogs"], source);
+  return {
+    logKeys: [...readLogs(root["tlogs"], source), ...ctLogKeys],
+    ctLogKeys,
+    authorities: readAuthorities(root["certificateAuthorities"], source),
+    timestampAuthorities: readAuthorities(root["timestampAuthorities"], source),
+  };
+}
+
+function readLogs(logs: JsonValue | undefined, source: KeySource): TrustedKey[] {
+  return asList(logs).flatMap(({ baseUrl, publicKey }) => {
+    const { rawBytes, validFor } = asObject(publicKey);
     if (typeof rawBytes !== "string") return [];
     const key = parsePublicKey(decodeBase64(rawBytes, "trusted root: key"), "trusted root: key");
-    return [{ key, source, label: typeof baseUrl === "string" ? baseUrl : "log", validFor: readWindow(publicKey) }];
+    return [{ key, source, label: typeof baseUrl === "string" ? baseUrl : "log", validFor: readValidity(validFor) }];
   });
-  const authorities = asList(root["certificateAuthorities"]).map((authority) => {
-    const chain = asList(asObject(authority["certChain"])["certificates"]).flatMap(({ rawBytes }) => {
+}
+
+function readAuthorities(authorities: JsonValue | undefined, source: KeySource): TrustedAuthority[] {
+  return asList(authorities).map(({ certChain, validFor }) => {
+    const chain = asList(asObject(certChain)["certificates"]).flatMap(({ rawBytes }) => {
       const field = "trusted root: certificate";
       return typeof rawBytes === "string" ? [parseCertificate(decodeBase64Lenient(rawBytes, field), field)] : [];
     });
-    return { chain, source };
+    return { chain, source, validFor: readValidity(validFor) };
   });
-  return { logKeys, authorities };
 }
 
 /** What a person pastes or drops: a PEM of keys, or a trusted root. */
 export function parseTrustedText(text: string): TrustedParties {
   if (text.trimStart().startsWith("{")) return parseTrustedRoot(text, "pasted");
   const logKeys = [{ key: parsePublicKeyPem(text, "key"), source: "pasted" as const, label: "pasted key" }];
-  return { logKeys, authorities: [] };
+  return { ...NOBODY, logKeys };
 }
 
 /**
@@ -64,19 +87,37 @@ export function parseTrustedText(text: string): TrustedParties {
  */
 export function effectiveParties(own: TrustedParties, server: TrustedParties): TrustedParties {
   return {
-    logKeys: own.logKeys.length === 0 ? server.logKeys : own.logKeys,
-    authorities: own.authorities.length === 0 ? server.authorities : own.authorities,
+    logKeys: ownIfAny(own.logKeys, server.logKeys),
+    ctLogKeys: ownIfAny(own.ctLogKeys, server.ctLogKeys),
+    authorities: ownIfAny(own.authorities, server.authorities),
+    timestampAuthorities: ownIfAny(own.timestampAuthorities, server.timestampAuthorities),
   };
+}
+
+function ownIfAny<T>(own: readonly T[], server: readonly T[]): readonly T[] {
+  return own.length === 0 ? server : own;
 }
 
 /** With what is added: each key and each authority once; what was put in last names it. */
 export function joinedParties(own: TrustedParties, more: TrustedParties): TrustedParties {
-  const keys = [...own.logKeys, ...more.logKeys].map((one) => [fingerprint(one.key).toHex(), one] as const);
-  const authorities = [...own.authorities, ...more.authorities].flatMap((one) => {
+  return {
+    logKeys: eachKeyOnce([...own.logKeys, ...more.logKeys]),
+    ctLogKeys: eachKeyOnce([...own.ctLogKeys, ...more.ctLogKeys]),
+    authorities: eachAuthorityOnce([...own.authorities, ...more.authorities]),
+    timestampAuthorities: eachAuthorityOnce([...own.timestampAuthorities, ...more.timestampAuthorities]),
+  };
+}
+
+function eachKeyOnce(keys: readonly TrustedKey[]): TrustedKey[] {
+  return [...new Map(keys.map((one) => [fingerprint(one.key).toHex(), one])).values()];
+}
+
+function eachAuthorityOnce(authorities: readonly TrustedAuthority[]): TrustedAuthority[] {
+  const named = authorities.flatMap((one) => {
     const [issuer] = one.chain;
     return issuer === undefined ? [] : [[issuer.der.toHex(), one] as const];
   });
-  return { logKeys: [...new Map(keys).values()], authorities: [...new Map(authorities).values()] };
+  return [...new Map(named).values()];
 }
 
 /** What of the verdict is this server's word alone; undefined where the reader believes only their own. */
@@ -91,8 +132,8 @@ export function serversWord(
     : "Who signed it is by this server's word, as the certificate authority came from it";
 }
 
-function readWindow(publicKey: JsonValue | undefined): NonNullable<TrustedKey["validFor"]> {
-  const { start, end } = asObject(asObject(publicKey)["validFor"]);
+function readValidity(validFor: JsonValue | undefined): Validity {
+  const { start, end } = asObject(validFor);
   return { ...(typeof start === "string" && { start }), ...(typeof end === "string" && { end }) };
 }
 

@@ -19,6 +19,8 @@ export interface EmbeddedOptions {
   /** Holds `data/` (the cluster), `password`, `postgres.log` and `lock`. Made on the first start. */
   readonly directory: string;
   readonly progress?: (text: string) => void;
+  /** Told when the server ended unbidden. */
+  readonly warn?: (text: string) => void;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const lock = lockDirectory(directory);
   try {
-    return await startLocked(directory, options.progress ?? (() => {}), lock);
+    return await startLocked(directory, options, lock);
   } catch (error) {
     lock.release();
     throw error;
@@ -39,7 +41,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
 
 async function startLocked(
   directory: string,
-  progress: (text: string) => void,
+  { progress = () => {}, warn = () => {} }: EmbeddedOptions,
   lock: { release(): void },
 ): Promise<EmbeddedPostgres> {
   const data = join(directory, "data");
@@ -54,7 +56,7 @@ async function startLocked(
   const log = await openLogFile(directory);
   let stopped: Promise<void> | undefined;
   try {
-    const server = await ServerProcess.start(cluster, log, progress);
+    const server = await ServerProcess.start(cluster, log, { progress, warn });
     const end = async () => {
       await server.stop();
       await log.close();

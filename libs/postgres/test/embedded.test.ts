@@ -213,15 +213,17 @@ describe.runIf(isLinux)("when a process dies", () => {
   });
 
   test.each(["the server", "its keeper"])(
-    "kill -9 of %s: it is back by itself, at the same address",
+    "kill -9 of %s: it is back by itself, at the same address, and that is told",
     async (victim) => {
-      await using server = await startEmbedded({ directory });
+      const warnings: string[] = [];
+      await using server = await startEmbedded({ directory, warn: (text) => warnings.push(text) });
       await using db = await Database.open(server.url);
       const first = await postmaster();
       const keeper = await parentOf(first);
       process.kill(victim === "the server" ? first : keeper, "SIGKILL");
       await expect.poll(() => db.query("SELECT 1 AS one").catch(() => []), { timeout: 15_000 }).toEqual([{ one: 1 }]);
       await expect.poll(postmaster).not.toBe(first);
+      expect(warnings[0]).toMatch(/^PostgreSQL ended and is started again; why is in .*postgres\.log$/);
       await expect.poll(() => db.query("SELECT 1 AS one").catch(() => []), { timeout: 15_000 }).toEqual([{ one: 1 }]);
     },
   );

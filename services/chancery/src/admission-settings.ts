@@ -26,6 +26,9 @@ export async function admissionSettings(
   file: ConfigFile,
 ): Promise<AdmissionSettings> {
   const { callers, signers } = section;
+  if (callers === undefined && signers === undefined) {
+    throw new Misconfigured(key, "names neither signers nor callers; leave it out and anyone may write");
+  }
   const authorities: string[] = [];
   const certificates = (callers?.certificates ?? []).map(async ({ "ca-cert": path, names }, place) => {
     const at = `${key}.callers.certificates.${place}`;
@@ -59,6 +62,22 @@ export function admissionRules(
     }),
     ...(signers && { signers: { authorities: signers.ownCa ? authorities : [], keys: signers.keys } }),
   };
+}
+
+/** For people, in half a line. */
+export function describeAdmission({ signers, callers }: AdmissionSettings): string {
+  const listed = [
+    signers?.ownCa === true ? "certificates of this CA" : "",
+    signers === undefined || signers.keys.size === 0 ? "" : `${signers.keys.size} listed keys`,
+  ].filter((part) => part !== "");
+  const sent = [
+    ...(callers?.tokens ?? []).map(({ issuer }) => `a token of ${issuer}`),
+    ...(callers === undefined || callers.certificates.length === 0 ? [] : ["a client certificate"]),
+  ];
+  return [
+    ...(signers === undefined ? [] : [`signed by ${listed.join(" or ")}`]),
+    ...(callers === undefined ? [] : [`sent with ${sent.join(" or ")}`]),
+  ].join(", ");
 }
 
 async function signerSettings(

@@ -25,7 +25,7 @@ import { TsaModule } from "@chancery/tsa";
 import type { Certificate } from "@chancery/x509";
 import { mountSession } from "./access/login-routes.ts";
 import { openReaders } from "./access/open-readers.ts";
-import { admissionRules } from "./admission-settings.ts";
+import { admissionRules, describeAdmission } from "./admission-settings.ts";
 import { about } from "./about.ts";
 import { AuditorBeside } from "./auditor-beside.ts";
 import { type Authority, openAuthority } from "./authority/authority.ts";
@@ -173,7 +173,7 @@ function rootsOf({ generations }: Authority): Certificate[] {
 }
 
 function bannerFacts(
-  { url, data, databaseUrl, issuers }: Settings,
+  { url, data, databaseUrl, issuers, rekor, readers }: Settings,
   { shard }: Installation,
   { app, grpcAddress }: RunningService,
 ) {
@@ -191,6 +191,12 @@ function bannerFacts(
         ? []
         : app.get(CurrentIssuers).settings.map((issuer) => `${issuer.url} (client ${issuer.clientId})`),
     grpc: grpcAddress,
+    restrictions: [
+      ...Object.entries(rekor.admission ?? {}).map(
+        ([log, rules]) => [`Writes to ${log}`, describeAdmission(rules)] as const,
+      ),
+      ...(readers === undefined ? [] : [["Reads", `by roles of ${readers.issuer}`] as const]),
+    ],
   };
 }
 

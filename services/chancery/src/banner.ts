@@ -13,6 +13,8 @@ export interface BannerFacts {
   readonly issuers: readonly string[];
   /** `host:port`, where gRPC was asked for. */
   readonly grpc?: string | undefined;
+  /** Who may write to a log and who may read, where that is not everyone. */
+  readonly restrictions: readonly (readonly [what: string, whom: string])[];
 }
 
 export interface PasteLines {
@@ -35,6 +37,7 @@ export function places(facts: BannerFacts): readonly (readonly [name: string, pl
     ["Trust", `${url}/trust/trusted_root.json`],
     ...(identityProvider === undefined ? [] : [["Identity provider", identityProvider] as const]),
     ...facts.issuers.map((issuer) => ["Issuer", issuer] as const),
+    ...facts.restrictions,
     ["Data", facts.data],
     ["Database", facts.database],
   ];

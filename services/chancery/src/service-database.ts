@@ -24,7 +24,8 @@ export async function openServiceDatabase(
   { logger, progress }: { readonly logger: Logger; readonly progress: (text: string) => void },
 ): Promise<Database> {
   if (databaseUrl === undefined) {
-    const server = opened.use(await startEmbedded({ directory: join(data, "postgres"), progress }));
+    const warn = (text: string) => logger.child({ from: "database" }).warn(text);
+    const server = opened.use(await startEmbedded({ directory: join(data, "postgres"), progress, warn }));
     return opened.use(await Database.open(await asServiceRole(server.url)));
   }
   const db = opened.use(await onOwnDatabase(databaseUrl, Database.open(databaseUrl)));

@@ -69,6 +69,7 @@ describe("who may write, in the configuration", () => {
 
   test.for([
     [{ rekor: { signers: {} } }, "chancery.rekor.admission.rekor.signers: has neither own-ca nor keys"],
+    [{ rekor: {} }, "chancery.rekor.admission.rekor: names neither signers nor callers"],
     [{ rekor: { callers: {} } }, "chancery.rekor.admission.rekor.callers: has neither tokens nor certificates"],
     [{ rekor: { signers: { "own-ca": true, kyes: [] } } }, "known are own-ca, keys"],
     [

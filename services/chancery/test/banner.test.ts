@@ -9,6 +9,7 @@ const facts: BannerFacts = {
   database: "embedded PostgreSQL",
   identityProvider: "http://localhost:8700/idp",
   issuers: [],
+  restrictions: [],
 };
 
 describe("the banner", () => {
@@ -49,6 +50,13 @@ describe("the banner", () => {
     const text = renderBanner(facts, false, [{ service: "rekor", reason: "log rekor: the database lost entries" }]);
     expect(text).not.toContain("Chancery is ready.");
     expect(text).toContain("Chancery runs, and is not ready:\n  rekor: the database lost entries\n");
+  });
+
+  test("says who may write and read, where that is not everyone", () => {
+    const restrictions = [["Writes to rekor-v2", "signed by certificates of this CA"]] as const;
+    expect(renderBanner({ ...facts, restrictions }, false)).toMatch(
+      /^ {2}Writes to rekor-v2 +signed by certificates of this CA$/m,
+    );
   });
 
   test("speaks of no development where there is none", () => {

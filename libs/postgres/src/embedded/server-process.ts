@@ -90,18 +90,24 @@ export class ServerProcess {
   readonly #cluster: Cluster;
   readonly #data: string;
   readonly #log: FileHandle;
+  readonly #warn: (text: string) => void;
   readonly #stopping = new AbortController();
   #child: ChildProcess | undefined;
   #keeping: Promise<void> = Promise.resolve();
 
-  private constructor(cluster: Cluster, log: FileHandle) {
+  private constructor(cluster: Cluster, log: FileHandle, warn: (text: string) => void) {
     this.#cluster = cluster;
+    this.#warn = warn;
     this.#data = join(cluster.directory, "data");
     this.#log = log;
   }
 
-  static async start(cluster: Cluster, log: FileHandle, progress: (text: string) => void): Promise<ServerProcess> {
-    const server = new ServerProcess(cluster, log);
+  static async start(
+    cluster: Cluster,
+    log: FileHandle,
+    { progress, warn }: { readonly progress: (text: string) => void; readonly warn: (text: string) => void },
+  ): Promise<ServerProcess> {
+    const server = new ServerProcess(cluster, log, warn);
     const { size } = await log.stat();
     const exited = server.#spawn();
     if (!(await server.#ready(exited, progress))) throw await startFailure(cluster.directory, size);
@@ -184,6 +190,7 @@ export class ServerProcess {
       const since = Date.now();
       await this.#untilEnded(exited);
       if (this.#stopping.signal.aborted) return;
+      this.#warn(`PostgreSQL ended and is started again; why is in ${join(this.#cluster.directory, "postgres.log")}`);
       // The keeper may have died alone, and a new server refuses to start beside the old one.
       this.#child?.stdin?.destroy();
       await stopOrphan(this.#data, () => {}).catch(() => {});

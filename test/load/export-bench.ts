@@ -16,7 +16,7 @@ import { treeCpu } from "./process-cpu.ts";
 
 const USAGE = `bench export [--entries 200000] [--rounds 3]
 chancery export and export verify of a whole log, as processes of their own, start included. Each entry is a
-hashedrekord with a certificate of its own, as a CI's.`;
+hashedrekord with a certificate of its own, as people get them with their e-mail address.`;
 
 const MAIN = join(import.meta.dirname, "../../services/chancery/dist/main.js");
 const IN_FLIGHT = 2_048;

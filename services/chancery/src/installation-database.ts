@@ -9,11 +9,20 @@ export async function openInstallationDatabase(
   url: string | undefined,
   opened: AsyncDisposableStack,
 ): Promise<Database> {
-  if (url !== undefined) return opened.use(await Database.open(url, { max: CONNECTIONS }));
+  return (await openWithUrl(data, url, opened)).db;
+}
+
+/** With the URL that it was opened by, for threads, which open it once more. It may hold a password. */
+export async function openWithUrl(
+  data: string,
+  url: string | undefined,
+  opened: AsyncDisposableStack,
+): Promise<{ readonly db: Database; readonly url: string }> {
+  if (url !== undefined) return { db: opened.use(await Database.open(url, { max: CONNECTIONS })), url };
   const directory = join(data, "postgres");
   const running = await runningEmbedded(directory);
   const attached = running && (await Database.open(running, { max: CONNECTIONS }).catch(() => undefined));
-  if (attached) return opened.use(attached);
+  if (attached) return { db: opened.use(attached), url: running };
   const server = opened.use(await startEmbedded({ directory }));
-  return opened.use(await Database.open(server.url, { max: CONNECTIONS }));
+  return { db: opened.use(await Database.open(server.url, { max: CONNECTIONS })), url: server.url };
 }

@@ -1,11 +1,12 @@
-import { namedLog } from "@chancery/rekor";
+import { namedLog } from "@chancery/rekor/search";
 import type { LogName } from "../installation.ts";
 import type { Begun } from "./begun.ts";
 import { type EntryRange, entrySource, exportedLog, indexAt } from "./entry-source.ts";
 import { type Filters, searchOf } from "./filters.ts";
 import { inThisThread, inThreads, threadsFor } from "./line-makers.ts";
 import { verifyExportedHead } from "./log-keys.ts";
-import { logReader, publishedLog, type Site } from "./site.ts";
+import { logReader } from "./log-reader.ts";
+import { publishedLog, type Site } from "./site.ts";
 import type { Source } from "./source.ts";
 
 /** The logs that hold signatures, in the order they are exported. */
@@ -40,11 +41,13 @@ export async function openEntries(
     const [begin, end] = [BigInt(from), BigInt(to)];
     const isRead = format !== "bare" || search.groups.length > 0;
     const count = threads ?? (isRead ? threadsFor(end - begin) : 0);
+    const reader = await logReader(site.db, name);
+    const { databaseUrl } = site;
     const maker = () =>
       count === 0
-        ? inThisThread({ log: namedLog(name, site.treeId), search, format })
-        : inThreads({ log: name, treeId: String(site.treeId), filters, format }, count);
-    return { log: rest, reader: await logReader(site, name), begin, end, maker };
+        ? inThisThread({ log: namedLog(name, site.treeId), search, format }, reader)
+        : inThreads({ log: name, treeId: String(site.treeId), filters, format, databaseUrl }, count);
+    return { log: rest, reader, begin, end, maker };
   });
   return entrySource(await Promise.all(ranges), format);
 }

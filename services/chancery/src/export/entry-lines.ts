@@ -1,7 +1,7 @@
 import { encodeBase64, encodeHex, encodeRfc3339 } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
 import type { LoggedEntry } from "@chancery/log";
-import { describeLogged, encodeFoundEntry, meetsAll, type NamedLog, type Search } from "@chancery/rekor";
+import { describeLogged, encodeFoundEntry, meetsAll, type NamedLog, type Search } from "@chancery/rekor/search";
 import { leafHash } from "@chancery/tlog";
 import { type Cell, csvRecord } from "./csv.ts";
 import { EXTENSION_COLUMNS } from "./extension-columns.ts";

@@ -1,6 +1,6 @@
 import { decodeHex, encodeHex } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
-import type { LoggedEntry, LogReader, PublishedCheckpoint } from "@chancery/log";
+import type { LogReader, PublishedCheckpoint } from "@chancery/log";
 import { csvRecord } from "./csv.ts";
 import { ENTRY_COLUMNS } from "./entry-lines.ts";
 import type { LineMaker, MadeLines } from "./line-makers.ts";
@@ -18,7 +18,7 @@ export interface EntryRange {
   readonly maker: () => LineMaker;
 }
 
-/** Entries read at a time, and how many such pages are on their way beside those that threads work on. */
+/** Entries read at a time, and how many such pages are on their way beside one for each thread. */
 const PAGE = 256;
 const AHEAD = 2;
 
@@ -58,7 +58,7 @@ async function* linesOf(
       ? await TreeCheck.from(start, reader, head)
       : TreeCheck.resume({ size: start, edge: edgeOf(after) }, reader, head);
   await using lines = maker();
-  for await (const { bytes, count, leafHashes } of pages(reader, lines, start, end)) {
+  for await (const { bytes, count, leafHashes } of pages(lines, start, end)) {
     check.add(leafHashes);
     const { size, edge } = check.edge;
     const position = { log: log.log, next: String(size), edge: edge.map(encodeHex) };
@@ -71,19 +71,14 @@ function edgeOf({ edge }: Position): Uint8Array[] {
   return Array.isArray(edge) ? edge.map((hash: string) => decodeHex(hash, "state")) : [];
 }
 
-/** While one page is written, the next are made into lines, and those after them are being read. */
-async function* pages(
-  reader: Pick<LogReader, "entries">,
-  lines: LineMaker,
-  start: bigint,
-  end: bigint,
-): AsyncGenerator<MadeLines> {
+/** While one page is written, the next are read and made into lines. */
+async function* pages(lines: LineMaker, start: bigint, end: bigint): AsyncGenerator<MadeLines> {
   const making: Promise<MadeLines>[] = [];
   let asked = start;
   const ask = () => {
     if (asked >= end) return;
     const count = end - asked < BigInt(PAGE) ? Number(end - asked) : PAGE;
-    const page = reader.entries(asked, count).then((entries) => lines.make(wholePage(entries, count)));
+    const page = lines.make(asked, count);
     // Awaited in its turn; until then a failure of it is nobody's.
     page.catch(() => {});
     making.push(page);
@@ -95,11 +90,6 @@ async function* pages(
     ask();
     yield page;
   }
-}
-
-function wholePage(entries: LoggedEntry[], count: number): LoggedEntry[] {
-  if (entries.length !== count) throw new RefusedToSign("an entry of the published tree is missing from the database");
-  return entries;
 }
 
 /** The first index whose entry is not before `time`: times never decrease along a log. */

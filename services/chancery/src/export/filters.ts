@@ -1,5 +1,5 @@
 import { Malformed, Misconfigured } from "@chancery/fault";
-import { FILTER_NAMES, readSearch, type Search } from "@chancery/rekor";
+import { FILTER_NAMES, readSearch, type Search } from "@chancery/rekor/search";
 import { parseTimeFlag } from "../time-flag.ts";
 import type { Kind } from "./begun.ts";
 

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { RefusedToSign } from "@chancery/fault";
-import type { LoggedEntry } from "@chancery/log";
+import { RefusedToSign, Unavailable } from "@chancery/fault";
+import type { LoggedEntry, LogReader } from "@chancery/log";
 import { HASH_SIZE } from "@chancery/tlog";
 import type { Begun } from "./begun.ts";
 import { type EntryLines, linesOf } from "./entry-lines.ts";
-import { packEntries } from "./packed-entries.ts";
+import { readPage } from "./entry-page.ts";
 
 /** Its identity is its leaf hash, which the lines are made with. */
 export type UnnamedEntry = Omit<LoggedEntry, "identity">;
@@ -19,25 +19,26 @@ export interface MadeLines {
   readonly leafHashes: readonly Uint8Array[];
 }
 
-/** Writes pages of entries as lines; some at a time, where it has threads. */
+/** Reads pages of entries and writes them as lines; some at a time, where it has threads. */
 export interface LineMaker extends AsyncDisposable {
   readonly threads: number;
-  make(entries: readonly UnnamedEntry[]): Promise<MadeLines>;
+  make(start: bigint, count: number): Promise<MadeLines>;
 }
 
 /** Below, the half second in which a thread starts is longer than the work. */
 const WORTH_THREADS = 20_000n;
 const MOST_THREADS = 8;
+const RETRY_SECONDS = 2;
 
 /** Reading a certificate takes most of an export's time: threads for as many cores as there are, where it is worth it. */
 export function threadsFor(entries: bigint): number {
   return entries < WORTH_THREADS ? 0 : Math.min(availableParallelism(), MOST_THREADS);
 }
 
-export function inThisThread(lines: EntryLines): LineMaker {
+export function inThisThread(lines: EntryLines, reader: Pick<LogReader, "entries">): LineMaker {
   return {
     threads: 0,
-    make: async (entries) => linesOf(lines, entries),
+    make: async (start, count) => linesOf(lines, await readPage(reader, start, count)),
     [Symbol.asyncDispose]: async () => {},
   };
 }
@@ -48,6 +49,12 @@ export interface ThreadTask {
   readonly treeId: string;
   readonly filters: Begun["filters"];
   readonly format: Begun["format"];
+  readonly databaseUrl: string;
+}
+
+export interface ThreadQuestion {
+  readonly start: bigint;
+  readonly count: number;
 }
 
 export interface ThreadAnswer {
@@ -56,28 +63,31 @@ export interface ThreadAnswer {
   readonly leafHashes: Uint8Array;
 }
 
+/** A fault's class does not cross between threads. */
+export interface ThreadFailure {
+  readonly failure: "refused" | "unavailable";
+  readonly message: string;
+}
+
 interface Thread {
   readonly worker: Worker;
   /** Answers come in the order of the questions. */
   readonly waiting: PromiseWithResolvers<MadeLines>[];
 }
 
-export function inThreads(task: ThreadTask, count: number): LineMaker {
-  const threads = Array.from({ length: count }, () => startThread(task));
+export function inThreads(task: ThreadTask, number: number): LineMaker {
+  const threads = Array.from({ length: number }, () => startThread(task));
   let next = 0;
   return {
-    threads: count,
-    make: (entries) => {
+    threads: number,
+    make: (start, count) => {
       const thread = threads[next++ % threads.length];
       if (thread === undefined) throw new TypeError("there is no thread");
       const made = Promise.withResolvers<MadeLines>();
       thread.waiting.push(made);
-      const packed = packEntries(entries);
-      thread.worker.postMessage(packed, [
-        packed.bytes.buffer as ArrayBuffer,
-        packed.times.buffer,
-        packed.lengths.buffer,
-      ]);
+      const question: ThreadQuestion = { start, count };
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
+      thread.worker.postMessage(question);
       return made.promise;
     },
     [Symbol.asyncDispose]: async () => {
@@ -90,9 +100,9 @@ function startThread(task: ThreadTask): Thread {
   // Beside this file, which is a source in tests and built elsewhere.
   const program = new URL(`./line-thread${extname(import.meta.filename)}`, import.meta.url);
   const thread: Thread = { worker: new Worker(program, { workerData: task }), waiting: [] };
-  thread.worker.on("message", (answer: ThreadAnswer | { readonly refusal: string }) => {
+  thread.worker.on("message", (answer: ThreadAnswer | ThreadFailure) => {
     const made = thread.waiting.shift();
-    if ("refusal" in answer) made?.reject(new RefusedToSign(answer.refusal));
+    if ("failure" in answer) made?.reject(faultOf(answer));
     else made?.resolve({ ...answer, leafHashes: hashesIn(answer.leafHashes) });
   });
   const fail = (error: unknown) => {
@@ -101,6 +111,10 @@ function startThread(task: ThreadTask): Thread {
   thread.worker.on("error", fail);
   void once(thread.worker, "exit").then(() => fail(new Error("a thread of the export ended")), fail);
   return thread;
+}
+
+function faultOf({ failure, message }: ThreadFailure): Error {
+  return failure === "refused" ? new RefusedToSign(message) : new Unavailable(message, RETRY_SECONDS);
 }
 
 function hashesIn(bytes: Uint8Array): Uint8Array[] {

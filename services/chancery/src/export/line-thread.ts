@@ -1,24 +1,43 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { concatBytes } from "@chancery/encoding";
-import { RefusedToSign } from "@chancery/fault";
-import { namedLog } from "@chancery/rekor";
+import { RefusedToSign, Unavailable } from "@chancery/fault";
+import { Database } from "@chancery/postgres";
+import { namedLog } from "@chancery/rekor/search";
 import { linesOf } from "./entry-lines.ts";
+import { readPage } from "./entry-page.ts";
 import { searchOf } from "./filters.ts";
-import type { ThreadAnswer, ThreadTask } from "./line-makers.ts";
-import { type PackedEntries, unpackEntries } from "./packed-entries.ts";
+import type { ThreadAnswer, ThreadFailure, ThreadQuestion, ThreadTask } from "./line-makers.ts";
+import { logReader } from "./log-reader.ts";
 
-/** A thread that writes pages of entries as lines: asked with a page, it answers with bytes. */
-const { log, treeId, filters, format } = workerData as ThreadTask;
+/** A thread that reads pages of entries and writes them as lines: asked for a page, it answers with bytes, in the order of the questions. */
+const { log, treeId, filters, format, databaseUrl } = workerData as ThreadTask;
 const lines = { log: namedLog(log, BigInt(treeId)), search: searchOf(filters), format };
+/** One page is on its way while another is written. */
+const db = await Database.open(databaseUrl, { max: 2 });
+const reader = await logReader(db, log);
+let last = Promise.resolve();
 
-parentPort?.on("message", (entries: PackedEntries) => {
-  try {
-    const { bytes, count, leafHashes } = linesOf(lines, unpackEntries(entries));
-    const answer: ThreadAnswer = { bytes, count, leafHashes: concatBytes(...leafHashes) };
-    parentPort?.postMessage(answer, [bytes.buffer]);
-  } catch (error) {
-    if (!(error instanceof RefusedToSign)) throw error;
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
-    parentPort?.postMessage({ refusal: error.message });
-  }
+parentPort?.on("message", ({ start, count }: ThreadQuestion) => {
+  const page = readPage(reader, start, count);
+  // Awaited in its turn; until then a failure of it is nobody's.
+  page.catch(() => {});
+  last = last.then(() => page.then(linesIn).then(answer, fail));
 });
+
+function linesIn(entries: Awaited<ReturnType<typeof readPage>>): ThreadAnswer {
+  const { bytes, count, leafHashes } = linesOf(lines, entries);
+  return { bytes, count, leafHashes: concatBytes(...leafHashes) };
+}
+
+function answer(made: ThreadAnswer): void {
+  parentPort?.postMessage(made, [made.bytes.buffer as ArrayBuffer]);
+}
+
+/** What is no fault of the log or of the database is one of the program: it ends the thread, and with it the export. */
+function fail(error: unknown): void {
+  const refused = error instanceof RefusedToSign;
+  if (!refused && !(error instanceof Unavailable)) throw error;
+  const failure: ThreadFailure = { failure: refused ? "refused" : "unavailable", message: error.message };
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
+  parentPort?.postMessage(failure);
+}

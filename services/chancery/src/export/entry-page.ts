@@ -1,0 +1,13 @@
+import { RefusedToSign } from "@chancery/fault";
+import type { LoggedEntry, LogReader } from "@chancery/log";
+
+/** So many entries of a published tree, in which none is missing. */
+export async function readPage(
+  reader: Pick<LogReader, "entries">,
+  start: bigint,
+  count: number,
+): Promise<LoggedEntry[]> {
+  const entries = await reader.entries(start, count);
+  if (entries.length === count) return entries;
+  throw new RefusedToSign("an entry of the published tree is missing from the database");
+}

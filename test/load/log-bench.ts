@@ -12,7 +12,7 @@ import { inFlight, type Measured } from "./in-flight.ts";
 import { type LogSite, newEntry, openLog, type OpenLog } from "./log-node.ts";
 import { treeCpu } from "./process-cpu.ts";
 
-const USAGE = `bench log [--sizes 10000] [--large] [--clients 1,8,32,128,512] [--processes 1,2,4] [--readers 8]
+const USAGE = `bench log [--sizes 10000] [--large] [--clients 1,8,32,128,512] [--processes 1,2,3,4] [--readers 8]
           [--rounds 3] [--seconds 3] [--directory DIR]
 The engine in this process on an embedded PostgreSQL: entries of 1,351 bytes with seven search keys, each answered
 once its checkpoint is published. --large also measures with 3,000,000 entries (7 GB, minutes); --directory keeps
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
       sizes: { type: "string", default: "10000" },
       large: { type: "boolean", default: false },
       clients: { type: "string", default: "1,8,32,128,512" },
-      processes: { type: "string", default: "1,2,4" },
+      processes: { type: "string", default: "1,2,3,4" },
       readers: { type: "string", default: "8" },
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "3" },

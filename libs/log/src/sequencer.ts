@@ -49,6 +49,9 @@ export class Sequencer {
   readonly #parts: SequencerParts;
   #running: Promise<void> | undefined;
   readonly #answering = new Set<Promise<void>>();
+  /** Size of the tree as this process left it last. */
+  #left: bigint | undefined;
+  #othersWrite = false;
 
   constructor(parts: SequencerParts) {
     this.#parts = parts;
@@ -72,6 +75,7 @@ export class Sequencer {
     // What arrives in the same turn goes together.
     await nextTurn();
     while (!pool.isEmpty) {
+      if (this.#othersWrite) await this.#answered();
       const batch = pool.take();
       try {
         const integration = await this.#commit(batch);
@@ -84,6 +88,15 @@ export class Sequencer {
       if (standing.refusal !== undefined) pool.rejectQueued(new RefusedToSign(standing.refusal));
     }
     this.#running = undefined;
+  }
+
+  /**
+   * Where other processes write, too, the log's lock is waited for, and what was answered meanwhile asks again. It is to
+   * be in the batch from the start: latecomers cost a question under the lock, a seventh of the time that it is held.
+   */
+  async #answered(): Promise<void> {
+    await Promise.all(this.#answering);
+    await nextTurn();
   }
 
   /**
@@ -135,6 +148,7 @@ export class Sequencer {
   ): Integration {
     const { standing, clock, ahead } = this.#parts;
     standing.assertTree(state, signed);
+    this.#othersWrite = this.#left !== undefined && this.#left !== state.size;
     const integration = integrate(
       state,
       known,
@@ -144,6 +158,7 @@ export class Sequencer {
     const unpublished = (integration.growth?.size ?? 0n) - (state.published?.size ?? 0n);
     if (integration.growth !== undefined && unpublished > ahead) throw new TooFarAhead();
     if (integration.addition !== undefined) this.#parts.publisher.prepare(integration.addition.tree);
+    this.#left = integration.addition?.tree.size ?? state.size;
     return integration;
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { decodeHex, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
+import { RefusedToSign } from "@chancery/fault";
 import {
   certificateJson,
   type CertificateQuery,
@@ -41,7 +42,7 @@ interface LedgerExport<Query> {
 export function certificateSource(options: LedgerExport<CertificateQuery>): Source {
   return ledgerSource(options, {
     columns: CERTIFICATE_COLUMNS,
-    json: (entry: IssuedEntry) => ({ ...certificateJson(entry), certificate: encodeBase64(entry.certificate) }),
+    json: (entry: IssuedEntry) => ({ ...toldOf(entry), certificate: encodeBase64(entry.certificate) }),
     cells: certificateCells,
     read: (query: CertificateQuery) => options.history.certificates(query),
     positionOf: ({ time, serial }: IssuedEntry) => ({ time, serial: encodeHex(serial) }),
@@ -111,9 +112,18 @@ const CERTIFICATE_COLUMNS = [
   ...EXTENSION_COLUMNS,
 ];
 
+/** Nothing is signed for that the certificate itself denies. */
+function toldOf(entry: IssuedEntry): ReturnType<typeof certificateJson> {
+  const told = certificateJson(entry);
+  if (!("contradicts" in told)) return told;
+  throw new RefusedToSign(
+    `the ledger's row of the certificate ${told.serial} has another ${told.contradicts} than the certificate: the database was changed`,
+  );
+}
+
 function certificateCells(entry: IssuedEntry): Cell[] {
   const json: Readonly<Record<string, unknown>> = {
-    ...certificateJson(entry),
+    ...toldOf(entry),
     sanType: entry.san.type,
     san: entry.san.value,
   };

@@ -1,6 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
+import { Malformed } from "@chancery/fault";
 import { EMPTY_TREE, edgeRoot, growTree, leafHash, type TreeEdge } from "@chancery/tlog";
+import { parseCertificate, parseSubjectAlternativeNames, SERIAL_BYTES } from "@chancery/x509";
 import { printable } from "../printable.ts";
 import type { ExportedLog, Manifest } from "./manifest.ts";
 
@@ -105,10 +108,29 @@ export class LineCheck {
     if (finding !== undefined) this.find(`line ${this.#lines}: ${finding}`);
   }
 
-  #checkCertificate({ certificate, certificateHash }: Line): void {
-    const der = typeof certificate === "string" ? Buffer.from(certificate, "base64") : undefined;
-    if (der !== undefined && encodeHex(sha256(der)) === certificateHash) return;
-    this.find(`line ${this.#lines}: the certificate is not the one its certificateHash is of`);
+  #checkCertificate(line: Line): void {
+    const { certificate, certificateHash, unreadable } = line;
+    const der = typeof certificate === "string" ? new Uint8Array(Buffer.from(certificate, "base64")) : undefined;
+    if (der === undefined || encodeHex(sha256(der)) !== certificateHash) {
+      return this.find(`line ${this.#lines}: the certificate is not the one its certificateHash is of`);
+    }
+    // The export said so of it.
+    if (unreadable !== undefined) return;
+    const denied = deniedMember(line, der);
+    if (denied !== undefined) this.find(`line ${this.#lines}: its ${denied} is not what the certificate says`);
+  }
+}
+
+function deniedMember({ serial, keyHash, sans }: Line, der: Uint8Array): string | undefined {
+  try {
+    const certificate = parseCertificate(der, "certificate");
+    // DER leaves zeros in front out.
+    if (encodeHex(certificate.serial).padStart(2 * SERIAL_BYTES, "0") !== serial) return "serial";
+    if (encodeHex(sha256(certificate.spki)) !== keyHash) return "keyHash";
+    return isDeepStrictEqual(parseSubjectAlternativeNames(certificate), sans) ? undefined : "sans";
+  } catch (error) {
+    if (error instanceof Malformed) return "certificate";
+    throw error;
   }
 }
 

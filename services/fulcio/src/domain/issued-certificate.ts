@@ -1,4 +1,13 @@
-import { embeddedScts, type FulcioExtensions, parseCertificate, parseFulcioExtensions } from "@chancery/x509";
+import { sha256 } from "@chancery/crypto";
+import { encodeHex, equalBytes } from "@chancery/encoding";
+import {
+  type Certificate,
+  embeddedScts,
+  type FulcioExtensions,
+  parseCertificate,
+  parseFulcioExtensions,
+  parseSubjectAlternativeNames,
+} from "@chancery/x509";
 import type { IssuedEntry } from "./issuance-ledger.ts";
 
 /** What a certificate of the ledger says beyond what the ledger says of it. */
@@ -8,15 +17,31 @@ export interface CertificateContents {
   readonly extensions: FulcioExtensions;
   /** Key ID of the CT log; undefined where none was asked. */
   readonly ctLog: Uint8Array | undefined;
+  /**
+   * Which member of the ledger's row it contradicts. Who can write to the database can rewrite a row, and make no
+   * certificate that says the same.
+   */
+  readonly contradicts: keyof IssuedEntry | undefined;
 }
 
-export function certificateContents({ certificate }: Pick<IssuedEntry, "certificate">): CertificateContents {
-  const parsed = parseCertificate(certificate, "certificate");
+export function certificateContents(entry: IssuedEntry): CertificateContents {
+  const parsed = parseCertificate(entry.certificate, "certificate");
   const { notBefore, notAfter } = parsed;
   return {
     notBefore,
     notAfter,
     extensions: parseFulcioExtensions(parsed),
     ctLog: embeddedScts(parsed)[0]?.logId,
+    contradicts: contradicted(entry, parsed),
   };
+}
+
+function contradicted(entry: IssuedEntry, certificate: Certificate): keyof IssuedEntry | undefined {
+  if (!equalBytes(entry.certificateHash, sha256(certificate.der))) return "certificateHash";
+  // The ledger's have all their bytes, DER leaves zeros in front out: one in 128 has one.
+  if (BigInt(`0x${encodeHex(entry.serial)}`) !== BigInt(`0x${encodeHex(certificate.serial)}`)) return "serial";
+  if (!equalBytes(entry.keyHash, sha256(certificate.spki))) return "keyHash";
+  const [name, ...others] = parseSubjectAlternativeNames(certificate);
+  const isName = others.length === 0 && name?.type === entry.san.type && name.value === entry.san.value;
+  return isName ? undefined : "san";
 }

@@ -28,12 +28,14 @@ export function certificateJson(entry: IssuedEntry) {
 /** One that cannot be read any more is told of all the same, or it would hide the page it stands on. */
 function contentsJson(entry: IssuedEntry) {
   try {
-    const { notBefore, notAfter, extensions, ctLog } = certificateContents(entry);
+    const { notBefore, notAfter, extensions, ctLog, contradicts } = certificateContents(entry);
     return {
       notBefore: timeJson(notBefore.getTime()),
       notAfter: timeJson(notAfter.getTime()),
       extensions: Object.fromEntries(Object.entries(extensions).map(([name, value]) => [lowerCamel(name), value])),
       ...(ctLog === undefined ? {} : { ctLog: encodeHex(ctLog) }),
+      // Somebody changed the row; what the certificate says stands in it.
+      ...(contradicts === undefined ? {} : { contradicts }),
     };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;

@@ -268,7 +268,7 @@ describe("the summary", () => {
     await one.ledger.recordRefused(refusedEntry({ time: now - DAY, count: 41 }));
     await one.ledger.recordRefused(refusedEntry({ time: now - DAY, code: "policy", issuer: undefined }));
     const { from, to, certificates, refusals, days } = await one.get("issuance/summary?from=2026-03-08T00:00:00Z");
-    expect([from, to]).toEqual(["2026-03-08T00:00:00Z", "2026-03-10T12:00:00Z"]);
+    expect([from, to]).toEqual(["2026-03-08T00:00:00Z", "2026-03-10T12:00:10Z"]);
     expect(certificates).toEqual({
       count: 3,
       complete: true,

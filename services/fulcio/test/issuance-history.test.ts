@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Database, type EmbeddedPostgres, startEmbedded } from "@chancery/postgres";
+import { Pushback, Unavailable } from "@chancery/fault";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { selectCertificates, selectRefusals } from "../src/ledger/history-statements.ts";
 import { type CertificateQuery, PostgresIssuanceHistory, PostgresIssuanceLedger } from "../src/index.ts";
@@ -94,4 +95,64 @@ describe("what a question costs", () => {
     expect(second).toEqual({ entries: [], next: { time: 2, serial: expect.any(Uint8Array) } });
     expect(await history.certificates({ ...query, after: second.next })).toEqual({ entries: [], next: undefined });
   });
+
+  /** The database, and how many transactions of it there were and are at once. */
+  function watched() {
+    const seen = { all: 0, atOnce: 0, most: 0 };
+    const transaction: Database["transaction"] = async (work) => {
+      seen.all += 1;
+      seen.most = Math.max(seen.most, ++seen.atOnce);
+      try {
+        return await db.transaction(work);
+      } finally {
+        seen.atOnce -= 1;
+      }
+    };
+    return { seen, watchedDb: Object.assign(Object.create(db) as Database, { transaction }) };
+  }
+
+  test("a stranger who asks for summaries over and over keeps one backend busy, with one count of each in ten seconds", async () => {
+    const { seen, watchedDb } = watched();
+    let now = 0;
+    const history = new PostgresIssuanceHistory(watchedDb, () => now);
+    const answers = await Promise.all(Array.from({ length: 40 }, () => summary(history, 0)));
+    expect(new Set(answers.map(String))).toEqual(new Set(["20000,20000"]));
+    expect(seen).toEqual({ all: 2, atOnce: 0, most: 1 });
+    now = 9_999;
+    await summary(history, 0);
+    expect(seen.all).toBe(2);
+    now = 10_000;
+    await summary(history, 0);
+    expect(seen).toEqual({ all: 4, atOnce: 0, most: 1 });
+  });
+
+  test("a stranger who asks for a summary of another time each time keeps one backend busy, and is pushed back", async () => {
+    const { seen, watchedDb } = watched();
+    const history = new PostgresIssuanceHistory(watchedDb, () => 0);
+    const asked = Array.from({ length: 40 }, (_, at) => summary(history, 19_990 - at));
+    const ended = await Promise.allSettled(asked);
+    const refused = ended.filter((each) => each.status === "rejected").map(({ reason }) => reason as unknown);
+    expect(refused).toHaveLength(36);
+    expect(refused.every((reason) => reason instanceof Pushback)).toBe(true);
+    expect(seen).toEqual({ all: 8, atOnce: 0, most: 1 });
+    // And is answered when the others are.
+    expect(await summary(history, 19_990)).toEqual([11, 11]);
+    expect(await summary(history, 19_000)).toEqual([1_001, 1_001]);
+  });
+
+  test("a count that failed is counted anew, by whoever asks next", async () => {
+    const broken = Object.assign(Object.create(db) as Database, {
+      transaction: () => Promise.reject(new Unavailable("the database is away", 1)),
+    });
+    const history = new PostgresIssuanceHistory(broken, () => 0);
+    await expect(history.countCertificates({ from: 0, to: 30_000 })).rejects.toThrow(Unavailable);
+    Object.assign(broken, { transaction: db.transaction.bind(db) });
+    expect((await history.countCertificates({ from: 0, to: 30_000 })).count).toBe(20_000);
+  });
 });
+
+async function summary(history: PostgresIssuanceHistory, from: number): Promise<[number, number]> {
+  const range = { from, to: 30_000 };
+  const [certificates, refusals] = await Promise.all([history.countCertificates(range), history.countRefusals(range)]);
+  return [certificates.count, refusals.count];
+}

@@ -14,6 +14,7 @@ const MOST = 500;
 const MAX_CHARACTERS = 8_192;
 const DAY = 86_400_000;
 const DEFAULT_DAYS = 30;
+const SHARED_MS = 10_000;
 const MAX_DAYS = 366;
 const SERIAL_DIGITS = 40;
 
@@ -66,7 +67,8 @@ export function encodeCursor(parameters: Parameters, place: CertificatePlace | R
 }
 
 function readRange(read: ParameterReader, now: number): TimeRange {
-  const to = read.time("to") ?? now;
+  // The next full ten seconds, so that all who ask until then ask for the same.
+  const to = read.time("to") ?? (Math.floor(now / SHARED_MS) + 1) * SHARED_MS;
   const from = read.time("from") ?? to - DEFAULT_DAYS * DAY;
   if (from >= to) throw new Malformed("from: is not before to");
   if (to - from > MAX_DAYS * DAY) throw new Malformed(`from: is more than ${MAX_DAYS} days before to`);

@@ -24,6 +24,7 @@ import {
   selectRefusals,
   type Statement,
 } from "./history-statements.ts";
+import { SharedAnswers } from "./shared-answers.ts";
 
 /** Of the pool's ten connections; the others are for what issues and logs. */
 const AT_ONCE = 2;
@@ -32,12 +33,14 @@ const STATEMENT_TIMEOUT = "SET LOCAL statement_timeout = '5s'";
 
 export class PostgresIssuanceHistory implements IssuanceHistory {
   readonly #db: Database;
+  readonly #counts: SharedAnswers<CountRow[]>;
   #underWay = 0;
   readonly #waiting: (() => void)[] = [];
 
   /** Of a database that `PostgresIssuanceLedger` has opened before. */
-  constructor(db: Database) {
+  constructor(db: Database, now: () => number = () => performance.now()) {
     this.#db = db;
+    this.#counts = new SharedAnswers(now);
   }
 
   async certificates(query: CertificateQuery): Promise<Page<IssuedEntry, CertificatePlace>> {
@@ -68,7 +71,8 @@ export class PostgresIssuanceHistory implements IssuanceHistory {
   }
 
   #count(text: string, { from, to }: TimeRange): Promise<CountRow[]> {
-    return this.#read<CountRow>({ text, values: [from, to] });
+    const question = JSON.stringify([text === COUNT_REFUSALS, from, to]);
+    return this.#counts.ask(question, () => this.#read<CountRow>({ text, values: [from, to] }));
   }
 
   /** A few at a time, each with little time: who audits must not keep others from signing. */

@@ -59,7 +59,7 @@ export type IssuanceSummary = Shaped<typeof summary>;
 
 export function fetchIssuanceSummary(days: number, signal?: AbortSignal): Promise<Answer<IssuanceSummary>> {
   const from = new Date(Date.now() - days * 86_400_000).toISOString();
-  return ask("/issuance/summary", summary, { from: `${from.slice(0, 19)}Z` }, signal);
+  return ask("/issuance/summary", summary, { from: `${from.slice(0, 16)}:00Z` }, signal);
 }
 
 export function fetchCertificates(

@@ -82,7 +82,7 @@ async function installation() {
     }));
     return Response.json({ entries });
   };
-  return { log, chain: [issuer, root], extras, issue, submit, db: { query } as Queryable, fetch };
+  return { log, chain: [issuer, root], extras, ledger, issue, submit, db: { query } as Queryable, fetch };
 }
 
 const now = () => ISSUED + 3_600_000;
@@ -101,7 +101,7 @@ async function watching({ log, chain, db, fetch }: Awaited<ReturnType<typeof ins
     await certificates.checkNew();
     return alarms.open.map(({ trouble, what }) => `${trouble}: ${what}`).toSorted();
   };
-  return { pass, alarms, checkAll: () => certificates.checkAll() };
+  return { pass, alarms, checkNew: () => certificates.checkNew(), checkAll: () => certificates.checkAll() };
 }
 
 /** The same precertificate under the other of its two signatures. */
@@ -139,6 +139,30 @@ test("a chain beside a precertificate, which no hash covers, that is another tha
     await checkAll();
     expect(await pass()).toEqual([]);
   }
+});
+
+test("a certificate that is in the log since the last look, minutes ago on a busy machine, is no alarm", async () => {
+  const world = await installation();
+  const { pass, checkNew, alarms } = await watching(world);
+  await world.issue();
+  expect(await pass()).toEqual([]);
+  await world.issue(leafRequest({ serial: serial(2) }));
+  await world.log.publish();
+  await checkNew();
+  expect(alarms.open).toEqual([]);
+  expect(alarms.checks.filter(({ state }) => state !== "passed")).toEqual([]);
+});
+
+test("a certificate that no look shows in the log is one, also one of tomorrow", async () => {
+  const world = await installation();
+  const { pass, checkNew, alarms } = await watching(world);
+  await world.issue();
+  expect(await pass()).toEqual([]);
+  await world.issue(leafRequest({ serial: serial(2) }));
+  world.log.leaves.pop();
+  world.ledger[1]!["time"] = BigInt(now()) + 86_400_000n;
+  await checkNew();
+  expect(alarms.open.map(({ trouble }) => trouble)).toEqual(["unlogged-certificate"]);
 });
 
 test("a certificate that begins long before the entry that its ledger row names is one", async () => {

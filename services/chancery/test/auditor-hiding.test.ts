@@ -37,7 +37,11 @@ const SET_TIME = "UPDATE log.entry SET time = $3 WHERE log = $1 AND index = $2";
 
 describe("the time of an entry, which no hash covers", () => {
   test.for([
-    ["in a whole page", 100, "a time of the entries 0 to 255 of rekor is another than it was"],
+    [
+      "in a whole page",
+      100,
+      "a time of the entries 0 to 255 of rekor, or what is kept beside one, is another than it was",
+    ],
     ["among the newest", 290, "its time was"],
   ] as const)(
     "that is moved %s, between its neighbours', is found",
@@ -52,7 +56,7 @@ describe("the time of an entry, which no hash covers", () => {
       const time = await timeOf(index);
       await world.run([[SET_TIME, rekor, index, time - 500n]]);
       await auditor.sweep();
-      expect(openTroubles(auditor.status()), where).toEqual(["changed-time"]);
+      expect(openTroubles(auditor.status()), where).toEqual(["changed-beside"]);
       expect(auditor.status().alarms[0]?.what).toContain(what);
       await world.run([[SET_TIME, rekor, index, time]]);
       await auditor.sweep();
@@ -76,7 +80,7 @@ describe("the time of an entry, which no hash covers", () => {
     const time = await timeOf(newest + 1);
     await world.run([[SET_TIME, rekor, newest + 1, time - 3_600_000n]]);
     await auditor.sweep();
-    expect(openTroubles(auditor.status())).toEqual(["changed-time"]);
+    expect(openTroubles(auditor.status())).toEqual(["changed-beside"]);
     expect(auditor.status().alarms[0]?.what).toMatch(/^entry \d+ of rekor has the time .* and came at /);
     await world.run([
       [SET_TIME, rekor, newest + 1, time - 7_200_000n],
@@ -84,6 +88,21 @@ describe("the time of an entry, which no hash covers", () => {
     ]);
   });
 });
+
+test.for([100, 290])(
+  "an attestation beside entry %i that is another than it was is found",
+  { timeout: SLOW },
+  async (index) => {
+    const auditor = await world.auditor(`attestation-${randomUUID()}`);
+    await auditor.sweep();
+    await world.run([
+      ["UPDATE log.entry SET extra = $3 WHERE log = $1 AND index = $2", rekor, index, Buffer.from("{}")],
+    ]);
+    await auditor.sweep();
+    expect(openTroubles(auditor.status())).toContain("changed-beside");
+    await world.run([["UPDATE log.entry SET extra = NULL WHERE log = $1 AND index = $2", rekor, index]]);
+  },
+);
 
 test("a memory that was damaged is not taken for none", { timeout: SLOW }, async () => {
   const name = `damaged-${randomUUID()}`;

@@ -60,11 +60,11 @@ export const TROUBLES = {
       "An entry is no longer the one that was logged, is missing, or stands at another place: a disk's damage or somebody's hand. The signature over the tree still commits to the true one, so it cannot be passed off.",
     remedy: `${KEEP}. Bring the entry's bytes back from a replica, an export or the client's bundle (their hash must be the leaf's), then run \`chancery fsck\`.`,
   },
-  "changed-time": {
+  "changed-beside": {
     severity: "critical",
     meaning:
-      "The time of an entry is another than it was, or than when it came. No hash covers it, and clients of the v1 API believe it: an expired certificate can be made to look valid. Somebody wrote to the database.",
-    remedy: `${KEEP}. The true time stands in the bundles that clients hold (their signed entry timestamp) and in exports; take no signature of that entry for one within its certificate's life.`,
+      "The time of an entry, or its attestation, is another than it was, or the time is not of when it came. No hash of the tree covers these two, and clients believe the v1 API: an expired certificate can be made to look valid. Somebody wrote to the database.",
+    remedy: `${KEEP}. The true time stands in the bundles that clients hold (their signed entry timestamp) and in exports; an attestation is true if its hash stands in the entry. Take no signature of that entry for one within its certificate's life.`,
   },
   "changed-index": {
     severity: "critical",

@@ -24,21 +24,21 @@ export interface LogMemory {
 const MOST_UNPROVEN = 1_000;
 
 /**
- * A folder for each log: `state.json`, `tiles` (hashes of full tiles), `times`, and `unproven/` with every checkpoint that was seen
+ * A folder for each log: `state.json`, `tiles` (hashes of full tiles), `beside`, and `unproven/` with every checkpoint that was seen
  * and is not proven: written before it is judged, so that no crash and no other server makes it forgotten.
  */
 export class LogFolder implements AsyncDisposable {
   readonly directory: string;
   readonly tiles: TileFile;
-  /** A hash for the times of each 256 entries. */
-  readonly times: TileFile;
+  /** A hash for what stands beside each 256 entries. */
+  readonly beside: TileFile;
   #memory: LogMemory | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(directory: string, tiles: TileFile, times: TileFile, memory: LogMemory | undefined) {
+  private constructor(directory: string, tiles: TileFile, beside: TileFile, memory: LogMemory | undefined) {
     this.directory = directory;
     this.tiles = tiles;
-    this.times = times;
+    this.beside = beside;
     this.#memory = memory;
   }
 
@@ -47,9 +47,9 @@ export class LogFolder implements AsyncDisposable {
     const memory = await readMemory(join(directory, "state.json"));
     const tiles = await TileFile.open(join(directory, "tiles"), Number((memory?.proven.size ?? 0n) >> 8n));
     const isStaged = await tiles.holds(Number((memory?.staged?.size ?? 0n) >> 8n));
-    const timed = /^\d+/.exec(memory?.cursors["times"] ?? "0")?.[0] ?? "0";
-    const times = await TileFile.open(join(directory, "times"), Number(BigInt(timed) >> 8n));
-    return new LogFolder(directory, tiles, times, isStaged ? memory : memory && { ...memory, staged: undefined });
+    const timed = /^\d+/.exec(memory?.cursors["beside"] ?? "0")?.[0] ?? "0";
+    const beside = await TileFile.open(join(directory, "beside"), Number(BigInt(timed) >> 8n));
+    return new LogFolder(directory, tiles, beside, isStaged ? memory : memory && { ...memory, staged: undefined });
   }
 
   get memory(): LogMemory | undefined {
@@ -97,7 +97,7 @@ export class LogFolder implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.tiles[Symbol.asyncDispose]();
-    await this.times[Symbol.asyncDispose]();
+    await this.beside[Symbol.asyncDispose]();
   }
 }
 

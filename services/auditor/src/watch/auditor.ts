@@ -192,13 +192,13 @@ export class Auditor implements AsyncDisposable {
     if (this.#watched.length === 0 && !(await this.#isFound())) return void (await this.#webhook?.deliver());
     await this.#trust.check();
     await this.#look();
-    for (const { watch, stored, times, entries, certificates } of this.#watched) {
+    for (const watched of this.#watched) {
+      const { watch, stored, beside, entries, certificates } = watched;
       await watch.checkEdge();
       await stored?.checkTip();
-      await times?.checkNew();
+      await beside?.checkNew();
       for (let index = 0n; index < watch.proven.size >> 8n; index++) {
-        await times?.checkPage(index);
-        if (!(await watch.checkTile(index))) break;
+        if (!(await isUnchanged(watched, index))) break;
       }
       await entries?.checkNew();
       await entries?.checkAllFound();
@@ -276,14 +276,14 @@ export class Auditor implements AsyncDisposable {
   }
 
   #loopsOf(watched: Watched): Promise<void>[] {
-    const { watch, stored, times, entries, certificates } = watched;
+    const { watch, stored, beside, entries, certificates } = watched;
     const { insight } = this.#options;
     const { name, identity } = watch.log;
     const loops: Promise<void>[] = [
       this.#again(EVERY.edge, `edge of ${name}`, async () => {
         await watch.checkEdge();
         await stored?.checkTip();
-        await times?.checkNew();
+        await beside?.checkNew();
         await entries?.checkNewestFound();
       }),
       this.#again(insight === undefined ? EVERY.tileAlone : EVERY.tile, `old tiles of ${name}`, async () => {
@@ -291,8 +291,7 @@ export class Auditor implements AsyncDisposable {
         if (full === 0n) return;
         watched.next = watched.next < full ? watched.next : 0n;
         // One that is not what it was is looked at until it is.
-        await times?.checkPage(watched.next);
-        if (await watch.checkTile(watched.next)) watched.next++;
+        if (await isUnchanged(watched, watched.next)) watched.next++;
       }),
     ];
     if (entries !== undefined) {
@@ -373,6 +372,12 @@ export class Auditor implements AsyncDisposable {
       return keys.map((key) => key.toString("base64"));
     });
   }
+}
+
+/** A lowest tile, its entries and what stands beside them. */
+async function isUnchanged({ watch, beside }: Watched, index: bigint): Promise<boolean> {
+  const isSame = await watch.checkTile(index);
+  return (await beside?.checkPage(index)) !== false && isSame;
 }
 
 /** Nothing is asked once the signal has come, and no answer is waited for: what stops must be gone within seconds. */

@@ -52,8 +52,10 @@ const LEDGER_GRACE_MS = 60_000;
 const TOLD_MS = 24 * 60 * 60_000;
 /** Between a certificate's beginning, whole seconds, and its SCT. */
 const TIME_TOLERANCE = { before: 1_000, after: 15_000 };
-/** Three looks at the log's checkpoint. */
+/** A cache in front of the log may be so far behind. */
 const EARLY_MS = 6_000;
+/** For what is new in the log: the rest comes with the next look. */
+const LOOK_MS = 5_000;
 
 /**
  * The CA's ledger and the CT log are the same set: every certificate was shown to the log before it left, byte for byte but
@@ -72,7 +74,6 @@ export class CertificateWatch {
   readonly #badRows: Set<string>;
   /** Those that were alarms for a day: a crash leaves one for ever, and it is told once. */
   readonly #told: Set<bigint>;
-  #early: { readonly ctIndex: bigint; readonly since: number } | undefined;
   /** Precertificates whose ledger row had not come yet: index and since when. */
   readonly #awaited = new Map<bigint, { serial: Uint8Array; since: number }>();
 
@@ -245,6 +246,8 @@ export class CertificateWatch {
     for (;;) {
       const started = performance.now();
       const rows = await readLedger(db, place, LEDGER_PAGE);
+      // Read before the look that must show their entries: on a busy machine minutes may lie between two.
+      if (rows.some((row) => this.#isAhead(row))) await this.#watch.pass(LOOK_MS);
       const early = rows.findIndex((row) => this.#isEarly(row));
       const ready = early < 0 ? rows : rows.slice(0, early);
       await this.#judgeRows(ready, findings);
@@ -261,11 +264,13 @@ export class CertificateWatch {
   }
 
   /** Its entry is in the log, and the tree head that covers it was not proven yet: that takes a moment. */
-  #isEarly({ ctIndex, time }: LedgerRow): boolean {
-    if (ctIndex === undefined || ctIndex < this.#watch.proven.size) return false;
-    const now = this.#around.now();
-    if (this.#early?.ctIndex !== ctIndex) this.#early = { ctIndex, since: Math.min(now, Number(time)) };
-    return now - this.#early.since < EARLY_MS;
+  #isEarly(row: LedgerRow): boolean {
+    if (!this.#isAhead(row)) return false;
+    return !this.#watch.isCurrent || Math.abs(this.#around.now() - Number(row.time)) < EARLY_MS;
+  }
+
+  #isAhead({ ctIndex }: LedgerRow): boolean {
+    return ctIndex !== undefined && ctIndex >= this.#watch.proven.size;
   }
 
   async #judgeBadRows(db: Queryable, findings: Findings): Promise<void> {

@@ -100,7 +100,20 @@ export class LogWatch {
   }
 
   /** One look at every place. What is new and cannot be read within `budgetMs` goes on with the next look. */
-  async pass(budgetMs = Infinity): Promise<void> {
+  pass(budgetMs = Infinity): Promise<void> {
+    // One after the other: who cannot wait for the next look makes one of their own.
+    const pass = this.#passing.then(() => this.#pass(budgetMs));
+    this.#passing = pass.catch(() => {});
+    return pass;
+  }
+  #passing: Promise<void> = Promise.resolve();
+
+  /** Whether all that was shown at the last look is proven. */
+  get isCurrent(): boolean {
+    return this.#currentSince !== undefined;
+  }
+
+  async #pass(budgetMs: number): Promise<void> {
     this.#enough = performance.now() + budgetMs;
     for (const served of this.#served) await this.#look(served);
     await this.#judge(`unproven checkpoints of ${this.log.name}`, () => this.#judgeUnproven());

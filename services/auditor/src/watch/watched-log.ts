@@ -8,7 +8,7 @@ import { CertificateWatch } from "./certificate-watch.ts";
 import { EntryWatch } from "./entry-watch.ts";
 import { LogWatch } from "./log-watch.ts";
 import { StoredWatch } from "./stored-watch.ts";
-import { TimeWatch } from "./time-watch.ts";
+import { BesideWatch } from "./beside-watch.ts";
 import type { TrustWatch } from "./trust-watch.ts";
 
 /** What is looked at again takes a three-hundredth of the time, each; what is new a twentieth. */
@@ -19,7 +19,7 @@ export interface Watched {
   readonly watch: LogWatch;
   readonly stored: StoredWatch | undefined;
   /** Of a log of signatures, where its rows may be looked at. */
-  readonly times: TimeWatch | undefined;
+  readonly beside: BesideWatch | undefined;
   /** Of a log of signatures. */
   readonly entries: EntryWatch | undefined;
   /** Of a log of certificates. */
@@ -53,12 +53,12 @@ export function watchLog(
   if (found.kind === "ctlog") {
     const authorities = () => trust.authorities?.certificate ?? [];
     const certificates = new CertificateWatch(watch, { ...around, db: insight?.db, authorities, pause, way, ctLog });
-    return { watch, stored, times: undefined, entries: undefined, certificates, next: 0n };
+    return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }
   const place = insight && { db: insight.db, name: log.kind };
   const entries = new EntryWatch(watch, { ...around, stored: place, pause, breathe });
-  const times = place && new TimeWatch(watch, place, around.report);
-  return { watch, stored, times, entries, certificates: undefined, next: 0n };
+  const beside = place && new BesideWatch(watch, place, around.report);
+  return { watch, stored, beside, entries, certificates: undefined, next: 0n };
 }
 
 /** A key that is another today is not believed. */

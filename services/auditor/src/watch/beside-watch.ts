@@ -1,4 +1,4 @@
-import { readSizeAndTime, readTimes } from "../database/entry-times.ts";
+import { type BesideEntry, readBeside, readSizeAndTime } from "../database/beside-entries.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { Difference } from "../domain/difference.ts";
@@ -18,7 +18,9 @@ const REST_MS = 60_000n;
 const TOLD_MS = 86_400_000n;
 /** While the database is ahead of what is proven. */
 const MOST_LOOKS = 200;
-const CURSOR = "times";
+/** Between two looks at the newest attestations. */
+const EXTRA_MS = 60_000n;
+const CURSOR = "beside";
 
 /** What the database had at least, and when: what it did not have came later. */
 interface Looked {
@@ -33,19 +35,20 @@ interface Misdated {
 }
 
 interface Memory {
-  /** Entries below it have a remembered time: whole pages by a hash, the rest as they are. */
+  /** Of entries below it all is remembered: of whole pages by a hash, of the rest as it is. */
   readonly next: bigint;
-  readonly tail: readonly bigint[];
+  readonly tail: readonly BesideEntry[];
   /** The last that all of `next` was there at, and those after it; in their order. */
   readonly looks: readonly Looked[];
   readonly misdated: readonly Misdated[];
 }
 
 /**
- * The times of entries, which no hash covers (as upstream's): clients of the v1 API take them for when a signature was made,
- * so whoever moves one makes an expired certificate look valid. Each is held against when it came, and remembered.
+ * What stands beside entries and is under no hash, as upstream's: their times, which clients of the v1 API take for when a
+ * signature was made, so that whoever moves one makes an expired certificate look valid; and what is kept of attestations.
+ * A time is held against when its entry came, and all is remembered as it came.
  */
-export class TimeWatch {
+export class BesideWatch {
   readonly #watch: LogWatch;
   readonly #place: StoredPlace;
   readonly #report: Report;
@@ -61,65 +64,81 @@ export class TimeWatch {
 
   /** The newest, and those that came. */
   async checkNew(): Promise<void> {
-    await this.#judge(`new times of ${this.#watch.log.name}`, async (findings) => {
+    await this.#judge(`beside new entries of ${this.#watch.log.name}`, async (findings) => {
       const { next, tail, looks, misdated } = this.#memory;
       const { db } = this.#place;
       const id = await this.#logId();
       const current = await readSizeAndTime(db, id);
-      const first = next - BigInt(tail.length);
+      await this.#expectTail(current.now);
       const { size } = this.#watch.proven;
       const end = size < next + MOST ? size : next + MOST;
-      const times = end > first ? await readTimes(db, id, first, end) : [];
-      for (const [at, before] of tail.entries()) {
-        const time = times[at];
-        if (time === before) continue;
-        throw new Wrong(
-          "changed-time",
-          `entry ${first + BigInt(at)} of ${this.#watch.log.name}, ${moved(before, time)}`,
-        );
-      }
-      const came = times.slice(tail.length).map((time, at) => ({ index: next + BigInt(at), time, seen: current.now }));
-      const wrong = came.filter((entry) => isMisdated(entry, looks));
+      const came = end > next ? await readBeside(db, id, [next, end], { withExtra: true }) : [];
+      const dated = came.map(({ time }, at) => ({ index: next + BigInt(at), time, seen: current.now }));
+      const wrong = dated.filter((entry) => isMisdated(entry, looks));
       const open = [...misdated, ...wrong].filter(({ seen }) => current.now - seen < TOLD_MS);
       const reached = end > next ? end : next;
-      await this.#remember({ next: reached, times, first, looks: since(reached, [...looks, current]), misdated: open });
+      const needed = since(reached, [...looks, current]);
+      await this.#remember([...tail, ...came], { next: reached, looks: needed, misdated: open });
       for (const entry of open) findings.add(this.#wrongOf(entry));
-      return `the times of ${this.#memory.next} entries are remembered, and those that came are of when they came`;
+      return `the times and attestations of ${reached} entries are remembered, and those that came are of when they came`;
     });
   }
 
-  /** That the times of a whole page are what they were; those that are not remembered yet will be. */
-  async checkPage(page: bigint): Promise<void> {
-    if (page >= BigInt(this.#watch.folder.times.count)) return;
-    await this.#judge(`old times of ${this.#watch.log.name}`, async () => {
+  /** Resolves to whether times and attestations of a whole page are what they were; those that are not remembered will be. */
+  async checkPage(page: bigint): Promise<boolean> {
+    const { folder, log } = this.#watch;
+    if (page >= BigInt(folder.beside.count)) return true;
+    let isSame = false;
+    await this.#judge(`beside old entries of ${log.name}`, async () => {
       const [first, end] = [page * PAGE, (page + 1n) * PAGE];
-      const times = await readTimes(this.#place.db, await this.#logId(), first, end);
-      const remembered = await this.#watch.folder.times.read(Number(page), Number(page) + 1);
-      if (Buffer.compare(remembered, hashOf(times)) !== 0) {
-        const what = `a time of the entries ${first} to ${end - 1n} of ${this.#watch.log.name} is another than it was`;
-        throw new Wrong("changed-time", what, { times: times.map(String), remembered: remembered.toHex() });
+      const found = await readBeside(this.#place.db, await this.#logId(), [first, end], { withExtra: true });
+      const remembered = await folder.beside.read(Number(page), Number(page) + 1);
+      if (Buffer.compare(remembered, hashOf(found)) !== 0) {
+        const what = `a time of the entries ${first} to ${end - 1n} of ${log.name}, or what is kept beside one, is another than it was`;
+        throw new Wrong("changed-beside", what, { found: found.map(format), remembered: remembered.toHex() });
       }
-      return `up to entry ${end - 1n}, times are what they were`;
+      isSame = true;
+      return `up to entry ${end - 1n}, times and attestations are what they were`;
     });
+    return isSame;
   }
+
+  async #expectTail(now: bigint): Promise<void> {
+    const { next, tail } = this.#memory;
+    if (tail.length === 0) return;
+    const withExtra = now - this.#extraAt > EXTRA_MS;
+    const first = next - BigInt(tail.length);
+    const found = await readBeside(this.#place.db, await this.#logId(), [first, next], { withExtra });
+    for (const [at, { time, extra }] of found.entries()) {
+      const before = tail[at];
+      const name = `entry ${first + BigInt(at)} of ${this.#watch.log.name}`;
+      if (before?.time !== time) {
+        throw new Wrong("changed-beside", `${name}: its time was ${shown(before?.time ?? -1n)} and is ${shown(time)}`);
+      }
+      if (withExtra && before.extra !== extra) {
+        throw new Wrong("changed-beside", `${name}: what is kept of its attestation is another than it was`);
+      }
+    }
+    if (withExtra) this.#extraAt = now;
+  }
+  #extraAt = 0n;
 
   async #logId(): Promise<number> {
     return (this.#id ??= (await findStoredTree(this.#place.db, this.#place.name)).id);
   }
 
-  async #remember(
-    seen: Omit<Memory, "tail"> & { readonly times: readonly bigint[]; readonly first: bigint },
-  ): Promise<void> {
-    const { times: file } = this.#watch.folder;
-    const { next, times, first, looks, misdated } = seen;
-    const now = looks.at(-1)?.now ?? 0n;
-    const whole = Number(next / PAGE - first / PAGE);
-    const pages = Array.from({ length: whole }, (_, at) => times.slice(at * TILE_HASHES, (at + 1) * TILE_HASHES));
-    await file.write(file.count, Buffer.concat(pages.map(hashOf)));
-    file.accept(file.count + whole);
+  /** `kept` are those up to `next`, from where a page begins. */
+  async #remember(kept: readonly BesideEntry[], memory: Omit<Memory, "tail">): Promise<void> {
+    const { beside } = this.#watch.folder;
+    const { next, looks, misdated } = memory;
+    const whole = Math.floor(kept.length / TILE_HASHES);
+    const pages = Array.from({ length: whole }, (_, at) => kept.slice(at * TILE_HASHES, (at + 1) * TILE_HASHES));
+    await beside.write(beside.count, Buffer.concat(pages.map(hashOf)));
+    beside.accept(beside.count + whole);
     const before = this.#memory;
+    const now = looks.at(-1)?.now ?? 0n;
     const isNew = next !== before.next || misdated.length !== before.misdated.length;
-    this.#memory = { next, tail: times.slice(whole * TILE_HASHES), looks, misdated };
+    this.#memory = { ...memory, tail: kept.slice(whole * TILE_HASHES) };
     if (!isNew && now - this.#writtenAt <= REST_MS) return;
     this.#writtenAt = now;
     await this.#watch.folder.setCursor(CURSOR, formatMemory(this.#memory));
@@ -128,13 +147,13 @@ export class TimeWatch {
 
   #wrongOf({ index, time, seen }: Misdated): Wrong {
     const what = `entry ${index} of ${this.#watch.log.name} has the time ${shown(time)}, and came at ${shown(seen)} or shortly before`;
-    return new Wrong("changed-time", what, { index: String(index), time: String(time), seen: String(seen) });
+    return new Wrong("changed-beside", what, { index: String(index), time: String(time), seen: String(seen) });
   }
 
   async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
     await judgeAll(check, work, {
       report: this.#report,
-      couldNot: `times of ${this.#watch.log.name} could not be read`,
+      couldNot: `what stands beside entries of ${this.#watch.log.name} could not be read`,
       wrongOf: (error) => (error instanceof Difference ? new Wrong("changed-entry", error.message) : undefined),
     });
   }
@@ -153,24 +172,29 @@ function since(next: bigint, looks: readonly Looked[]): readonly Looked[] {
   return needed.length > MOST_LOOKS ? needed.filter((_, at) => at % 2 === 0) : needed;
 }
 
-function moved(before: bigint, time: bigint | undefined): string {
-  return `its time was ${shown(before)} and is ${time === undefined ? "gone" : shown(time)}`;
-}
-
 function shown(time: bigint): string {
   const date = new Date(Number(time));
   return Number.isNaN(date.getTime()) ? String(time) : date.toISOString();
 }
 
-/** Of 256 times, eight octets each. */
-function hashOf(times: readonly bigint[]): Uint8Array {
-  return sha256(new Uint8Array(BigInt64Array.from(times).buffer));
+/** Of 256 entries. */
+function hashOf(entries: readonly BesideEntry[]): Uint8Array {
+  return sha256(Buffer.from(entries.map(format).join()));
+}
+
+function format({ time, extra }: BesideEntry): string {
+  return extra === "" ? String(time) : `${time}:${extra}`;
+}
+
+function parse(text: string): BesideEntry {
+  const [time = "0", extra = ""] = text.split(":");
+  return { time: BigInt(time), extra };
 }
 
 function formatMemory({ next, tail, looks, misdated }: Memory): string {
   const parts = [
     String(next),
-    tail.join(","),
+    tail.map(format).join(","),
     looks.map(({ size, now }) => `${size},${now}`).join(";"),
     misdated.map(({ index, time, seen }) => `${index},${time},${seen}`).join(";"),
   ];
@@ -179,10 +203,9 @@ function formatMemory({ next, tail, looks, misdated }: Memory): string {
 
 function parseMemory(text: string | undefined): Memory {
   const [next = "0", tail = "", looks = "", misdated = ""] = text?.split("/") ?? [];
-  const lists = (all: string) => all.split(";").filter(Boolean).map(numbers);
   return {
     next: BigInt(next),
-    tail: numbers(tail),
+    tail: tail.split(",").filter(Boolean).map(parse),
     looks: lists(looks).map(([size = 0n, now = 0n]) => ({ size, now })),
     misdated: lists(misdated).map(([index = 0n, time = 0n, seen = 0n]) => ({ index, time, seen })),
   };
@@ -190,4 +213,8 @@ function parseMemory(text: string | undefined): Memory {
 
 function numbers(list: string): bigint[] {
   return list.split(",").filter(Boolean).map(BigInt);
+}
+
+function lists(list: string): bigint[][] {
+  return list.split(";").filter(Boolean).map(numbers);
 }

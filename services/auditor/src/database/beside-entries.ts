@@ -1,0 +1,45 @@
+import type { Queryable } from "@chancery/postgres";
+import { Difference, NOTHING } from "../domain/difference.ts";
+
+/** What stands beside an entry and is under no hash of the tree. */
+export interface BesideEntry {
+  /** Milliseconds since 1970. */
+  readonly time: bigint;
+  /** Half of a SHA-256 of what is kept of its attestation, hexadecimal; empty where nothing is. */
+  readonly extra: string;
+}
+
+/** Of the entries [first, end). Attestations may be large: the database hashes them, where they are asked for. */
+export async function readBeside(
+  db: Queryable,
+  log: number,
+  [first, end]: readonly [bigint, bigint],
+  { withExtra }: { readonly withExtra: boolean },
+): Promise<BesideEntry[]> {
+  const rows = await db.query<{ index: bigint; time: bigint; extra: Uint8Array | null }>(withExtra ? WHOLE : TIMES, [
+    log,
+    first,
+    end,
+  ]);
+  for (let index = first; index < end; index++) {
+    if (rows[Number(index - first)]?.index !== index) {
+      throw new Difference({ kind: "entry", index, field: "time" }, "an entry", NOTHING);
+    }
+  }
+  return rows.map(({ time, extra }) => ({ time, extra: extra?.subarray(0, 16).toHex() ?? "" }));
+}
+
+/** How many entries the database has, and what it says is now: in this order, so that later entries have later times. */
+export async function readSizeAndTime(db: Queryable, log: number): Promise<{ size: bigint; now: bigint }> {
+  const [clock] = await db.query<{ now: bigint }>(NOW);
+  const [tree] = await db.query<{ size: bigint }>("SELECT size FROM log.tree WHERE log = $1", [log]);
+  return { size: tree?.size ?? 0n, now: clock?.now ?? 0n };
+}
+
+const TIMES = `SELECT index, time, NULL::bytea AS extra FROM log.entry
+  WHERE log = $1 AND index >= $2 AND index < $3 ORDER BY index`;
+
+const WHOLE = `SELECT index, time, sha256(nullif(extra, ''::bytea)) AS extra FROM log.entry
+  WHERE log = $1 AND index >= $2 AND index < $3 ORDER BY index`;
+
+const NOW = `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now`;

@@ -1,6 +1,7 @@
 import { RefusedToSign } from "@chancery/fault";
 import { bigintArray, type Database } from "@chancery/postgres";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
+import { unpackEntries } from "./packed-entries.ts";
 import { type EntryRow, loggedEntry, PostgresReads } from "./postgres-reads.ts";
 import * as sql from "./postgres-statements.ts";
 import { PostgresSearch } from "./postgres-search.ts";
@@ -34,11 +35,12 @@ export class PostgresLogReader implements LogReader {
       const entry = await this.#reads.entry(start);
       return entry === undefined ? [] : [entry];
     }
-    const rows = await this.#db.query<EntryRow>(sql.ENTRIES, [this.#log, start, count]);
-    if (rows.some((row, at) => row.index !== start + BigInt(at))) {
+    const rows = await this.#db.query<{ rows: Uint8Array }>(sql.ENTRIES, [this.#log, start, start + BigInt(count)]);
+    const entries = rows.flatMap((row) => unpackEntries(row.rows));
+    if (entries.some((entry, at) => entry.index !== start + BigInt(at))) {
       throw new RefusedToSign(`an entry at or after index ${start} is missing from the database`);
     }
-    return rows.map(loggedEntry);
+    return entries;
   }
 
   async tiles(tiles: readonly TileName[]): Promise<Uint8Array[]> {

@@ -10,6 +10,7 @@ export * from "./health.ts";
 export * from "./line-writer.ts";
 export * from "./logger.ts";
 export * from "./metrics.ts";
+export * from "./openapi.ts";
 export * from "./raw-path.ts";
 export * from "./read-access.ts";
 export * from "./redact.ts";

@@ -3,3 +3,4 @@ export * from "./client-home.ts";
 export * from "./fake-issuer.ts";
 export * from "./oci-registry.ts";
 export * from "./real-clients.ts";
+export * from "./schema-complaints.ts";

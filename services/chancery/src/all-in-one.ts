@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { AuditorModule } from "@chancery/auditor";
+import { auditApi, AuditorModule } from "@chancery/auditor";
 import { CertificateTransparencyLog, CtLogModule } from "@chancery/ctlog";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
@@ -10,6 +10,7 @@ import {
   CurrentIssuers,
   type FulcioLinks,
   FulcioModule,
+  issuanceApi,
   IssuerSignatures,
   type OwnCtLog,
   PostgresIssuanceHistory,
@@ -288,7 +289,7 @@ function rekorModules(
   return [
     RekorModule.forRoot({ ...settings.rekor, ...admitted("rekor"), hostname, treeId }, rekor),
     RekorV2Module.forRoot({ origin, ...admitted("rekor-v2") }, rekorV2),
-    SearchModule.forRoot({ treeId, origin }, { rekor, rekorV2, others }),
+    SearchModule.forRoot({ treeId, origin }, { rekor, rekorV2, others, otherParts: [issuanceApi, auditApi] }),
   ];
 }
 

@@ -20,6 +20,7 @@ export { explainToken } from "./explain-token.ts";
 export { type FulcioConfig, parseFulcioConfig } from "./fulcio.config.ts";
 export { type FulcioLinks, FulcioModule } from "./fulcio.module.ts";
 export { certificateJson, refusalJson } from "./http/issuance-json.ts";
+export { issuanceApi } from "./http/issuance-openapi.ts";
 export { parseSerial } from "./http/issuance-query.ts";
 export { MemoryIssuanceLedger } from "./ledger/memory-issuance-ledger.ts";
 export { PostgresIssuanceLedger } from "./ledger/postgres-issuance-ledger.ts";

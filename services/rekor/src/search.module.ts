@@ -1,11 +1,12 @@
 import { type DynamicModule, Module } from "@nestjs/common";
+import type { ApiPart } from "@chancery/service";
 import type { DescribedLog } from "./domain/search/log-description.ts";
 import { SearchLogs } from "./domain/search/search-logs.ts";
 import { searchedV1, searchedV2 } from "./domain/search/searched-log.ts";
 import { EntryController } from "./http/search/entry.controller.ts";
 import { IdentitiesController } from "./http/search/identities.controller.ts";
 import { CLOCK, DESCRIBED_LOGS, LogsController } from "./http/search/logs.controller.ts";
-import { OpenApiController } from "./http/search/openapi.controller.ts";
+import { OpenApiController, OTHER_PARTS } from "./http/search/openapi.controller.ts";
 import { SearchController } from "./http/search/search.controller.ts";
 import type { RekorLinks } from "./rekor.module.ts";
 import type { RekorV2Links } from "./rekor-v2.module.ts";
@@ -22,12 +23,17 @@ export interface SearchLinks {
   /** Logs that are told of beside them, and not searched. */
   readonly others?: readonly DescribedLog[];
   readonly clock?: () => number;
+  /** What else is described with the search. */
+  readonly otherParts?: readonly ApiPart[];
 }
 
 /** One search for both of Rekor's logs. */
 @Module({})
 export class SearchModule {
-  static forRoot(config: SearchConfig, { rekor, rekorV2, others = [], clock = Date.now }: SearchLinks): DynamicModule {
+  static forRoot(
+    config: SearchConfig,
+    { rekor, rekorV2, others = [], clock = Date.now, otherParts = [] }: SearchLinks,
+  ): DynamicModule {
     const logs = [searchedV1(rekor, config.treeId), searchedV2(rekorV2, config.origin)];
     const described: DescribedLog[] = logs.map(({ name, log, logId }) => {
       const { signer } = name === "rekor" ? rekor : rekorV2;
@@ -40,6 +46,7 @@ export class SearchModule {
         { provide: SearchLogs, useValue: new SearchLogs(logs) },
         { provide: DESCRIBED_LOGS, useValue: [...described, ...others] },
         { provide: CLOCK, useValue: clock },
+        { provide: OTHER_PARTS, useValue: otherParts },
       ],
     };
   }

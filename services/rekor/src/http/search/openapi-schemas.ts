@@ -1,34 +1,6 @@
-const string = { type: "string" };
-const strings = { type: "array", items: string };
-const decimal = { type: "string", pattern: "^[0-9]+$" };
-const hex = { type: "string", pattern: "^[0-9a-f]*$" };
-const base64 = { type: "string", contentEncoding: "base64" };
-const time = { type: "string", format: "date-time" };
-const count = { type: "integer", minimum: 0 };
-const boolean = { type: "boolean" };
+import { list, object, schema, schemaOf } from "@chancery/service";
 
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
-const list = (items: object) => ({ type: "array", items });
-
-/** An object whose members are all there, but for those whose names end in `?`. */
-function object(members: Readonly<Record<string, object>>) {
-  const names = Object.keys(members);
-  return {
-    type: "object",
-    required: names.filter((name) => !name.endsWith("?")),
-    properties: Object.fromEntries(names.map((name) => [name.replace(/\?$/, ""), members[name]])),
-  };
-}
-
-export function responses(schema: string, mayMiss = false) {
-  const error = (description: string) => ({ description, content: { "application/json": { schema: ref("Error") } } });
-  return {
-    200: { description: "OK", content: { "application/json": { schema: ref(schema) } } },
-    400: error("A parameter is not what it should be; the message begins with its name."),
-    ...(mayMiss && { 404: error("There is none.") }),
-    503: error("Ask again later."),
-  };
-}
+const { string, strings, decimal, hex, base64, time, day, count, boolean } = schema;
 
 const completeTo = object({ log: string, origin: string, size: decimal, root: hex });
 const incomplete = list(
@@ -69,7 +41,7 @@ export const schemas = {
   Error: object({ code: string, message: string }),
   Entry: object(entry),
   SearchAnswer: object({
-    results: list(ref("Entry")),
+    results: list(schemaOf("Entry")),
     "cursor?": string,
     complete: list(completeTo),
     "incomplete?": incomplete,
@@ -110,7 +82,7 @@ export const schemas = {
     issuers: strings,
     repositories: tallies,
     kinds: tallies,
-    activity: list(object({ day: { type: "string", format: "date" }, count })),
+    activity: list(object({ day: day, count })),
     completeTo: list(completeTo),
     "incomplete?": incomplete,
   }),

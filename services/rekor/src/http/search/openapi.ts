@@ -1,7 +1,8 @@
+import { type ApiPart, query, responses } from "@chancery/service";
 import { entryKindNames } from "../../domain/entries/entry-kinds.ts";
 import { FILTER_NAMES, MAX_VALUE_LENGTH } from "../../domain/search/condition.ts";
 import { INTERVALS } from "../../domain/search/growth.ts";
-import { responses, schemas } from "./openapi-schemas.ts";
+import { schemas } from "./openapi-schemas.ts";
 import { DEFAULT_LIMIT, LOG_NAMES, MAX_LIMIT, MAX_VALUES } from "./search-parameters.ts";
 
 const text = { type: "string", minLength: 1, maxLength: MAX_VALUE_LENGTH };
@@ -24,7 +25,6 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   subjectName: "Of a subject of an attestation.",
 };
 
-const query = (name: string, schema: object, description: string) => ({ name, in: "query", schema, description });
 /** May be repeated, each time with one value. */
 const repeated = (name: string, items: object, description: string) => ({
   ...query(name, { type: "array", maxItems: MAX_VALUES, items }, description),
@@ -45,15 +45,8 @@ const logParameter = (names: readonly string[]) => ({
   description: names.join(", "),
 });
 
-/** OpenAPI 3.1 of `/api/chancery/v1`, as far as it is the logs'. */
-export const openApi = {
-  openapi: "3.1.0",
-  info: {
-    title: "Chancery: one search for both logs",
-    version: "1",
-    description:
-      "Repeating a parameter asks for any of its values, different parameters for all of them. Letter case carries no meaning. An answer with a cursor and few or no results has looked at as many entries as one request may: go on with the cursor.",
-  },
+/** The logs' part of `/api/chancery/v1`. */
+export const searchApi: ApiPart = {
   paths: {
     "/api/chancery/v1/search": {
       get: {
@@ -114,5 +107,20 @@ export const openApi = {
       },
     },
   },
-  components: { schemas },
-} as const;
+  schemas,
+};
+
+/** OpenAPI 3.1 of the parts together. */
+export function openApi(parts: readonly ApiPart[]) {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Chancery: what was logged and issued, and what the auditor found",
+      version: "1",
+      description:
+        "Of the search: repeating a parameter asks for any of its values, different parameters for all of them. Letter case carries no meaning. An answer with a cursor and few or no results has looked at as many entries as one request may: go on with the cursor.",
+    },
+    paths: Object.assign({}, ...parts.map(({ paths }) => paths)) as ApiPart["paths"],
+    components: { schemas: Object.assign({}, ...parts.map((part) => part.schemas)) as ApiPart["schemas"] },
+  };
+}

@@ -9,7 +9,8 @@ import { canaryLeftOut } from "./canary-rules.ts";
 import type { Installation } from "./installation.ts";
 import type { Settings } from "./settings.ts";
 
-const NAME = "auditor@chancery.example";
+/** Whom the canary is, by the word of the identity provider beside it. */
+export const CANARY_IDENTITY = "auditor@chancery.example";
 const AUDITOR: Reader = { name: "the auditor beside the services", roles: ["reader", "auditor"] };
 
 /**
@@ -78,7 +79,7 @@ export class AuditorBeside {
     const { auditor, issuers } = this.#settings;
     const file = auditor?.canary?.tokenFile;
     if (file !== undefined) return { file };
-    return issuers === undefined ? { url: `${url}/idp/token?email=${NAME}` } : undefined;
+    return issuers === undefined ? { url: `${url}/idp/token?email=${CANARY_IDENTITY}` } : undefined;
   }
 }
 

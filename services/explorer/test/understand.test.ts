@@ -11,8 +11,16 @@ const searched: readonly (readonly [text: string, what: string, filters: Filters
   [SHA256, "a digest", { digest: [`sha256:${SHA256}`] }],
   [COMMIT, "a digest", { digest: [`sha1:${COMMIT}`] }],
   [`0x${"c".repeat(128)}`, "a digest", { digest: [`sha512:${"c".repeat(128)}`] }],
-  [`registry.example.com:5000/acme/app@sha256:${SHA256}`, "an image, by its digest", { digest: [`sha256:${SHA256}`] }],
-  [`docker://ghcr.io/acme/app:1.2@sha256:${SHA256}`, "an image, by its digest", { digest: [`sha256:${SHA256}`] }],
+  [
+    `registry.example.com:5000/acme/app@sha256:${SHA256}`,
+    "an image, by its digest",
+    { image: [`registry.example.com:5000/acme/app@sha256:${SHA256}`] },
+  ],
+  [
+    `docker://ghcr.io/acme/app:1.2@sha256:${SHA256}`,
+    "an image, by its digest",
+    { image: [`ghcr.io/acme/app:1.2@sha256:${SHA256}`] },
+  ],
   ["dev@example.com", "an e-mail address", { san: ["dev@example.com"] }],
   ["*@example.com", "all addresses of a domain", { sanDomain: ["example.com"] }],
   ["@example.com", "all addresses of a domain", { sanDomain: ["example.com"] }],
@@ -95,7 +103,25 @@ describe("the search box", () => {
     expect(goals).toEqual([
       { kind: "entry", id: SHA256 },
       { kind: "search", filters: { key: [SHA256] } },
+      { kind: "search", filters: { image: [`sha256:${SHA256}`] } },
       { kind: "search", filters: { subjectDigest: [`sha256:${SHA256}`] } },
     ]);
+  });
+
+  test.for([
+    [COMMIT, { kind: "certificate", serial: COMMIT }],
+    [COMMIT, { kind: "search", filters: { sourceRepositoryDigest: [COMMIT] } }],
+    ["registry.example.com/acme/app", { kind: "search", filters: { subjectName: ["registry.example.com/acme/app"] } }],
+    ["accounts.example.com", { kind: "search", filters: { issuer: ["https://accounts.example.com"] } }],
+    ["reg.example.com/app:1.2", { kind: "search", filters: { subjectName: ["reg.example.com/app"] } }],
+    [`reg.example.com/app@sha256:${SHA256}`, { kind: "search", filters: { digest: [`sha256:${SHA256}`] } }],
+    ["AA:".repeat(31) + "aa", { kind: "entry", id: "aa".repeat(32) }],
+  ] as const)("takes %s for something else as well", ([text, goal]) => {
+    expect(understand(text).others.map((one) => one.goal)).toContainEqual(goal);
+  });
+
+  test("takes twenty bytes between colons for a serial number", () => {
+    const serial = "ab".repeat(20);
+    expect(understand(`${"AB:".repeat(19)}ab`).reading.goal).toEqual({ kind: "certificate", serial });
   });
 });

@@ -73,7 +73,7 @@ function pageOf(route: Route) {
     case "log":
       return <LogPage name={route.name} />;
     case "issuance":
-      return <IssuancePage />;
+      return <IssuancePage serial={route.serial} />;
     case "health":
       return <HealthPage />;
     case "sign":

@@ -11,7 +11,7 @@ export type Route =
   | { readonly page: "identity"; readonly san: string; readonly issuer: string | undefined }
   | { readonly page: "logs" }
   | { readonly page: "log"; readonly name: string }
-  | { readonly page: "issuance" }
+  | { readonly page: "issuance"; readonly serial: string | undefined }
   | { readonly page: "health" }
   | { readonly page: "sign" }
   | { readonly page: "check" }
@@ -36,6 +36,7 @@ export function routeOf(url: URL): Route {
       if (second === undefined || second === "") return { page: "logs" };
       return { page: "log", name: third === undefined ? second : `${second}/${third}` };
     case "issuance":
+      return { page: "issuance", serial: url.searchParams.get("serial") ?? undefined };
     case "health":
     case "sign":
     case "check":
@@ -67,6 +68,11 @@ export function entryPath(log: string, id: string): string {
 export function identityPath(san: string, issuer?: string): string {
   const query = new URLSearchParams(issuer === undefined ? { san } : { san, issuer });
   return `/identities?${query.toString()}`;
+}
+
+/** Of one certificate in the ledger. */
+export function certificatePath(serial: string): string {
+  return `/issuance?${new URLSearchParams({ serial }).toString()}`;
 }
 
 export function logPath(name: string): string {

@@ -3,7 +3,7 @@ import { flag, list, number, optional, shape, type Shaped, text, texts } from ".
 
 const subjectName = shape({ type: optional(text), value: text });
 
-const certificate = shape({
+const CERTIFICATE = {
   serial: text,
   issuedAt: text,
   notBefore: optional(text),
@@ -14,7 +14,8 @@ const certificate = shape({
   extensions: optional(texts),
   keyHash: text,
   unreadable: optional(text),
-});
+};
+const certificate = shape(CERTIFICATE);
 export type IssuedCertificate = Shaped<typeof certificate>;
 
 const certificates = shape({ results: list(certificate), cursor: optional(text) });
@@ -60,6 +61,13 @@ export type IssuanceSummary = Shaped<typeof summary>;
 export function fetchIssuanceSummary(days: number, signal?: AbortSignal): Promise<Answer<IssuanceSummary>> {
   const from = new Date(Date.now() - days * 86_400_000).toISOString();
   return ask("/issuance/summary", summary, { from: `${from.slice(0, 16)}:00Z` }, signal);
+}
+
+const withPem = shape({ ...CERTIFICATE, pem: optional(text) });
+
+/** By its serial number in hexadecimal. */
+export function fetchCertificate(serial: string, signal?: AbortSignal): Promise<Answer<Shaped<typeof withPem>>> {
+  return ask(`/certificates/${encodeURIComponent(serial)}`, withPem, {}, signal);
 }
 
 export function fetchCertificates(

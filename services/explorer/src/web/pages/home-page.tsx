@@ -1,5 +1,7 @@
 import { fetchLogs, type Log } from "../api/logs.ts";
-import { search } from "../api/search.ts";
+import { type Found, search } from "../api/search.ts";
+import { AlarmBanner } from "../parts/alarm-banner.tsx";
+import { useCanaryIdentity, WithoutCanaries } from "../parts/canaries.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { CompleteTo } from "../parts/completeness.tsx";
 import { EntryRows } from "../parts/entry-row.tsx";
@@ -11,8 +13,13 @@ import { logPath } from "../route.ts";
 import { grouped } from "../text/time.ts";
 import { DevelopmentWarning } from "./sign-page.tsx";
 
+const SHOWN = 8;
+/** So that among an hour and more of the auditor's own there are still those of others. */
+const READ = 200;
+
 export function HomePage() {
-  const newest = useAnswer("newest", (signal) => search({ filters: {}, limit: 8 }, signal));
+  const identity = useCanaryIdentity();
+  const newest = useAnswer("newest", (signal) => search({ filters: {}, limit: READ }, signal));
   const logs = useAnswer("logs", fetchLogs);
   return (
     <>
@@ -23,28 +30,50 @@ export function HomePage() {
         </Lead>
         <SearchBox autofocus />
       </div>
+      <AlarmBanner />
       <DevelopmentWarning />
       {logs?.kind === "answered" && <Sizes logs={logs.value} />}
       <Card title="Newest entries" note={<a href="/search">All entries</a>}>
         <Answered answer={newest} waiting="Reading the newest entries" name="Search">
-          {(found) =>
-            found.results.length === 0 ? (
-              <>
-                <p class="soft">
-                  Nothing has been signed yet. <a href="/sign">How to sign here</a>
-                </p>
-                <CompleteTo found={found} />
-              </>
-            ) : (
-              <>
-                <EntryRows entries={found.results} />
-                <CompleteTo found={found} />
-              </>
-            )
-          }
+          {(found) => <Newest found={found} identity={identity} />}
         </Answered>
       </Card>
     </>
+  );
+}
+
+function Newest({ found, identity }: { readonly found: Found; readonly identity: string | undefined }) {
+  const { results, cursor } = found;
+  if (results.length === 0) {
+    return (
+      <>
+        <p class="soft">
+          Nothing has been signed yet. <a href="/sign">How to sign here</a>
+        </p>
+        <CompleteTo found={found} shown={0} />
+      </>
+    );
+  }
+  return (
+    <WithoutCanaries entries={results} identity={identity} hidden>
+      {(entries) => {
+        const shown = entries.slice(0, SHOWN);
+        const isWhole = cursor === undefined && shown.length === results.length;
+        return (
+          <>
+            {shown.length === 0 && <p class="soft">Of the newest {grouped(results.length)} all are the auditor's.</p>}
+            <EntryRows entries={shown} />
+            {isWhole ? (
+              <CompleteTo found={found} shown={shown.length} />
+            ) : (
+              <p class="small" data-partial>
+                These are the newest {shown.length}, not all: <a href="/search">look further</a> for the others.
+              </p>
+            )}
+          </>
+        );
+      }}
+    </WithoutCanaries>
   );
 }
 

@@ -41,7 +41,7 @@ export function IdentityPage({ san, issuer }: IdentityPageProps) {
           {(found) => (
             <>
               {found.results.length === 0 ? <p class="soft">There are none.</p> : <EntryRows entries={found.results} />}
-              <CompleteTo found={found} />
+              <CompleteTo found={found} shown={found.results.length} />
             </>
           )}
         </Answered>

@@ -1,5 +1,7 @@
+import { parsePem } from "@chancery/encoding";
 import { useState } from "preact/hooks";
 import {
+  fetchCertificate,
   fetchCertificates,
   fetchIssuanceSummary,
   fetchRefusals,
@@ -7,6 +9,9 @@ import {
   type IssuedCertificate,
   type Refusals,
 } from "../api/issuance.ts";
+import { type Certificate, parseCertificate } from "../certificate/certificate.ts";
+import { useCanaryIdentity } from "../parts/canaries.tsx";
+import { CertificateFacts } from "../parts/certificate-facts.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { BarChart } from "../parts/charts.tsx";
 import { Answered } from "../parts/notice.tsx";
@@ -18,7 +23,7 @@ import { grouped } from "../text/time.ts";
 
 const RANGES = [7, 30, 365] as const;
 
-export function IssuancePage() {
+export function IssuancePage({ serial }: { readonly serial: string | undefined }) {
   const [days, setDays] = useState<number>(30);
   const summary = useAnswer(String(days), (signal) => fetchIssuanceSummary(days, signal));
   return (
@@ -27,6 +32,7 @@ export function IssuancePage() {
         What the authority issued and what it refused, from its own ledger: a certificate for everyone who signed, and a
         reason for everyone who could not.
       </Lead>
+      {serial !== undefined && <OneCertificate serial={serial} />}
       <div class="actions" role="group" aria-label="Range">
         {RANGES.map((range) => (
           <button key={range} type="button" class="button" aria-pressed={range === days} onClick={() => setDays(range)}>
@@ -45,6 +51,36 @@ export function IssuancePage() {
       </Answered>
     </>
   );
+}
+
+/** What was issued, read from the certificate itself. */
+function OneCertificate({ serial }: { readonly serial: string }) {
+  const answer = useAnswer(`certificate ${serial}`, (signal) => fetchCertificate(serial, signal));
+  return (
+    <Answered answer={answer} waiting="Looking for the certificate" name="The issuance ledger">
+      {({ pem, issuedAt, keyHash }) => {
+        const certificate = readPem(pem);
+        return (
+          <>
+            {certificate !== undefined && <CertificateFacts certificate={certificate} />}
+            <p class="soft">
+              Issued <Time value={issuedAt} />.{" "}
+              <a href={`/search?${new URLSearchParams({ q: `key:${keyHash}` }).toString()}`}>What its key signed</a>
+            </p>
+          </>
+        );
+      }}
+    </Answered>
+  );
+}
+
+function readPem(pem: string | undefined): Certificate | undefined {
+  try {
+    const [block] = parsePem(pem ?? "", "certificate");
+    return block && parseCertificate(block.der, "certificate");
+  } catch {
+    return undefined;
+  }
 }
 
 function Summary({ summary: { certificates, refusals, days, unused } }: { readonly summary: IssuanceSummary }) {
@@ -83,6 +119,7 @@ function Summary({ summary: { certificates, refusals, days, unused } }: { readon
 }
 
 function Tops({ certificates, refusals }: Pick<IssuanceSummary, "certificates" | "refusals">) {
+  const canary = useCanaryIdentity();
   return (
     <div class="columns">
       <TopTable
@@ -90,9 +127,12 @@ function Tops({ certificates, refusals }: Pick<IssuanceSummary, "certificates" |
         rows={certificates.identities.top.map(({ value, count }) => ({
           key: value,
           shown: (
-            <a href={identityPath(value)}>
-              <Text value={value} />
-            </a>
+            <>
+              <a href={identityPath(value)}>
+                <Text value={value} />
+              </a>
+              {value === canary && <CanaryMark />}
+            </>
           ),
           count,
         }))}
@@ -118,6 +158,18 @@ function Tops({ certificates, refusals }: Pick<IssuanceSummary, "certificates" |
         }))}
       />
     </div>
+  );
+}
+
+/** The auditor signs each minute, end to end, to see that it can be done. */
+function CanaryMark() {
+  return (
+    <>
+      {" "}
+      <span class="badge" title="It signs each minute to see that all works">
+        the auditor's canary
+      </span>
+    </>
   );
 }
 
@@ -176,6 +228,7 @@ function CertificatesCard() {
 }
 
 function CertificateTable({ certificates }: { readonly certificates: readonly IssuedCertificate[] }) {
+  const canary = useCanaryIdentity();
   if (certificates.length === 0) return <p class="soft">None has been issued yet.</p>;
   return (
     <div class="scroller" tabIndex={0} role="region" aria-label="Table: certificates">
@@ -196,9 +249,12 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
               </td>
               <td>
                 {sans.map(({ value }) => (
-                  <a href={identityPath(value)}>
-                    <Text value={value} />
-                  </a>
+                  <>
+                    <a href={identityPath(value)}>
+                      <Text value={value} />
+                    </a>
+                    {value === canary && <CanaryMark />}
+                  </>
                 ))}
               </td>
               <td>{issuer !== undefined && <Linked value={issuer} />}</td>

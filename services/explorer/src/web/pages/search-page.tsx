@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
-import { fetchEntry, LOG_NAMES, type ListedEntry, type LogName } from "../api/entries.ts";
-import { type Found, search as searchLogs } from "../api/search.ts";
 import type { Answer } from "../api/answer.ts";
+import { type Found, search as searchLogs } from "../api/search.ts";
+import { AlarmBanner } from "../parts/alarm-banner.tsx";
+import { useCanaryIdentity, WithoutCanaries } from "../parts/canaries.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { CompleteTo } from "../parts/completeness.tsx";
 import { EntryRows } from "../parts/entry-row.tsx";
@@ -9,84 +10,108 @@ import { FilterForm } from "../parts/filter-form.tsx";
 import { Answered, Notice, Waiting } from "../parts/notice.tsx";
 import { SaveResults } from "../parts/save-results.tsx";
 import { SearchBox } from "../parts/search-box.tsx";
-import { useAnswer } from "../parts/use-answer.ts";
-import { apiTimes, joinFilters, type SearchAddress } from "../query/search-address.ts";
+import { Text } from "../parts/text.tsx";
+import { lookUp, type Outcome } from "../query/look-up.ts";
+import type { SearchAddress } from "../query/search-address.ts";
 import { type Filters, type Reading, understand } from "../query/understand.ts";
-import { entryPath, identityPath, useNavigation } from "../route.ts";
+import { certificatePath, entryPath, identityPath, useNavigation } from "../route.ts";
 
 export function SearchPage({ search }: { readonly search: SearchAddress }) {
   const { reading, others } = understand(search.text);
-  const meaning = [reading, ...others][search.meaning] ?? reading;
+  const all = [reading, ...others];
+  const chosen = all[search.meaning] ?? reading;
+  // Whoever chose one meaning wants that one.
+  const meanings = search.meaning === 0 ? all : [chosen];
   return (
     <>
       <Lead title={search.text === "" ? "Search" : `Search: ${search.text}`} heading="Search" />
       <SearchBox search={search} key={search.text} />
       <FilterForm search={search} />
-      <Outcome meaning={meaning} search={search} />
+      <AlarmBanner />
+      <Looked key={JSON.stringify([meanings, search])} meanings={meanings} search={search} />
     </>
   );
 }
 
-function Outcome({ meaning, search }: { readonly meaning: Reading; readonly search: SearchAddress }) {
-  const { goal } = meaning;
-  if (goal.kind === "hint") {
-    return (
-      <Notice tone="warn" title={`This is ${meaning.what}`}>
-        {goal.words}
-      </Notice>
-    );
-  }
-  if (goal.kind === "entry") return <OneEntry id={goal.id} log={goal.log} />;
-  const filters = apiTimes(joinFilters(goal.filters, search.filters));
-  return <Results key={JSON.stringify(filters)} filters={filters} order={search.order} />;
+interface LookedProps {
+  readonly meanings: readonly Reading[];
+  readonly search: SearchAddress;
 }
 
-/** An index or an ID without its log is looked for in both. */
-function OneEntry({ id, log }: { readonly id: string; readonly log: LogName | undefined }) {
+function Looked({ meanings, search }: LookedProps) {
   const { go } = useNavigation();
-  const logs = log === undefined ? LOG_NAMES : [log];
-  const [answers, setAnswers] = useState<readonly Answer<ListedEntry>[]>();
+  const [outcome, setOutcome] = useState<Outcome>();
   useEffect(() => {
     const stop = new AbortController();
-    Promise.all(logs.map((name) => fetchEntry(name, id, stop.signal))).then(setAnswers, () => {});
+    lookUp(meanings, search, stop.signal).then(setOutcome, () => {});
     return () => stop.abort();
-  }, [id, log]);
-  const found = answers?.flatMap((answer) => (answer.kind === "answered" ? [answer.value] : [])) ?? [];
-  const [single] = found;
+  }, []);
+  const hit = outcome?.hit;
+  const [single] = hit?.kind === "entries" && hit.entries.length === 1 ? hit.entries : [];
   useEffect(() => {
-    if (found.length === 1 && single !== undefined) go(entryPath(single.log, id), { replace: true });
-  }, [answers]);
-  if (answers === undefined) return <Waiting what="Looking for the entry" />;
-  if (found.length > 0) {
+    if (hit?.kind === "entries" && single !== undefined) go(entryPath(single.log, hit.id), { replace: true });
+    if (hit?.kind === "certificate") go(certificatePath(hit.certificate.serial), { replace: true });
+  }, [outcome]);
+  if (outcome === undefined) return <Waiting what="Searching" />;
+  const { tried, trouble } = outcome;
+  const [first] = meanings;
+  if (trouble !== undefined) {
     return (
-      <Card title="In both logs">
-        <EntryRows entries={found} />
-      </Card>
+      <Answered answer={trouble} waiting="" name="Search">
+        {() => null}
+      </Answered>
     );
   }
-  const trouble = answers.find(({ kind }) => kind !== "unknown" && kind !== "refused") ?? answers[0];
   return (
-    <Answered answer={trouble} waiting="" name="The API of entries">
-      {() => null}
-    </Answered>
+    <>
+      {first?.goal.kind === "hint" && (
+        <Notice tone="warn" title={`This is ${first.what}`}>
+          {first.goal.words}
+        </Notice>
+      )}
+      <Tried tried={tried} hit={hit} />
+      {hit?.kind === "list" && <FoundEntries first={hit.found} filters={hit.filters} order={search.order} />}
+      {hit?.kind === "entries" && hit.entries.length > 1 && (
+        <Card title="In both logs">
+          <EntryRows entries={hit.entries} />
+        </Card>
+      )}
+      {hit === undefined && first?.goal.kind !== "hint" && (
+        <Notice title="There is no such thing here">No log has such an entry.</Notice>
+      )}
+    </>
   );
 }
 
-interface ResultsProps {
+/** Which meanings found nothing, and which one did: said, so that nobody takes the one for the other. */
+function Tried({ tried, hit }: Pick<Outcome, "tried" | "hit">) {
+  const asked = tried.filter(({ goal }) => goal.kind !== "hint").map(({ what }) => what);
+  const isFound = hit !== undefined && !tried.includes(hit.meaning);
+  if (asked.length === 0 || (asked.length === 1 && !isFound)) return null;
+  return (
+    <p class="soft" data-tried>
+      Nothing is found as <Text value={asked.join(", as ")} />.{" "}
+      {isFound && (
+        <>
+          Found as{" "}
+          <strong>
+            <Text value={hit.meaning.what} />
+          </strong>
+          .
+        </>
+      )}
+    </p>
+  );
+}
+
+interface FoundEntriesProps {
+  readonly first: Found;
   readonly filters: Filters;
   readonly order: "newest" | "oldest";
 }
 
-function Results({ filters, order }: ResultsProps) {
-  const first = useAnswer(order, (signal) => searchLogs({ filters, order }, signal));
-  return (
-    <Answered answer={first} waiting="Searching" name="Search">
-      {(found) => <FoundEntries first={found} filters={filters} order={order} />}
-    </Answered>
-  );
-}
-
-function FoundEntries({ first, filters, order }: ResultsProps & { readonly first: Found }) {
+function FoundEntries({ first, filters, order }: FoundEntriesProps) {
+  const identity = useCanaryIdentity();
   const [pages, setPages] = useState<readonly Found[]>([first]);
   const [trouble, setTrouble] = useState<Answer<Found>>();
   const entries = pages.flatMap(({ results }) => results);
@@ -104,7 +129,9 @@ function FoundEntries({ first, filters, order }: ResultsProps & { readonly first
   return (
     <Card title={title} note={entries.length > 0 && <SaveResults entries={entries} />}>
       <IdentityHint filters={filters} />
-      <EntryRows entries={entries} />
+      <WithoutCanaries entries={entries} identity={identity}>
+        {(shown) => <EntryRows entries={shown} />}
+      </WithoutCanaries>
       {trouble !== undefined && (
         <Answered answer={trouble} waiting="" name="Search">
           {() => null}
@@ -117,7 +144,7 @@ function FoundEntries({ first, filters, order }: ResultsProps & { readonly first
           </button>
         </div>
       )}
-      <CompleteTo found={last} />
+      <CompleteTo found={last} order={order} shown={entries.length} />
     </Card>
   );
 }
@@ -126,7 +153,7 @@ function NothingFound({ found }: { readonly found: Found }) {
   return (
     <Card title="Nothing found">
       <p class="soft">No entry in the logs fits.</p>
-      <CompleteTo found={found} />
+      <CompleteTo found={found} shown={0} />
     </Card>
   );
 }

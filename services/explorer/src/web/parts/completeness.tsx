@@ -6,14 +6,31 @@ import { Notice } from "./notice.tsx";
 import { Text } from "./text.tsx";
 
 interface CompleteToProps {
-  readonly found: { readonly complete: readonly Completeness[]; readonly incomplete?: Incompleteness | undefined };
+  readonly found: {
+    readonly complete: readonly Completeness[];
+    readonly incomplete?: Incompleteness | undefined;
+    /** There is more of the list than is shown. */
+    readonly cursor?: string | undefined;
+  };
+  readonly order?: "newest" | "oldest";
+  /** How many are shown. */
+  readonly shown: number;
 }
 
 /** What makes an empty answer mean something: up to here there is no other. */
-export function CompleteTo({ found: { complete: logs, incomplete = [] } }: CompleteToProps) {
+export function CompleteTo({ found, order = "newest", shown }: CompleteToProps) {
+  const { complete: logs, incomplete = [], cursor } = found;
   return (
     <>
-      {logs.length > 0 && <Complete logs={logs} />}
+      {logs.length > 0 && cursor === undefined && <Complete logs={logs} />}
+      {logs.length > 0 && cursor !== undefined && (
+        <p class="small" data-partial>
+          {shown === 0
+            ? "None so far, and not all was looked through"
+            : `These are the ${order} ${grouped(shown)}, not all`}{" "}
+          in <Sizes logs={logs} />: look further for the others.
+        </p>
+      )}
       {incomplete.map(({ log, unindexed, remedy }) => (
         <Notice key={log} tone="warn" title={`Not complete for ${log}`}>
           {grouped(unindexed)} older entries are not in the index yet, and are not found here:{" "}
@@ -30,7 +47,14 @@ export function CompleteTo({ found: { complete: logs, incomplete = [] } }: Compl
 function Complete({ logs }: { readonly logs: readonly Completeness[] }) {
   return (
     <p class="small" data-complete>
-      Complete up to{" "}
+      Complete up to <Sizes logs={logs} />: what was signed and is not shown here is not in those trees.
+    </p>
+  );
+}
+
+function Sizes({ logs }: { readonly logs: readonly Completeness[] }) {
+  return (
+    <>
       {logs.map(({ log, size, root }, index) => (
         <>
           {index > 0 && " and "}
@@ -42,7 +66,6 @@ function Complete({ logs }: { readonly logs: readonly Completeness[] }) {
           </span>
         </>
       ))}
-      : what was signed and is not shown here is not in those trees.
-    </p>
+    </>
   );
 }

@@ -8,6 +8,8 @@ export interface Reading {
   readonly goal:
     | { readonly kind: "search"; readonly filters: Filters }
     | { readonly kind: "entry"; readonly log?: "rekor" | "rekor-v2"; readonly id: string }
+    /** One that was issued, by its serial number. */
+    | { readonly kind: "certificate"; readonly serial: string }
     /** Nothing can be found by it, and why. */
     | { readonly kind: "hint"; readonly words: string };
 }
@@ -67,7 +69,17 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
   subject: "subjectDigest",
   ...Object.fromEntries(
     ["san", "sanPrefix", "sanGlob", "sanDomain", "issuer", "kind", "predicateType", "subjectDigest", "subjectName"]
-      .concat(["log", "from", "to", "key", "digest", "sourceRepositoryUri", "sourceRepositoryRef", "buildSignerUri"])
+      .concat([
+        "image",
+        "log",
+        "from",
+        "to",
+        "key",
+        "digest",
+        "sourceRepositoryUri",
+        "sourceRepositoryRef",
+        "buildSignerUri",
+      ])
       .concat(["buildConfigUri", "buildTrigger", "runInvocationUri", "sourceRepositoryOwnerUri", "tokenSubject"])
       .concat(["githubWorkflowRepository", "githubWorkflowRef", "githubWorkflowName", "githubWorkflowSha"])
       .map((name) => [name.toLowerCase(), name]),
@@ -115,28 +127,43 @@ function imageReference(text: string): Understanding | undefined {
   if (found !== undefined) {
     const understood = namedDigest(found);
     if (understood === undefined || understood.reading.goal.kind === "hint") return understood;
-    return { ...understood, reading: { ...understood.reading, what: "an image, by its digest" } };
+    const reference = text.replace(/^\w+:\/\//, "");
+    const [name = ""] = reference.split("@");
+    // A signature of an image is over a text that holds its digest; only sha256 has one that clients write.
+    const asImage = search("an image, by its digest", { image: [reference] });
+    const others = [understood.reading, ...understood.others, subjectName(name)].filter(
+      ({ goal }) => goal.kind !== "search" || goal.filters["image"] === undefined,
+    );
+    return found.toLowerCase().startsWith("sha256:") ? { reading: asImage, others } : { ...understood, others };
   }
   if (!/^[\w.-]+(?::\d+)?(?:\/[\w.-]+)+:[\w][\w.-]*$/.test(text) || /^https?:/.test(text)) return undefined;
-  return only(
-    hint(
-      "an image, by its tag",
-      "A tag can be moved, so nothing is signed by it. Ask for the digest: crane digest, or docker buildx imagetools inspect.",
-    ),
-  );
+  const words =
+    "A tag can be moved, so nothing is signed by it. Ask for the digest: crane digest, or docker buildx imagetools inspect.";
+  return {
+    reading: hint("an image, by its tag", words),
+    others: [subjectName(text), subjectName(text.slice(0, text.lastIndexOf(":")))],
+  };
 }
 
 function hexadecimal(text: string): Understanding | undefined {
-  if (!/^(0x)?[0-9a-f]{32,}$/i.test(text)) return undefined;
+  if (!/^(0x)?[0-9a-f]{24,}$/i.test(text)) return undefined;
   const hex = text.toLowerCase().replace(/^0x/, "");
   if (hex.length === 80) return only(entry("an entry ID of the v1 log", hex, "rekor"));
   const algorithm = DIGEST_LENGTHS[hex.length];
+  const serial = hex.length <= 40 ? [certificate(hex)] : [];
   if (algorithm === undefined) {
-    return only(
-      hint("hexadecimal", `${hex.length} digits are no digest that is known here, and no entry ID (80 or 64).`),
-    );
+    const words = `${hex.length} digits are no digest that is known here, and no entry ID (80 or 64).`;
+    const [first] = serial;
+    return only(first ?? hint("hexadecimal", words));
   }
   const understood = digest(`${algorithm}:${hex}`);
+  if (hex.length === 40) {
+    const commits = [
+      search("a commit that was built", { sourceRepositoryDigest: [hex] }),
+      search("a workflow's commit", { githubWorkflowSha: [hex] }),
+    ];
+    return { ...understood, others: [...serial, ...commits, ...understood.others] };
+  }
   if (hex.length !== 64) return understood;
   const others = [entry("an entry ID", hex), search("a key's fingerprint", { key: [hex] }), ...understood.others];
   return { reading: understood.reading, others };
@@ -150,10 +177,16 @@ function logIndex(text: string): Understanding | undefined {
   return only(entry(`the log index ${index}`, index));
 }
 
-/** `3A:7F:…` of 32 bytes is how tools print a key's or certificate's fingerprint. */
+/** `3A:7F:…` is how tools print fingerprints, of 32 bytes, and serial numbers, of up to 20. */
 function fingerprintWithColons(text: string): Understanding | undefined {
-  if (!/^([0-9a-f]{2}:){31}[0-9a-f]{2}$/i.test(text)) return undefined;
-  return only(search("a key's fingerprint", { key: [text.replaceAll(":", "").toLowerCase()] }));
+  if (!/^([0-9a-f]{2}:){11,}[0-9a-f]{2}$/i.test(text)) return undefined;
+  const hex = text.replaceAll(":", "").toLowerCase();
+  if (hex.length <= 40) return only(certificate(hex));
+  if (hex.length !== 64) return undefined;
+  return {
+    reading: search("a key's fingerprint", { key: [hex] }),
+    others: [entry("an entry ID", hex), digest(`sha256:${hex}`).reading],
+  };
 }
 
 function email(text: string): Understanding | undefined {
@@ -161,7 +194,11 @@ function email(text: string): Understanding | undefined {
   const host = text.slice(text.indexOf("@") + 1);
   return {
     reading: search("an e-mail address", { san: [text] }),
-    others: [search(`anyone at ${host}`, { sanDomain: [host] })],
+    others: [
+      search("a name that begins like this", { sanPrefix: [text] }),
+      subjectName(text),
+      search(`anyone at ${host}`, { sanDomain: [host] }),
+    ],
   };
 }
 
@@ -194,17 +231,29 @@ function url(text: string): Understanding | undefined {
   const asIssuer = search("an issuer", { issuer: [text] });
   const asRepository = search("a source repository", { sourceRepositoryUri: [withoutSlash(text)] });
   if (/@refs\/|@[0-9a-f]{40}$/.test(text) || /\/\.(github|gitlab|forgejo|gitea)\//.test(text)) {
-    return { reading: text.includes("@") ? exact : begins, others: text.includes("@") ? [begins] : [exact] };
+    const build = [
+      search("build instructions", { buildSignerUri: [text] }),
+      search("a build configuration", { buildConfigUri: [text] }),
+    ];
+    return {
+      reading: text.includes("@") ? exact : begins,
+      others: [text.includes("@") ? begins : exact, ...build],
+    };
   }
   const segments = parsed.pathname.split("/").filter((segment) => segment !== "");
   if (segments.length === 0) {
     return {
       reading: asIssuer,
-      others: [search(`identities at ${parsed.hostname}`, { sanDomain: [parsed.hostname] }), exact],
+      others: [search(`identities at ${parsed.hostname}`, { sanDomain: [parsed.hostname] }), exact, subjectName(text)],
     };
   }
-  if (segments.length === 2) return { reading: asRepository, others: [begins, asIssuer, exact] };
-  return { reading: exact, others: [begins, asRepository, asIssuer] };
+  const more = [
+    search("a workflow run", { runInvocationUri: [text] }),
+    search("a repository's owner", { sourceRepositoryOwnerUri: [withoutSlash(text)] }),
+    subjectName(text),
+  ];
+  if (segments.length === 2) return { reading: asRepository, others: [begins, asIssuer, exact, ...more] };
+  return { reading: exact, others: [begins, asRepository, asIssuer, ...more] };
 }
 
 function otherUri(text: string): Understanding | undefined {
@@ -221,7 +270,11 @@ function repository(text: string): Understanding | undefined {
     const uri = `https://${withoutSlash(text)}`;
     return {
       reading: search("a source repository", { sourceRepositoryUri: [uri] }),
-      others: [search("identities that begin with this URI", { sanPrefix: [uri] })],
+      others: [
+        search("identities that begin with this URI", { sanPrefix: [uri] }),
+        subjectName(withoutSlash(text)),
+        search("an issuer", { issuer: [uri] }),
+      ],
     };
   }
   if (!/^[\w.-]+\/[\w.-]+$/.test(text)) return undefined;
@@ -230,20 +283,30 @@ function repository(text: string): Understanding | undefined {
     others: [
       search("a repository on github.com", { sourceRepositoryUri: [`https://github.com/${text}`] }),
       subjectName(text),
+      search("an issuer", { issuer: [`https://${text}`] }),
     ],
   };
 }
 
 function domain(text: string): Understanding | undefined {
   if (!/^(?=.*[a-z])[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(text)) return undefined;
-  return { reading: search("all identities of a domain", { sanDomain: [text] }), others: [subjectName(text)] };
+  return {
+    reading: search("all identities of a domain", { sanDomain: [text] }),
+    others: [search("an issuer", { issuer: [`https://${text}`] }), subjectName(text)],
+  };
 }
 
 function digest(value: string): Understanding {
+  const image = value.startsWith("sha256:") ? [search("an image's digest", { image: [value] })] : [];
   return {
     reading: search("a digest", { digest: [value] }),
-    others: [search("a digest that an attestation is about", { subjectDigest: [value] })],
+    others: [...image, search("a digest that an attestation is about", { subjectDigest: [value] })],
   };
+}
+
+/** RFC 5280, Section 4.1.2.2: at most 20 bytes. Fulcio's are written whole. */
+function certificate(hex: string): Reading {
+  return { what: "a certificate's serial number", goal: { kind: "certificate", serial: hex.padStart(40, "0") } };
 }
 
 function subjectName(text: string): Reading {

@@ -1,0 +1,38 @@
+import { useEffect, useState } from "preact/hooks";
+import { type Alarm, fetchAudit } from "../api/audit.ts";
+import { AtMostEvery } from "../api/at-most-every.ts";
+import { Notice } from "./notice.tsx";
+import { Text } from "./text.tsx";
+
+const MINUTE = 60_000;
+const audit = new AtMostEvery(MINUTE, () => fetchAudit(), Date.now);
+
+/** Whoever looks something up must know that the auditor disbelieves these logs. Silent where it cannot be asked. */
+export function AlarmBanner() {
+  const [alarms, setAlarms] = useState<readonly Alarm[]>([]);
+  useEffect(() => {
+    let isGone = false;
+    const look = () => {
+      void audit.ask().then((answer) => {
+        if (isGone || answer.kind !== "answered") return;
+        setAlarms(answer.value.alarms.filter(({ resolved }) => resolved === undefined));
+      });
+    };
+    look();
+    const timer = setInterval(look, MINUTE);
+    return () => {
+      isGone = true;
+      clearInterval(timer);
+    };
+  }, []);
+  const [first] = alarms;
+  if (first === undefined) return null;
+  return (
+    <Notice
+      tone="bad"
+      title={alarms.length === 1 ? "The auditor has an open alarm" : `The auditor has ${alarms.length} open alarms`}
+    >
+      <Text value={first.what} /> <a href="/health">See what it found, and what to do</a>
+    </Notice>
+  );
+}

@@ -122,4 +122,143 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     await page.getByText("the auditor's canary").first().waitFor();
     expect(own.wrongs).toEqual([]);
   });
+
+  test("an account without a role is told so on a page, and can sign out without being sent to the login", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    let isSignedIn = true;
+    await page.route("**/api/chancery/v1/**", (route) =>
+      route.fulfill({ status: 403, json: { code: "x", message: "y" } }),
+    );
+    await page.route("**/api/chancery/v1/session", async (route) => {
+      if (route.request().method() === "DELETE") isSignedIn = false;
+      const who = isSignedIn ? { name: "new@example.com", roles: [] } : {};
+      await route.fulfill({ json: { required: true, loginUrl: "/auth/login", ...who } });
+    });
+    await page.goto("/logs");
+    await page.getByRole("heading", { name: "Your account has no role here" }).waitFor();
+    await page.getByText(/You are signed in as\s+new@example.com, whose account has no role here/).waitFor();
+    await page.getByRole("main").getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+    const signIn = page.getByRole("main").getByRole("link", { name: "Sign in" });
+    expect(await signIn.getAttribute("href")).toBe("/auth/login?return=%2F");
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("issuance is in the menu of those who may see it", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const menu = page.getByRole("navigation");
+    for (const [roles, count] of [
+      [["reader"], 0],
+      [["reader", "auditor"], 1],
+    ] as const) {
+      await page.route("**/v1/session", (route) => route.fulfill({ json: { required: true, name: "a", roles } }));
+      await page.goto("/logs");
+      await page.getByRole("button", { name: "Sign out" }).waitFor();
+      expect([roles, await menu.getByRole("link", { name: "Issuance" }).count()]).toEqual([roles, count]);
+    }
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("an unknown path is a page with the status 404", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const answer = await own.page.goto("/no/such/page");
+    expect(answer?.status()).toBe(404);
+    await own.page.getByRole("heading", { name: "There is no such page" }).waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("a file that is dropped anywhere is taken, a bundle to its check", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const drop = (name: string, text: string) =>
+      page.evaluate(
+        `(() => {
+          const data = new DataTransfer();
+          data.items.add(new File([${JSON.stringify(text)}], ${JSON.stringify(name)}));
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        })()`,
+      );
+    await page.goto("/logs");
+    await drop("a.txt", world.file.toString());
+    await page.waitForURL("**/search?q=sha256*");
+    await page.getByRole("heading", { name: "2 entries" }).waitFor();
+    await drop("a.sigstore.json", JSON.stringify(world.bundles.v1));
+    await page.waitForURL("**/check");
+    await page.getByText("Checked in your browser").waitFor();
+    await drop("b.sigstore.json", JSON.stringify({ ...world.bundles.v2, mediaType: world.bundles.v2.mediaType }));
+    await page.getByText("b.sigstore.json").waitFor();
+    await drop("a.txt", world.file.toString());
+    await page.getByText("This is no bundle: drop the signed file on its field.").waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("cosign 2's older bundle is named, and leads to its entry with the proof", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const { verificationMaterial: material, messageSignature } = world.bundles.v1;
+    const [entry] = material.tlogEntries;
+    const body = entry?.canonicalizedBody ?? "";
+    const { spec } = JSON.parse(Buffer.from(body, "base64").toString()) as {
+      spec: { signature: { publicKey: { content: string } } };
+    };
+    const old = {
+      base64Signature: messageSignature?.signature,
+      cert: spec.signature.publicKey.content,
+      rekorBundle: { SignedEntryTimestamp: "", Payload: { body, integratedTime: 1, logIndex: 0, logID: "" } },
+    };
+    await page.goto("/check");
+    const buffer = Buffer.from(JSON.stringify(old));
+    await page.getByLabel(/^Bundle/).setInputFiles({ name: "a.bundle", mimeType: "application/json", buffer });
+    await page.getByText("This is a bundle of cosign's older format").waitFor();
+    await page.getByRole("link", { name: "see it with its proof" }).click();
+    await page.getByText("Checked in your browser").waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("keeps the authorities of a whole trusted root, tells the logs apart, and then another authority is red", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const root = await (await fetch(`${world.stack.url}/trust/trusted_root.json`)).text();
+    await page.goto("/keys");
+    for (const name of ["rekor", "rekor-v2"]) await page.getByText(name, { exact: true }).first().waitFor();
+    await page.getByLabel(/public key/).fill(root);
+    await page.getByRole("button", { name: "Trust it in this browser" }).click();
+    await page.getByText("put in by you").first().waitFor();
+    const yours = page.getByRole("region", { name: "Yours" });
+    expect(await yours.getByText("Certificate authority").count()).toBe(1);
+    const [entry] = await entries("log=rekor&kind=hashedrekord");
+    await page.goto(`/entries/rekor/${entry?.entryId}`);
+    await page.getByText("Checked in your browser").waitFor();
+    expect(await page.getByText("came from this server").count()).toBe(0);
+    expect(await page.locator("[data-step=certificate]").getAttribute("data-state")).toBe("passed");
+    await page.evaluate(
+      `localStorage.setItem("chancery.authorities", localStorage.getItem("chancery.timestamp-authorities"))`,
+    );
+    await page.reload();
+    await page.getByText("Do not believe who signed this entry").waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("on a phone the menu is whole, a row's time and log are one line, and no table is wider than the window", async () => {
+    await using own = await openPage(browser, world.stack.url, { viewport: { width: 390, height: 844 } });
+    const { page } = own;
+    await page.goto("/");
+    await page.locator(".found").first().waitFor();
+    const boxes = await Promise.all((await page.locator("nav a").all()).map((link) => link.boundingBox()));
+    expect(boxes.length).toBeGreaterThan(5);
+    for (const box of boxes) expect((box?.x ?? 0) + (box?.width ?? 999)).toBeLessThanOrEqual(390);
+    const row = page.locator(".found").first();
+    const [when, where] = [await row.locator(".when").boundingBox(), await row.locator(".where").boundingBox()];
+    expect(Math.abs((when?.y ?? 0) - (where?.y ?? 99))).toBeLessThan(8);
+    await page.goto("/issuance");
+    await page.getByRole("heading", { name: "Newest certificates" }).waitFor();
+    await page.locator("table.stacked").first().waitFor();
+    for (const table of await page.locator("table").all()) {
+      const box = await table.boundingBox();
+      if (box !== null) expect(box.x + box.width).toBeLessThanOrEqual(390);
+    }
+    expect(own.wrongs).toEqual([]);
+  });
 });

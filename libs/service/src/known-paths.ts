@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
 /**
  * Remembers every route as it is added, so that a wrong method on a known path is answered 405 with
@@ -33,13 +33,25 @@ function pathPattern(url: string): RegExp {
   return new RegExp(`^${whole.length > 1 && whole.endsWith("/") ? whole.slice(0, -1) : whole}$`);
 }
 
-/** Answers an unknown path before its body is read; JSON like every other error. */
+declare module "fastify" {
+  interface FastifyInstance {
+    /** What a person sees at a path where nothing is, with the status set; whoever wants data gets JSON. */
+    pageNotFound?: (request: FastifyRequest, reply: FastifyReply) => void;
+  }
+}
+
+/** Answers an unknown path before its body is read; JSON like every other error, unless a browser wants a page. */
 export function refuseUnknownPaths(fastify: FastifyInstance, known: KnownPaths): void {
   fastify.addHook("onRequest", (request, reply, done) => {
     if (!request.is404) return done();
     const methods = known.methods(request.url.split("?", 1)[0] ?? "");
     const wrongMethod = methods.length > 0 && !methods.includes(request.method);
     if (wrongMethod) reply.header("Allow", methods.join(", "));
+    const wantsPage = request.method === "GET" && (request.headers.accept ?? "").includes("text/html");
+    if (!wrongMethod && wantsPage && fastify.pageNotFound !== undefined) {
+      fastify.pageNotFound(request, reply.code(404));
+      return;
+    }
     reply
       .code(wrongMethod ? 405 : 404)
       .send(

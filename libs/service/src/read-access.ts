@@ -6,6 +6,8 @@ import { grpcCodeOf } from "./grpc/status.ts";
 /** An auditor may read what a reader may, and who was issued and refused certificates. */
 export type ReadRole = "reader" | "auditor";
 
+type NeededRole = ReadRole | "signed-in";
+
 /** Someone who has shown who they are. */
 export interface Reader {
   readonly name: string;
@@ -30,8 +32,11 @@ export interface ReadAccess {
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Who may read this route, where reading is not open to all; by its path if left out. */
-    readAccess?: ReadRole | "all";
+    /**
+     * Who may read this route, where reading is not open to all; by its path if left out. `signed-in` is for pages that hold
+     * nothing themselves, and tell whoever has no role who they are and how to sign out.
+     */
+    readAccess?: NeededRole | "all";
   }
 }
 
@@ -76,17 +81,18 @@ export function guardReads(fastify: FastifyInstance, access: ReadAccess): void {
 export async function requireRole(
   access: ReadAccess,
   shown: Parameters<ReadAccess["readerOf"]>[0],
-  role: ReadRole,
+  role: NeededRole,
 ): Promise<void> {
   const reader = await access.readerOf({ authorization: shown.authorization, cookie: shown.cookie });
   if (reader === undefined) {
-    throw new Unauthenticated(`reading here needs the role ${role}: sign in, or send a bearer token`);
+    const needed = role === "signed-in" ? "reader" : role;
+    throw new Unauthenticated(`reading here needs the role ${needed}: sign in, or send a bearer token`);
   }
-  if (!reader.roles.includes(role))
+  if (role !== "signed-in" && !reader.roles.includes(role))
     throw new Forbidden(`reading here needs the role ${role}, which this account has not`);
 }
 
-function roleNeeded({ is404, method, routeOptions }: FastifyRequest, guardsLogs: boolean): ReadRole | undefined {
+function roleNeeded({ is404, method, routeOptions }: FastifyRequest, guardsLogs: boolean): NeededRole | undefined {
   if (is404) return undefined;
   const { url = "", config } = routeOptions;
   const said = config?.readAccess;

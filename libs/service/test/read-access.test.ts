@@ -42,6 +42,7 @@ function serve(guardsLogs: boolean): Promise<RunningService> {
         fastify.get(url, (_request, reply) => void reply.header("Cache-Control", "public, max-age=60").send({ url }));
       }
       fastify.get("/page", { config: { readAccess: "reader" } }, (_request, reply) => void reply.send("page"));
+      fastify.get("/shell", { config: { readAccess: "signed-in" } }, (_request, reply) => void reply.send("page"));
       fastify.get("/api/chancery/v1/open", { config: { readAccess: "all" } }, (_request, reply) => void reply.send({}));
     },
   });
@@ -72,6 +73,7 @@ describe("the guard of what is read", () => {
     ["/api/chancery/v1/session", 200, 200, 200, 200],
     ["/api/chancery/v1/open", 200, 200, 200, 200],
     ["/page", 401, 403, 200, 200],
+    ["/shell", 401, 200, 200, 200],
     ["/api/v1/log", 401, 403, 200, 200],
     ["/api/v1/log/publicKey", 200, 200, 200, 200],
     ["/api/v1/log/entries/00", 401, 403, 200, 200],

@@ -38,6 +38,7 @@ describe("the pages", () => {
       "/sign",
       "/check",
       "/keys",
+      "/signed-out",
     ]),
   )("are one page, which reads its own address: %s", async (url) => {
     const answer = await inject(url);
@@ -83,6 +84,14 @@ describe("the pages", () => {
       expect((await inject(url)).statusCode).toBe(404);
     },
   );
+
+  test("answer a browser at an unknown path with a page, and its status; whoever wants data with JSON", async () => {
+    const page = await inject("/no/such/page", { accept: "text/html,application/xhtml+xml,*/*;q=0.8" });
+    expect([page.statusCode, page.headers["content-type"], page.body]).toEqual([404, "text/html; charset=utf-8", PAGE]);
+    expect(page.headers["content-security-policy"]).toMatch(/^default-src 'none'/);
+    const data = await inject("/no/such/page", { accept: "*/*" });
+    expect([data.statusCode, data.json()]).toEqual([404, { code: 404, message: "there is nothing at this path" }]);
+  });
 
   test("tell how to sign", async () => {
     expect((await inject("/api/chancery/v1/about")).json()).toEqual(ABOUT);

@@ -60,11 +60,16 @@ export class PagesController {
   }
 
   @Get(PAGES)
-  @RouteConfig({ ownOriginOnly: true, readAccess: "reader" })
+  @RouteConfig({ ownOriginOnly: true, readAccess: "signed-in" })
   page(@Headers("accept-encoding") accepted: string | undefined, @Res() reply: FastifyReply): void {
-    // Asked for again each time: it names the assets, and those of yesterday are gone after an upgrade.
-    reply.headers({ ...PAGE_HEADERS, "Cache-Control": "no-cache" });
-    send(reply, this.#built().page, accepted);
+    sendPage(reply, this.#built(), accepted);
+  }
+
+  /** Else whoever signs out would be sent to the login at once. */
+  @Get("signed-out")
+  @RouteConfig({ ownOriginOnly: true, readAccess: "all" })
+  signedOut(@Headers("accept-encoding") accepted: string | undefined, @Res() reply: FastifyReply): void {
+    sendPage(reply, this.#built(), accepted);
   }
 
   @Get("assets/:name")
@@ -85,6 +90,13 @@ export class PagesController {
     if (this.#site === undefined) throw new Unavailable("the pages have not been built", RETRY_SECONDS);
     return this.#site;
   }
+}
+
+/** The page that all addresses have in common, with the status that is set. It holds nothing: what it shows, it asks for. */
+export function sendPage(reply: FastifyReply, { page }: Site, accepted: string | undefined): void {
+  // Asked for again each time: it names the assets, and those of yesterday are gone after an upgrade.
+  reply.headers({ ...PAGE_HEADERS, "Cache-Control": "no-cache" });
+  send(reply, page, accepted);
 }
 
 function send(reply: FastifyReply, file: SiteFile, accepted: string | undefined): void {

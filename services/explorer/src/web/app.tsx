@@ -10,13 +10,17 @@ import { KeysPage } from "./pages/keys-page.tsx";
 import { LogPage } from "./pages/log-page.tsx";
 import { LogsPage } from "./pages/logs-page.tsx";
 import { SearchPage } from "./pages/search-page.tsx";
+import { SignedOutPage } from "./pages/session-pages.tsx";
 import { SignPage } from "./pages/sign-page.tsx";
 import { Lead } from "./parts/card.tsx";
+import { DropAnywhere } from "./parts/drop-zone.tsx";
 import { Shell } from "./parts/shell.tsx";
 import { type Navigation, NavigationContext, type Route, routeOf } from "./route.ts";
 
 export function App() {
   const [url, setUrl] = useState(() => new URL(location.href));
+  // A bundle that is dropped on the page of another one is a page of its own, though the address is the same.
+  const [drops, setDrops] = useState(0);
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
 
@@ -51,7 +55,11 @@ export function App() {
     <NavigationContext.Provider value={navigation}>
       <div onClick={(event) => followLink(event, navigation)}>
         <Shell page={route.page} main={main}>
-          <Unbroken key={url.href}>{pageOf(route)}</Unbroken>
+          <DropAnywhere
+            isCheck={route.page === "check"}
+            onPath={(path) => (navigation.go(path), setDrops(drops + 1))}
+          />
+          <Unbroken key={`${url.href} ${drops}`}>{pageOf(route)}</Unbroken>
         </Shell>
       </div>
     </NavigationContext.Provider>
@@ -82,6 +90,8 @@ function pageOf(route: Route) {
       return <CheckPage />;
     case "keys":
       return <KeysPage />;
+    case "signed-out":
+      return <SignedOutPage />;
     default:
       return <Lead title="There is no such page">The address is not one of this explorer's.</Lead>;
   }

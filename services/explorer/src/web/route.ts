@@ -16,6 +16,7 @@ export type Route =
   | { readonly page: "sign" }
   | { readonly page: "check" }
   | { readonly page: "keys" }
+  | { readonly page: "signed-out" }
   | { readonly page: "nowhere" };
 
 export function routeOf(url: URL): Route {
@@ -41,6 +42,7 @@ export function routeOf(url: URL): Route {
     case "sign":
     case "check":
     case "keys":
+    case "signed-out":
       return { page: first };
     default:
       return { page: "nowhere" };

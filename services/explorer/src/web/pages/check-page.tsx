@@ -11,7 +11,9 @@ import { useParties } from "../parts/use-parties.ts";
 import { type BundleContent, parseBundle } from "../proof/bundle.ts";
 import { type CheckedBundle, checkBundle } from "../proof/check-bundle.ts";
 import { hashFile } from "../proof/hash-file.ts";
+import { type OldBundle, parseOldBundle } from "../proof/old-bundle.ts";
 import { serversWord, type TrustedParties } from "../proof/trusted-keys.ts";
+import { entryPath } from "../route.ts";
 import type { Digest } from "../statement/entry-body.ts";
 
 /** A bundle, and the file it is of, checked without asking anyone: neither leaves this browser. */
@@ -51,7 +53,10 @@ function FileField({ label, onFile }: { readonly label: string; readonly onFile:
   );
 }
 
-type Outcome = { readonly content: BundleContent; readonly checked: CheckedBundle } | { readonly wrong: string };
+type Outcome =
+  | { readonly old: OldBundle }
+  | { readonly content: BundleContent; readonly checked: CheckedBundle }
+  | { readonly wrong: string };
 
 function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly parties: TrustedParties }) {
   const [outcome, setOutcome] = useState<Outcome>();
@@ -59,6 +64,7 @@ function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly 
     void check(bundle.text, parties).then(setOutcome);
   }, [bundle, parties]);
   if (outcome === undefined) return <Waiting what="Checking the bundle" />;
+  if ("old" in outcome) return <OldBundleNotice old={outcome.old} />;
   if ("wrong" in outcome) {
     return (
       <Notice tone="bad" title="This bundle cannot be checked">
@@ -90,8 +96,27 @@ function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly 
   );
 }
 
+function OldBundleNotice({ old: { leafHash, isOfEntry } }: { readonly old: OldBundle }) {
+  if (!isOfEntry) {
+    return (
+      <Notice tone="bad" title="Do not believe this bundle">
+        It is of cosign's older format, and the log entry in it is of another signature, or of another signer.
+      </Notice>
+    );
+  }
+  return (
+    <Notice tone="warn" title="This is a bundle of cosign's older format">
+      It has the log's promise and no proof that the entry is in the log, so it is not checked to the end here. Its
+      entry can be: <a href={entryPath("rekor", leafHash)}>see it with its proof</a>, and download it there in the newer
+      format, which cosign writes with <code>--new-bundle-format</code>.
+    </Notice>
+  );
+}
+
 async function check(text: string, parties: TrustedParties): Promise<Outcome> {
   try {
+    const old = parseOldBundle(text);
+    if (old !== undefined) return { old };
     const content = parseBundle(text);
     return { content, checked: await checkBundle(content, parties) };
   } catch (error) {

@@ -89,7 +89,10 @@ function Sizes({ logs }: { readonly logs: readonly Log[] }) {
           </dt>
           <dd>
             {grouped(size)}
-            <small>{log.startsWith("ctlog") ? "certificates" : "signatures"}</small>
+            <small>
+              {log.startsWith("ctlog") ? "certificate" : "signature"}
+              {size !== "1" && "s"}
+            </small>
           </dd>
         </div>
       ))}

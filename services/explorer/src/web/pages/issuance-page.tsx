@@ -87,9 +87,20 @@ function Summary({ summary: { certificates, refusals, days, unused } }: { readon
   return (
     <>
       <dl class="figures card">
-        <Figure name="Certificates" value={certificates.count} partial={!certificates.complete} />
-        <Figure name="Identities" value={certificates.identities.different} />
-        <Figure name="Refusals" value={refusals.count} partial={!refusals.complete} />
+        <Figure
+          name={certificates.count === 1 ? "Certificate" : "Certificates"}
+          value={certificates.count}
+          partial={!certificates.complete}
+        />
+        <Figure
+          name={certificates.identities.different === 1 ? "Identity" : "Identities"}
+          value={certificates.identities.different}
+        />
+        <Figure
+          name={refusals.count === 1 ? "Refusal" : "Refusals"}
+          value={refusals.count}
+          partial={!refusals.complete}
+        />
         {unused !== undefined && (
           <div>
             <dt>Never used</dt>
@@ -232,7 +243,7 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
   if (certificates.length === 0) return <p class="soft">None has been issued yet.</p>;
   return (
     <div class="scroller" tabIndex={0} role="region" aria-label="Table: certificates">
-      <table class="table">
+      <table class="table stacked">
         <thead>
           <tr>
             <th scope="col">Issued</th>
@@ -289,7 +300,7 @@ function RefusalTable({ refusals }: { readonly refusals: Refusals["results"] }) 
   if (refusals.length === 0) return <p class="soft">Nothing has been refused.</p>;
   return (
     <div class="scroller" tabIndex={0} role="region" aria-label="Table: refusals">
-      <table class="table">
+      <table class="table stacked">
         <thead>
           <tr>
             <th scope="col">Time</th>

@@ -1,11 +1,13 @@
 import { encodePem } from "@chancery/encoding";
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
+import { fetchLogs } from "../api/logs.ts";
 import { Card, Facts, Lead } from "../parts/card.tsx";
 import { Notice } from "../parts/notice.tsx";
 import { Copy, Hash, Text } from "../parts/text.tsx";
+import { useAnswer } from "../parts/use-answer.ts";
 import { useParties } from "../parts/use-parties.ts";
 import { keepParties, keptParties } from "../proof/own-keys.ts";
-import { fingerprint } from "../proof/public-key.ts";
+import { fingerprint, parsePublicKeyPem } from "../proof/public-key.ts";
 import { digestOf } from "../proof/signature.ts";
 import { joinedParties, NOBODY, parseTrustedText, type TrustedParties } from "../proof/trusted-keys.ts";
 
@@ -87,13 +89,32 @@ function AddKeys({ onParties }: { readonly onParties: (parties: TrustedParties) 
   );
 }
 
+/** The server's names for logs, by their keys: addresses alone may be the same for two. */
+function useLogNames(): ReadonlyMap<string, string> {
+  const logs = useAnswer("logs", fetchLogs);
+  return useMemo(() => {
+    const found = logs?.kind === "answered" ? logs.value : [];
+    return new Map(found.flatMap(({ log, publicKey }) => keyNames(log, publicKey)));
+  }, [logs]);
+}
+
+function keyNames(log: string, publicKey: string): (readonly [string, string])[] {
+  try {
+    return [[fingerprint(parsePublicKeyPem(publicKey, "key")).toHex(), log]];
+  } catch {
+    return [];
+  }
+}
+
 function PartyList({ parties: { logKeys, authorities } }: { readonly parties: TrustedParties }) {
+  const names = useLogNames();
   return (
     <ul class="rows">
       {logKeys.map(({ key, label, source }) => (
         <li key={fingerprint(key).toHex()} class="found">
           <Facts
             lines={[
+              ["Log", <Text value={names.get(fingerprint(key).toHex()) ?? "none of this server's"} />],
               ["Named", <Text value={label} />],
               ["Where from", SOURCES[source]],
               [

@@ -127,7 +127,7 @@ function FoundEntries({ first, filters, order }: FoundEntriesProps) {
   if (entries.length === 0 && isLast) return <NothingFound found={last} />;
   const title = entries.length === 1 && isLast ? "One entry" : `${entries.length} entries${isLast ? "" : " so far"}`;
   return (
-    <Card title={title} note={entries.length > 0 && <SaveResults entries={entries} />}>
+    <Card title={title} note={entries.length > 0 && <SaveResults entries={entries} isWhole={isLast} />}>
       <IdentityHint filters={filters} />
       <WithoutCanaries entries={entries} identity={identity}>
         {(shown) => <EntryRows entries={shown} />}

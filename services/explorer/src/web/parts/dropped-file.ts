@@ -1,5 +1,6 @@
 import { parseBundle } from "../proof/bundle.ts";
 import { hashFile } from "../proof/hash-file.ts";
+import { parseOldBundle } from "../proof/old-bundle.ts";
 
 /** A bundle on its way to the page that checks it; it never leaves this browser. */
 export interface DroppedBundle {
@@ -38,6 +39,8 @@ export async function pathForFile(file: File, told: (share: number) => void): Pr
 
 function isBundle(text: string): boolean {
   try {
+    // Shown with what it is, and where its entry is checked.
+    if (parseOldBundle(text) !== undefined) return true;
     parseBundle(text);
     return true;
   } catch {

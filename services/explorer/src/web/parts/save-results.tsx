@@ -18,8 +18,14 @@ const COLUMNS: readonly (readonly [string, (entry: ListedEntry) => string])[] = 
   ["predicate type", ({ attestation }) => attestation?.predicateType ?? ""],
 ];
 
+interface SaveResultsProps {
+  readonly entries: readonly ListedEntry[];
+  /** There are no others. */
+  readonly isWhole: boolean;
+}
+
 /** What is on the page, and no more: whole logs are what `chancery export` is for. */
-export function SaveResults({ entries }: { readonly entries: readonly ListedEntry[] }) {
+export function SaveResults({ entries, isWhole }: SaveResultsProps) {
   const asCsv = () => {
     const rows = entries.map((entry) => COLUMNS.map(([, read]) => read(entry)));
     saveFile("entries.csv", "text/csv", csv([COLUMNS.map(([name]) => name), ...rows]));
@@ -27,7 +33,7 @@ export function SaveResults({ entries }: { readonly entries: readonly ListedEntr
   const asJson = () => saveFile("entries.json", "application/json", `${JSON.stringify(entries, null, 2)}\n`);
   return (
     <>
-      Save as{" "}
+      {isWhole ? "Save as" : `Save these ${entries.length} as`}{" "}
       <button type="button" class="link-button" onClick={asCsv}>
         CSV
       </button>{" "}

@@ -12,7 +12,20 @@ export function useSignInPath(): string | undefined {
   const { url } = useNavigation();
   const path = session?.loginUrl;
   if (path === undefined || !/^\/(?![/\\])/.test(path)) return undefined;
-  return `${path}?${new URLSearchParams({ return: url.pathname + url.search }).toString()}`;
+  const back = url.pathname === SIGNED_OUT_PATH ? "/" : url.pathname + url.search;
+  return `${path}?${new URLSearchParams({ return: back }).toString()}`;
+}
+
+export const SIGNED_OUT_PATH = "/signed-out";
+
+/** Signed in, and with an account that may see nothing here. */
+export function hasNoRole(session: Session | undefined): boolean {
+  return session?.required === true && session.name !== undefined && (session.roles ?? []).length === 0;
+}
+
+/** Whether the ledger of issuance is this reader's to see. */
+export function maySeeIssuance(session: Session | undefined): boolean {
+  return session?.required !== true || session.name === undefined || session.roles?.includes("auditor") === true;
 }
 
 /** Who is signed in, or where to; nothing where reading is open to all. */
@@ -27,16 +40,23 @@ export function SessionBar() {
       ) : (
         <>
           <Text value={session.name} />
-          <button type="button" class="link-button" onClick={() => void signOut()}>
-            Sign out
-          </button>
+          <SignOut />
         </>
       )}
     </div>
   );
 }
 
+export function SignOut() {
+  return (
+    <button type="button" class="link-button" onClick={() => void signOut()}>
+      Sign out
+    </button>
+  );
+}
+
 async function signOut(): Promise<void> {
   await fetch("/api/chancery/v1/session", { method: "DELETE" });
-  location.assign("/");
+  // A page that needs no session: any other would lead straight back into the login.
+  location.assign(SIGNED_OUT_PATH);
 }

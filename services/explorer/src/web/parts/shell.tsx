@@ -3,7 +3,8 @@ import { useState } from "preact/hooks";
 import { fetchSession } from "../api/about.ts";
 import type { Route } from "../route.ts";
 import { keepTheme, storedTheme, THEMES } from "../theme.ts";
-import { SessionBar, SessionContext } from "./session.tsx";
+import { hasNoRole, maySeeIssuance, SessionBar, SessionContext } from "./session.tsx";
+import { NoRolePage } from "../pages/session-pages.tsx";
 import { useAnswer } from "./use-answer.ts";
 
 type PageName = Route["page"];
@@ -39,20 +40,22 @@ export function Shell({ page, main, children }: ShellProps) {
           </a>
           <nav aria-label="Pages">
             <ul>
-              {PLACES.map(({ path, name, pages }) => (
-                <li key={path}>
-                  <a href={path} aria-current={pages.includes(page) ? "page" : undefined}>
-                    {name}
-                  </a>
-                </li>
-              ))}
+              {PLACES.filter(({ path }) => path !== "/issuance" || maySeeIssuance(session)).map(
+                ({ path, name, pages }) => (
+                  <li key={path}>
+                    <a href={path} aria-current={pages.includes(page) ? "page" : undefined}>
+                      {name}
+                    </a>
+                  </li>
+                ),
+              )}
             </ul>
           </nav>
           <SessionBar />
         </div>
       </header>
       <main id="content" ref={main}>
-        {children}
+        {hasNoRole(session) && page !== "signed-out" ? <NoRolePage /> : children}
       </main>
       <footer class="foot">
         <div class="foot-inside">

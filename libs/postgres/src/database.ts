@@ -75,7 +75,7 @@ export class Database implements Queryable, AsyncDisposable {
     pool.on("error", () => {});
     const database = new Database(pool);
     try {
-      await database.query("SELECT 1");
+      await requireUtf8(database);
     } catch (error) {
       await pool.end();
       throw error;
@@ -160,6 +160,19 @@ export class Database implements Queryable, AsyncDisposable {
 
 async function beginSession(client: ClientBase): Promise<void> {
   await client.query(SESSION);
+}
+
+/**
+ * In another encoding a name is kept otherwise than it was signed, or refused when it is logged: in SQL_ASCII no letter
+ * but those of ASCII has a lower case, no text is checked, and a prefix ends within a letter.
+ */
+async function requireUtf8(db: Database): Promise<void> {
+  const [row] = await db.query<{ encoding: string }>("SELECT current_setting('server_encoding') AS encoding");
+  if (row?.encoding === "UTF8") return;
+  throw new Misconfigured(
+    "CHANCERY_DATABASE_URL",
+    `its database has the encoding ${row?.encoding}, not UTF8; make one by CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`,
+  );
 }
 
 function connectionOptions(url: string): PoolConfig {

@@ -256,3 +256,18 @@ describe("migrations", () => {
     );
   });
 });
+
+test.for(["SQL_ASCII", "LATIN1"])(
+  "a database of the encoding %s is refused at the start, with what to do",
+  async (encoding) => {
+    const name = `other_${encoding.toLowerCase()}`;
+    await db.query(`CREATE DATABASE ${name} ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`);
+    const opened = Database.open(server.url.replace("@/chancery?", `@/${name}?`));
+    await expect(opened).rejects.toThrow(Misconfigured);
+    await expect(opened).rejects.toThrow(
+      `CHANCERY_DATABASE_URL: its database has the encoding ${encoding}, not UTF8; make one by`,
+    );
+    // And no connection is left behind.
+    await db.query(`DROP DATABASE ${name}`);
+  },
+);

@@ -26,3 +26,4 @@ export { MemoryIssuanceLedger } from "./ledger/memory-issuance-ledger.ts";
 export { PostgresIssuanceLedger } from "./ledger/postgres-issuance-ledger.ts";
 export { PostgresIssuanceHistory } from "./ledger/postgres-issuance-history.ts";
 export { ledgerSchema } from "./ledger/postgres-schema.ts";
+export { writersEnded } from "./ledger/writers-under-way.ts";

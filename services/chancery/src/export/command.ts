@@ -25,7 +25,8 @@ Works while chancery runs. Oldest first. What was interrupted goes on with --res
   --format FORMAT      jsonl, csv, or for entries bare: JSON      jsonl
                        with bodies that nothing was read from
   --resume             goes on with FILE, with the filters it was begun with
-  --from TIME          an ISO date, or 30m, 24h, 7d ago
+  --from TIME          an ISO date, or 30m, 24h, 7d ago. Times are the
+                       database's, which no log's hash covers
   --to TIME            the same; not included
   --threads N          that read certificates; 0 for none         one a core, where it is worth it
   --data FOLDER        the installation, whose keys sign          CHANCERY_DATA, or ./.chancery

@@ -1,6 +1,12 @@
 import { decodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
-import { PostgresIssuanceHistory, PostgresIssuanceLedger, parseSerial, REFUSAL_CODES } from "@chancery/fulcio";
+import {
+  parseSerial,
+  PostgresIssuanceHistory,
+  PostgresIssuanceLedger,
+  REFUSAL_CODES,
+  writersEnded,
+} from "@chancery/fulcio";
 import type { Begun } from "./begun.ts";
 import { exportedLog } from "./entry-source.ts";
 import type { Filters } from "./filters.ts";
@@ -30,7 +36,7 @@ export async function beginLedger(
   const latest = latestEnd(kind, now());
   const to = Math.min(filters.range.to ?? latest, latest);
   const range = { from: Math.min(filters.range.from ?? 0, to), to };
-  await settled(to, now);
+  await settled(to, now, () => writersEnded(site.db));
   const { key, checkpoint } = await publishedLog(site, "ctlog");
   const log = exportedLog("ctlog", site.origins.ctlog, checkpoint);
   verifyExportedHead(log, key);

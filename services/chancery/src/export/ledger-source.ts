@@ -136,8 +136,13 @@ function certificateCells(entry: IssuedEntry): Cell[] {
 /** From a certificate's time to its row in the database is a turn of the event loop, or a commit that it waits for. */
 const ON_THE_WAY_MS = 1_000;
 
-/** An end of now waits until nothing is on its way any more that belongs before it. */
-export async function settled(to: number, now: () => number): Promise<void> {
+/**
+ * An end of now waits until nothing is on its way any more that belongs before it: for those who are writing, and for
+ * those who waited for them to write after. Whatever comes later had not left the authority when the export began.
+ */
+export async function settled(to: number, now: () => number, writersEnded: () => Promise<void>): Promise<void> {
   const wait = to + ON_THE_WAY_MS - now();
   if (wait > 0) await delay(Math.min(wait, ON_THE_WAY_MS));
+  await writersEnded();
+  await writersEnded();
 }

@@ -132,6 +132,8 @@ export class HttpLog {
     const chunks: Uint8Array[] = [];
     let length = 0;
     try {
+      // As a whole it costs half of what its parts do.
+      if (statedLength(answer) <= MAX_BYTES) return new Uint8Array(await answer.arrayBuffer());
       for await (const chunk of answer.body ?? []) {
         length += chunk.length;
         if (length > MAX_BYTES) break;
@@ -143,4 +145,10 @@ export class HttpLog {
     if (length > MAX_BYTES) throw this.notAnAnswer(path, `is larger than ${MAX_BYTES} bytes`);
     return Buffer.concat(chunks);
   }
+}
+
+/** What the connection holds it to; infinite where nothing does, or it is to be unpacked. */
+function statedLength({ headers }: Response): number {
+  const length = headers.get("content-length");
+  return length === null || headers.has("content-encoding") ? Infinity : Number(length);
 }

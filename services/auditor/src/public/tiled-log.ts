@@ -1,6 +1,6 @@
 import { type LogIdentity, openCheckpoint } from "../domain/checkpoint.ts";
 import { Difference, NOTHING } from "../domain/difference.ts";
-import { HASH_BYTES, hashLeaf, TILE_HASHES } from "../domain/merkle.ts";
+import { HASH_BYTES, hashLeaf, TILE_HASHES, tileHashes } from "../domain/merkle.ts";
 import type { CleanLog, Progress } from "../domain/progress.ts";
 import { readAhead } from "../domain/read-ahead.ts";
 import { type TileSource, TreeCheck } from "../domain/tree-check.ts";
@@ -28,7 +28,7 @@ export async function checkTiledLog(
   // As likely a wrong URL as a log that hides: what cannot be read is not called a difference.
   if (note === undefined) throw log.notAnAnswer("/checkpoint", "there is no log here");
   const { size, root } = openCheckpoint(note, identity);
-  const check = new TreeCheck(size, [{ by: "checkpoint", size, root }], servedTiles(log));
+  const check = new TreeCheck(size, [{ by: "checkpoint", size, root }], new TilesAhead(servedTiles(log), size));
   const total = Number(size);
   const read = async (page: number) => {
     const first = page * leaves.each;
@@ -50,6 +50,33 @@ export async function checkTiledLog(
 
 export function servedTiles(log: HttpLog): TileSource {
   return { tile: (level, index, width) => partOrWhole(log, `/tile/${level}`, index, width) };
+}
+
+/** Lowest tiles are asked for in their order, one for each 256 leaves: to wait for each would be a round trip apiece. */
+class TilesAhead implements TileSource {
+  readonly #tiles: TileSource;
+  readonly #size: bigint;
+  readonly #reading = new Map<bigint, Promise<Uint8Array | undefined>>();
+
+  constructor(tiles: TileSource, size: bigint) {
+    this.#tiles = tiles;
+    this.#size = size;
+  }
+
+  async tile(level: number, index: bigint, width: number): Promise<Uint8Array | undefined> {
+    if (level > 0) return await this.#tiles.tile(level, index, width);
+    for (let next = index; next < index + BigInt(AHEAD); next++) {
+      const hashes = tileHashes(0, next, this.#size);
+      if (hashes === 0 || this.#reading.has(next)) continue;
+      const reading = this.#tiles.tile(0, next, hashes);
+      // Told to who asks for it, if anyone still does.
+      reading.catch(() => {});
+      this.#reading.set(next, reading);
+    }
+    const reading = this.#reading.get(index);
+    this.#reading.delete(index);
+    return await reading;
+  }
 }
 
 /** c2sp.org/tlog-tiles, "Log Entries". */

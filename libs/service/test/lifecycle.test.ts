@@ -81,7 +81,7 @@ describe("start and end", () => {
     const closed = Promise.all([service.close(), service.close()]);
     expect(await (await slow).json()).toEqual({ done: true });
     await closed;
-    expect(performance.now() - before).toBeLessThan(2_000);
+    expect(performance.now() - before).toBeLessThan(8_000);
     await expect(fetch(`${service.url}/ping`)).rejects.toThrow();
   });
 
@@ -119,6 +119,6 @@ describe("start and end", () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     const before = performance.now();
     await service.close();
-    expect(performance.now() - before).toBeLessThan(2_000);
+    expect(performance.now() - before).toBeLessThan(8_000);
   });
 });

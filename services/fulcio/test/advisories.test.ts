@@ -10,9 +10,9 @@ describe("what upstream's advisories demand", () => {
   test("CVE-2025-66506: a token of dots is refused before it is split", () => {
     const dots = ".".repeat(32 * 1024);
     const before = process.memoryUsage().heapUsed;
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (let round = 0; round < 100; round++) expect(() => parseIdentityToken(dots)).toThrow(/not a compact JWS/);
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(process.cpuUsage(started).user).toBeLessThan(500_000);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 << 20);
     expect(() => parseIdentityToken(".".repeat(1 << 20))).toThrow(/more than 32768 characters/);
   });

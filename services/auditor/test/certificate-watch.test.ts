@@ -12,6 +12,7 @@ import { LogFolder } from "../src/state/log-folder.ts";
 import { StateFolder } from "../src/state/state-folder.ts";
 import { CertificateWatch } from "../src/watch/certificate-watch.ts";
 import { LogWatch } from "../src/watch/log-watch.ts";
+import { PromisedCertificates } from "../src/watch/promised-certificates.ts";
 import { DrawnLog } from "./drawn-log.ts";
 
 const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
@@ -66,7 +67,7 @@ async function installation() {
       certificate,
     });
     submit(precertificate, tbs, time);
-    return { precertificate, tbs };
+    return { precertificate, tbs, certificate };
   };
   const query = async (sql: string, [first]: readonly unknown[] = []) => {
     if (sql.includes("ANY")) return ledger.map(({ serial }) => ({ serial }));
@@ -94,14 +95,15 @@ async function watching({ log, chain, db, fetch }: Awaited<ReturnType<typeof ins
   opened.push(folder);
   const watch = new LogWatch(log.log, [log.served()], folder, { report: alarms, now });
   const around = { way: { fetch }, ctLog: "own" as const, report: alarms, now, db, authorities: () => [chain] };
-  const certificates = new CertificateWatch(watch, { ...around, pause: async () => {} });
+  const promised = new PromisedCertificates();
+  const certificates = new CertificateWatch(watch, { ...around, promised, pause: async () => {} });
   const pass = async () => {
     await log.publish();
     await watch.pass();
     await certificates.checkNew();
     return alarms.open.map(({ trouble, what }) => `${trouble}: ${what}`).toSorted();
   };
-  return { pass, alarms, checkNew: () => certificates.checkNew(), checkAll: () => certificates.checkAll() };
+  return { pass, alarms, promised, checkNew: () => certificates.checkNew(), checkAll: () => certificates.checkAll() };
 }
 
 /** The same precertificate under the other of its two signatures. */
@@ -151,6 +153,33 @@ test("a certificate that is in the log since the last look, minutes ago on a bus
   await checkNew();
   expect(alarms.open).toEqual([]);
   expect(alarms.checks.filter(({ state }) => state !== "passed")).toEqual([]);
+});
+
+test("a certificate that has an SCT and is not in the log a minute later is an alarm until it is", async () => {
+  const world = await installation();
+  const { pass, promised, alarms } = await watching(world);
+  const { certificate } = await world.issue();
+  const [leaf, extra, row] = [world.log.leaves.pop(), world.extras.pop(), world.ledger.pop()];
+  promised.promise(readCertificate(certificate), now() - 50_000);
+  expect(await pass()).toEqual([]);
+  promised.promise(readCertificate(certificate), now() - 61_000);
+  expect(await pass()).toEqual([
+    expect.stringMatching(/^unlogged-certificate: .* carries an SCT of the CT log, which/),
+  ]);
+  world.log.leaves.push(leaf!);
+  world.extras.push(extra!);
+  world.ledger.push(row!);
+  expect(await pass()).toEqual([]);
+  expect(alarms.checks.filter(({ state }) => state !== "passed")).toEqual([]);
+});
+
+test("a certificate whose entry was read before its promise was heard is no alarm", async () => {
+  const world = await installation();
+  const { pass, promised } = await watching(world);
+  const { certificate } = await world.issue();
+  expect(await pass()).toEqual([]);
+  promised.promise(readCertificate(certificate), now() - 61_000);
+  expect(await pass()).toEqual([]);
 });
 
 test("a certificate that no look shows in the log is one, also one of tomorrow", async () => {

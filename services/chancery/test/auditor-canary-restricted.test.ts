@@ -86,6 +86,19 @@ test("a CA and a log that take no P-256 keys are no alarm, and get another key",
   });
 });
 
+test("a certificate that is in another's CT log, which is not audited here, is as good", async () => {
+  const file = join(folder, "token");
+  await writeFile(file, await issuer.token());
+  const canary = { everyMs: 60_000, token: { file } };
+  const { auditor, answers, sing } = await answered("foreign", { canary });
+  const root = (await (await fetch(`${world.stack.url}/trust/trusted_root.json`)).json()) as { ctlogs: object[] };
+  const ctlogs = root.ctlogs.map((log) => ({ ...log, baseUrl: "https://ct.example/2026" }));
+  answers.of = (path) => (path === "/trust/trusted_root.json" ? Response.json({ ...root, ctlogs }) : undefined);
+  await sing(2);
+  expect(auditor.status().logs.map(({ log }) => log)).toEqual(["rekor", "rekor-v2"]);
+  expect(states(auditor)).toMatchObject({ "canary certificate": "passed" });
+});
+
 describe("a log that refuses the canary", () => {
   test.for([400, 401, 403, 422, 501])("with %i since the first day is no alarm", async (status) => {
     const { auditor, answers, sing } = await answered(`always-${status}`);

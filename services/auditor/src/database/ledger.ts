@@ -23,6 +23,18 @@ interface StoredRow {
   readonly certificate: Uint8Array;
 }
 
+export function nameOf({ serial }: LedgerRow): string {
+  return `the certificate ${serial.toHex()} of the ledger`;
+}
+
+export function evidenceOf({ serial, certificate, ctIndex }: LedgerRow): object {
+  return {
+    serial: serial.toHex(),
+    certificate: Buffer.from(certificate).toString("base64"),
+    ctIndex: ctIndex === undefined ? null : String(ctIndex),
+  };
+}
+
 export interface LedgerPlace {
   readonly time: bigint;
   readonly serial: Uint8Array;

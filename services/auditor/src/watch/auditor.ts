@@ -17,6 +17,7 @@ import { type AuditStatus, canaryStatus } from "./audit-status.ts";
 import { messageOf } from "./log-watch.ts";
 import { again, paced, stoppable } from "./pace.ts";
 import { checkSearchIndex, type VerifyIndex } from "./search-index-check.ts";
+import { PromisedCertificates } from "./promised-certificates.ts";
 import { TimeServersWatch } from "./time-servers-watch.ts";
 import { TrustWatch } from "./trust-watch.ts";
 import { type Watched, watchLog } from "./watched-log.ts";
@@ -99,6 +100,7 @@ export class Auditor implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #opened = new AsyncDisposableStack();
   readonly #trust: TrustWatch;
+  readonly #promised = new PromisedCertificates();
   readonly #host: HostWatch;
   readonly #time: TimeServersWatch | undefined;
   readonly #webhook: Webhook | undefined;
@@ -268,6 +270,7 @@ export class Auditor implements AsyncDisposable {
       now: this.#now,
       logs: () => this.#watched.map(({ watch }) => watch),
       trust: this.#trust,
+      promised: this.#promised,
       memory: this.#state,
       way,
       token: canary?.token,
@@ -356,6 +359,7 @@ export class Auditor implements AsyncDisposable {
       report: this.#alarms,
       now: this.#now,
       trust: this.#trust,
+      promised: this.#promised,
       rest: (milliseconds) => this.#rest(milliseconds),
     });
   }

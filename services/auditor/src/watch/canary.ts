@@ -16,6 +16,7 @@ import type { LogKind } from "../public/served-log.ts";
 import { CanaryHistory, type HistoryMemory } from "./canary-history.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { messageOf, Wrong } from "./log-watch.ts";
+import type { PromisedCertificates } from "./promised-certificates.ts";
 import type { TrustWatch } from "./trust-watch.ts";
 
 /** Where an identity token of the auditor's own comes from: a file that something keeps fresh, or a URL that answers one. */
@@ -37,6 +38,7 @@ interface Around {
   readonly logs: () => readonly LogWatch[];
   readonly trust: TrustWatch;
   readonly memory: HistoryMemory;
+  readonly promised: PromisedCertificates;
   /** Undefined: entries are signed with a bare key, and no certificate is asked for. */
   readonly token: TokenSource | undefined;
   readonly leftOut: LeftOut;
@@ -181,13 +183,22 @@ export class Canary {
     if (issuer === undefined) throw new CanaryFault("the certificate is of a CA that clients do not trust");
     const complaints = lintLeaf(leaf, isLogged ? "certificate" : "unlogged", issuer);
     if (complaints.length > 0) throw new CanaryFault(`the certificate ${complaints.join("; ")}`);
-    const ct = this.#around
-      .logs()
-      .filter(({ log }) => log.kind === "ctlog")
-      .flatMap(({ log }) => log.identity.keys);
-    const holds = embeddedScts(leaf).some((sct) => ct.some((own) => isSctOf(sct, own, issuer.spki, leaf)));
-    if (isLogged && !holds) throw new CanaryFault("the certificate carries no SCT of a CT log that clients trust");
+    const isHeldBy = (keys: readonly KeyObject[]) =>
+      embeddedScts(leaf).some((sct) => keys.some((own) => isSctOf(sct, own, issuer.spki, leaf)));
+    if (isLogged && !isHeldBy(this.#trustedCtKeys())) {
+      throw new CanaryFault("the certificate carries no SCT of a CT log that clients trust");
+    }
+    const watched = this.#around.logs().filter(({ log }) => log.kind === "ctlog");
+    if (isHeldBy(watched.flatMap(({ log }) => log.identity.keys))) {
+      this.#around.promised.promise(leaf, this.#around.now());
+    }
     return { key, kind, certificate: leaf.der, pem };
+  }
+
+  /** Another's CT log is not watched, and clients trust it all the same. */
+  #trustedCtKeys(): KeyObject[] {
+    const keys = this.#around.trust.authorities?.ctLogKeys ?? [];
+    return keys.map((key) => createPublicKey({ key: Buffer.from(key, "base64"), format: "der", type: "spki" }));
   }
 
   async #stamp(digest: Uint8Array): Promise<string> {

@@ -16,9 +16,11 @@ import { sha256 } from "../domain/merkle.ts";
 import { isText, member } from "../domain/json-member.ts";
 import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
 import {
+  evidenceOf,
   formatPlace,
   type LedgerPlace,
   type LedgerRow,
+  nameOf,
   parsePlace,
   readLedger,
   readLedgerRow,
@@ -28,6 +30,7 @@ import {
 } from "../database/ledger.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
+import type { PromisedCertificates } from "./promised-certificates.ts";
 
 /** The CA's own chains, the issuing certificate first, by which its leaves are told from those of others. */
 export type Authorities = () => readonly (readonly Certificate[])[];
@@ -41,6 +44,7 @@ interface Around {
   /** Undefined: the ledger cannot be looked at. */
   readonly db: Queryable | undefined;
   readonly authorities: Authorities;
+  readonly promised: PromisedCertificates;
   /** Between two pages of what is looked at again, given what one took. */
   readonly pause: (spentMs: number) => Promise<void>;
 }
@@ -109,6 +113,9 @@ export class CertificateWatch {
   }
 
   async #checkLog(whole: boolean, findings: Findings): Promise<string> {
+    const due = whole ? [] : this.#around.promised.due(this.#around.now());
+    // So that what follows is of a look that began when they were due.
+    if (due.length > 0) await this.#watch.pass(LOOK_MS);
     const { size } = this.#watch.proven;
     if (!whole) await this.#judgeBadEntries(findings);
     let next = whole ? 0n : this.#next;
@@ -118,6 +125,7 @@ export class CertificateWatch {
       const entries = await this.#read(next, end);
       for (const [at, entry] of entries.entries()) {
         const index = next + BigInt(at);
+        if (!whole && !(entry instanceof Wrong) && entry.tbs !== undefined) this.#around.promised.seen(entry.tbs);
         if (await findings.collect(() => this.#judgeEntry(index, entry))) continue;
         this.#badEntries.add(index);
       }
@@ -127,6 +135,7 @@ export class CertificateWatch {
       else await this.#rememberEntries(next);
     }
     await this.#judgeAwaited(findings);
+    if (due.length > 0 && this.#watch.isCurrent) this.#around.promised.judge(findings, this.#around.now());
     return `${size} precertificates correspond to their leaves and keep to the profile`;
   }
 
@@ -379,18 +388,6 @@ function judgeTime(row: LedgerRow, certificate: Certificate, { timestamp }: CtEn
 
 function timeOf({ time }: LedgerPlace): string {
   return time < 0n ? "none" : new Date(Number(time)).toISOString();
-}
-
-function nameOf({ serial }: LedgerRow): string {
-  return `the certificate ${serial.toHex()} of the ledger`;
-}
-
-function evidenceOf({ serial, certificate, ctIndex }: LedgerRow): object {
-  return {
-    serial: serial.toHex(),
-    certificate: Buffer.from(certificate).toString("base64"),
-    ctIndex: ctIndex === undefined ? null : String(ctIndex),
-  };
 }
 
 function min(a: bigint, b: bigint): bigint {

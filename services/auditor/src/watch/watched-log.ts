@@ -7,6 +7,7 @@ import type { AuditorOptions } from "./auditor.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import { EntryWatch } from "./entry-watch.ts";
 import { LogWatch } from "./log-watch.ts";
+import type { PromisedCertificates } from "./promised-certificates.ts";
 import { StoredWatch } from "./stored-watch.ts";
 import { BesideWatch } from "./beside-watch.ts";
 import type { TrustWatch } from "./trust-watch.ts";
@@ -32,6 +33,7 @@ interface Around {
   readonly report: Report;
   readonly now: () => number;
   readonly trust: TrustWatch;
+  readonly promised: PromisedCertificates;
   readonly rest: (milliseconds: number) => Promise<void>;
 }
 
@@ -39,7 +41,7 @@ export function watchLog(
   found: AuditedLog,
   folder: LogFolder,
   { url, vantagePoints = [], keys = {}, insight, way = {}, ctLog = "own" }: AuditorOptions,
-  { trust, rest, ...around }: Around,
+  { trust, promised, rest, ...around }: Around,
 ): Watched {
   const log = keys[found.kind] === undefined ? asFirstSeen(found, folder) : found;
   const served = [url, ...vantagePoints].map((place) =>
@@ -52,7 +54,8 @@ export function watchLog(
   const breathe = (spentMs: number) => rest(spentMs * REST.new);
   if (found.kind === "ctlog") {
     const authorities = () => trust.authorities?.certificate ?? [];
-    const certificates = new CertificateWatch(watch, { ...around, db: insight?.db, authorities, pause, way, ctLog });
+    const beside = { db: insight?.db, authorities, promised };
+    const certificates = new CertificateWatch(watch, { ...around, ...beside, pause, way, ctLog });
     return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }
   const place = insight && { db: insight.db, name: log.kind };

@@ -7,6 +7,8 @@ export interface TrustedAuthorities {
   readonly timestamp: readonly (readonly Certificate[])[];
   /** Base64 of the SPKI of every log. */
   readonly logKeys: readonly string[];
+  /** And of the CT logs alone, another's too. */
+  readonly ctLogKeys: readonly string[];
 }
 
 export function readTrustedRoot(root: unknown): TrustedAuthorities {
@@ -17,6 +19,7 @@ export function readTrustedRoot(root: unknown): TrustedAuthorities {
     certificate: chains("certificateAuthorities"),
     timestamp: chains("timestampAuthorities"),
     logKeys: [...keys("tlogs"), ...keys("ctlogs")],
+    ctLogKeys: keys("ctlogs"),
   };
 }
 

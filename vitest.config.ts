@@ -29,8 +29,9 @@ export default defineConfig({
           name: "unit",
           include: ["libs/*/test/**/*.test.ts", "services/*/test/**/*.test.ts", "test/*.test.ts"],
           setupFiles: ["test/property-seed.ts"],
-          testTimeout: 20_000,
-          hookTimeout: 60_000,
+          // Seconds on a free machine; a thousand files made durable took more than twenty at a load of 20.
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -51,9 +51,13 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
       const complete = [{ log: "rekor", origin: "a", size: "99", root: "00" }];
       await route.fulfill({ json: { results: await entries("limit=3"), complete, cursor: "next" } });
     });
-    for (const path of ["/", "/search", "/identities?san=release%40example.com"]) {
+    for (const [path, shown] of [
+      ["/", 8],
+      ["/search", 3],
+      ["/identities?san=release%40example.com", 3],
+    ] as const) {
       await page.goto(path);
-      await page.getByText(/These are the newest 3, not all/).waitFor();
+      await page.getByText(`These are the newest ${shown}, not all`).waitFor();
       expect([path, await whole.count()]).toEqual([path, 0]);
     }
     expect(own.wrongs).toEqual([]);
@@ -259,6 +263,28 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
       const box = await table.boundingBox();
       if (box !== null) expect(box.x + box.width).toBeLessThanOrEqual(390);
     }
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("an attestation of which the log keeps a digest alone tells what the list tells, by the server's word", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const [entry] = await entries("log=rekor-v2&kind=hashedrekord");
+    await page.route("**/api/chancery/v1/entries/**", async (route) => {
+      const json = (await (await route.fetch()).json()) as { digests: string[] };
+      const subject = { name: "registry.example.com/acme/web", digests: [`sha256:${"1".repeat(64)}`] };
+      const attestation = { predicateType: "https://slsa.dev/provenance/v1", subjects: [subject] };
+      await route.fulfill({ json: { ...json, attestation, digests: [...json.digests, ...subject.digests] } });
+    });
+    await page.goto(`/entries/rekor-v2/${entry?.entryId}`);
+    await page.getByText("Checked in your browser").waitFor();
+    await page.getByRole("heading", { name: "Attestation: SLSA provenance" }).waitFor();
+    const told = page.getByRole("region", { name: "Attestation: SLSA provenance" });
+    await told.getByText("registry.example.com/acme/web").waitFor();
+    await told.getByText(`sha256:${"1".repeat(64)}`).waitFor();
+    await told.getByText("By this server's word").waitFor();
+    await page.getByText("Found by as well").waitFor();
+    await page.getByText(/signed an attestation \(SLSA provenance\) about registry.example.com\/acme\/web/).waitFor();
     expect(own.wrongs).toEqual([]);
   });
 });

@@ -196,6 +196,16 @@ describe("a person with a browser", () => {
     const stranger = await signIn(browser, "someone@elsewhere.example");
     expect(await stranger.json()).toMatchObject({ roles: [] });
     expect((await browser.get(`${stack.url}/api/v1/log`)).status).toBe(403);
+    // The page tells them so; 503 where it has not been built. Its data they do not get.
+    expect((await browser.get(`${stack.url}/logs`)).status).not.toBe(403);
+    expect((await browser.get(`${stack.url}/api/chancery/v1/logs`)).status).toBe(403);
+  });
+
+  test("is not sent to the login by the page on which signing out ends", async () => {
+    const headers = { Accept: "text/html" };
+    const answer = await fetch(`${stack.url}/signed-out`, { headers, redirect: "manual" });
+    expect([200, 503]).toContain(answer.status);
+    expect(answer.headers.get("location")).toBeNull();
   });
 
   test("comes back to where they were, and never to another site", async () => {

@@ -84,24 +84,26 @@ function Entry({ entry, log, asked, parties }: EntryProps) {
 /** Who, what and when in one sentence. What it is about is told by the statement that was checked, if there is one. */
 function InShort({ entry, checked: { body, steps } }: { readonly entry: ProvenEntry; readonly checked: CheckedEntry }) {
   const statement = useMemo(() => keptStatement(entry), [entry]);
-  const subject = statement?.subjects[0]?.name;
-  const type = statement?.predicateType;
+  const told = entry.attestationPayload === undefined ? entry.attestation : undefined;
+  const subject = statement?.subjects[0]?.name ?? told?.subjects?.[0]?.name;
+  const type = statement?.predicateType ?? told?.predicateType;
   const time = loggedTime(entry);
   if (body === undefined) return null;
   return (
     <>
       signed{" "}
       {type === undefined ? (
-        SIGNED[body.signed]
+        SIGNED[told === undefined ? body.signed : "attestation"]
       ) : (
         <>
-          a statement (<Text value={predicateName(type)} />)
+          an attestation (<Text value={predicateName(type)} />)
           {subject !== undefined && subject !== "" && (
             <>
               {" "}
               about <Text value={subject} />
             </>
           )}
+          {told !== undefined && ", by the server's word"}
         </>
       )}
       {time !== undefined && (
@@ -125,7 +127,13 @@ function keptStatement({ attestationPayload }: ProvenEntry): Statement | undefin
   }
 }
 
-const SIGNED = { "artifact-digest": "a file or an image", dsse: "a statement", other: "something" } as const;
+const SIGNED = {
+  // A v2 log takes what cosign 3 attests as the digest of its envelope: nothing in it tells it from a file.
+  "artifact-digest": "a file, an image or an attestation",
+  attestation: "an attestation",
+  dsse: "a statement",
+  other: "something",
+} as const;
 
 type Outcome = CheckedEntry | { readonly unreadable: string };
 

@@ -1,7 +1,9 @@
+import { fetchAbout } from "../api/about.ts";
 import { fetchLogs, type Log } from "../api/logs.ts";
-import { type Found, search } from "../api/search.ts";
+import type { ListedEntry } from "../api/entries.ts";
+import type { Found } from "../api/search.ts";
 import { AlarmBanner } from "../parts/alarm-banner.tsx";
-import { useCanaryIdentity, WithoutCanaries } from "../parts/canaries.tsx";
+import { WithoutCanaries } from "../parts/canaries.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { CompleteTo } from "../parts/completeness.tsx";
 import { EntryRows } from "../parts/entry-row.tsx";
@@ -9,17 +11,18 @@ import { Answered } from "../parts/notice.tsx";
 import { SearchBox } from "../parts/search-box.tsx";
 import { Text } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
+import { isCanary, newestEntries } from "../query/newest-entries.ts";
 import { logPath } from "../route.ts";
 import { grouped } from "../text/time.ts";
 import { DevelopmentWarning } from "./sign-page.tsx";
 
 const SHOWN = 8;
-/** So that among an hour and more of the auditor's own there are still those of others. */
-const READ = 200;
 
 export function HomePage() {
-  const identity = useCanaryIdentity();
-  const newest = useAnswer("newest", (signal) => search({ filters: {}, limit: READ }, signal));
+  const about = useAnswer("about", fetchAbout);
+  const identity = about?.kind === "answered" ? about.value.canaryIdentity : undefined;
+  const isOther = (entry: ListedEntry) => !isCanary(entry, identity);
+  const newest = useAnswer(`newest ${identity}`, (signal) => newestEntries(SHOWN, isOther, signal));
   const logs = useAnswer("logs", fetchLogs);
   return (
     <>

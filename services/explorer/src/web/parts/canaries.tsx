@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { fetchAbout } from "../api/about.ts";
 import type { ListedEntry } from "../api/entries.ts";
+import { isCanary } from "../query/newest-entries.ts";
 import { grouped } from "../text/time.ts";
 import { useAnswer } from "./use-answer.ts";
 
@@ -9,12 +10,6 @@ import { useAnswer } from "./use-answer.ts";
 export function useCanaryIdentity(): string | undefined {
   const answer = useAnswer("about", fetchAbout);
   return answer?.kind === "answered" ? answer.value.canaryIdentity : undefined;
-}
-
-/** Whether the auditor signed it, by what the certificate says. */
-export function isCanary({ signers }: Pick<ListedEntry, "signers">, identity: string | undefined): boolean {
-  if (identity === undefined) return false;
-  return signers.some(({ certificate }) => certificate?.sans.some(({ value }) => value === identity) === true);
 }
 
 interface WithoutCanariesProps {

@@ -6,7 +6,7 @@ import { grouped } from "../text/time.ts";
 import { Card, Facts } from "./card.tsx";
 import { CertificateFacts } from "./certificate-facts.tsx";
 import { signerCertificate } from "./entry-title.ts";
-import { StatementCard } from "./statement-card.tsx";
+import { StatementCard, ToldStatementCard } from "./statement-card.tsx";
 import { Hash, Text, Time } from "./text.tsx";
 
 interface EntryCardsProps {
@@ -18,13 +18,20 @@ interface EntryCardsProps {
 export function EntryCards({ entry, checked: { body, steps } }: EntryCardsProps) {
   if (body === undefined) return null;
   const certificate = signerCertificate(body);
+  const { attestation, attestationPayload } = entry;
+  const own = body.digests.map(({ algorithm, hex }) => `${algorithm}:${hex}`);
+  const others = entry.digests.filter((digest) => !own.includes(digest));
   return (
     <>
       <Card title="What was signed" note={`${body.kind} ${body.apiVersion}`}>
         <Facts
           lines={[
-            ["In short", SHORT[body.signed]],
-            ...body.digests.map(({ algorithm, hex }) => ["Digest", <Hash value={`${algorithm}:${hex}`} />] as const),
+            [
+              "In short",
+              attestation !== undefined && body.signed === "artifact-digest" ? ATTESTED : SHORT[body.signed],
+            ],
+            ...own.map((digest) => ["Digest", <Hash value={digest} />] as const),
+            others.length === 0 ? undefined : ["Found by as well", <OtherDigests digests={others} />],
             ["Logged", <LoggedAt entry={entry} isSigned={isTimeSigned(steps)} />],
             ["Place", `${grouped(entry.logIndex)} of ${entry.log}`],
             ["Entry ID", <Hash value={entry.entryId} />],
@@ -32,10 +39,31 @@ export function EntryCards({ entry, checked: { body, steps } }: EntryCardsProps)
         />
       </Card>
       {certificate === undefined ? <BareKeys body={body} /> : <CertificateFacts certificate={certificate} />}
-      {entry.attestationPayload !== undefined && <StatementCard payload={entry.attestationPayload} />}
+      {attestationPayload !== undefined && <StatementCard payload={attestationPayload} />}
+      {attestationPayload === undefined && attestation !== undefined && <ToldStatementCard attestation={attestation} />}
     </>
   );
 }
+
+const MOST_DIGESTS = 20;
+
+/** The body does not name them; the server noted them when it took the entry. */
+function OtherDigests({ digests }: { readonly digests: readonly string[] }) {
+  return (
+    <>
+      {digests.slice(0, MOST_DIGESTS).map((digest) => (
+        <div key={digest}>
+          <Hash value={digest} />
+        </div>
+      ))}
+      <span class="small">
+        {digests.length > MOST_DIGESTS && `and ${digests.length - MOST_DIGESTS} more, `}by the server's word
+      </span>
+    </>
+  );
+}
+
+const ATTESTED = "An attestation, by the digest of what was signed. The log holds the digest, not the statement.";
 
 const SHORT: Readonly<Record<EntryBody["signed"], string>> = {
   "artifact-digest": "A file, an image or a statement, by its digest. The log holds the digest, not the thing itself.",

@@ -1,6 +1,8 @@
 import { decodeBase64 } from "@chancery/encoding";
 import { useMemo } from "preact/hooks";
 import { parseStatement, type PredicateSummary, type Statement } from "../statement/attestation.ts";
+import type { ListedEntry } from "../api/entries.ts";
+import { predicateName } from "../statement/predicate-name.ts";
 import { Card, Facts } from "./card.tsx";
 import { Notice } from "./notice.tsx";
 import { Hash, Linked, Text } from "./text.tsx";
@@ -25,6 +27,27 @@ export function StatementCard({ payload }: { readonly payload: string }) {
       ) : (
         <Summary summary={statement.summary} />
       )}
+    </Card>
+  );
+}
+
+interface ToldStatementProps {
+  readonly attestation: NonNullable<ListedEntry["attestation"]>;
+}
+
+/** Where the log keeps the statement's digest alone: what the server noted of it when it took the entry. */
+export function ToldStatementCard({ attestation: { predicateType, subjects = [] } }: ToldStatementProps) {
+  const told = subjects.map(({ name = "", digests = [] }) => ({ name, digests }));
+  return (
+    <Card
+      title={predicateType === undefined ? "Attestation" : `Attestation: ${predicateName(predicateType)}`}
+      note={predicateType !== undefined && <Linked value={predicateType} />}
+    >
+      <p class="soft">
+        By this server's word: the log holds the statement's digest, not the statement, so only its bundle can prove
+        this.
+      </p>
+      <Subjects subjects={told} />
     </Card>
   );
 }

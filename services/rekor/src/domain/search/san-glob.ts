@@ -1,4 +1,5 @@
 import { Malformed } from "@chancery/fault";
+import { MAX_DOMAIN_LENGTH } from "./san.ts";
 
 const MAX_PATTERN_LENGTH = 512;
 const MIN_LITERAL_START = 3;
@@ -23,7 +24,9 @@ export function parseSanGlob(text: string): SanGlob {
   if (pattern.length > MAX_PATTERN_LENGTH) throw new Malformed(`sanGlob: longer than ${MAX_PATTERN_LENGTH} characters`);
   if (pattern.split("*").length - 1 > MAX_STARS) throw new Malformed(`sanGlob: has more than ${MAX_STARS} times *`);
   const literalStart = /^[^*?]*/.exec(pattern)?.[0] ?? "";
-  const domain = /[@.]([a-z0-9_-]+(?:\.[a-z0-9_-]+)+)$/.exec(/[^*?]*$/.exec(pattern)?.[0] ?? "")?.[1];
+  const end = /[@.]([a-z0-9_-]+(?:\.[a-z0-9_-]+)+)$/.exec(/[^*?]*$/.exec(pattern)?.[0] ?? "")?.[1];
+  // No host is longer: such an end is letters and no domain.
+  const domain = end !== undefined && end.length <= MAX_DOMAIN_LENGTH ? end : undefined;
   if (literalStart.length < MIN_LITERAL_START && domain === undefined) {
     throw new Malformed(
       `sanGlob: neither begins with ${MIN_LITERAL_START} characters that stand for themselves nor ends with a domain`,

@@ -6,10 +6,13 @@ export function sansOf({ signers }: EntryFacts): SubjectAlternativeName[] {
   return signers.flatMap(({ certificate }) => certificate?.sans ?? []);
 }
 
-/** Whether a name's host is of the domain: the domain of an e-mail address, the host of a URI, or a DNS name. */
+/**
+ * Whether a name's host is of the domain: the domain of an e-mail address, the host of a URI, or a DNS name. What is
+ * longer than any host is of none, as it is not found by one.
+ */
 export function isOfDomain({ type, value }: SubjectAlternativeName, domain: string): boolean {
   const host = hostOf(type, value.toLowerCase());
-  if (host === undefined || host === "") return false;
+  if (host === undefined || host === "" || host.length > MAX_DOMAIN_LENGTH) return false;
   return host === domain || (!isAddress(host) && host.endsWith(`.${domain}`));
 }
 
@@ -29,7 +32,7 @@ export function domainsOf({ type, value }: SubjectAlternativeName): string[] {
 /** Whether every name of the domain is found by it. */
 export function isFoundByDomain(domain: string): boolean {
   const labels = domain.split(".").length;
-  return labels > 1 && labels <= MAX_LABELS;
+  return labels > 1 && labels <= MAX_LABELS && domain.length <= MAX_DOMAIN_LENGTH;
 }
 
 /** RFC 1035, Section 2.3.4. */

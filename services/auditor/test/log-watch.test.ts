@@ -234,6 +234,15 @@ test("checkpoints that cannot be proven do not fill the disk", async () => {
   expect(kept).toContain("note 0");
 });
 
+test("a checkpoint that the canary and a look see at once is kept once, and nobody fails at it", async () => {
+  const { folder } = await watching(await logOf(3));
+  for (let at = 0; at < 20; at++) {
+    const note = Buffer.from(`note ${at}`);
+    await Promise.all(Array.from({ length: 4 }, () => folder.keepUnproven(note)));
+  }
+  expect(await folder.unproven()).toHaveLength(20);
+});
+
 test("a log whose checkpoint is answered and whose tiles are not, for a minute, shows nobody another history", async () => {
   const log = await logOf(300);
   const { pass } = await watching(log);

@@ -77,7 +77,15 @@ export class LogFolder implements AsyncDisposable {
     await write;
   }
 
+  /** One after the other: the canary and a look may see the same one at once. */
   async keepUnproven(note: Uint8Array): Promise<void> {
+    const keeping = this.#keeping.then(() => this.#keep(note));
+    this.#keeping = keeping.catch(() => {});
+    await keeping;
+  }
+  #keeping: Promise<void> = Promise.resolve();
+
+  async #keep(note: Uint8Array): Promise<void> {
     // The first ones show what happened; while that stands, each new checkpoint of a busy log would be one more.
     if ((await readdir(join(this.directory, "unproven"))).length >= MOST_UNPROVEN) return;
     const path = join(this.directory, "unproven", `${sha256(note).toHex()}.note`);

@@ -194,8 +194,9 @@ export const SIZES_AT = prepared(
 /** Keys of names that begin with $2, by name; where it ends, no name does that begins with it. */
 export const NAMES = prepared(
   "names",
+  // A name has 512 bytes at most: none that begins so comes after so many of the last character.
   `SELECT uuid_send(n.key) AS key FROM log.name n
-   WHERE n.log = $1 AND n.name >= $2 AND n.name < $2 || chr(1114111) ORDER BY n.log, n.name, n.key LIMIT $3`,
+   WHERE n.log = $1 AND n.name >= $2 AND n.name <= $2 || repeat(chr(1114111), 128) ORDER BY n.log, n.name, n.key LIMIT $3`,
 );
 
 /** Of what is kept beside entries no more than the first $3 bytes. */

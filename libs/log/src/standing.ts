@@ -5,6 +5,11 @@ import type { AnchoredHead } from "./anchor.ts";
 import type { AnchoredSigner } from "./anchored-signer.ts";
 import type { LogKey, LogWriter, TreeState } from "./store.ts";
 
+/** What to do, in the sentence that says what is wrong: README, "When something is wrong", says how. */
+export const NEWER_DATABASE = "stop, and bring the newer database back: nothing else makes this log whole";
+const NEWER_ANCHOR =
+  "bring the newer anchor back, or, if this database is the newest there was, accept it (accept-anchor)";
+
 /** How often a look is begun anew because others were at work meanwhile. */
 const ATTEMPTS = 20;
 
@@ -84,9 +89,7 @@ export class Standing {
       const state = await writer.tree();
       this.assertTree(state, signed);
       if (before === undefined) {
-        throw this.refuse(
-          `its anchor is missing and its database holds ${state.size} entries: restore the anchor, or accept the database`,
-        );
+        throw this.refuse(`its anchor is missing and its database holds ${state.size} entries: ${NEWER_ANCHOR}`);
       }
       if (newerReason(before, state, this.#ahead) === undefined) return { anchored: before, state };
       const after = (await this.#readAnchor()) ?? before;
@@ -135,10 +138,10 @@ export function treeReason(tree: TreeState): string | undefined {
  */
 export function olderReason(anchored: TreeHead, tree: TreeState): string | undefined {
   if (tree.size < anchored.size) {
-    return `its database is older than what was signed: it holds ${tree.size} entries, a tree of ${anchored.size} was signed`;
+    return `its database is older than what was signed: it holds ${tree.size} entries, a tree of ${anchored.size} was signed; ${NEWER_DATABASE}`;
   }
   if (tree.size === anchored.size && !equalBytes(tree.root, anchored.root)) {
-    return `its database is not what was signed: another tree of the same ${tree.size} entries was`;
+    return `its database is not what was signed: another tree of the same ${tree.size} entries was; ${NEWER_DATABASE}`;
   }
   return undefined;
 }
@@ -147,13 +150,13 @@ export function olderReason(anchored: TreeHead, tree: TreeState): string | undef
 function newerReason(anchored: AnchoredHead, tree: TreeState, ahead: bigint): string | undefined {
   const published = tree.published?.size ?? 0n;
   if (published > anchored.size) {
-    return `its anchor is older than what was published: it knows a tree of ${anchored.size} entries, ${published} were published`;
+    return `its anchor is older than what was published: it knows a tree of ${anchored.size} entries, ${published} were published; ${NEWER_ANCHOR}`;
   }
   if (tree.published !== undefined && published === anchored.size && tree.published.time > anchored.time) {
-    return `its anchor is older than what was published: it knows the tree of ${published} entries as it was signed earlier`;
+    return `its anchor is older than what was published: it knows the tree of ${published} entries as it was signed earlier; ${NEWER_ANCHOR}`;
   }
   if (tree.size - anchored.size > ahead) {
-    return `its anchor is older than its database by ${tree.size - anchored.size} entries, and a crash leaves at most ${ahead}`;
+    return `its anchor is older than its database by ${tree.size - anchored.size} entries, and a crash leaves at most ${ahead}; ${NEWER_ANCHOR}`;
   }
   return undefined;
 }

@@ -26,7 +26,7 @@ import { isPublished, Publisher } from "./publisher.ts";
 import { Lookup } from "./lookup.ts";
 import { assertSearchKeys } from "./search-key.ts";
 import { Sequencer } from "./sequencer.ts";
-import { Standing } from "./standing.ts";
+import { NEWER_DATABASE, Standing } from "./standing.ts";
 import type { LogKey, LogStore, StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
 
@@ -381,7 +381,7 @@ async function findOrCreate(options: LogOptions, signer: AnchoredSigner, standin
     const anchored = await signer.readAnchor();
     if (anchored !== undefined) {
       standing.refuse(
-        `it is not in the database, and its anchor says that a tree of ${anchored.size} entries was signed`,
+        `it is not in the database, and its anchor says that a tree of ${anchored.size} entries was signed; ${NEWER_DATABASE}`,
       );
       return absentLog();
     }

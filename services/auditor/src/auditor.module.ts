@@ -10,7 +10,8 @@ import { Metrics } from "@chancery/service";
 import { AUDIT_VIEW, AUDITOR_OFF, type AuditView } from "./audit-view.ts";
 import { AuditController } from "./http/audit.controller.ts";
 import { countAudit } from "./http/audit-metrics.ts";
-import { Auditor, type AuditorLog, type AuditorOptions } from "./watch/auditor.ts";
+import { Auditor } from "./watch/auditor.ts";
+import type { AuditorLog, AuditorOptions } from "./watch/auditor-options.ts";
 
 export type AuditorConfig = Omit<AuditorOptions, "told">;
 

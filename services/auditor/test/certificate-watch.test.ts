@@ -74,7 +74,9 @@ async function installation() {
     if (sql.includes("time = $1")) return ledger.filter(({ time }) => time === first);
     return ledger.filter(({ time }) => (time as bigint) > (first as bigint));
   };
+  const asked: string[] = [];
   const fetch = async (url: string) => {
+    asked.push(url);
     const { searchParams } = new URL(url);
     const [start, end] = [Number(searchParams.get("start")), Number(searchParams.get("end"))];
     const entries = log.leaves.slice(start, end + 1).map((leaf, at) => ({
@@ -83,7 +85,7 @@ async function installation() {
     }));
     return Response.json({ entries });
   };
-  return { log, chain: [issuer, root], extras, ledger, issue, submit, db: { query } as Queryable, fetch };
+  return { log, chain: [issuer, root], extras, ledger, issue, submit, asked, db: { query } as Queryable, fetch };
 }
 
 const now = () => ISSUED + 3_600_000;
@@ -96,14 +98,29 @@ async function watching({ log, chain, db, fetch }: Awaited<ReturnType<typeof ins
   const watch = new LogWatch(log.log, [log.served()], folder, { report: alarms, now });
   const around = { way: { fetch }, ctLog: "own" as const, report: alarms, now, db, authorities: () => [chain] };
   const promised = new PromisedCertificates();
-  const certificates = new CertificateWatch(watch, { ...around, promised, pause: async () => {} });
+  const certificates = new CertificateWatch(watch, {
+    ...around,
+    promised,
+    pause: async () => {},
+    pauseInLedger: async () => {},
+  });
   const pass = async () => {
     await log.publish();
     await watch.pass();
     await certificates.checkNew();
     return alarms.open.map(({ trouble, what }) => `${trouble}: ${what}`).toSorted();
   };
-  return { pass, alarms, promised, checkNew: () => certificates.checkNew(), checkAll: () => certificates.checkAll() };
+  return {
+    pass,
+    alarms,
+    promised,
+    checkNew: () => certificates.checkNew(),
+    checkAllLedgered: () => certificates.checkAllLedgered(),
+    checkAll: async () => {
+      await certificates.checkAllLogged();
+      await certificates.checkAllLedgered();
+    },
+  };
 }
 
 /** The same precertificate under the other of its two signatures. */
@@ -219,4 +236,39 @@ test("a bad certificate hides none of those behind it, and stays an alarm over a
   expect(await pass()).toEqual(told);
   expect(await pass()).toEqual(told);
   expect(await (await watching(world)).pass()).toEqual(told);
+});
+
+test("a row of a small ledger that is edited is seen by the next look, which reads no certificate again that did not change", async () => {
+  const world = await installation();
+  const { pass, alarms, checkAllLedgered } = await watching(world);
+  for (const last of [1, 2, 3]) await world.issue(leafRequest({ serial: serial(last) }));
+  expect(await pass()).toEqual([]);
+  world.asked.splice(0);
+  await checkAllLedgered();
+  expect(alarms.checks.find(({ name }) => name === "certificates in the ledger")).toMatchObject({ state: "passed" });
+  expect(world.asked).toEqual([]);
+  world.ledger[1]!["san"] = "someone@else.example";
+  await checkAllLedgered();
+  expect(alarms.open.map(({ trouble, what }) => `${trouble}: ${what}`)).toEqual([
+    expect.stringMatching(/^changed-ledger: the certificate 0*(01){19}02 of the ledger: its row has the name someone@/),
+  ]);
+  world.ledger[1]!["san"] = "dev@example.com";
+  await checkAllLedgered();
+  expect(alarms.open).toEqual([]);
+});
+
+test("certificates behind what was proven of the CT log are unknown, and no alarm each", async () => {
+  const world = await installation();
+  const { pass, alarms } = await watching(world);
+  await world.issue(leafRequest({ serial: serial(1) }));
+  expect(await pass()).toEqual([]);
+  world.log.lie = (_level, _index, truth) => truth?.map((octet, at) => (at === 3 ? octet ^ 1 : octet));
+  for (const last of [2, 3, 4]) {
+    await world.issue(leafRequest({ serial: serial(last) }));
+    expect(await pass()).toEqual([expect.stringMatching(/^changed-tile: rekor, tile 0\/0, hash 0/)]);
+  }
+  expect(alarms.checks.find(({ name }) => name === "new certificates in the ledger")).toMatchObject({
+    state: "unknown",
+    what: expect.stringContaining("is proven up to 1 entries, and no further by now"),
+  });
 });

@@ -260,6 +260,34 @@ test("a log whose checkpoint is answered and whose tiles are not, for a minute, 
 });
 
 describe("a log that is set back or changed", () => {
+  test("an older tree is one alarm: that its edge and its rows are others follows from it, and is unknown", async () => {
+    const log = await logOf(300);
+    const { watch, alarms, pass } = await watching(log);
+    await pass();
+    log.leaves = log.leaves.slice(0, 280);
+    await log.publish();
+    await watch.checkEdge();
+    expect(alarms.open).toEqual([]);
+    expect(await pass()).toEqual(["rollback"]);
+    await watch.checkEdge();
+    expect(alarms.open.map(({ trouble }) => trouble)).toEqual(["rollback"]);
+    expect(alarms.checks.find(({ name }) => name === "edge of rekor")).toMatchObject({
+      state: "unknown",
+      what: 'not checked: rekor shows a tree of 280, and 300 entries were proven (see "checkpoint of rekor")',
+    });
+  });
+
+  test("a tile of which the last hash is another is told by that hash, and by no other", async () => {
+    const log = await logOf(40);
+    const { watch, alarms, pass } = await watching(log);
+    await pass();
+    log.lie = (_level, _index, truth) => truth?.map((octet, at) => (at === 39 * 32 ? octet ^ 1 : octet));
+    await watch.checkEdge();
+    expect(alarms.open.map(({ what }) => what)).toEqual([
+      expect.stringMatching(/^rekor, tile 0\/0, hash 39: expected [0-9a-f]{64}, found [0-9a-f]{64}$/),
+    ]);
+  });
+
   test("an older checkpoint is a rollback for as long as it is shown", async () => {
     const log = await logOf(300);
     const { pass } = await watching(log);
@@ -350,7 +378,7 @@ test("an alarm says what happened, what it means, what to do, and where its evid
       severity: "critical",
       what: "rekor went back from size 10 to 4",
       meaning: expect.stringContaining("older state"),
-      remedy: expect.stringContaining("Stop writes"),
+      remedy: expect.stringContaining("Stop the service"),
       evidence: expect.stringContaining(join(directory, "evidence")),
     },
   ]);

@@ -216,3 +216,16 @@ describe("the rules of a log say beforehand that the canary is not let in", () =
     expect(canaryLeftOut(canary, settings)).toEqual({ "rekor-v2": "chancery.auditor.canary.logs leaves it out" });
   });
 });
+
+test("a canary without a token says that it asks for no certificate, and one that no log takes has not gone end to end", async () => {
+  const leftOut = { rekor: "admission", "rekor-v2": "admission" };
+  const { auditor, sing } = await answered("no-token", { canary: { everyMs: 60_000, leftOut } });
+  expect(await sing()).toEqual([]);
+  const { checks, canary } = auditor.status();
+  expect(checks.find(({ name }) => name === "canary certificate")).toMatchObject({
+    state: "unknown",
+    what: expect.stringContaining("the canary has no identity token (chancery.auditor.canary.token-file"),
+  });
+  expect(states(auditor)).toMatchObject({ "canary entry in rekor": "unknown", "canary timestamp": "passed" });
+  expect(canary.lastSuccess).toBeNull();
+});

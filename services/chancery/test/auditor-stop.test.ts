@@ -22,6 +22,10 @@ test("an auditor that is told to stop waits for no index that it reads page by p
   });
   auditor.start();
   await until(() => asked.length > 0);
+  // What takes its time is listed before it is done.
+  const { checks } = auditor.status();
+  expect(checks.find(({ name }) => name === "search index of rekor")?.state).toBe("unknown");
+  expect(checks.find(({ name }) => name === "canary")?.what).toContain("the canary is switched off");
   await auditor[Symbol.asyncDispose]();
   expect(auditor.status().auditor).toBe("off");
 }, 60_000);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Severity, type Trouble, TROUBLES } from "./troubles.ts";
+import { isTrouble, type Severity, type Trouble, TROUBLES } from "./troubles.ts";
 
 /** That something is wrong, as the check that saw it says it. */
 export interface Finding {
@@ -12,6 +12,8 @@ export interface Finding {
   readonly toleratedMs?: number;
   /** What the check found beside it is an alarm of its own: told apart by `what`, which MUST stay the same. */
   readonly isOneOfMany?: boolean;
+  /** What is wrong, under a name that other checks that see it give it too: it is one alarm, however many see it. */
+  readonly subject?: string | undefined;
 }
 
 export interface Alarm {
@@ -25,6 +27,8 @@ export interface Alarm {
   readonly remedy: string;
   /** Where the evidence is stored. */
   readonly evidence: string | null;
+  /** What is wrong, where several checks may see the same. */
+  readonly subject?: string;
   readonly resolved?: string;
 }
 
@@ -42,8 +46,9 @@ export interface CheckStatus {
 export interface Report {
   passed(check: string, what: string): void;
   failed(check: string, finding: Finding): Promise<void>;
-  /** It could not be told; an alarm that is open stays open. */
+  /** It could not be told; an alarm that is open stays open, but for one that says no more than that. */
   unknown(check: string, why: string): void;
+
   /** It is not made, on purpose: what it told before is over. */
   notAsked(check: string, why: string): void;
 }
@@ -58,6 +63,12 @@ export interface AlarmStore {
 
 /** Resolved ones are kept for whoever asks what happened last night. */
 const MOST_RESOLVED = 200;
+/** Of one check and trouble, open at once: who looks into them finds the others. */
+const MOST_OPEN = 10;
+/** Who saw that something does not answer looks again within this, or what it saw is over. */
+const LOOK_AGAIN_MS = 150_000;
+/** What passes when the server answers again, whoever saw it. */
+const AWAY: ReadonlySet<Trouble> = new Set(["unreachable", "out-of-service"]);
 
 /**
  * The state of every check and every alarm there is or was. A check that goes on failing for the same reason is one
@@ -69,6 +80,8 @@ export class AlarmBook implements Report {
   readonly #now: () => number;
   readonly #checks = new Map<string, CheckStatus>();
   readonly #failingSince = new Map<string, number>();
+  /** Of each open alarm the checks that see it, and when each saw it last. */
+  readonly #seenBy = new Map<string, Map<string, number>>();
   #alarms: Alarm[];
   #isClosed = false;
 
@@ -77,6 +90,7 @@ export class AlarmBook implements Report {
     this.#alarms = [...before];
     this.#sinks = sinks;
     this.#now = now;
+    for (const { id, check } of this.open) this.#seenBy.set(id, new Map([[check, now()]]));
   }
 
   get checks(): CheckStatus[] {
@@ -101,48 +115,105 @@ export class AlarmBook implements Report {
     if (this.#isClosed) return;
     this.#forget(check);
     this.#set({ name: check, state: "passed", what, meaning: null, remedy: null, evidence: null });
-    this.#resolve((alarm) => alarm.check === check);
+    this.#seesNoMore(check, () => true);
   }
 
   async failed(check: string, finding: Finding): Promise<void> {
     if (this.#isClosed) return;
-    const { trouble, what, toleratedMs = 0, isOneOfMany = false } = finding;
+    const { trouble, what, toleratedMs = 0, subject } = finding;
+    this.#forget(check, (other) => other !== trouble && AWAY.has(other));
+    this.#seesNoMore(check, (alarm) => alarm.trouble !== trouble && AWAY.has(alarm.trouble));
     const key = `${check} ${trouble}`;
     const since = this.#failingSince.get(key) ?? this.#now();
     this.#failingSince.set(key, since);
     const { severity, meaning, remedy } = TROUBLES[trouble];
     const same = this.open.filter((alarm) => alarm.check === check && alarm.trouble === trouble);
-    const known = same.find((alarm) => !isOneOfMany || alarm.what === what);
-    const isDue = known === undefined && this.#now() - since >= toleratedMs;
+    const known = this.#known(finding, same);
+    const isDue = known === undefined && same.length < MOST_OPEN && this.#now() - since >= toleratedMs;
     const id = isDue ? randomUUID() : known?.id;
     const evidence = isDue ? await this.#keep(check, id ?? "", finding) : (known?.evidence ?? null);
     this.#set({ name: check, state: "failing", what, meaning, remedy, evidence });
-    if (!isDue || id === undefined) return;
+    if (id === undefined) return;
+    // Another check may have raised it while the evidence was written.
+    const meanwhile = isDue && subject !== undefined ? this.#known(finding, same) : undefined;
+    this.#sees(meanwhile?.id ?? id, check);
+    if (!isDue || meanwhile !== undefined) return;
     const alarm = { id, since: this.#time(), severity, check, trouble, what, meaning, remedy, evidence };
-    this.#alarms = [alarm, ...this.#alarms];
+    this.#alarms = [subject === undefined ? alarm : { ...alarm, subject }, ...this.#alarms];
     this.#tell(alarm);
     await this.#save();
   }
 
+  #sees(id: string, check: string): void {
+    const seenBy = this.#seenBy.get(id) ?? new Map<string, number>();
+    this.#seenBy.set(id, seenBy.set(check, this.#now()));
+  }
+
+  /** A warning stands for no critical one. */
+  #known({ trouble, what, isOneOfMany = false, subject }: Finding, same: readonly Alarm[]): Alarm | undefined {
+    const { severity } = TROUBLES[trouble];
+    const shared = this.open.find(
+      (alarm) =>
+        subject !== undefined &&
+        alarm.subject === subject &&
+        (alarm.severity === severity || alarm.severity === "critical") &&
+        AWAY.has(alarm.trouble) === AWAY.has(trouble),
+    );
+    return shared ?? same.find((alarm) => !isOneOfMany || alarm.what === what);
+  }
+
   unknown(check: string, why: string): void {
     if (this.#isClosed) return;
+    this.#forget(check, (trouble) => AWAY.has(trouble));
     this.#set({ name: check, state: "unknown", what: why, meaning: null, remedy: null, evidence: null });
+    this.#seesNoMore(check, (alarm) => AWAY.has(alarm.trouble));
+  }
+
+  /** It is going to be made. */
+  expected(check: string): void {
+    if (!this.#checks.has(check)) this.unknown(check, "not yet looked at since the auditor started");
   }
 
   notAsked(check: string, why: string): void {
     if (this.#isClosed) return;
     this.#forget(check);
     this.unknown(check, why);
-    this.#resolve((alarm) => alarm.check === check);
+    this.#seesNoMore(check, () => true);
   }
 
-  #forget(check: string): void {
-    for (const key of this.#failingSince.keys()) if (key.startsWith(`${check} `)) this.#failingSince.delete(key);
+  /** An alarm is over when no check sees it any more. */
+  #seesNoMore(check: string, which: (alarm: Alarm) => boolean): void {
+    const ended = this.open.filter((alarm) => {
+      const seenBy = this.#seenBy.get(alarm.id) ?? new Map<string, number>();
+      const isTold = which(alarm) && seenBy.delete(check);
+      if (AWAY.has(alarm.trouble)) this.#dropLate(alarm, seenBy);
+      return (isTold || AWAY.has(alarm.trouble)) && seenBy.size === 0;
+    });
+    this.#resolve(new Set(ended));
   }
 
-  #resolve(which: (alarm: Alarm) => boolean): void {
-    const ended = new Set(this.open.filter(which));
+  /** It was looked at once while the server was away, and is not looked at often. */
+  #dropLate(alarm: Alarm, seenBy: Map<string, number>): void {
+    for (const [check, at] of seenBy) {
+      if (this.#now() - at < LOOK_AGAIN_MS) continue;
+      seenBy.delete(check);
+      const what = `not looked at again since it could not be: ${alarm.what}`;
+      if (this.#checks.get(check)?.state === "failing") {
+        this.#set({ name: check, state: "unknown", what, meaning: null, remedy: null, evidence: null });
+      }
+    }
+  }
+
+  #forget(check: string, which: (trouble: Trouble) => boolean = () => true): void {
+    for (const key of this.#failingSince.keys()) {
+      const trouble = key.slice(check.length + 1);
+      if (key.startsWith(`${check} `) && isTrouble(trouble) && which(trouble)) this.#failingSince.delete(key);
+    }
+  }
+
+  #resolve(ended: ReadonlySet<Alarm>): void {
     if (ended.size === 0) return;
+    for (const { id } of ended) this.#seenBy.delete(id);
     const time = this.#time();
     const alarms = this.#alarms.map((alarm) =>
       ended.has(alarm) ? Object.assign({}, alarm, { resolved: time }) : alarm,

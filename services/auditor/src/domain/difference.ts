@@ -21,6 +21,13 @@ export class Difference extends Error {
   }
 }
 
+/** Leaf and lowest tile of the same 256 entries: which of them was changed, several checks may say differently. */
+export function subjectOf(log: string, { kind, ...place }: Place): string | undefined {
+  if (kind === "entry" && "index" in place) return `${log} tile 0/${place.index >> 8n}`;
+  if (kind === "tile" && "level" in place) return `${log} tile ${place.level}/${place.index}`;
+  return undefined;
+}
+
 export const NOTHING = "nothing";
 
 export function describePlace(place: Place): string {

@@ -9,14 +9,26 @@ interface Explanation {
   readonly remedy: string;
 }
 
+export function isTrouble(name: string): name is Trouble {
+  return Object.hasOwn(TROUBLES, name);
+}
+
 const KEEP =
   "Keep the evidence and a copy of the database, the anchor and the auditor's folder before anything is changed";
+const HOW = 'README, "When something is wrong", says how';
 
 export const TROUBLES = {
   unreachable: {
     severity: "warning",
     meaning: "What cannot be read cannot be audited: until it is back, nothing new is known of this log.",
     remedy: "See whether the service runs (/readyz says why it does not) and whether this machine can reach it.",
+  },
+  "out-of-service": {
+    severity: "critical",
+    meaning:
+      "The server is there and says itself that it does not serve: its own checks stopped it, or its database is gone. Nothing can be signed or logged, and nothing can be audited.",
+    remedy:
+      'Its /readyz says why, and what to do; the README, "When something is wrong", says how. If it names the anchor or an older database: do not delete either to get it going.',
   },
   "bad-signature": {
     severity: "critical",
@@ -28,7 +40,7 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "The log has signed two histories that cannot both be true. Some client was, or can be, shown entries that others never see; no promise of this log holds any more.",
-    remedy: `Stop the log (its entries stay readable). ${KEEP}. Find out who had the key and the database; then start a new log with a new key.`,
+    remedy: `Freeze the log, which stays readable (\`npm run chancery -- freeze --log NAME --for-ever\`). ${KEEP}. Find out who had the key and the database; then start a new log with a new key: ${HOW}.`,
   },
   "split-view": {
     severity: "critical",
@@ -40,7 +52,7 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "The log shows an older state than it has shown before: a database or a cache was set back. What was logged since can no longer be verified by anyone, and the next entry would fork the log.",
-    remedy: `Stop writes. ${KEEP}. If a backup was restored, bring the newer database back ("When a log refuses" in ARCHITECTURE.md).`,
+    remedy: `Stop the service, so that nothing is logged on top. ${KEEP}. If a backup was restored, bring the newer database and the newer anchor back: ${HOW}.`,
   },
   stale: {
     severity: "warning",
@@ -51,14 +63,14 @@ export const TROUBLES = {
   "changed-tile": {
     severity: "critical",
     meaning:
-      "A hash tile is not what its leaves make it, or is no longer what it was. Proofs made from it fail at clients; it is damage of a disk, or somebody wrote to the database.",
-    remedy: `${KEEP}. \`chancery fsck\` names every difference; the true bytes can be taken from a replica or a mirror, or derived anew from the entries.`,
+      "A hash tile is not what its leaves make it, or is no longer what it was. Proofs made from it fail at clients. It is damage of a disk, somebody wrote to the database, or an older database was put in its place.",
+    remedy: `${KEEP}. \`npm run fsck\` derives every hash anew and names the first that is other; put the rows of log.tile back from a backup or a replica: ${HOW}.`,
   },
   "changed-entry": {
     severity: "critical",
     meaning:
-      "An entry is no longer the one that was logged, is missing, or stands at another place: a disk's damage or somebody's hand. The signature over the tree still commits to the true one, so it cannot be passed off.",
-    remedy: `${KEEP}. Bring the entry's bytes back from a replica, an export or the client's bundle (their hash must be the leaf's), then run \`chancery fsck\`.`,
+      "An entry is no longer the one that was logged, is missing, or stands at another place: a disk's damage, somebody's hand, or an older database in its place. The signature over the tree still commits to the true one, so it cannot be passed off.",
+    remedy: `${KEEP}. Put the row of log.entry back from a backup or a replica, then run \`npm run fsck\`: ${HOW}.`,
   },
   "changed-beside": {
     severity: "critical",
@@ -70,19 +82,19 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "The tables by which entries are found do not agree with the entries: a search can hide an entry or show a wrong one, a duplicate can be logged twice. The tree itself is not touched.",
-    remedy: `${KEEP}. The index is a function of the entries: rebuild it from them, and find out who could write to it.`,
+    remedy: `${KEEP}. What is missing \`npm run chancery -- index rebuild\` adds from the entries (\`index verify\` names the rest: ${HOW}); find out who could write to it.`,
   },
   "changed-state": {
     severity: "critical",
     meaning:
       "What the database says of its own tree or last checkpoint is not what its entries make it. The log will refuse to sign, or has been brought to sign something else.",
-    remedy: `${KEEP}. Run \`chancery fsck\`; see "When a log refuses" in ARCHITECTURE.md.`,
+    remedy: `${KEEP}. \`npm run fsck\` names what is other; ${HOW} to go on.`,
   },
   "head-order": {
     severity: "critical",
     meaning:
       "published <= anchor <= database does not hold: a part was set back or exchanged. The next signature could fork the log; the log itself refuses to make it.",
-    remedy: `${KEEP}. The newest of the three is right: bring the older ones up to it ("When a log refuses" in ARCHITECTURE.md).`,
+    remedy: `${KEEP}. The newest of the three is right: bring a newer database back, or a newer anchor; only of a database that is certainly the newest may the anchor be set to it (\`npm run chancery -- accept-anchor\`): ${HOW}.`,
   },
   "invalid-entry": {
     severity: "critical",
@@ -95,26 +107,32 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "The CA's ledger holds a certificate that the CT log does not: somebody may hold a certificate that no one can see. Clients that demand an SCT refuse it; others do not.",
-    remedy: `${KEEP}. If the certificate is out, end the intermediate (\`chancery init --renew\`) and find out who could use its key.`,
+    remedy: `${KEEP}. If the certificate is out, end the intermediate (\`npm run chancery -- init --renew\`) and find out who could use its key.`,
   },
   "unledgered-certificate": {
     severity: "warning",
     meaning:
       "The CT log holds a precertificate of our CA that its ledger does not. A crash between the two leaves one that nobody was given; if none happened, somebody used the CA's key beside the CA.",
     remedy:
-      "Look for a crash of the CA at that minute. Without one: take the CA's key for stolen and renew the intermediate (`chancery init --renew`).",
+      "Look for a crash of the CA at that minute. Without one: take the CA's key for stolen and renew the intermediate (`npm run chancery -- init --renew`).",
+  },
+  "changed-ledger": {
+    severity: "critical",
+    meaning:
+      "A row of the CA's ledger says something else than the certificate in it. The certificate itself is untouched: byte for byte the one that the CT log shows the world. Somebody wrote to the database, or a disk is damaged; searches and reports of this installation show the wrong value.",
+    remedy: `${KEEP}. Write the true value back from the certificate, which the evidence holds, or restore that row of fulcio.certificate from a backup; find out who can write to that table.`,
   },
   "certificate-mismatch": {
     severity: "critical",
     meaning:
       "A certificate, its precertificate, its SCT and the CT log's leaf do not say the same: what was issued is not what was shown to the world.",
-    remedy: `${KEEP}. Stop the CA until it is known how the certificate came about.`,
+    remedy: `${KEEP}. Stop the service until it is known how the certificate came about; if somebody used its key, renew the intermediate (\`npm run chancery -- init --renew\`).`,
   },
   "certificate-profile": {
     severity: "critical",
     meaning:
       "A certificate departs from the profile of a Fulcio leaf (lifetime, key usage, names, extensions): clients may refuse it, or take it for more than it is.",
-    remedy: "Stop the CA if it was issued by this version; report it with the evidence.",
+    remedy: "Stop the service if it was issued by this version; report it with the evidence.",
   },
   "canary-failed": {
     severity: "critical",
@@ -153,7 +171,7 @@ export const TROUBLES = {
     meaning:
       "TUF metadata, a certificate or a key comes to its end. After it clients refuse everything that depends on it.",
     remedy:
-      "Metadata renews itself while the service runs with its keys: see why it did not. A certificate of the CA or the timestamp authority must be renewed before it ends (`chancery init --renew`).",
+      "Metadata renews itself while the service runs with its keys: see why it did not. A certificate of the CA or the timestamp authority must be renewed before it ends (`npm run chancery -- init --renew`).",
   },
   clock: {
     severity: "critical",

@@ -19,14 +19,25 @@ export interface Way {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** An answer that cannot be had. */
+export class Unanswered extends Unavailable {
+  /** Scheme, host and port of who was asked. */
+  readonly server: string;
+
+  constructor(where: string, why: string, options?: ErrorOptions) {
+    super(`${where}: ${why}`, 0, options);
+    this.server = URL.parse(where)?.origin ?? where;
+  }
+}
+
 /** An answer that says: not this, or not you. Whoever only reads takes it for an answer that cannot be had. */
-export class Refused extends Unavailable {
+export class Refused extends Unanswered {
   readonly status: number;
   /** The beginning of what the answer says. */
   readonly said: string;
 
   constructor(where: string, status: number, said: string) {
-    super(`${where}: answers ${status}`, 0);
+    super(where, `answers ${status}`);
     this.status = status;
     this.said = said;
   }
@@ -78,7 +89,7 @@ export class HttpLog {
 
   /** For an answer that is not what the API says. */
   notAnAnswer(path: string, why: string): Unavailable {
-    return new Unavailable(`${this.base}${path}: ${why}`, 0);
+    return new Unanswered(this.base + path, why);
   }
 
   async #reading(): Promise<RequestInit> {
@@ -124,7 +135,7 @@ export class HttpLog {
       // What answers within this process knows of no signal.
       return await (stop === undefined ? asked : unlessStopped(stop, () => asked));
     } catch (cause) {
-      throw new Unavailable(`${this.base}${path}: cannot be reached`, 0, { cause });
+      throw new Unanswered(this.base + path, "cannot be reached", { cause });
     }
   }
 
@@ -140,7 +151,7 @@ export class HttpLog {
         chunks.push(chunk);
       }
     } catch (cause) {
-      throw new Unavailable(`${this.base}${path}: ended in the middle`, 0, { cause });
+      throw new Unanswered(this.base + path, "ended in the middle", { cause });
     }
     if (length > MAX_BYTES) throw this.notAnAnswer(path, `is larger than ${MAX_BYTES} bytes`);
     return Buffer.concat(chunks);

@@ -7,7 +7,8 @@ import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
 import type { KeyObject } from "node:crypto";
 import { Unavailable } from "@chancery/fault";
 
-export type LogKind = "rekor" | "rekor-v2" | "ctlog";
+export const LOG_KINDS = ["rekor", "rekor-v2", "ctlog"] as const;
+export type LogKind = (typeof LOG_KINDS)[number];
 
 /** A log as one URL serves it. */
 export interface ServedLog {

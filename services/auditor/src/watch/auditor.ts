@@ -1,69 +1,25 @@
-import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Queryable } from "@chancery/postgres";
 import { type Alarm, AlarmBook, type AlarmSink, timeOf } from "../domain/alarm.ts";
 import { alarmText } from "../domain/alarm-text.ts";
-import { type AuditedLog, findLogs, type LogKind } from "../public/served-log.ts";
+import { type AuditedLog, findLogs, LOG_KINDS } from "../public/served-log.ts";
 import { askTime, type TimeServer } from "../public/sntp-client.ts";
 import { unlessStopped } from "../domain/unless-stopped.ts";
 import { Webhook } from "../public/webhook.ts";
 import { FolderLock } from "../state/folder-lock.ts";
 import { StateFolder } from "../state/state-folder.ts";
-import { Canary, type LeftOut, type TokenSource } from "./canary.ts";
+import { awayFinding } from "./away.ts";
+import { Canary } from "./canary.ts";
 import { HostWatch } from "./host-watch.ts";
-import type { Way } from "../public/http-log.ts";
+import { type AuditorOptions, untilStopped } from "./auditor-options.ts";
 import { type AuditStatus, canaryStatus } from "./audit-status.ts";
-import { messageOf } from "./log-watch.ts";
-import { again, paced, stoppable } from "./pace.ts";
-import { checkSearchIndex, type VerifyIndex } from "./search-index-check.ts";
+import { again, paced } from "./pace.ts";
+import { checkHeadsAlone } from "./stored-heads.ts";
+import { checkSearchIndex } from "./search-index-check.ts";
 import { PromisedCertificates } from "./promised-certificates.ts";
 import { TimeServersWatch } from "./time-servers-watch.ts";
 import { TrustWatch } from "./trust-watch.ts";
-import { type Watched, watchLog } from "./watched-log.ts";
-
-/** Beside what anyone may read: what an auditor who is let in may look at. */
-export interface Insight {
-  readonly db: Queryable;
-  /** The folder of the anchors, one below it for each log. */
-  readonly anchor?: string | undefined;
-}
-
-export interface AuditorOptions {
-  /** The installation, as it is read. */
-  readonly url: string;
-  /** Other URLs of the same, through which others read it: they must show the same. */
-  readonly vantagePoints?: readonly string[];
-  /** The folder of its memory. */
-  readonly state: string;
-  /** Undefined: those of the installation's trusted root when it was first seen. */
-  readonly keys?: Partial<Readonly<Record<LogKind, KeyObject>>>;
-  readonly insight?: Insight | undefined;
-  readonly webhook?: string | undefined;
-  readonly verifyIndex?: VerifyIndex | undefined;
-  readonly way?: Way;
-  /** Where the CA shows its certificates; its own log, unless told. */
-  readonly ctLog?: "own" | "other" | "none";
-  /** Undefined: nothing is written into the logs. */
-  readonly canary?:
-    | { readonly everyMs: number; readonly token?: TokenSource | undefined; readonly leftOut?: LeftOut }
-    | undefined;
-  /** Clocks to hold this one against, asked by SNTP; none unless told. */
-  readonly timeServers?: readonly TimeServer[] | undefined;
-  /** Folders on disks that must not fill up. */
-  readonly folders?: readonly string[];
-  /** How often new logs are looked for in the trusted root. */
-  readonly lookForLogsMs?: number;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
-  readonly told: AuditorLog;
-}
-
-/** The program's log. */
-export interface AuditorLog {
-  alarm(alarm: Alarm, text: string): void;
-  failed(what: string, error: unknown): void;
-}
+import { checksOf, type Watched, watchLog } from "./watched-log.ts";
 
 /** Milliseconds from the end of one look to the next. */
 const EVERY = {
@@ -206,7 +162,8 @@ export class Auditor implements AsyncDisposable {
       await entries?.checkAllFound();
       if (entries !== undefined) await this.#checkIndex(watch.log);
       await certificates?.checkNew();
-      await certificates?.checkAll();
+      await certificates?.checkAllLogged();
+      await certificates?.checkAllLedgered();
       if (this.#options.insight !== undefined) await stored?.scrub(this.#options.insight.db, watch.log.identity.signs);
     }
     await this.#host.check();
@@ -226,6 +183,7 @@ export class Auditor implements AsyncDisposable {
     await this.#find();
     if (signal.aborted) return;
     const { canary } = this.#options;
+    if (canary === undefined) this.#tellNoCanary();
     const loops: Promise<void>[] = [];
     const watched = new Set<Watched>();
     const watchFound = () => {
@@ -254,6 +212,13 @@ export class Auditor implements AsyncDisposable {
       await stored?.checkHeads();
     }
     this.#lastPass = this.#now();
+  }
+
+  /** Whoever looks whether the logs take entries must not take silence for a yes. */
+  #tellNoCanary(): void {
+    this.#alarms.notAsked("canary", "nothing is written into the logs to try them: the canary is switched off");
+    const before = this.#alarms.open.filter(({ check }) => check.startsWith("canary "));
+    for (const { check } of before) this.#alarms.notAsked(check, "the canary is switched off");
   }
 
   /** The first after one interval: who starts and stops again leaves no entry. */
@@ -307,7 +272,8 @@ export class Auditor implements AsyncDisposable {
     if (certificates !== undefined) {
       loops.push(
         this.#again(EVERY.certificates, "certificates", () => certificates.checkNew()),
-        this.#again(EVERY.scrub, "certificates", () => certificates.checkAll()),
+        this.#again(EVERY.scrub, "certificates", () => certificates.checkAllLogged()),
+        this.#again(EVERY.scrub, "ledger", () => certificates.checkAllLedgered()),
       );
     }
     if (stored !== undefined && insight !== undefined) {
@@ -340,14 +306,26 @@ export class Auditor implements AsyncDisposable {
       const logs = await findLogs(url, keys, this.#options.way);
       const known = new Set(this.#watched.map(({ watch }) => watch.log.name));
       for (const log of logs) if (!known.has(log.name)) this.#watched = [...this.#watched, await this.#watch(log)];
+      const hasIndex = this.#options.verifyIndex !== undefined;
+      for (const one of this.#watched) for (const check of checksOf(one, hasIndex)) this.#alarms.expected(check);
       this.#alarms.passed("reach", `${url} answers`);
       const names = this.#watched.map(({ watch }) => watch.log.name).join(", ");
       this.#alarms.passed("logs", `the trusted root names no log but those that are watched: ${names}`);
       return true;
     } catch (error) {
-      const what = `${url} cannot be read: ${messageOf(error)}`;
-      await this.#alarms.failed("reach", { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+      await this.#checkHeadsAlone();
+      await this.#alarms.failed("reach", awayFinding(`${url} cannot be read`, error, { toleratedMs: UNREACHABLE_MS }));
       return false;
+    }
+  }
+
+  /** As long as no log was found: a log that refuses because its database is older than its anchor cannot be found. */
+  async #checkHeadsAlone(): Promise<void> {
+    const { insight } = this.#options;
+    if (insight === undefined || this.#watched.length > 0) return;
+    for (const name of LOG_KINDS) {
+      const anchor = insight.anchor === undefined ? undefined : join(insight.anchor, name);
+      await checkHeadsAlone({ db: insight.db, name, anchor }, this.#alarms);
     }
   }
 
@@ -382,14 +360,4 @@ export class Auditor implements AsyncDisposable {
 async function isUnchanged({ watch, beside }: Watched, index: bigint): Promise<boolean> {
   const isSame = await watch.checkTile(index);
   return (await beside?.checkPage(index)) !== false && isSame;
-}
-
-/** Nothing is asked once the signal has come, and no answer is waited for: what stops must be gone within seconds. */
-function untilStopped(options: AuditorOptions, signal: AbortSignal): AuditorOptions {
-  const { insight, way } = options;
-  return {
-    ...options,
-    way: { ...way, signal },
-    insight: insight && { ...insight, db: stoppable(insight.db, signal) },
-  };
 }

@@ -1,11 +1,12 @@
 import { type BesideEntry, readBeside, readSizeAndTime } from "../database/beside-entries.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
-import { Difference } from "../domain/difference.ts";
+import { subjectOf } from "../domain/difference.ts";
 import { sha256, TILE_HASHES } from "../domain/merkle.ts";
 import { type Findings, judgeAll } from "./findings.ts";
-import { type LogWatch, Wrong } from "./log-watch.ts";
-import type { StoredPlace } from "./stored-watch.ts";
+import type { LogWatch } from "./log-watch.ts";
+import type { StoredPlace } from "./stored-heads.ts";
+import { Wrong } from "./wrong.ts";
 
 const PAGE = BigInt(TILE_HASHES);
 /** Of entries that are seen for the first time, so many at once. */
@@ -154,7 +155,11 @@ export class BesideWatch {
     await judgeAll(check, work, {
       report: this.#report,
       couldNot: `what stands beside entries of ${this.#watch.log.name} could not be read`,
-      wrongOf: (error) => (error instanceof Difference ? new Wrong("changed-entry", error.message) : undefined),
+      wrongOf: ({ message, place }) => {
+        const { name } = this.#watch.log;
+        return new Wrong("changed-entry", message, undefined, subjectOf(name, place));
+      },
+      goneBack: () => this.#watch.goneBack(),
     });
   }
 }

@@ -13,10 +13,11 @@ import { isObject, isTexts, member } from "../domain/json-member.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { HttpLog, Refused, WATCHING, type Way } from "../public/http-log.ts";
 import type { LogKind } from "../public/served-log.ts";
+import { awayFinding } from "./away.ts";
 import { CanaryHistory, type HistoryMemory } from "./canary-history.ts";
 import type { LogWatch } from "./log-watch.ts";
-import { messageOf, Wrong } from "./log-watch.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
+import { messageOf, Wrong } from "./wrong.ts";
 import type { TrustWatch } from "./trust-watch.ts";
 
 /** Where an identity token of the auditor's own comes from: a file that something keeps fresh, or a URL that answers one. */
@@ -44,6 +45,7 @@ interface Around {
   readonly leftOut: LeftOut;
 }
 
+const CERTIFICATE = "canary certificate";
 const TOLERATED_MS = 90_000;
 /** Between this clock and the timestamp authority's, beside the time that the answer took. */
 const CLOCK_MS = 1_000;
@@ -76,6 +78,8 @@ export class Canary {
   #lastSuccess: number | undefined;
   #latencyMillis: number | undefined;
   #failures = 0;
+  /** In this round. */
+  #logged = 0;
 
   constructor(url: string, around: Around) {
     this.#server = new HttpLog(url, { ...WATCHING, ...around.way });
@@ -91,10 +95,14 @@ export class Canary {
     const started = performance.now();
     const passed: boolean[] = [];
     let identity: Identity = bareKey(this.#history.key);
-    const { token } = this.#around;
-    if (token !== undefined) {
+    const { token, report } = this.#around;
+    this.#logged = 0;
+    if (token === undefined) {
+      const how = "chancery.auditor.canary.token-file, or --token-file of an auditor that stands alone";
+      report.notAsked(CERTIFICATE, `no certificate is asked for: the canary has no identity token (${how})`);
+    } else {
       passed.push(
-        await this.#step("canary certificate", identity, async () => {
+        await this.#step(CERTIFICATE, identity, async () => {
           identity = await this.#issue(identity, await readToken(token, this.#around.way));
           return "a certificate was issued, carries an SCT of the CT log, and keeps to the profile";
         }),
@@ -108,7 +116,8 @@ export class Canary {
       if (watch.log.kind !== "ctlog") passed.push(await this.#write(watch, song));
     }
     passed.push(await this.#step("canary timestamp", identity, () => this.#stamp(sha256(signature))));
-    if (passed.includes(false)) return;
+    // What is kept out of every log has shown nothing of them.
+    if (passed.includes(false) || this.#logged === 0) return;
     this.#lastSuccess = this.#around.now();
     this.#latencyMillis = Math.round(performance.now() - started);
   }
@@ -124,6 +133,7 @@ export class Canary {
       const answer = await this.#log(watch, song);
       // What was promised to the canary is judged like every other checkpoint, until what everyone is shown proves it.
       await watch.folder.keepUnproven(answer.note);
+      this.#logged++;
       return `entry ${answer.index} was logged and verifies offline`;
     });
   }
@@ -235,8 +245,10 @@ export class Canary {
       const trouble = error instanceof Wrong ? error.trouble : "canary-failed";
       // What does not verify is told at once; what cannot be had may be a restart.
       const isFault = error instanceof CanaryFault || error instanceof Wrong || !isUnavailable(error);
-      const toleratedMs = isFault ? 0 : TOLERATED_MS;
-      await report.failed(check, { trouble, what: `${check}: ${messageOf(error)}`, toleratedMs });
+      const finding = isFault
+        ? { trouble, what: `${check}: ${messageOf(error)}` }
+        : awayFinding(`${check} could not be made`, error, { toleratedMs: TOLERATED_MS });
+      await report.failed(check, finding);
       return false;
     }
   }
@@ -246,7 +258,7 @@ export class Canary {
     const { report, token } = this.#around;
     const said = `${error.message}${error.said === "" ? "" : ` (${error.said})`}`;
     if (error.status === FROZEN) return this.#isFrozen(check, said);
-    if (token !== undefined && certificate === undefined && check !== "canary certificate") {
+    if (token !== undefined && certificate === undefined && check !== CERTIFICATE) {
       report.unknown(check, `${said}; there was no certificate to sign with`);
       return true;
     }

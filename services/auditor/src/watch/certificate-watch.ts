@@ -1,17 +1,17 @@
 import type { KeyObject } from "node:crypto";
 import type { Queryable } from "@chancery/postgres";
 import type { Report } from "../domain/alarm.ts";
-import { type Certificate, readCertificate } from "../domain/certificate/certificate.ts";
+import type { Certificate } from "../domain/certificate/certificate.ts";
 import {
   certificateMatches,
   type CtEntry,
   embeddedScts,
   isChainOf,
-  isSctOf,
   precertificateMatches,
   readCtEntry,
 } from "../domain/certificate/ct-entry.ts";
-import { issuerClaim, type LeafForm, lintLeaf, namesOf } from "../domain/certificate/fulcio-profile.ts";
+import { type LeafForm, lintLeaf } from "../domain/certificate/fulcio-profile.ts";
+import { type Difference, subjectOf } from "../domain/difference.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { isText, member } from "../domain/json-member.ts";
 import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
@@ -28,8 +28,11 @@ import {
   START,
   unsigned,
 } from "../database/ledger.ts";
+import { CHECKS } from "./certificate-checks.ts";
 import { type Findings, judgeAll } from "./findings.ts";
-import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
+import type { LogWatch } from "./log-watch.ts";
+import { digestOf, judgeColumns, judgeScts, judgeTime, readRow } from "./ledger-row-check.ts";
+import { messageOf, Unchecked, Wrong } from "./wrong.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
 
 /** The CA's own chains, the issuing certificate first, by which its leaves are told from those of others. */
@@ -47,15 +50,17 @@ interface Around {
   readonly promised: PromisedCertificates;
   /** Between two pages of what is looked at again, given what one took. */
   readonly pause: (spentMs: number) => Promise<void>;
+  /** The same in the ledger, which is gone through again and again. */
+  readonly pauseInLedger: (spentMs: number) => Promise<void>;
 }
 
 const PAGE = 256n;
 const LEDGER_PAGE = 200;
+/** Of a larger ledger the others are judged anew each time: some 12 MB. */
+const MOST_GOOD = 50_000;
 /** The ledger follows the CT log by some milliseconds; a busy database may take its time. */
 const LEDGER_GRACE_MS = 60_000;
 const TOLD_MS = 24 * 60 * 60_000;
-/** Between a certificate's beginning, whole seconds, and its SCT. */
-const TIME_TOLERANCE = { before: 1_000, after: 15_000 };
 /** A cache in front of the log may be so far behind. */
 const EARLY_MS = 6_000;
 /** For what is new in the log: the rest comes with the next look. */
@@ -78,6 +83,10 @@ export class CertificateWatch {
   readonly #badRows: Set<string>;
   /** Those that were alarms for a day: a crash leaves one for ever, and it is told once. */
   readonly #told: Set<bigint>;
+  /** What the last page of entries took. */
+  #spentMs = 0;
+  /** The rows that were judged good, by place: one that reads the same is judged the same, for what its entry is never changes. */
+  readonly #good = new Map<string, string>();
   /** Precertificates whose ledger row had not come yet: index and since when. */
   readonly #awaited = new Map<bigint, { serial: Uint8Array; since: number }>();
 
@@ -96,18 +105,22 @@ export class CertificateWatch {
 
   /** What is new since the last time. */
   async checkNew(): Promise<void> {
-    await this.#check("new certificates", false);
+    await this.#judge(CHECKS.newLogged, (findings) => this.#checkLog(false, findings));
+    await this.#judgeLedger(CHECKS.newLedgered, false);
   }
 
-  /** All that there are, at its own pace. */
-  async checkAll(): Promise<void> {
-    await this.#check("certificates", true);
+  /** All that there are, at its own pace. What it found is told before it rests. */
+  async checkAllLogged(): Promise<void> {
+    await this.#judge(CHECKS.allLogged, (findings) => this.#checkLog(true, findings));
+    await this.#around.pause(this.#spentMs);
   }
 
-  async #check(what: string, whole: boolean): Promise<void> {
-    await this.#judge(`${what} in the CT log`, (findings) => this.#checkLog(whole, findings));
+  async checkAllLedgered(): Promise<void> {
+    await this.#judgeLedger(CHECKS.allLedgered, true);
+  }
+
+  async #judgeLedger(check: string, whole: boolean): Promise<void> {
     const { db, report } = this.#around;
-    const check = `${what} in the ledger`;
     if (db === undefined) report.unknown(check, "this auditor was not given the CA's database");
     else await this.#judge(check, (findings) => this.#checkLedger(db, whole, findings));
   }
@@ -126,25 +139,32 @@ export class CertificateWatch {
       for (const [at, entry] of entries.entries()) {
         const index = next + BigInt(at);
         if (!whole && !(entry instanceof Wrong) && entry.tbs !== undefined) this.#around.promised.seen(entry.tbs);
-        if (await findings.collect(() => this.#judgeEntry(index, entry))) continue;
+        if (await findings.collect(() => this.#judgeEntry(index, entry), this.#entrySubject(index))) continue;
         this.#badEntries.add(index);
       }
       await this.#expectLedgered(next, entries);
       next = end;
-      if (whole) await this.#around.pause(performance.now() - started);
-      else await this.#rememberEntries(next);
+      this.#spentMs = performance.now() - started;
+      if (whole && next < size) await this.#around.pause(this.#spentMs);
+      if (!whole) await this.#rememberEntries(next);
     }
     await this.#judgeAwaited(findings);
     if (due.length > 0 && this.#watch.isCurrent) this.#around.promised.judge(findings, this.#around.now());
+    this.#requireAbreast(`${size} precertificates were checked`);
     return `${size} precertificates correspond to their leaves and keep to the profile`;
   }
 
   async #judgeBadEntries(findings: Findings): Promise<void> {
     for (const index of this.#badEntries) {
       const [entry] = await this.#read(index, index + 1n);
-      const isGood = await findings.collect(() => entry && this.#judgeEntry(index, entry));
+      const judge = () => entry && this.#judgeEntry(index, entry);
+      const isGood = await findings.collect(judge, this.#entrySubject(index));
       if (isGood) this.#badEntries.delete(index);
     }
+  }
+
+  #entrySubject(index: bigint): string {
+    return `${this.#watch.log.name} certificate ${index}`;
   }
 
   /** What was judged bad first: a crash in between judges it once more. */
@@ -238,7 +258,8 @@ export class CertificateWatch {
       if (age > TOLD_MS) await this.#keepTold(index);
       if (this.#awaited.has(index) && age > LEDGER_GRACE_MS) {
         const what = `CT entry ${index} is a precertificate of our CA (serial ${serial.toHex()}) that the ledger does not hold`;
-        findings.add(new Wrong("unledgered-certificate", what, { ctIndex: String(index), serial: serial.toHex() }));
+        const evidence = { ctIndex: String(index), serial: serial.toHex() };
+        findings.add(new Wrong("unledgered-certificate", what, evidence, this.#entrySubject(index)));
       }
     }
   }
@@ -265,11 +286,18 @@ export class CertificateWatch {
       if (last !== undefined) place = { time: last.time, serial: last.serial };
       if (!whole && last !== undefined) await this.#remember(place);
       if (ready.length < LEDGER_PAGE) break;
-      if (whole) await this.#around.pause(performance.now() - started);
+      if (whole) await this.#around.pauseInLedger(performance.now() - started);
     }
+    this.#requireAbreast(`${count} rows were checked`);
     return whole
       ? `all ${count} rows correspond to the CT log`
       : `every row corresponds to the CT log, the newest of ${timeOf(place)}`;
+  }
+
+  /** What lies behind an alarm of the log itself is no alarm, a certificate at a time. */
+  #requireAbreast(checked: string): void {
+    const { obstacle } = this.#watch;
+    if (obstacle !== undefined) throw new Unchecked(`${checked}; those behind are not: ${obstacle}`);
   }
 
   /** Its entry is in the log, and the tree head that covers it was not proven yet: that takes a moment. */
@@ -293,16 +321,20 @@ export class CertificateWatch {
   async #judgeRows(rows: readonly LedgerRow[], findings: Findings): Promise<void> {
     const pages = new Map<bigint, (CtEntry | Wrong)[]>();
     for (const row of rows) {
-      const isGood = await findings.collect(() => this.#judgeRow(row, pages));
-      if (isGood) this.#badRows.delete(formatPlace(row));
-      else this.#badRows.add(formatPlace(row));
+      const [place, digest] = [formatPlace(row), digestOf(row)];
+      if (this.#good.get(place) === digest) continue;
+      const isGood = await findings.collect(() => this.#judgeRow(row, pages), `ledger row ${place}`);
+      this.#good.delete(place);
+      if (isGood && this.#good.size < MOST_GOOD) this.#good.set(place, digest);
+      if (isGood) this.#badRows.delete(place);
+      else this.#badRows.add(place);
     }
   }
 
   async #judgeRow(row: LedgerRow, pages: Map<bigint, (CtEntry | Wrong)[]>): Promise<void> {
     const { size } = this.#watch.proven;
     const evidence = evidenceOf(row);
-    const certificate = this.#readRow(row, evidence);
+    const certificate = readRow(row);
     const issuer = this.#issuerOf(certificate);
     if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
     const scts = embeddedScts(certificate);
@@ -310,7 +342,7 @@ export class CertificateWatch {
     this.#lint(nameOf(row), certificate, form, issuer, evidence);
     const { ctIndex } = row;
     // Another's log is another's to audit.
-    if (ctIndex === undefined && this.#around.ctLog !== "own") return;
+    if (ctIndex === undefined && this.#around.ctLog !== "own") return judgeColumns(row, certificate);
     if (ctIndex === undefined || ctIndex >= size) {
       throw new Wrong("unlogged-certificate", `${nameOf(row)} names no entry of the CT log`, evidence);
     }
@@ -321,46 +353,10 @@ export class CertificateWatch {
     if (entry === undefined || entry instanceof Wrong || !certificateMatches(certificate, entry)) {
       throw new Wrong("unlogged-certificate", `${nameOf(row)} is not the one at ${ctIndex} of the CT log`, evidence);
     }
-    this.#judgeScts(row, certificate, issuer, entry);
+    judgeScts(row, certificate, { issuer, keys: this.#ctKey, entry });
     judgeTime(row, certificate, entry);
-  }
-
-  #readRow(row: LedgerRow, evidence: object): Certificate {
-    let certificate: Certificate;
-    try {
-      certificate = readCertificate(row.certificate);
-    } catch (error) {
-      throw new Wrong("certificate-mismatch", `${nameOf(row)} cannot be read: ${messageOf(error)}`, evidence);
-    }
-    const told = [
-      ["hash", row.certificateHash.toHex(), sha256(row.certificate).toHex()],
-      ["serial", unsigned(row.serial), unsigned(certificate.serial)],
-      ["key hash", row.keyHash.toHex(), sha256(certificate.spki).toHex()],
-      ["issuer", row.issuer, issuerClaim(certificate)],
-      ["name", row.san, namesOf(certificate)[0]],
-    ] as const;
-    for (const [column, stored, is] of told) {
-      if (stored === is) continue;
-      throw new Wrong(
-        "certificate-mismatch",
-        `${nameOf(row)}: its row has the ${column} ${stored}, itself ${is}`,
-        evidence,
-      );
-    }
-    return certificate;
-  }
-
-  #judgeScts(row: LedgerRow, certificate: Certificate, issuer: Certificate, entry: CtEntry): void {
-    const evidence = evidenceOf(row);
-    const ids = new Map(this.#ctKey.map((key) => [sha256(key.export({ type: "spki", format: "der" })).toHex(), key]));
-    const sct = embeddedScts(certificate).find(({ logId }) => ids.has(logId.toHex()));
-    const key = sct && ids.get(sct.logId.toHex());
-    if (sct === undefined || key === undefined) {
-      throw new Wrong("unlogged-certificate", `${nameOf(row)} carries no SCT of the CT log`, evidence);
-    }
-    if (sct.timestamp !== entry.timestamp || !isSctOf(sct, key, issuer.spki, certificate)) {
-      throw new Wrong("certificate-mismatch", `${nameOf(row)} carries an SCT that is not of its entry`, evidence);
-    }
+    // Last: then the certificate is known to be the one that was issued.
+    judgeColumns(row, certificate);
   }
 
   async #remember(place: LedgerPlace): Promise<void> {
@@ -371,19 +367,19 @@ export class CertificateWatch {
 
   async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
     const couldNot = "the CT log or the ledger could not be checked";
-    await judgeAll(check, work, { report: this.#around.report, couldNot });
+    await judgeAll(check, work, {
+      report: this.#around.report,
+      couldNot,
+      wrongOf: (difference) => this.#wrongOf(difference),
+      goneBack: () => this.#watch.goneBack(),
+    });
   }
-}
 
-/**
- * Only of the entry that the row names: ECDSA signatures come in pairs, (r, s) and (r, n - s), so that anyone may submit a
- * precertificate's twin as an entry of its own, whenever they like.
- */
-function judgeTime(row: LedgerRow, certificate: Certificate, { timestamp }: CtEntry): void {
-  const delay = Number(timestamp) - certificate.notBefore.getTime();
-  if (delay >= -TIME_TOLERANCE.before && delay <= TIME_TOLERANCE.after) return;
-  const what = `${nameOf(row)} begins ${delay / 1000} s before the time of its CT entry`;
-  throw new Wrong("certificate-profile", what, evidenceOf(row));
+  #wrongOf({ place, message }: Difference): Wrong {
+    const { name } = this.#watch.log;
+    const trouble = place.kind === "tile" ? "changed-tile" : "changed-entry";
+    return new Wrong(trouble, `${name}, ${message}`, undefined, subjectOf(name, place));
+  }
 }
 
 function timeOf({ time }: LedgerPlace): string {

@@ -3,9 +3,10 @@ import { findUnfound } from "../database/search-keys.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { judgeEntry } from "../domain/entry/logged-entry.ts";
-import { Difference } from "../domain/difference.ts";
+import { Difference, subjectOf } from "../domain/difference.ts";
 import { type Findings, judgeAll } from "./findings.ts";
-import { type LogWatch, Wrong } from "./log-watch.ts";
+import type { LogWatch } from "./log-watch.ts";
+import { Wrong } from "./wrong.ts";
 
 interface Around {
   readonly report: Report;
@@ -118,7 +119,8 @@ export class EntryWatch {
 
   #wrongOf(difference: Difference): Wrong {
     const trouble = difference.place.kind === "tile" ? "changed-tile" : "changed-entry";
-    return new Wrong(trouble, `${this.#watch.log.name}, ${difference.message}`);
+    const { name } = this.#watch.log;
+    return new Wrong(trouble, `${name}, ${difference.message}`, undefined, subjectOf(name, difference.place));
   }
 
   /** What is in the log stays there, and so does what is said of it. */
@@ -142,7 +144,8 @@ export class EntryWatch {
     await judgeAll(check, work, {
       report: this.#around.report,
       couldNot: `entries of ${this.#watch.log.name} could not be read`,
-      wrongOf: (error) => (error instanceof Difference ? this.#wrongOf(error) : undefined),
+      wrongOf: (difference) => this.#wrongOf(difference),
+      goneBack: () => this.#watch.goneBack(),
     });
   }
 }

@@ -1,10 +1,15 @@
 import type { Report } from "../domain/alarm.ts";
-import { messageOf, Wrong } from "./log-watch.ts";
+import { Difference } from "../domain/difference.ts";
+import type { Trouble } from "../domain/troubles.ts";
+import { Unanswered } from "../public/http-log.ts";
+import { awayFinding } from "./away.ts";
+import { Unchecked, Wrong } from "./wrong.ts";
 
 /** More at once are one disaster: who looks into it finds the others. */
 const MOST_TOLD = 10;
-/** What is unreachable for less wakes nobody: a restart takes some seconds. */
-const UNREACHABLE_MS = 30_000;
+
+/** Of bytes that are served otherwise than they were proven. */
+const SERVED: ReadonlySet<Trouble> = new Set(["changed-entry", "changed-tile", "changed-index"]);
 
 /** All that one look found, so that nothing hides behind what was found first. */
 export class Findings {
@@ -20,24 +25,40 @@ export class Findings {
   }
 
   /** Resolves to whether nothing was found. What is no finding is thrown. */
-  async collect(work: () => Promise<void> | void): Promise<boolean> {
+  async collect(work: () => Promise<void> | void, subject?: string): Promise<boolean> {
     try {
       await work();
       return true;
     } catch (error) {
       if (!(error instanceof Wrong)) throw error;
-      this.add(error);
+      const { trouble, message, evidence } = error;
+      this.add(new Wrong(trouble, message, evidence, error.subject ?? subject));
       return false;
     }
   }
 
+  /** Without what follows from the log's showing an older tree than was proven. */
+  forgetServed(): void {
+    const others = this.#told.filter(({ trouble }) => !SERVED.has(trouble));
+    this.#count -= this.#told.length - others.length;
+    this.#told.splice(0, Infinity, ...others);
+  }
+
   async tell(report: Report, check: string): Promise<void> {
     const others = this.#count - this.#told.length;
-    for (const { trouble, message, evidence } of this.#told) {
+    for (const { trouble, message, evidence, subject } of this.#told) {
       const what = message;
-      await report.failed(check, { trouble, what, evidence: { ...evidence, others }, isOneOfMany: true });
+      await report.failed(check, { trouble, what, evidence: { ...evidence, others }, isOneOfMany: true, subject });
     }
   }
+}
+
+interface Look {
+  readonly report: Report;
+  readonly couldNot: string;
+  readonly wrongOf: (difference: Difference) => Wrong;
+  /** Why what is served cannot be held against what was proven. */
+  readonly goneBack: () => Promise<string | undefined>;
 }
 
 /**
@@ -47,27 +68,29 @@ export class Findings {
 export async function judgeAll(
   check: string,
   work: (findings: Findings) => Promise<string>,
-  {
-    report,
-    couldNot,
-    wrongOf,
-  }: {
-    readonly report: Report;
-    readonly couldNot: string;
-    readonly wrongOf?: (error: unknown) => Wrong | undefined;
-  },
+  { report, couldNot, wrongOf, goneBack }: Look,
 ): Promise<void> {
   const findings = new Findings();
+  let unknown: string | undefined;
+  let away: unknown;
   try {
     const passed = await work(findings);
     if (findings.count === 0) report.passed(check, passed);
   } catch (error) {
-    const wrong = error instanceof Wrong ? error : wrongOf?.(error);
-    if (wrong !== undefined) findings.add(wrong);
-    else {
-      const what = `${couldNot}: ${messageOf(error)}`;
-      await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
-    }
+    const wrong = error instanceof Difference ? wrongOf(error) : error;
+    if (wrong instanceof Wrong) findings.add(wrong);
+    else if (wrong instanceof Unchecked) unknown = wrong.message;
+    else away = wrong;
+  }
+  if (findings.count > 0 || away !== undefined) {
+    const back = await goneBack();
+    if (back !== undefined) findings.forgetServed();
+    unknown = back ?? unknown;
   }
   await findings.tell(report, check);
+  if (findings.count > 0) return;
+  // Who does not answer at all is told by every look in the same words.
+  if (away !== undefined && (unknown === undefined || away instanceof Unanswered)) {
+    await report.failed(check, awayFinding(couldNot, away, { beside: "database" }));
+  } else if (unknown !== undefined) report.unknown(check, unknown);
 }

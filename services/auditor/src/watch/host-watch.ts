@@ -2,7 +2,8 @@ import { statfs } from "node:fs/promises";
 import type { Queryable } from "@chancery/postgres";
 import type { Report } from "../domain/alarm.ts";
 import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
-import { messageOf } from "./log-watch.ts";
+import { awayFinding } from "./away.ts";
+import { messageOf } from "./wrong.ts";
 
 const GIB = 2 ** 30;
 /** Both must be so: a tenth of a large disk is a year's entries. */
@@ -54,8 +55,8 @@ export class HostWatch {
       if (wrong === "") report.passed("clock", "every clock that can be asked tells the same time");
       else await report.failed("clock", { trouble: "clock", what: wrong });
     } catch (error) {
-      const what = `the clocks could not be compared: ${messageOf(error)}`;
-      await report.failed("clock", { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+      const away = { toleratedMs: UNREACHABLE_MS, beside: "database" } as const;
+      await report.failed("clock", awayFinding("the clocks could not be compared", error, away));
     }
   }
 

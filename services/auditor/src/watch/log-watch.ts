@@ -1,15 +1,17 @@
 import { Unavailable } from "@chancery/fault";
 import type { Report } from "../domain/alarm.ts";
 import { openCheckpoint, type SignedHead } from "../domain/checkpoint.ts";
-import { describePlace, Difference, type Place } from "../domain/difference.ts";
+import { describePlace, Difference, type Place, subjectOf } from "../domain/difference.ts";
 import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
+import { tileDifference } from "../domain/tile-difference.ts";
 import { ProvenLog, type ProvenState, rootOfTiles } from "../domain/proven-log.ts";
 import type { Trouble } from "../domain/troubles.ts";
 import type { AuditedLog, ServedLog } from "../public/served-log.ts";
 import type { LogFolder, LogMemory } from "../state/log-folder.ts";
+import { awayFinding } from "./away.ts";
+import { isOlder, wentBack } from "./older-head.ts";
+import { messageOf, Unchecked, Wrong } from "./wrong.ts";
 
-/** What is unreachable for less wakes nobody: a restart takes some seconds. */
-const UNREACHABLE_MS = 30_000;
 /** A cache or a replica may be this far behind. */
 const BEHIND_MS = 20_000;
 /** An idle CT log signs its head anew every hour; RFC 6962 knows logs by that. */
@@ -57,6 +59,7 @@ export class LogWatch {
   #provenAt: number | undefined;
   /** Since when, without a break, whatever the main place served was proven. */
   #currentSince: number | undefined;
+  #shownSize: bigint | undefined;
 
   constructor(
     log: AuditedLog,
@@ -85,6 +88,35 @@ export class LogWatch {
   /** The newest signed head that was proven. */
   get head(): SignedHead | undefined {
     return this.#lastHead;
+  }
+
+  /** Why nothing can be said of what lies behind what was proven; undefined: that is all there is. */
+  get obstacle(): string | undefined {
+    if (this.isCurrent) return undefined;
+    const { name } = this.log;
+    return `${name} is proven up to ${this.proven.size} entries, and no further by now (see "${this.#checkpointCheck(this.main)}" and "reach ${name}")`;
+  }
+
+  /**
+   * Why what is served cannot be held against what was proven: the log shows an older tree, or vouches for none. Asked only
+   * where something differs: then it is what follows from that, and no alarm of its own.
+   */
+  async goneBack(): Promise<string | undefined> {
+    const { name } = this.log;
+    try {
+      const { size } = openCheckpoint(await this.main.checkpoint(), this.log.identity);
+      if (size >= this.proven.size) return undefined;
+      return `not checked: ${name} shows a tree of ${size}, and ${this.proven.size} entries were proven (see "${this.#checkpointCheck(this.main)}")`;
+    } catch (error) {
+      // A checkpoint that does not verify says nothing of the tiles.
+      if (error instanceof Difference) return undefined;
+      return `not checked: ${name} shows no checkpoint by now: ${messageOf(error)}`;
+    }
+  }
+
+  /** The newest signed size that the main place stated, proven or not. */
+  get shownSize(): bigint {
+    return this.#shownSize ?? this.proven.size;
   }
 
   view(): LogView {
@@ -116,19 +148,17 @@ export class LogWatch {
   async #pass(budgetMs: number): Promise<void> {
     this.#enough = performance.now() + budgetMs;
     for (const served of this.#served) await this.#look(served);
-    await this.#judge(`unproven checkpoints of ${this.log.name}`, () => this.#judgeUnproven());
+    await this.#judgeUnlessBack(`unproven checkpoints of ${this.log.name}`, () => this.#judgeUnproven());
   }
 
   /** That the right edge, which the next entry builds upon, is served as it was proven. */
   async checkEdge(): Promise<void> {
     const { size } = this.proven;
     const check = `edge of ${this.log.name}`;
-    await this.#judge(check, async () => {
+    await this.#judgeUnlessBack(check, async () => {
       for (const { level, index, hashes } of this.proven.partialTiles()) {
         const now = await this.main.tiles.tile(level, index, hashes.length / HASH_BYTES);
-        if (now !== undefined && Buffer.compare(now, hashes) === 0) continue;
-        const found = now === undefined ? "nothing" : now.toHex();
-        throw new Difference({ kind: "tile", level, index, offset: 0 }, hashes, found);
+        if (now === undefined || Buffer.compare(now, hashes) !== 0) throw tileDifference({ level, index, hashes }, now);
       }
       const start = size - (size % BigInt(TILE_HASHES));
       await this.#expectLeaves(start, size);
@@ -138,7 +168,7 @@ export class LogWatch {
 
   /** That a full bundle and its tile are still what they were when they were proven. Resolves to whether they are. */
   async checkTile(index: bigint): Promise<boolean> {
-    return this.#judge(`old tiles of ${this.log.name}`, async () => {
+    return this.#judgeUnlessBack(`old tiles of ${this.log.name}`, async () => {
       await this.proven.expectTile(index, await this.main.tiles.tile(0, index, TILE_HASHES));
       await this.#expectLeaves(index * BigInt(TILE_HASHES), (index + 1n) * BigInt(TILE_HASHES));
       await this.proven.expectTilesAbove(index, this.main.tiles);
@@ -161,11 +191,7 @@ export class LogWatch {
       this.#report.passed(reach, `${served.url} answers`);
     } catch (error) {
       if (served === this.main) this.#currentSince = undefined;
-      await this.#report.failed(reach, {
-        trouble: "unreachable",
-        what: `${name} cannot be read: ${messageOf(error)}`,
-        toleratedMs: UNREACHABLE_MS,
-      });
+      await this.#report.failed(reach, awayFinding(`${name} cannot be read`, error));
       return;
     }
     const check = this.#checkpointCheck(served);
@@ -186,12 +212,13 @@ export class LogWatch {
       return told(seen.head);
     }
     const head = openCheckpoint(note, this.log.identity);
+    if (served === this.main) this.#shownSize = head.size;
     if (text(note) !== this.#note) await this.folder.keepUnproven(note);
     if (served === this.main) await this.#prove(note, head);
     else if (head.size <= this.proven.size) await this.#expectRoot(head);
     if (head.size <= this.proven.size) await this.folder.forgetUnproven(note);
     const before = served === this.main ? this.#lastHead : seen?.head;
-    if (before !== undefined && isOlder(head, before)) throw wentBack(this.log.name, before, head);
+    if (before !== undefined && isOlder(head, before)) throw wentBack(this.log, before, head);
     const accepted = { note: text(note), head, behindSince: seen?.behindSince };
     this.#seen.set(served.url, accepted);
     this.#requireFresh(head);
@@ -209,7 +236,7 @@ export class LogWatch {
       const staged = (state: ProvenState) => this.folder.remember({ ...this.#memory(), staged: state });
       const growing = { each: this.#read, isEnough, staged };
       if (!(await proven.grow([head], this.main.leaves, this.main.tiles, growing))) {
-        throw new Unfinished(`${proven.stagedSize} of ${head.size} entries are read; ${proven.size} are proven`);
+        throw new Unchecked(`${proven.stagedSize} of ${head.size} entries are read; ${proven.size} are proven`);
       }
     } catch (error) {
       if (!(error instanceof Difference) || this.#isNew(error.place)) throw error;
@@ -305,7 +332,7 @@ export class LogWatch {
       this.#report.passed(check, await work());
       return true;
     } catch (error) {
-      if (error instanceof Unfinished) {
+      if (error instanceof Unchecked) {
         this.#report.unknown(check, error.message);
         return false;
       }
@@ -316,26 +343,34 @@ export class LogWatch {
           trouble: error.trouble,
           what: error.message,
           evidence: { ...common, ...error.evidence },
+          subject: error.subject,
         });
       } else if (error instanceof Difference) {
         await this.#report.failed(check, this.#findingOf(error, common));
       } else {
-        const reason = error instanceof Unavailable ? messageOf(error) : String(error);
-        await this.#report.failed(check, {
-          trouble: "unreachable",
-          what: `${this.log.name} could not be checked: ${reason}`,
-          toleratedMs: UNREACHABLE_MS,
-        });
+        const reason = error instanceof Unavailable ? error : new Error(String(error));
+        await this.#report.failed(check, awayFinding(`${this.log.name} could not be checked`, reason));
       }
     }
     return false;
+  }
+
+  #judgeUnlessBack(check: string, work: () => Promise<string>): Promise<boolean> {
+    return this.#judge(check, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        const back = error instanceof Difference ? await this.goneBack() : undefined;
+        throw back === undefined ? error : new Unchecked(back);
+      }
+    });
   }
 
   #findingOf(difference: Difference, common: object) {
     const { place, expected, found } = difference;
     const what = `${this.log.name}, ${difference.message}`;
     const evidence = { ...common, place: describePlace(place), expected, found };
-    return { trouble: this.#troubleOf(difference), what, evidence };
+    return { trouble: this.#troubleOf(difference), what, evidence, subject: subjectOf(this.log.name, place) };
   }
 
   #troubleOf({ place }: Difference): Trouble {
@@ -354,41 +389,6 @@ function told({ size }: SignedHead): string {
   return `the checkpoint of size ${size} extends all that were seen`;
 }
 
-function wentBack(log: string, before: SignedHead, head: SignedHead): Wrong {
-  return new Wrong("rollback", `${log} went back from size ${before.size}${at(before)} to ${head.size}${at(head)}`);
-}
-
-/** What a check of its own words found. */
-export class Wrong extends Error {
-  readonly trouble: Trouble;
-  readonly evidence: object | undefined;
-
-  constructor(trouble: Trouble, what: string, evidence?: object) {
-    super(what);
-    this.name = "Wrong";
-    this.trouble = trouble;
-    this.evidence = evidence;
-  }
-}
-
-/** A look that ended before it came to the end of what is new. */
-class Unfinished extends Error {
-  override readonly name = "Unfinished";
-}
-
-/** Times may be equal: a log signs one head a millisecond at most, and Rekor's tell none. */
-function isOlder(head: SignedHead, than: SignedHead): boolean {
-  return head.size < than.size || (head.time ?? 0n) < (than.time ?? 0n);
-}
-
-function at({ time }: SignedHead): string {
-  return time === undefined ? "" : ` (${new Date(Number(time)).toISOString()})`;
-}
-
 function text(note: Uint8Array): string {
   return Buffer.from(note).toString("utf8");
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@ import { type Certificate, tbsWithout } from "../domain/certificate/certificate.
 import { SCT_LIST } from "../domain/certificate/fulcio-profile.ts";
 import { sha256 } from "../domain/merkle.ts";
 import type { Findings } from "./findings.ts";
-import { Wrong } from "./log-watch.ts";
+import { Wrong } from "./wrong.ts";
 
 /** More than are issued while the canary waits for its answer. */
 const MOST_RECENT = 4_096;

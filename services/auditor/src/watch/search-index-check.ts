@@ -1,6 +1,6 @@
 import type { Report } from "../domain/alarm.ts";
 import type { AuditedLog } from "../public/served-log.ts";
-import { messageOf } from "./log-watch.ts";
+import { awayFinding } from "./away.ts";
 
 /** Holds all that a log is found by against its entries, both ways; resolves to what is other. */
 export type VerifyIndex = (log: string, signal: AbortSignal) => Promise<readonly string[]>;
@@ -29,7 +29,7 @@ export async function checkSearchIndex(
       await report.failed(check, { trouble: "changed-index", what, evidence: { first, others } });
     }
   } catch (error) {
-    const what = `the search index of ${name} could not be read: ${messageOf(error)}`;
-    await report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+    const away = { toleratedMs: UNREACHABLE_MS, beside: "database" } as const;
+    await report.failed(check, awayFinding(`the search index of ${name} could not be read`, error, away));
   }
 }

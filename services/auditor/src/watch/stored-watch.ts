@@ -1,23 +1,15 @@
 import type { Queryable } from "@chancery/postgres";
-import { readAnchor } from "../database/anchor-file.ts";
 import { checkDatabase, type DatabaseCheck } from "../database/check-database.ts";
 import { checkStoredTip } from "../database/check-tip.ts";
-import { findStoredCheckpoint, findStoredTree } from "../database/stored-log.ts";
+import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
-import { describePlace, Difference } from "../domain/difference.ts";
+import { describePlace, Difference, subjectOf } from "../domain/difference.ts";
 import type { Trouble } from "../domain/troubles.ts";
-import { type LogWatch, messageOf, Wrong } from "./log-watch.ts";
+import { awayFinding } from "./away.ts";
+import type { LogWatch } from "./log-watch.ts";
+import { readHeads, type StoredPlace } from "./stored-heads.ts";
+import { Wrong } from "./wrong.ts";
 
-/** Where a log is kept, for an auditor who may look there. */
-export interface StoredPlace {
-  readonly db: Queryable;
-  /** The log's name in the database. */
-  readonly name: string;
-  /** The folder of its anchor. */
-  readonly anchor?: string | undefined;
-}
-
-const UNREACHABLE_MS = 30_000;
 /** What was committed is signed and published a moment later. */
 const UNPUBLISHED_MS = 30_000;
 
@@ -38,35 +30,18 @@ export class StoredWatch {
 
   /** Read in this order, each may only be ahead of the one before. */
   async checkHeads(): Promise<void> {
-    await this.#judge(`heads of ${this.#watch.log.name}`, "head-order", async () => {
-      const { db, name, anchor: directory } = this.#place;
+    await this.#judge(`heads of ${this.#place.name}`, "head-order", async () => {
       const { proven } = this.#watch;
       const shown = { by: "the served checkpoint", size: proven.size, root: proven.root };
-      const published = await findStoredCheckpoint(db, name);
-      const anchored = directory === undefined ? undefined : await readAnchor(directory);
-      const tree = await findStoredTree(db, name);
-      const heads = [
-        { by: "the stored checkpoint", ...published },
-        ...(directory === undefined ? [] : [{ by: "the anchor", ...anchored }]),
-        { by: "the database", size: tree.size, root: tree.root },
-      ];
-      let before = shown;
-      for (const { by, size, root } of heads) {
-        if (size === undefined || root === undefined) throw new Wrong("head-order", `${by} of ${name} is gone`);
-        if (size < before.size)
-          throw new Wrong("head-order", `${by} of ${name} is at ${size}, ${before.by} at ${before.size}`);
-        if (size === before.size && Buffer.compare(root, before.root) !== 0) {
-          throw new Wrong("fork", `${by} of ${name} has another root at size ${size} than ${before.by}`);
-        }
-        before = { by, size, root };
-      }
-      this.#requirePublished(proven.size, tree.size);
-      return `published <= anchor <= database holds at ${proven.size}, ${anchored?.size ?? "-"}, ${tree.size}`;
+      const { anchored, stored } = await readHeads(this.#place, shown);
+      this.#requirePublished(stored);
+      return `published <= anchor <= database holds at ${shown.size}, ${anchored ?? "-"}, ${stored}`;
     });
   }
 
   /** What is stored and never shown is a log that stands still. */
-  #requirePublished(shown: bigint, stored: bigint): void {
+  #requirePublished(stored: bigint): void {
+    const shown = this.#watch.shownSize;
     this.#behindSince = shown < stored && this.#lastShown === shown ? (this.#behindSince ?? this.#now()) : undefined;
     this.#lastShown = shown;
     if (this.#behindSince === undefined || this.#now() - this.#behindSince < UNPUBLISHED_MS) return;
@@ -94,6 +69,18 @@ export class StoredWatch {
     });
   }
 
+  /** Rows that are not there in an older database are no alarms of their own. */
+  async #goneBack(): Promise<string | undefined> {
+    const { db, name } = this.#place;
+    const size = await findStoredTree(db, name).then(
+      (tree) => tree.size,
+      () => undefined,
+    );
+    const { proven } = this.#watch;
+    if (size === undefined || size >= proven.size) return undefined;
+    return `not checked: the database holds a tree of ${size}, and ${proven.size} entries were proven (see "heads of ${name}")`;
+  }
+
   async #judge(check: string, otherwise: Trouble, work: () => Promise<string>): Promise<void> {
     try {
       this.#report.passed(check, await work());
@@ -102,20 +89,21 @@ export class StoredWatch {
       const proven = { size: this.#watch.proven.size, root: this.#watch.proven.root.toHex() };
       const common = { log, proven, note: this.#watch.folder.memory?.note };
       if (error instanceof Wrong) {
-        await this.#report.failed(check, { trouble: error.trouble, what: error.message, evidence: common });
+        const { trouble, message: what, subject } = error;
+        await this.#report.failed(check, { trouble, what, evidence: common, subject });
       } else if (error instanceof Difference) {
+        const back = await this.#goneBack();
+        if (back !== undefined) return this.#report.unknown(check, back);
         const { place, expected, found } = error;
         await this.#report.failed(check, {
           trouble: troubleOf(error, otherwise),
           what: `${log} in the database, ${error.message}`,
           evidence: { ...common, place: describePlace(place), expected, found },
+          subject: subjectOf(log, place),
         });
       } else {
-        await this.#report.failed(check, {
-          trouble: "unreachable",
-          what: `the database or anchor of ${log} cannot be read: ${messageOf(error)}`,
-          toleratedMs: UNREACHABLE_MS,
-        });
+        const couldNot = `the database or anchor of ${log} cannot be read`;
+        await this.#report.failed(check, awayFinding(couldNot, error, { beside: "database" }));
       }
     }
   }

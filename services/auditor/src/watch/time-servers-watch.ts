@@ -2,7 +2,7 @@ import type { Report } from "../domain/alarm.ts";
 import { type ClockReading, SntpFault } from "../domain/clock/sntp.ts";
 import { judgeTime, type NamedReading } from "../domain/clock/time-verdict.ts";
 import type { TimeServer } from "../public/sntp-client.ts";
-import { messageOf } from "./log-watch.ts";
+import { messageOf } from "./wrong.ts";
 
 const CHECK = "clock and time servers";
 /** One answer that is late or lost is none. */

@@ -15,7 +15,8 @@ import {
 } from "../domain/trust/tuf.ts";
 import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
 import type { StateFolder } from "../state/state-folder.ts";
-import { messageOf, Wrong } from "./log-watch.ts";
+import { awayFinding } from "./away.ts";
+import { Wrong } from "./wrong.ts";
 
 const DAY_MS = 86_400_000;
 const UNREACHABLE_MS = 60_000;
@@ -207,8 +208,8 @@ export class TrustWatch {
       } else if (error instanceof TrustFault) {
         await this.#report.failed(check, { trouble: "trust-invalid", what: error.message });
       } else {
-        const what = `the trust root could not be read: ${messageOf(error)}`;
-        await this.#report.failed(check, { trouble: "unreachable", what, toleratedMs: UNREACHABLE_MS });
+        const away = awayFinding("the trust root could not be read", error, { toleratedMs: UNREACHABLE_MS });
+        await this.#report.failed(check, away);
       }
     }
   }

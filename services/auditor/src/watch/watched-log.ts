@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Report } from "../domain/alarm.ts";
 import { type AuditedLog, servedLog } from "../public/served-log.ts";
 import type { LogFolder } from "../state/log-folder.ts";
-import type { AuditorOptions } from "./auditor.ts";
+import type { AuditorOptions } from "./auditor-options.ts";
+import { CERTIFICATE_CHECKS } from "./certificate-checks.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import { EntryWatch } from "./entry-watch.ts";
 import { LogWatch } from "./log-watch.ts";
@@ -13,7 +14,7 @@ import { BesideWatch } from "./beside-watch.ts";
 import type { TrustWatch } from "./trust-watch.ts";
 
 /** What is looked at again takes a three-hundredth of the time, each; what is new a twentieth. */
-const REST = { again: 300, new: 20 };
+const REST = { again: 300, ledger: 100, new: 20 };
 
 /** All that watches one log. */
 export interface Watched {
@@ -51,17 +52,33 @@ export function watchLog(
   const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, log.kind);
   const stored = insight && new StoredWatch(watch, { db: insight.db, name: log.kind, anchor }, around);
   const pause = (spentMs: number) => rest(spentMs * REST.again);
+  const pauseInLedger = (spentMs: number) => rest(spentMs * REST.ledger);
   const breathe = (spentMs: number) => rest(spentMs * REST.new);
   if (found.kind === "ctlog") {
     const authorities = () => trust.authorities?.certificate ?? [];
     const beside = { db: insight?.db, authorities, promised };
-    const certificates = new CertificateWatch(watch, { ...around, ...beside, pause, way, ctLog });
+    const certificates = new CertificateWatch(watch, { ...around, ...beside, pause, pauseInLedger, way, ctLog });
     return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }
   const place = insight && { db: insight.db, name: log.kind };
   const entries = new EntryWatch(watch, { ...around, stored: place, pause, breathe });
   const beside = place && new BesideWatch(watch, place, around.report);
   return { watch, stored, beside, entries, certificates: undefined, next: 0n };
+}
+
+/** All that is going to be checked of a log: what was not yet looked at is listed, and not left out. */
+export function checksOf({ watch, stored, entries, certificates }: Watched, hasIndex: boolean): string[] {
+  const { name, kind } = watch.log;
+  return [
+    `reach ${name}`,
+    `checkpoint of ${name}`,
+    `unproven checkpoints of ${name}`,
+    `edge of ${name}`,
+    ...(stored === undefined ? [] : [`heads of ${kind}`, `stored tip of ${name}`, `stored rows of ${name}`]),
+    ...(entries === undefined ? [] : [`entries of ${name}`, `newest in the index of ${name}`, `index of ${name}`]),
+    ...(entries !== undefined && hasIndex ? [`search index of ${name}`] : []),
+    ...(certificates === undefined ? [] : CERTIFICATE_CHECKS),
+  ];
 }
 
 /** A key that is another today is not believed. */

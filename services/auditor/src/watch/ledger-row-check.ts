@@ -1,0 +1,74 @@
+import type { KeyObject } from "node:crypto";
+import { evidenceOf, type LedgerRow, nameOf, unsigned } from "../database/ledger.ts";
+import { type Certificate, readCertificate } from "../domain/certificate/certificate.ts";
+import { type CtEntry, embeddedScts, isSctOf } from "../domain/certificate/ct-entry.ts";
+import { issuerClaim, namesOf } from "../domain/certificate/fulcio-profile.ts";
+import { sha256 } from "../domain/merkle.ts";
+import { messageOf, Wrong } from "./wrong.ts";
+
+/** Between a certificate's beginning, whole seconds, and its SCT. */
+const TIME_TOLERANCE = { before: 1_000, after: 15_000 };
+
+export function readRow(row: LedgerRow): Certificate {
+  try {
+    return readCertificate(row.certificate);
+  } catch (error) {
+    const what = `${nameOf(row)} cannot be read: ${messageOf(error)}`;
+    throw new Wrong("certificate-mismatch", what, evidenceOf(row));
+  }
+}
+
+/** Of a row whose certificate is the one that was issued: what the row says of it beside. */
+export function judgeColumns(row: LedgerRow, certificate: Certificate): void {
+  const told = [
+    ["hash", row.certificateHash.toHex(), sha256(row.certificate).toHex()],
+    ["serial", unsigned(row.serial), unsigned(certificate.serial)],
+    ["key hash", row.keyHash.toHex(), sha256(certificate.spki).toHex()],
+    ["issuer", row.issuer, issuerClaim(certificate)],
+    ["name", row.san, namesOf(certificate)[0]],
+  ] as const;
+  for (const [column, stored, is] of told) {
+    if (stored === is) continue;
+    const what = `${nameOf(row)}: its row has the ${column} ${stored}, the certificate in it ${is}`;
+    throw new Wrong("changed-ledger", what, evidenceOf(row));
+  }
+}
+
+/**
+ * Only of the entry that the row names: ECDSA signatures come in pairs, (r, s) and (r, n - s), so that anyone may submit a
+ * precertificate's twin as an entry of its own, whenever they like.
+ */
+export function judgeTime(row: LedgerRow, certificate: Certificate, { timestamp }: CtEntry): void {
+  const delay = Number(timestamp) - certificate.notBefore.getTime();
+  if (delay >= -TIME_TOLERANCE.before && delay <= TIME_TOLERANCE.after) return;
+  const what = `${nameOf(row)} begins ${delay / 1000} s before the time of its CT entry`;
+  throw new Wrong("certificate-profile", what, evidenceOf(row));
+}
+
+/** Of every column that is judged. */
+export function digestOf(row: LedgerRow): string {
+  const { time, ctIndex, serial, certificateHash, keyHash, issuer, san, certificate } = row;
+  const fixed = [time, ctIndex ?? "-", serial.toHex(), certificateHash.toHex(), keyHash.toHex(), certificate.toHex()];
+  return sha256(Buffer.from(JSON.stringify([...fixed.map(String), issuer, san]))).toHex();
+}
+
+/** The certificate carries the SCT of its entry, by one of the log's keys. */
+export function judgeScts(
+  row: LedgerRow,
+  certificate: Certificate,
+  {
+    issuer,
+    keys,
+    entry,
+  }: { readonly issuer: Certificate; readonly keys: readonly KeyObject[]; readonly entry: CtEntry },
+): void {
+  const ids = new Map(keys.map((key) => [sha256(key.export({ type: "spki", format: "der" })).toHex(), key]));
+  const sct = embeddedScts(certificate).find(({ logId }) => ids.has(logId.toHex()));
+  const key = sct && ids.get(sct.logId.toHex());
+  if (sct === undefined || key === undefined) {
+    throw new Wrong("unlogged-certificate", `${nameOf(row)} carries no SCT of the CT log`, evidenceOf(row));
+  }
+  if (sct.timestamp !== entry.timestamp || !isSctOf(sct, key, issuer.spki, certificate)) {
+    throw new Wrong("certificate-mismatch", `${nameOf(row)} carries an SCT that is not of its entry`, evidenceOf(row));
+  }
+}

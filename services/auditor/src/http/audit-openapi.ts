@@ -68,6 +68,7 @@ export const auditApi: ApiPart = {
       meaning: string,
       remedy: string,
       evidence: orNull(string),
+      "subject?": string,
       "resolved?": instant,
     }),
     Evidence: { type: "object" },

@@ -29,11 +29,10 @@ export async function readBeside(
   return rows.map(({ time, extra }) => ({ time, extra: extra?.subarray(0, 16).toHex() ?? "" }));
 }
 
-/** How many entries the database has, and what it says is now: in this order, so that later entries have later times. */
+/** How many entries the database has at least at a time: those that it has not have later ones. */
 export async function readSizeAndTime(db: Queryable, log: number): Promise<{ size: bigint; now: bigint }> {
-  const [clock] = await db.query<{ now: bigint }>(NOW);
-  const [tree] = await db.query<{ size: bigint }>("SELECT size FROM log.tree WHERE log = $1", [log]);
-  return { size: tree?.size ?? 0n, now: clock?.now ?? 0n };
+  const [row] = await db.query<{ size: bigint; now: bigint }>(SIZE_AND_TIME, [log]);
+  return { size: row?.size ?? 0n, now: row?.now ?? 0n };
 }
 
 const TIMES = `SELECT index, time, NULL::bytea AS extra FROM log.entry
@@ -42,4 +41,5 @@ const TIMES = `SELECT index, time, NULL::bytea AS extra FROM log.entry
 const WHOLE = `SELECT index, time, sha256(nullif(extra, ''::bytea)) AS extra FROM log.entry
   WHERE log = $1 AND index >= $2 AND index < $3 ORDER BY index`;
 
-const NOW = `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now`;
+/** The statement came before its snapshot was taken: what is not in this size came after this time. */
+const SIZE_AND_TIME = `SELECT size, (extract(epoch FROM statement_timestamp()) * 1000)::bigint AS now FROM log.tree WHERE log = $1`;

@@ -25,6 +25,7 @@ import { checksOf, type Watched, watchLog } from "./watched-log.ts";
 const EVERY = {
   heads: 2_000,
   edge: 5_000,
+  beside: 15_000,
   tile: 2_000,
   tileAlone: 140,
   scrub: 5_000,
@@ -150,13 +151,12 @@ export class Auditor implements AsyncDisposable {
     if (this.#watched.length === 0 && !(await this.#isFound())) return void (await this.#webhook?.deliver());
     await this.#trust.check();
     await this.#look();
-    for (const watched of this.#watched) {
-      const { watch, stored, beside, entries, certificates } = watched;
+    for (const { watch, stored, beside, entries, certificates } of this.#watched) {
       await watch.checkEdge();
       await stored?.checkTip();
       await beside?.checkNew();
       for (let index = 0n; index < watch.proven.size >> 8n; index++) {
-        if (!(await isUnchanged(watched, index))) break;
+        if (!(await watch.checkTile(index)) || (await beside?.checkPage(index)) === false) break;
       }
       await entries?.checkNew();
       await entries?.checkAllFound();
@@ -251,7 +251,6 @@ export class Auditor implements AsyncDisposable {
       this.#again(EVERY.edge, `edge of ${name}`, async () => {
         await watch.checkEdge();
         await stored?.checkTip();
-        await beside?.checkNew();
         await entries?.checkNewestFound();
       }),
       this.#again(insight === undefined ? EVERY.tileAlone : EVERY.tile, `old tiles of ${name}`, async () => {
@@ -259,9 +258,17 @@ export class Auditor implements AsyncDisposable {
         if (full === 0n) return;
         watched.next = watched.next < full ? watched.next : 0n;
         // One that is not what it was is looked at until it is.
-        if (await isUnchanged(watched, watched.next)) watched.next++;
+        if (await watch.checkTile(watched.next)) watched.next++;
       }),
     ];
+    if (beside !== undefined) {
+      loops.push(
+        this.#again(EVERY.beside, `beside ${name}`, async () => {
+          await beside.checkNew();
+          await beside.checkSome();
+        }),
+      );
+    }
     if (entries !== undefined) {
       loops.push(
         this.#again(EVERY.entries, `entries of ${name}`, () => entries.checkNew()),
@@ -354,10 +361,4 @@ export class Auditor implements AsyncDisposable {
       return keys.map((key) => key.toString("base64"));
     });
   }
-}
-
-/** A lowest tile, its entries and what stands beside them. */
-async function isUnchanged({ watch, beside }: Watched, index: bigint): Promise<boolean> {
-  const isSame = await watch.checkTile(index);
-  return (await beside?.checkPage(index)) !== false && isSame;
 }

@@ -21,6 +21,8 @@ const TOLD_MS = 86_400_000n;
 const MOST_LOOKS = 200;
 /** Between two looks at the newest attestations. */
 const EXTRA_MS = 60_000n;
+/** Pages of a look at what is old. */
+const SOME = 4n;
 const CURSOR = "beside";
 
 /** What the database had at least, and when: what it did not have came later. */
@@ -103,6 +105,17 @@ export class BesideWatch {
     });
     return isSame;
   }
+
+  /** The next few whole pages, again and again. One that is not what it was is looked at until it is. */
+  async checkSome(): Promise<void> {
+    const pages = BigInt(this.#watch.folder.beside.count);
+    for (let count = 0n; count < SOME && count < pages; count++) {
+      this.#nextPage = this.#nextPage < pages ? this.#nextPage : 0n;
+      if (!(await this.checkPage(this.#nextPage))) return;
+      this.#nextPage++;
+    }
+  }
+  #nextPage = 0n;
 
   async #expectTail(now: bigint): Promise<void> {
     const { next, tail } = this.#memory;

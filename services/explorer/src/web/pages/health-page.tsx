@@ -214,14 +214,14 @@ function Watched({ audit: { logs, canary } }: { readonly audit: Audit }) {
       </div>
       <p class="soft">
         {canary.lastSuccess === undefined ? (
-          "No canary entry has gone end to end yet"
+          "No canary entry has gone end to end yet; its checks say why"
         ) : (
           <>
             The last canary went end to end <Time value={canary.lastSuccess} />
             {canary.latencyMillis !== undefined && `, in ${grouped(Math.round(canary.latencyMillis))} ms`}
           </>
         )}
-        {canary.failures > 0 ? `; ${canary.failures} failed.` : "; none failed."}
+        {canary.failures > 0 ? `; ${canary.failures} failed.` : "."}
       </p>
     </Card>
   );

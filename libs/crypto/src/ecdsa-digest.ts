@@ -5,6 +5,7 @@ import { Malformed } from "@chancery/fault";
 import { type AffinePoint, type Curve, pointOf, spkiOf, toBigInt, toBytes } from "./curve.ts";
 import { invert, modulo } from "./modular.ts";
 import { sha256 } from "./sha.ts";
+import { verifyOnPool } from "./verify-on-pool.ts";
 
 /**
  * ECDSA over a digest (FIPS 186-5, Section 6.4.2), which Node cannot ask OpenSSL for: its verify() always hashes. So
@@ -34,13 +35,7 @@ export async function verifyEcdsaDigestOnPool(
   signature: Uint8Array,
 ): Promise<boolean> {
   const moved = moveKey(spki, curve, digest, signature);
-  if (typeof moved === "boolean") return moved;
-  return await new Promise((resolve, reject) => {
-    verify("sha256", EMPTY_MESSAGE, moved, signature, (error, valid) => {
-      if (error === null) resolve(valid);
-      else reject(error);
-    });
-  });
+  return typeof moved === "boolean" ? moved : await verifyOnPool("sha256", EMPTY_MESSAGE, moved, signature);
 }
 
 /**

@@ -2,6 +2,7 @@ import { constants, type KeyObject, verify, type VerifyKeyObjectInput } from "no
 import { defaultHash } from "./algorithm.ts";
 import { curveOf, type PublicKey } from "./public-key.ts";
 import type { HashAlgorithm } from "./sha.ts";
+import { verifyOnPool } from "./verify-on-pool.ts";
 
 /**
  * ECDSA with the signature in strict DER (RFC 3279, Section 2.2.3), RSASSA-PKCS1-v1_5, or pure Ed25519, which takes no
@@ -29,12 +30,7 @@ export function verifySignatureOnPool(
   signature: Uint8Array,
   hash: HashAlgorithm = defaultHash(key.algorithm),
 ): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    verify(key.algorithm === "ed25519" ? null : hash, message, scheme(key), signature, (error, valid) => {
-      if (error === null) resolve(valid);
-      else reject(error);
-    });
-  });
+  return verifyOnPool(key.algorithm === "ed25519" ? null : hash, message, scheme(key), signature);
 }
 
 function scheme({ algorithm, keyObject: key }: PublicKey): KeyObject | VerifyKeyObjectInput {

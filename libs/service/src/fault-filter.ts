@@ -16,6 +16,11 @@ export const defaultErrorShape: ErrorShape = {
   body: ({ status, message }) => ({ code: status, message }),
 };
 
+/** Of `/api/chancery/v1`: the code is the fault's own name, a text that never changes. */
+export const codedErrorShape: ErrorShape = {
+  body: ({ code, message }) => ({ code, message }),
+};
+
 /**
  * The one place where an error becomes an answer.
  *

@@ -6,7 +6,7 @@ import { acceptAnchor, type Anchor, type AnchoredHead, FileAnchor, PostgresLogSt
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { parseFlags } from "./flags.ts";
 import { readInstallation } from "./fsck/sources.ts";
-import { LOG_NAMES, openInstallation } from "./installation.ts";
+import { openInstallation, requireLogName } from "./installation.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings, type Settings } from "./settings.ts";
 import { treeHeadSigner } from "./tree-head-signers.ts";
@@ -41,8 +41,7 @@ export async function acceptAnchorCommand(
     out(USAGE);
     return 0;
   }
-  const name = LOG_NAMES.find((log) => log === flags.log);
-  if (name === undefined) throw new Misconfigured("--log", `say one of ${LOG_NAMES.join(", ")}`);
+  const name = requireLogName(flags.log);
   const settings = await resolveSettings({ data: flags.data, "database-url": flags["database-url"] }, environment);
   // Before it is opened, which would make one where there is none.
   const { hostname } = await readInstallation(settings.data);

@@ -2,7 +2,7 @@ import { Misconfigured } from "@chancery/fault";
 import { PostgresLogStore } from "@chancery/log";
 import { parseFlags } from "./flags.ts";
 import { readInstallation } from "./fsck/sources.ts";
-import { LOG_NAMES } from "./installation.ts";
+import { requireLogName } from "./installation.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings } from "./settings.ts";
@@ -40,8 +40,7 @@ export async function freezeCommand(
     out(USAGE);
     return 0;
   }
-  const name = LOG_NAMES.find((log) => log === flags.log);
-  if (name === undefined) throw new Misconfigured("--log", `say one of ${LOG_NAMES.join(", ")}`);
+  const name = requireLogName(flags.log);
   if (flags["for-ever"] !== true)
     throw new Misconfigured("--for-ever", `say it: ${name} would never take entries again`);
   const told = { data: flags.data, "database-url": flags["database-url"] };

@@ -26,6 +26,13 @@ export type LogName = (typeof LOG_NAMES)[number];
 export const REKOR_V2_KEYS = ["ecdsa-p256", "ed25519"] as const satisfies readonly KeyAlgorithm[];
 export type RekorV2Key = (typeof REKOR_V2_KEYS)[number];
 
+/** The log that a command's `--log` names. */
+export function requireLogName(flag: string | undefined): LogName {
+  const name = LOG_NAMES.find((log) => log === flag);
+  if (name === undefined) throw new Misconfigured("--log", `say one of ${LOG_NAMES.join(", ")}`);
+  return name;
+}
+
 /** Those of roots: they sign once, when their chain is made, and are never opened again. */
 const ROOT_KEY_NAMES = ["fulcio-root", "tsa-root"] as const;
 

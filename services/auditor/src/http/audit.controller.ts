@@ -1,13 +1,11 @@
 import { Controller, Get, Header, Inject, Param, UseFilters } from "@nestjs/common";
 import { NotFound } from "@chancery/fault";
-import { type ErrorShape, faultFilter } from "@chancery/service";
+import { codedErrorShape, faultFilter } from "@chancery/service";
 import { AUDIT_VIEW, type AuditView } from "../audit-view.ts";
-
-const auditErrors: ErrorShape = { body: ({ code, message }) => ({ code, message }) };
 
 /** What the auditor found, for people, pages and scripts. */
 @Controller("api/chancery/v1/audit")
-@UseFilters(faultFilter(auditErrors))
+@UseFilters(faultFilter(codedErrorShape))
 export class AuditController {
   readonly #view: AuditView;
 

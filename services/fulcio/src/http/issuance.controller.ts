@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Inject, Param, Query, UseFilters } from "@nestjs/common";
 import { NotFound } from "@chancery/fault";
-import { type ErrorShape, faultFilter } from "@chancery/service";
+import { codedErrorShape, faultFilter } from "@chancery/service";
 import { IssuanceAudit } from "../domain/issuance-audit.ts";
 import { certificateJson, certificateWithPemJson, refusalJson, summaryJson } from "./issuance-json.ts";
 import {
@@ -13,11 +13,9 @@ import {
   readUnusedQuery,
 } from "./issuance-query.ts";
 
-const auditErrors: ErrorShape = { body: ({ code, message }) => ({ code, message }) };
-
 /** What was issued and refused, for the authority's auditors. */
 @Controller("api/chancery/v1")
-@UseFilters(faultFilter(auditErrors))
+@UseFilters(faultFilter(codedErrorShape))
 export class IssuanceController {
   readonly #audit: IssuanceAudit;
 

@@ -1,17 +1,16 @@
 import { Controller, Get, Header, Inject, Param, UseFilters } from "@nestjs/common";
 import { encodeBase64, encodeHex } from "@chancery/encoding";
 import { NotFound } from "@chancery/fault";
-import { faultFilter } from "@chancery/service";
+import { codedErrorShape, faultFilter } from "@chancery/service";
 import { type EntryDetail, entryDetail } from "../../domain/search/entry-detail.ts";
 import { SearchLogs } from "../../domain/search/search-logs.ts";
 import { decodeNote } from "../log-entry-json.ts";
 import { encodeBundle } from "./bundle-json.ts";
 import { encodeFoundEntry } from "./entry-json.ts";
-import { searchErrors } from "./search-errors.ts";
 
 /** One entry of either log, with what proves it. */
 @Controller("api/chancery/v1/entries")
-@UseFilters(faultFilter(searchErrors))
+@UseFilters(faultFilter(codedErrorShape))
 export class EntryController {
   readonly #logs: SearchLogs;
 

@@ -1,17 +1,16 @@
 import { Controller, Get, Header, Inject, Query, UseFilters } from "@nestjs/common";
 import { Malformed } from "@chancery/fault";
-import { faultFilter } from "@chancery/service";
+import { codedErrorShape, faultFilter } from "@chancery/service";
 import { summarizeIdentity, type Tally } from "../../domain/search/identity-summary.ts";
 import { Turnstile } from "../../domain/search/turnstile.ts";
 import { SearchLogs } from "../../domain/search/search-logs.ts";
 import type { Query as QueryParameters } from "../query-parameters.ts";
 import { encodeComplete, encodeTime } from "./entry-json.ts";
-import { searchErrors } from "./search-errors.ts";
 import { requireKnown, single } from "./search-parameters.ts";
 
 /** What an identity did in both logs. */
 @Controller("api/chancery/v1/identities")
-@UseFilters(faultFilter(searchErrors))
+@UseFilters(faultFilter(codedErrorShape))
 export class IdentitiesController {
   readonly #logs: SearchLogs;
   /** Each reads up to 10,000 entries, a second of work. */

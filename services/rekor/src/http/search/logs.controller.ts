@@ -1,13 +1,12 @@
 import { Controller, Get, Header, Inject, Param, Query, UseFilters } from "@nestjs/common";
 import { encodeHex } from "@chancery/encoding";
 import { NotFound } from "@chancery/fault";
-import { faultFilter } from "@chancery/service";
+import { codedErrorShape, faultFilter } from "@chancery/service";
 import { defaultFrom, growth, INTERVALS } from "../../domain/search/growth.ts";
 import { describeLog, type DescribedLog, type LogDescription } from "../../domain/search/log-description.ts";
 import { decodeNote } from "../log-entry-json.ts";
 import type { Query as QueryParameters } from "../query-parameters.ts";
 import { encodeTime } from "./entry-json.ts";
-import { searchErrors } from "./search-errors.ts";
 import { choice, requireKnown, timeParameter } from "./search-parameters.ts";
 
 export const DESCRIBED_LOGS = Symbol("described logs");
@@ -15,7 +14,7 @@ export const CLOCK = Symbol("clock");
 
 /** The logs of this installation: whose they are, how large, and how they grew. */
 @Controller("api/chancery/v1/logs")
-@UseFilters(faultFilter(searchErrors))
+@UseFilters(faultFilter(codedErrorShape))
 export class LogsController {
   readonly #logs: readonly DescribedLog[];
   readonly #clock: () => number;

@@ -1,14 +1,13 @@
 import { Controller, Get, Header, Inject, Query, UseFilters } from "@nestjs/common";
-import { faultFilter } from "@chancery/service";
+import { codedErrorShape, faultFilter } from "@chancery/service";
 import { SearchLogs } from "../../domain/search/search-logs.ts";
 import type { Query as QueryParameters } from "../query-parameters.ts";
 import { encodeComplete, encodeFoundEntry } from "./entry-json.ts";
-import { searchErrors } from "./search-errors.ts";
 import { readSearch } from "./search-parameters.ts";
 
 /** One search for both logs. */
 @Controller("api/chancery/v1/search")
-@UseFilters(faultFilter(searchErrors))
+@UseFilters(faultFilter(codedErrorShape))
 export class SearchController {
   readonly #logs: SearchLogs;
 

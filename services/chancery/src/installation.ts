@@ -93,6 +93,15 @@ const installationFile = z.strictObject({
 });
 type InstallationFile = z.infer<typeof installationFile>;
 
+/** What an installation is made with. */
+interface Wanted {
+  readonly hostname: string;
+  readonly now: Date;
+  readonly plan: AuthorityPlan;
+  /** Undefined: P-256, or whichever there is. */
+  readonly rekorV2Key: RekorV2Key | undefined;
+}
+
 /**
  * Finds the installation under `directory`, or makes it on the first run.
  *
@@ -111,7 +120,7 @@ export async function openInstallation(
 ): Promise<Installation> {
   await makePrivateDirectory(directory);
   await requireAccess(directory);
-  const installation = await alone(directory, () => openAlone(directory, hostname, now, plan, rekorV2Key));
+  const installation = await alone(directory, () => openAlone(directory, { hostname, now, plan, rekorV2Key }));
   refuseOtherKey(installation.keys["rekor-v2"], rekorV2Key);
   return installation;
 }
@@ -136,31 +145,19 @@ export async function confirmLogs(directory: string): Promise<void> {
   await removeDurably(join(directory, AWAITS_LOGS));
 }
 
-async function openAlone(
-  directory: string,
-  hostname: string,
-  now: Date,
-  plan: AuthorityPlan,
-  rekorV2Key: RekorV2Key | undefined,
-): Promise<Installation> {
+async function openAlone(directory: string, wanted: Wanted): Promise<Installation> {
   const names = await readdir(directory);
   if (names.includes(FILE)) {
-    const found = await find(directory, hostname, rekorV2Key);
+    const found = await find(directory, wanted);
     await rm(join(directory, UNFINISHED), { force: true });
     return { ...found, awaitsLogs: await awaitedLogs(directory) };
   }
   // A mark that came back, out of an old backup, must not make a first run of what has published.
   refuseForeign(directory, names, names.includes(UNFINISHED) ? PUBLISHED : [...MADE, ...PUBLISHED]);
-  return make(directory, hostname, now, plan, rekorV2Key);
+  return make(directory, wanted);
 }
 
-async function make(
-  directory: string,
-  hostname: string,
-  now: Date,
-  plan: AuthorityPlan,
-  rekorV2Key: RekorV2Key | undefined,
-): Promise<Installation> {
+async function make(directory: string, { hostname, now, plan, rekorV2Key }: Wanted): Promise<Installation> {
   await writeDurably(join(directory, UNFINISHED), "");
   for (const name of MADE) await rm(join(directory, name), { recursive: true, force: true });
   for (const name of ["keys", "certificates"]) await makePrivateDirectory(join(directory, name));
@@ -205,11 +202,7 @@ async function makeAuthority(directory: string, hostname: string, created: Date,
   return { "fulcio-root": fingerprintOf(root), "fulcio-intermediate": fingerprintOf(intermediate) };
 }
 
-async function find(
-  directory: string,
-  hostname: string,
-  rekorV2Key: RekorV2Key | undefined,
-): Promise<Omit<Installation, "awaitsLogs">> {
+async function find(directory: string, { hostname, rekorV2Key }: Wanted): Promise<Omit<Installation, "awaitsLogs">> {
   const file = await withRekorV2(directory, await readInstallationFile(directory), rekorV2Key);
   if (file.hostname !== hostname) {
     throw new Misconfigured(

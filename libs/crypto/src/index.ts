@@ -4,5 +4,5 @@ export { readPassphraseFile } from "./private-file.ts";
 export { parsePublicKey, parsePublicKeyPem, type PublicKey, publicKeyFromKeyObject, spkiHash } from "./public-key.ts";
 export { HASH_LENGTH, hash, type HashAlgorithm, sha256, sha256Hex, sha256Into, sha384, sha512 } from "./sha.ts";
 export { ephemeralSigner, type Signer, signerFromKeyObject } from "./signer.ts";
-export { verifyDigest, verifyDigestOnPool } from "./verify-digest.ts";
+export { verifyDigest, verifyDigestAside } from "./verify-digest.ts";
 export { verifySignature, verifySignatureOnPool, verifySignatureP1363 } from "./verify.ts";

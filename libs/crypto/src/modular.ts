@@ -29,6 +29,23 @@ export function invert(value: bigint, modulus: bigint): bigint {
   return modulo(a, modulus);
 }
 
+/** The inverses of many for one inversion and three products each (Montgomery's trick). None may be 0. */
+export function invertAll(values: readonly bigint[], modulus: bigint): bigint[] {
+  const products: bigint[] = [];
+  let product = 1n;
+  for (const value of values) {
+    products.push(product);
+    product = (product * value) % modulus;
+  }
+  let inverse = values.length === 0 ? 1n : invert(product, modulus);
+  const inverses: bigint[] = [];
+  for (const [at, value] of [...values.entries()].toReversed()) {
+    inverses[at] = (inverse * (products[at] ?? 1n)) % modulus;
+    inverse = (inverse * value) % modulus;
+  }
+  return inverses;
+}
+
 /** Below 53 bits by enough that a rounded quotient of two such numbers never reaches the next integer. */
 const LEADING_BITS = 48;
 

@@ -1,5 +1,7 @@
 import { constants, publicDecrypt } from "node:crypto";
 import { concatBytes, equalBytes } from "@chancery/encoding";
+import { P256 } from "./curve.ts";
+import { DigestThread } from "./digest-thread.ts";
 import { verifyEcdsaDigest, verifyEcdsaDigestOnPool } from "./ecdsa-digest.ts";
 import { ED25519_SPKI_PREFIX, verifyEd25519ph } from "./ed25519.ts";
 import { curveOf, type PublicKey } from "./public-key.ts";
@@ -17,14 +19,15 @@ export function verifyDigest(key: PublicKey, hash: HashAlgorithm, digest: Uint8A
   const curve = curveOf(key.algorithm);
   return curve === undefined
     ? verifyRsaDigest(key, hash, digest, signature)
-    : verifyEcdsaDigest(key.spki, curve, digest, signature);
+    : verifyEcdsaDigest(curve, { spki: key.spki, digest, signature });
 }
 
 /**
- * The same, for ECDSA on libuv's thread pool: of 200 µs for P-256 half are another processor's, if there is one.
- * Whoever lets strangers call this MUST bound how many wait.
+ * The same beside the main thread: P-256 in a thread of its own, which takes what comes together together, the larger
+ * curves on libuv's pool, so that they keep none of the others waiting. Whoever lets strangers call this MUST bound how
+ * many wait.
  */
-export async function verifyDigestOnPool(
+export async function verifyDigestAside(
   key: PublicKey,
   hash: HashAlgorithm,
   digest: Uint8Array,
@@ -32,8 +35,11 @@ export async function verifyDigestOnPool(
 ): Promise<boolean> {
   const curve = curveOf(key.algorithm);
   if (curve === undefined || digest.length !== HASH_LENGTH[hash]) return verifyDigest(key, hash, digest, signature);
-  return await verifyEcdsaDigestOnPool(key.spki, curve, digest, signature);
+  const signed = { spki: key.spki, digest, signature };
+  return await (curve === P256 ? thread.verify(signed) : verifyEcdsaDigestOnPool(curve, signed));
 }
+
+const thread = new DigestThread();
 
 /**
  * DigestInfo up to the digest itself. RFC 8017, Section 9.2, note 1; the parameters are NULL, never absent.

@@ -1,4 +1,4 @@
-import { invert, modulo } from "../src/modular.ts";
+import { invert, invertAll, modulo } from "../src/modular.ts";
 import { P256, P384, P521 } from "../src/curve.ts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -45,4 +45,18 @@ describe("an inverse times its number is one", () => {
         expect((invert(value, prime) * value) % prime).toBe(1n);
     }
   });
+});
+
+test("inverses that share one inversion are those of each alone, in their order", () => {
+  const numbers = fc.constantFrom(...moduli).chain((modulus) =>
+    fc.record({
+      modulus: fc.constant(modulus),
+      values: fc.array(fc.bigInt(1n, modulus - 1n), { maxLength: 20 }),
+    }),
+  );
+  fc.assert(
+    fc.property(numbers, ({ modulus, values }) => {
+      expect(invertAll(values, modulus)).toEqual(values.map((value) => invert(value, modulus)));
+    }),
+  );
 });

@@ -1,4 +1,4 @@
-import { defaultHash, HASH_LENGTH, verifyDigestOnPool } from "@chancery/crypto";
+import { defaultHash, HASH_LENGTH, verifyDigestAside } from "@chancery/crypto";
 import { canonicalJson, decodeHex, encodeBase64, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 import { keySearchTexts } from "../pki/signing-key.ts";
@@ -45,7 +45,7 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
   if (defaultHash(publicKey.algorithm) !== algorithm) {
     throw new Unsupported(`${hash.at("algorithm")}: entry algorithm ${publicKey.algorithm}/${algorithm} not allowed`);
   }
-  if (!(await verifyDigestOnPool(publicKey, algorithm, digest, content))) {
+  if (!(await verifyDigestAside(publicKey, algorithm, digest, content))) {
     throw new Unverified(`${signature.at("content")}: signature does not verify over the digest with this key`);
   }
   const body = canonicalJson({

@@ -1,4 +1,4 @@
-import { hash, sha256, verifyDigestOnPool } from "@chancery/crypto";
+import { hash, sha256, verifyDigestAside } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Malformed, Unverified } from "@chancery/fault";
 import { preAuthenticationEncoding } from "../entries/dsse-envelope.ts";
@@ -36,7 +36,7 @@ export async function parseDsse({ envelope, verifiers }: DsseRequest): Promise<V
   const verifier = readVerifier(sent, `${field}.verifiers.0`);
   requireDigestScheme(verifier, sent, `${field}.verifiers.0`);
   const digest = hash(verifier.scheme.hash, preAuthenticationEncoding(envelope));
-  if (!(await verifyDigestOnPool(verifier.publicKey, verifier.scheme.hash, digest, content))) {
+  if (!(await verifyDigestAside(verifier.publicKey, verifier.scheme.hash, digest, content))) {
     throw new Unverified(`${field}.envelope.signatures.0: does not verify with this key`);
   }
   const leaf = leafOf(digest, { content, verifier: sent }, verifier);

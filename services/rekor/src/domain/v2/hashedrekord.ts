@@ -1,4 +1,4 @@
-import { HASH_LENGTH, type HashAlgorithm, verifyDigestOnPool } from "@chancery/crypto";
+import { HASH_LENGTH, type HashAlgorithm, verifyDigestAside } from "@chancery/crypto";
 import { canonicalJson, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 import type { ParsedEntry } from "../entries/entry-kind.ts";
@@ -31,7 +31,7 @@ export async function parseHashedRekord({ digest, signature }: HashedRekordReque
   if (digest.length !== HASH_LENGTH[hash]) {
     throw new Malformed(`${field}.digest: has ${digest.length} bytes, ${hash} has ${HASH_LENGTH[hash]}`);
   }
-  if (!(await verifyDigestOnPool(verifier.publicKey, hash, digest, signature.content))) {
+  if (!(await verifyDigestAside(verifier.publicKey, hash, digest, signature.content))) {
     throw new Unverified(`${field}.signature.content: does not verify over the digest with this key`);
   }
   return leafOf(digest, signature, verifier);

@@ -5,7 +5,7 @@ import { Malformed, Misconfigured, RefusedToSign } from "@chancery/fault";
 import { acceptAnchor, type Anchor, type AnchoredHead, FileAnchor, PostgresLogStore } from "@chancery/log";
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { parseFlags } from "./flags.ts";
-import { readInstallation } from "./fsck/sources.ts";
+import { readInstallation } from "./installation-file.ts";
 import { openInstallation, requireLogName } from "./installation.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings, type Settings } from "./settings.ts";

@@ -36,14 +36,8 @@ import type { ConfigFile } from "./config-file.ts";
 import { fulcioConfig } from "./fulcio-config.ts";
 import { createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
-import {
-  alone,
-  confirmLogs,
-  type Installation,
-  type LogName,
-  openInstallation,
-  OWN_AUTHORITY,
-} from "./installation.ts";
+import { alone } from "./installation-file.ts";
+import { confirmLogs, type Installation, type LogName, openInstallation, OWN_AUTHORITY } from "./installation.ts";
 import { IssuerReload } from "./issuer-reload.ts";
 import { keyUseIn } from "./key-use.ts";
 import { narratedLedger } from "./narrated-ledger.ts";

@@ -1,7 +1,7 @@
 import { Misconfigured } from "@chancery/fault";
 import { PostgresLogStore } from "@chancery/log";
 import { parseFlags } from "./flags.ts";
-import { readInstallation } from "./fsck/sources.ts";
+import { readInstallation } from "./installation-file.ts";
 import { requireLogName } from "./installation.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
 import { onOwnDatabase } from "./own-database.ts";

@@ -11,7 +11,8 @@ import { issueFulcioChain, issueTimestampChain, loadTimestampChain } from "./aut
 import { keyPath } from "./authority/authority.ts";
 import { writeGenerations } from "./authority/generations.ts";
 import { requestCertificate } from "./authority/request.ts";
-import { removeDurably, withLock, writeDurably } from "./durable-file.ts";
+import { removeDurably, writeDurably } from "./durable-file.ts";
+import { alone } from "./installation-file.ts";
 
 /** The private keys that sign while it serves, but for the CA's. Each has its own file, `keys/<name>.pem`. */
 export const KEY_NAMES = ["rekor", "rekor-v2", "ctlog", "tsa", "tuf-root", "tuf-online"] as const;
@@ -67,7 +68,6 @@ const AWAITS_LOGS = "logs.unmade";
 const MADE = ["keys", "certificates", "authority.json"];
 /** What only a finished installation makes. */
 const PUBLISHED = ["tuf", "anchor", "postgres"];
-const LOCK_WAIT_MS = 30_000;
 
 const fingerprint = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -123,11 +123,6 @@ export async function openInstallation(
   const installation = await alone(directory, () => openAlone(directory, { hostname, now, plan, rekorV2Key }));
   refuseOtherKey(installation.keys["rekor-v2"], rekorV2Key);
   return installation;
-}
-
-/** No other start and no `chancery init` changes the folder meanwhile. */
-export function alone<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  return withLock(join(directory, "installation.lock"), LOCK_WAIT_MS, work);
 }
 
 /** The host name an installation signs as; undefined where there is none yet. */

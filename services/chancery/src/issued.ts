@@ -10,7 +10,7 @@ import {
   type RefusedQuery,
 } from "@chancery/fulcio";
 import { parseFlags } from "./flags.ts";
-import { readInstallation } from "./fsck/sources.ts";
+import { readInstallation } from "./installation-file.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
 import { printable } from "./printable.ts";
 import { type Environment, resolveSettings } from "./settings.ts";

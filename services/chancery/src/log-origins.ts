@@ -1,4 +1,4 @@
-import { rekorV2Origin } from "@chancery/rekor";
+import { rekorV2Origin } from "@chancery/rekor/search";
 import type { LogName } from "./installation.ts";
 
 /** What each log of an installation is called in its checkpoints. */

@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Misconfigured } from "@chancery/fault";
 import { writeDurably } from "./durable-file.ts";
-import { alone } from "./installation.ts";
+import { alone } from "./installation-file.ts";
 
 const BYTES = 32;
 

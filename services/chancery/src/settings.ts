@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { readPassphraseFile } from "@chancery/crypto";
@@ -8,23 +7,31 @@ import type { GrpcOptions, TlsOptions } from "@chancery/service";
 import { type ReadersSettings, readersSettings } from "./access/readers-settings.ts";
 import { type AuditorSettings, auditorSettings } from "./auditor-settings.ts";
 import type { AuthorityFiles } from "./authority/own-files.ts";
-import { ConfigFile, type OwnSection } from "./config-file.ts";
+import type { ConfigFile, OwnSection } from "./config-file.ts";
 import { type FulcioSettings, fulcioSettings } from "./fulcio-settings.ts";
 import { type RekorSettings, rekorSettings } from "./rekor-settings.ts";
 import type { RekorV2Key } from "./installation.ts";
 import { isLoopbackHost } from "./loopback.ts";
-import { parseDatabaseUrl } from "./own-database.ts";
+import {
+  type Chosen,
+  DATA,
+  databaseUrl,
+  type Environment,
+  openSources,
+  PASSPHRASE,
+  type ServeFlags,
+  type Storage,
+  type Told,
+} from "./settings-sources.ts";
+
+export type { Environment, ServeFlags } from "./settings-sources.ts";
 
 /** All that one process of Chancery is told. Nothing else reads the environment. */
-export interface Settings {
+export interface Settings extends Storage {
   readonly host: string;
   readonly port: number;
   /** Public origin without a trailing slash; it stands in the trust material. */
   readonly url: string;
-  /** Absolute path. */
-  readonly data: string;
-  /** Undefined: the embedded server under `data`. */
-  readonly databaseUrl: string | undefined;
   /** Refuse a database of one's own whose role could do more than a service needs. */
   readonly databaseLeastPrivilege: boolean;
   /** Undefined: development mode, in which our own identity provider is the one issuer. */
@@ -50,58 +57,11 @@ export interface Settings {
   readonly configFile: ConfigFile | undefined;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** What `chancery serve` was given on its command line. */
-export interface ServeFlags {
-  readonly host?: string | undefined;
-  readonly port?: string | undefined;
-  readonly url?: string | undefined;
-  readonly data?: string | undefined;
-  readonly config?: string | undefined;
-  readonly "database-url"?: string | undefined;
-  readonly "grpc-port"?: string | undefined;
-  readonly "ca-key"?: string | undefined;
-  readonly "ca-chain"?: string | undefined;
-  readonly "ca-passphrase-file"?: string | undefined;
-  readonly auditor?: string | undefined;
-}
-
 /** The part of them that a folder is made by. */
 export interface InstallationSettings extends Pick<Settings, "data" | "authorityFiles" | "rekorV2Key"> {
   /** Undefined: nobody said a URL. */
   readonly hostname: string | undefined;
 }
-
-const VARIABLES = {
-  host: "CHANCERY_HOST",
-  port: "CHANCERY_PORT",
-  url: "CHANCERY_URL",
-  data: "CHANCERY_DATA",
-  config: "CHANCERY_CONFIG",
-  "database-url": "CHANCERY_DATABASE_URL",
-  "grpc-port": "CHANCERY_GRPC_PORT",
-  "ca-key": "CHANCERY_CA_KEY",
-  "ca-chain": "CHANCERY_CA_CHAIN",
-  "ca-passphrase-file": "CHANCERY_CA_PASSPHRASE_FILE",
-  auditor: "CHANCERY_AUDITOR",
-} as const;
-
-const PASSWORD_FILE = "CHANCERY_DATABASE_PASSWORD_FILE";
-/** Never a flag: the command line is shown to every user of the machine. */
-const PASSPHRASE = "CHANCERY_CA_PASSPHRASE";
-
-/** Read elsewhere than in the table above: the password file here, the others by the test runner. */
-const OTHER_VARIABLES: ReadonlySet<string> = new Set([
-  PASSWORD_FILE,
-  PASSPHRASE,
-  "CHANCERY_ROOT_PASSPHRASE",
-  "CHANCERY_REQUIRE_CLIENTS",
-  "CHANCERY_TEST_COUNTS",
-]);
-
-/** What Kubernetes puts into every pod for a service whose name begins with `chancery`. */
-const SERVICE_LINK = /_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT$|_PORT_\d+_(TCP|UDP)(_|$)/;
 
 /** Flag over variable over file over default. Throws Misconfigured with the name the value came in by. */
 export async function resolveSettings(flags: ServeFlags, environment: Environment): Promise<Settings> {
@@ -152,10 +112,6 @@ export async function resolveInstallationSettings(
   };
 }
 
-const DATA = "./.chancery";
-
-type Chosen = (name: Exclude<keyof typeof VARIABLES, "config" | "grpc-port" | "auditor">, fallback: string) => Told;
-
 /** Where everything else listens, unless it is told another host. */
 function grpcOptions(told: Told | undefined, file: ConfigFile | undefined, host: string): GrpcOptions | undefined {
   const section = file?.own.grpc;
@@ -171,23 +127,6 @@ function grpcOptions(told: Told | undefined, file: ConfigFile | undefined, host:
   };
 }
 
-async function openSources(flags: ServeFlags, environment: Environment) {
-  refuseUnknownVariables(environment);
-  const told = (name: keyof typeof VARIABLES) => tell(name, flags, environment);
-  const file = await ConfigFile.read(told("config")?.value);
-  const own = file?.own ?? {};
-  const chosen: Chosen = (name, fallback) => {
-    const inFile = own[name];
-    return (
-      told(name) ??
-      (inFile === undefined
-        ? { key: VARIABLES[name], value: fallback }
-        : { key: `chancery.${name}`, value: String(inFile) })
-    );
-  };
-  return { file, own, chosen, told };
-}
-
 async function authorityFiles(chosen: Chosen, environment: Environment): Promise<AuthorityFiles | undefined> {
   const [key, chain, file] = [chosen("ca-key", ""), chosen("ca-chain", ""), chosen("ca-passphrase-file", "")];
   const direct = environment[PASSPHRASE] ?? "";
@@ -201,40 +140,6 @@ async function authorityFiles(chosen: Chosen, environment: Environment): Promise
   if (file.value !== "" && direct !== "") throw new Misconfigured(file.key, `${PASSPHRASE} says a passphrase already`);
   const passphrase = file.value === "" ? direct || undefined : await readPassphraseFile(resolve(file.value));
   return { key: resolve(key.value), chain: resolve(chain.value), passphrase };
-}
-
-/** A value and what to call it in a complaint. */
-interface Told {
-  readonly key: string;
-  readonly value: string;
-}
-
-/** An empty value is one that was not given: compose and shells pass `${UNSET}` on like that. */
-function tell(name: keyof typeof VARIABLES, flags: ServeFlags, environment: Environment): Told | undefined {
-  const flag = flags[name];
-  if (flag !== undefined) {
-    if (flag === "") throw new Misconfigured(`--${name}`, "must not be empty");
-    return { key: `--${name}`, value: flag };
-  }
-  const value = environment[VARIABLES[name]];
-  if (value === undefined || value === "") return undefined;
-  // Kubernetes' own address of a service called chancery, put into every pod beside it; nobody wrote it for us.
-  if ((name === "port" || name === "grpc-port") && /^(tcp|udp):\/\//.test(value)) return undefined;
-  return { key: VARIABLES[name], value };
-}
-
-/** A misspelt variable is not "not given": with CHANCERY_DATBASE_URL the entries would go into another database. */
-function refuseUnknownVariables(environment: Environment): void {
-  const known: ReadonlySet<string> = new Set(Object.values(VARIABLES));
-  const unknown = Object.keys(environment)
-    .filter((name) => name.startsWith("CHANCERY_") && !known.has(name) && !OTHER_VARIABLES.has(name))
-    .find((name) => !SERVICE_LINK.test(name));
-  if (unknown !== undefined) {
-    throw new Misconfigured(
-      unknown,
-      `there is no such setting; known are ${[...known, PASSWORD_FILE, PASSPHRASE].join(", ")}`,
-    );
-  }
 }
 
 function parsePort({ key, value }: Told): number {
@@ -262,29 +167,6 @@ function parseOrigin({ key, value }: Told): string {
     throw new Misconfigured(key, `${value} must be an origin: clients need the services at the root of their host`);
   }
   return url.origin;
-}
-
-function databaseUrl({ key, value }: Told, environment: Environment): string | undefined {
-  const passwordFile = environment["CHANCERY_DATABASE_PASSWORD_FILE"] ?? "";
-  if (value === "") {
-    if (passwordFile === "") return undefined;
-    throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", "needs CHANCERY_DATABASE_URL");
-  }
-  const url = parseDatabaseUrl(value);
-  // The value may hold a password, so no complaint repeats it.
-  if (url === null) throw new Misconfigured(key, "must look like postgres://user@host:5432/database");
-  if (passwordFile === "") return value;
-  if (url.password !== "") throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", `${key} has a password already`);
-  url.password = encodeURIComponent(readPassword(passwordFile));
-  return url.href;
-}
-
-function readPassword(file: string): string {
-  try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
-  } catch (cause) {
-    throw new Misconfigured("CHANCERY_DATABASE_PASSWORD_FILE", `${file} cannot be read`, { cause });
-  }
 }
 
 /** A client certificate is seen only where this process ends TLS itself. */

@@ -14,7 +14,8 @@ import { afterEach, beforeEach } from "vitest";
 import { openAuthority } from "../src/authority/authority.ts";
 import { loadAuthorityFiles } from "../src/authority/own-files.ts";
 import { run } from "../src/command-line.ts";
-import { alone, openInstallation } from "../src/installation.ts";
+import { alone } from "../src/installation-file.ts";
+import { openInstallation } from "../src/installation.ts";
 import type { Environment } from "../src/settings.ts";
 
 /** An online machine's data folder and somebody's root, anew for each test. */

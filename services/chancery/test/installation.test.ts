@@ -6,7 +6,8 @@ import { encodeHex } from "@chancery/encoding";
 import { spkiHash } from "@chancery/crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openAuthority } from "../src/authority/authority.ts";
-import { alone, confirmLogs, KEY_NAMES, LOG_NAMES, openInstallation, OWN_AUTHORITY } from "../src/installation.ts";
+import { alone } from "../src/installation-file.ts";
+import { confirmLogs, KEY_NAMES, LOG_NAMES, openInstallation, OWN_AUTHORITY } from "../src/installation.ts";
 
 let folder: string;
 let data: string;

@@ -3,8 +3,8 @@ import { encodeHex, equalBytes } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { type Certificate, endOfChain, reviewValidity } from "@chancery/x509";
 import { parseFlags } from "../flags.ts";
+import { alone } from "../installation-file.ts";
 import {
-  alone,
   type AuthorityPlan,
   type Installation,
   installedHostname,

@@ -21,7 +21,8 @@ import {
 } from "@chancery/x509";
 import { yearsAfter } from "../authorities.ts";
 import { parseFlags } from "../flags.ts";
-import { alone, makePrivateDirectory } from "../installation.ts";
+import { alone } from "../installation-file.ts";
+import { makePrivateDirectory } from "../installation.ts";
 import type { Environment } from "../settings.ts";
 import { exists } from "./authority.ts";
 import { readChain, requireIssuing, writeChain } from "./chain-file.ts";

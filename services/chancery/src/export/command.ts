@@ -2,14 +2,13 @@ import { utf8 } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { parseFlags } from "../flags.ts";
 import { showBar } from "../fsck/progress-bar.ts";
-import { readInstallation } from "../fsck/sources.ts";
+import { readInstallation } from "../installation-file.ts";
 import { secretIn } from "../secret-file.ts";
-import { type Environment, resolveSettings } from "../settings.ts";
+import { type Environment, resolveStorage } from "../settings-sources.ts";
 import { type Begun, type Kind, parseBegun } from "./begun.ts";
 import { beginEntries, openEntries } from "./entries-export.ts";
 import { ExportFile, isBegun, isFinished, manifestOf } from "./export-file.ts";
 import { FILTER_FLAGS, readFilters } from "./filters.ts";
-import { beginLedger, openLedger } from "./ledger-export.ts";
 import { checkExportedHead, manifestSigner, publicKeyIn } from "./log-keys.ts";
 import { signManifest } from "./manifest.ts";
 import { openSite, type Site } from "./site.ts";
@@ -121,7 +120,7 @@ async function exportTo(
 
 /** What only a process that may sign for this installation can have written bears an HMAC with it. */
 async function stateSecret(flags: Flags, environment: Environment): Promise<Uint8Array> {
-  const { data } = await resolveSettings({ data: flags.data, "database-url": flags["database-url"] }, environment);
+  const { data } = await resolveStorage({ data: flags.data, "database-url": flags["database-url"] }, environment);
   await readInstallation(data);
   return await secretIn(data, "export");
 }
@@ -162,14 +161,24 @@ async function begin(
   site: Site,
 ): Promise<Begun> {
   const created = `${new Date().toISOString().slice(0, 19)}Z`;
-  const held = await (kind === "entries" ? beginEntries(site, filters) : beginLedger(site, kind, filters, Date.now));
+  const held =
+    kind === "entries"
+      ? await beginEntries(site, filters)
+      : await (await ledgerExport()).beginLedger(site, kind, filters, Date.now);
   // Said in the manifest, for it is earlier than the export.
   const all = kind === "refusals" ? { ...filters.all, to: [new Date(held.range.to).toISOString()] } : filters.all;
   return { kind, format, created, filters: all, ...held };
 }
 
 async function openSource(site: Site, begun: Begun, threads: number | undefined): Promise<Source> {
-  return begun.kind === "entries" ? await openEntries(site, begun, threads) : openLedger(site, begun);
+  return begun.kind === "entries"
+    ? await openEntries(site, begun, threads)
+    : (await ledgerExport()).openLedger(site, begun);
+}
+
+/** The ledger is the CA's, and all of the CA loads with it: half a second that entries do without. */
+async function ledgerExport() {
+  return await import("./ledger-export.ts");
 }
 
 /** False when it was interrupted: then all that is written is kept for `--resume`. */

@@ -2,11 +2,11 @@ import type { PublicKey } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { LogReader, PublishedCheckpoint } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
-import { readInstallation } from "../fsck/sources.ts";
+import { readInstallation } from "../installation-file.ts";
 import type { LogName } from "../installation.ts";
 import { openWithUrl } from "../installation-database.ts";
 import { logOrigins } from "../log-origins.ts";
-import { type Environment, resolveSettings } from "../settings.ts";
+import { type Environment, resolveStorage } from "../settings-sources.ts";
 import { publicKeyIn } from "./log-keys.ts";
 import { logReader } from "./log-reader.ts";
 
@@ -37,7 +37,7 @@ export async function openSite(
   environment: Environment,
   opened: AsyncDisposableStack,
 ): Promise<Site> {
-  const { data, databaseUrl } = await resolveSettings(
+  const { data, databaseUrl } = await resolveStorage(
     { data: flags.data, "database-url": flags["database-url"] },
     environment,
   );

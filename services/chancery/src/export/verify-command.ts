@@ -6,10 +6,10 @@ import { parsePublicKey, type PublicKey, publicKeyFromKeyObject } from "@chancer
 import { Fault, Misconfigured, Unverified } from "@chancery/fault";
 import { z } from "zod";
 import { showBar } from "../fsck/progress-bar.ts";
-import { readInstallation } from "../fsck/sources.ts";
+import { readInstallation } from "../installation-file.ts";
 import { LOG_NAMES } from "../installation.ts";
 import { printable } from "../printable.ts";
-import { type Environment, resolveSettings } from "../settings.ts";
+import { type Environment, resolveStorage } from "../settings-sources.ts";
 import { checkExportedHead } from "./log-keys.ts";
 import { type VerifiedManifest, verifyManifest } from "./manifest.ts";
 import { verifyFile } from "./verify-file.ts";
@@ -115,7 +115,7 @@ async function readKeys(
   if (trustedRoot !== undefined) return await readTrustedRoot(trustedRoot);
   if (data === undefined)
     throw new Misconfigured("--key", "say whose signature it has to be: --key, --trusted-root or --data");
-  const settings = await resolveSettings({ data }, environment);
+  const settings = await resolveStorage({ data }, environment);
   await readInstallation(settings.data);
   return await Promise.all(LOG_NAMES.map((log) => readKey(join(settings.data, "keys", `${log}.pem`))));
 }

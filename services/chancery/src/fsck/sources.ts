@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { checkDatabase, checkUrl, type CleanLog, type Progress } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
-import { z } from "zod";
 import { openInstallationDatabase } from "../installation-database.ts";
 import { type Environment, resolveSettings } from "../settings.ts";
+import { readInstallation } from "../installation-file.ts";
 import { LOG_NAMES, type LogName } from "../installation.ts";
 import { logOrigins } from "../log-origins.ts";
 import type { FsckFlags } from "./command.ts";
@@ -86,9 +86,6 @@ async function databaseSources(
   return [{ log, note, check: (progress) => checkDatabase({ db, name: log, key, signs: signs(log), progress }) }];
 }
 
-/** Only what is needed of it; who opens the installation to run it checks the rest. */
-const installationFile = z.object({ hostname: z.string(), treeId: z.string(), shard: z.string() });
-
 async function installationSources(
   flags: FsckFlags,
   environment: Environment,
@@ -109,17 +106,6 @@ async function installationSources(
       return { log: name, check: (progress: Progress) => checkDatabase({ ...parts, progress }) };
     }),
   );
-}
-
-export async function readInstallation(data: string) {
-  const path = join(data, "installation.json");
-  const text = await readFile(path, "utf8").catch(() => undefined);
-  if (text === undefined) throw new Misconfigured("--data", `${data} holds no installation`);
-  try {
-    return installationFile.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new Misconfigured("--data", `${path} is not whole`, { cause });
-  }
 }
 
 function signs(log: LogName): "text" | "tree head" {

@@ -1,7 +1,7 @@
 import type { KeyAlgorithm } from "@chancery/crypto";
 import { Misconfigured, Unsupported } from "@chancery/fault";
 import type { AdmissionRules } from "./admission.ts";
-import { entryKindNames } from "./entries/entry-kinds.ts";
+import { ENTRY_KIND_NAMES } from "./entries/entry-kind-names.ts";
 
 /** What may be written; reading is never restricted by it, so that what was once logged stays readable. */
 export interface WritePolicy {
@@ -44,7 +44,7 @@ export function parseKeyAlgorithms(names: readonly string[], key: string): reado
 }
 
 export function parseEntryKinds(names: readonly string[], key: string): readonly string[] {
-  return parseNames(names, entryKindNames(), key);
+  return parseNames(names, ENTRY_KIND_NAMES, key);
 }
 
 export function parseNames<Name extends string>(names: readonly string[], known: readonly Name[], key: string): Name[] {

@@ -4,6 +4,7 @@ import { alpine } from "./alpine.ts";
 import { cose } from "./cose.ts";
 import { dsse } from "./dsse.ts";
 import type { EntryKind, ParsedEntry, ProposedEntry } from "./entry-kind.ts";
+import { ENTRY_KIND_NAMES, type EntryKindName } from "./entry-kind-names.ts";
 import { helm } from "./helm.ts";
 import { rpm } from "./rpm.ts";
 import { hashedrekord } from "./hashedrekord.ts";
@@ -13,8 +14,8 @@ import { rekord } from "./rekord.ts";
 import { rfc3161 } from "./rfc3161.ts";
 import { tuf } from "./tuf.ts";
 
-/** Every kind that can be logged. To add one: a file beside this one, and its line here. */
-const ENTRY_KINDS: readonly EntryKind[] = [
+/** Every kind that can be logged. To add one: a file beside this one, its name in `entry-kind-names.ts`, and its line here. */
+const ENTRY_KINDS: Readonly<Record<EntryKindName, EntryKind>> = {
   hashedrekord,
   dsse,
   intoto,
@@ -26,14 +27,10 @@ const ENTRY_KINDS: readonly EntryKind[] = [
   helm,
   rpm,
   tuf,
-];
+};
 
 /** The length prefix of an entry bundle has 16 bits (c2sp.org/tlog-tiles): what is longer could not be published. */
 const MAX_BODY_BYTES = 65_535;
-
-export function entryKindNames(): string[] {
-  return ENTRY_KINDS.map(({ kind }) => kind);
-}
 
 /** Verifies a proposal by its kind's rules. */
 export async function parseEntry(proposed: ProposedEntry): Promise<ParsedEntry> {
@@ -55,8 +52,9 @@ export async function bodyOf(proposed: ProposedEntry): Promise<Uint8Array> {
 }
 
 function kindOf({ kind, apiVersion }: ProposedEntry): EntryKind {
-  const found = ENTRY_KINDS.find((each) => each.kind === kind);
-  if (found === undefined) throw new Unsupported(`kind: entry kind '${kind}' is not enabled on this server`);
+  const name = ENTRY_KIND_NAMES.find((each) => each === kind);
+  if (name === undefined) throw new Unsupported(`kind: entry kind '${kind}' is not enabled on this server`);
+  const found = ENTRY_KINDS[name];
   if (!found.apiVersions.includes(apiVersion)) {
     throw new Unsupported(`apiVersion: ${kind} implementation for version '${apiVersion}' not found`);
   }

@@ -2,7 +2,7 @@ import { decodeHex, encodeHex, parsePem } from "@chancery/encoding";
 import { parsePublicKey, spkiHash } from "@chancery/crypto";
 import { Fault, Malformed } from "@chancery/fault";
 import { certificatePublicKey, parseCertificate, type SubjectAlternativeName } from "@chancery/x509";
-import { entryKindNames } from "../entries/entry-kinds.ts";
+import { ENTRY_KIND_NAMES } from "../entries/entry-kind-names.ts";
 import { statementDigests } from "../entries/in-toto-statement.ts";
 import { EXTENSION_NAMES } from "./certificate-facts.ts";
 import type { EntryFacts } from "./entry-facts.ts";
@@ -173,7 +173,7 @@ function domainValue(value: string): string {
 }
 
 function kindValue(value: string): string {
-  const kinds = entryKindNames();
-  if (kinds.includes(value)) return value;
-  throw new Malformed(`kind: none of ${kinds.join(", ")}`);
+  const kind = ENTRY_KIND_NAMES.find((name) => name === value);
+  if (kind !== undefined) return kind;
+  throw new Malformed(`kind: none of ${ENTRY_KIND_NAMES.join(", ")}`);
 }

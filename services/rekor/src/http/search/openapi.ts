@@ -1,5 +1,5 @@
 import { type ApiPart, query, responses } from "@chancery/service";
-import { entryKindNames } from "../../domain/entries/entry-kinds.ts";
+import { ENTRY_KIND_NAMES } from "../../domain/entries/entry-kind-names.ts";
 import { FILTER_NAMES, MAX_VALUE_LENGTH } from "../../domain/search/condition.ts";
 import { INTERVALS } from "../../domain/search/growth.ts";
 import { schemas } from "./openapi-schemas.ts";
@@ -19,7 +19,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
     "`*` stands for any characters, `?` for one. Begins with three characters that stand for themselves, or ends with a domain, which is then that of the name. At most 16 `*`, and three such patterns. A name of more than 2,048 characters matches none.",
   sanDomain: "Domain of an e-mail address, host of a URI, or a DNS name; and all below it.",
   issuer: "The OIDC issuer that vouched for the signer.",
-  kind: `One of ${entryKindNames().join(", ")}.`,
+  kind: `One of ${ENTRY_KIND_NAMES.join(", ")}.`,
   predicateType: "Of an in-toto attestation.",
   subjectDigest: "Of a subject of an attestation, written as `digest`.",
   subjectName: "Of a subject of an attestation.",

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Queryable } from "@chancery/postgres";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findUnfound, searchKeyOf } from "../src/database/search-keys.ts";
+import { findUnfound, searchKeyOf, soughtOf } from "../src/database/search-keys.ts";
 import { AlarmBook } from "../src/domain/alarm.ts";
 import { LogFolder } from "../src/state/log-folder.ts";
 import { StateFolder } from "../src/state/state-folder.ts";
@@ -53,7 +53,10 @@ const indexOf = (texts: readonly string[]): Queryable => ({
 test("a digest that the index keeps in its other spelling is found, and one that it lacks is told with all others", async () => {
   const digest = "0a".repeat(32);
   const texts = [`sha256:${digest}`, digest, "al@example.com", "bo@example.com"];
-  const unfound = (held: readonly string[]) => findUnfound(indexOf(held), 1, [{ index: 7n, texts }]);
+  const unfound = async (held: readonly string[]) => {
+    const missing = await findUnfound(indexOf(held), 1, soughtOf(7n, texts));
+    return missing.map(({ index, text }) => ({ index, text }));
+  };
   const names = texts.slice(2).map((text) => ({ index: 7n, text }));
   expect(await unfound([digest])).toEqual(names);
   expect(await unfound([`sha256:${digest}`])).toEqual(names);

@@ -1,6 +1,6 @@
 import { bytesArray, type Queryable } from "@chancery/postgres";
 import { Difference, expectEqual, NOTHING } from "../domain/difference.ts";
-import { HASH_BYTES, hashLeaf, TILE_HASHES } from "../domain/merkle.ts";
+import { HASH_BYTES, hashLeaf, rootOfEdge, TILE_HASHES } from "../domain/merkle.ts";
 import type { ProvenLog } from "../domain/proven-log.ts";
 import { findStoredTree, type StoredEntry, StoredLog } from "./stored-log.ts";
 
@@ -15,7 +15,8 @@ const FEW = 64n;
 export async function checkStoredTip(db: Queryable, name: string, proven: ProvenLog): Promise<void> {
   const { size } = proven;
   if (size === 0n) return;
-  const { id } = await findStoredTree(db, name);
+  const { id, root, edge } = await findStoredTree(db, name);
+  expectEqual({ kind: "tree", field: "edge" }, root, rootOfStored(edge));
   const log = new StoredLog(db, id);
   for (const { level, index, hashes } of proven.partialTiles()) {
     await expectTile(log, level, index, hashes);
@@ -27,6 +28,12 @@ export async function checkStoredTip(db: Queryable, name: string, proven: Proven
     await expectEntries(log, proven, start - TILE, start);
   }
   if (start < size) await expectEntries(log, proven, start, size);
+}
+
+/** The next batch is built upon the edge. Its root is held against the proven one wherever heads are. */
+function rootOfStored(edge: Uint8Array): Uint8Array {
+  const count = Math.floor(edge.length / HASH_BYTES);
+  return rootOfEdge(Array.from({ length: count }, (_, at) => edge.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)));
 }
 
 async function expectTile(log: StoredLog, level: number, index: bigint, proven: Uint8Array): Promise<void> {

@@ -17,19 +17,21 @@ function spellingsOf(text: string): string[] {
   return digest === undefined ? [text] : [digest, `sha256:${digest}`];
 }
 
-interface Sought {
+export interface Sought {
   readonly index: bigint;
   readonly text: string;
+  /** Any of them finds it. */
+  readonly keys: readonly Uint8Array[];
+}
+
+/** What an entry must be found by. */
+export function soughtOf(index: bigint, texts: readonly string[]): Sought[] {
+  return texts.map((text) => ({ index, text, keys: spellingsOf(text).map(searchKeyOf) }));
 }
 
 /** The texts by which their entries are not found; the index of a log is looked up row by row, by its own key. */
-export async function findUnfound(
-  db: Queryable,
-  log: number,
-  wanted: readonly { readonly index: bigint; readonly texts: readonly string[] }[],
-): Promise<Sought[]> {
-  const sought: Sought[] = wanted.flatMap(({ index, texts }) => texts.map((text) => ({ index, text })));
-  const keys = sought.flatMap((one) => spellingsOf(one.text).map((text) => ({ one, key: searchKeyOf(text) })));
+export async function findUnfound(db: Queryable, log: number, sought: readonly Sought[]): Promise<Sought[]> {
+  const keys = sought.flatMap((one) => one.keys.map((key) => ({ one, key })));
   if (keys.length === 0) return [];
   const rows = await db.query<{ ordinal: bigint }>(UNFOUND, [
     log,

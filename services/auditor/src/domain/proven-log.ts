@@ -64,6 +64,7 @@ interface Staged {
 export class ProvenLog {
   readonly #tiles: TileMemory;
   #tree: RederivedTree;
+  #root: Uint8Array | undefined;
   #staged: Staged | undefined;
 
   constructor({ size, edge }: ProvenState, tiles: TileMemory, staged?: ProvenState) {
@@ -79,7 +80,7 @@ export class ProvenLog {
   }
 
   get root(): Uint8Array {
-    return this.#tree.root();
+    return (this.#root ??= this.#tree.root());
   }
 
   get state(): ProvenState {
@@ -139,6 +140,7 @@ export class ProvenLog {
     await this.#write(tree, unwritten);
     this.#tiles.accept(Number(tree.size / PAGE));
     this.#tree = tree;
+    this.#root = undefined;
     this.#staged = undefined;
     return true;
   }

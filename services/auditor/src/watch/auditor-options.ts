@@ -5,7 +5,7 @@ import type { Way } from "../public/http-log.ts";
 import type { LogKind } from "../public/served-log.ts";
 import type { TimeServer } from "../public/sntp-client.ts";
 import type { LeftOut, TokenSource } from "./canary.ts";
-import { stoppable } from "./pace.ts";
+import { prepared, stoppable } from "./pace.ts";
 import type { VerifyIndex } from "./search-index-check.ts";
 
 /** Beside what anyone may read: what an auditor who is let in may look at. */
@@ -57,6 +57,6 @@ export function untilStopped(options: AuditorOptions, signal: AbortSignal): Audi
   return {
     ...options,
     way: { ...way, signal },
-    insight: insight && { ...insight, db: stoppable(insight.db, signal) },
+    insight: insight && { ...insight, db: stoppable(prepared(insight.db), signal) },
   };
 }

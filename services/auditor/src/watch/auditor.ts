@@ -28,7 +28,8 @@ const EVERY = {
   beside: 15_000,
   tile: 2_000,
   tileAlone: 140,
-  scrub: 5_000,
+  /** From the end of a round through all there is to the next: a small log is not read without end. */
+  round: 60_000,
   query: 100,
   find: 2_000,
   certificates: 3_000,
@@ -259,6 +260,7 @@ export class Auditor implements AsyncDisposable {
         watched.next = watched.next < full ? watched.next : 0n;
         // One that is not what it was is looked at until it is.
         if (await watch.checkTile(watched.next)) watched.next++;
+        await this.#rest(EVERY.round / Number(full));
       }),
     ];
     if (beside !== undefined) {
@@ -272,20 +274,20 @@ export class Auditor implements AsyncDisposable {
     if (entries !== undefined) {
       loops.push(
         this.#again(EVERY.entries, `entries of ${name}`, () => entries.checkNew()),
-        this.#again(EVERY.scrub, `index of ${name}`, () => entries.checkAllFound()),
+        this.#again(EVERY.round, `index of ${name}`, () => entries.checkAllFound()),
         this.#again(EVERY.index, `search index of ${name}`, () => this.#checkIndex(watch.log)),
       );
     }
     if (certificates !== undefined) {
       loops.push(
         this.#again(EVERY.certificates, "certificates", () => certificates.checkNew()),
-        this.#again(EVERY.scrub, "certificates", () => certificates.checkAllLogged()),
-        this.#again(EVERY.scrub, "ledger", () => certificates.checkAllLedgered()),
+        this.#again(EVERY.round, "certificates", () => certificates.checkAllLogged()),
+        this.#again(EVERY.round, "ledger", () => certificates.checkAllLedgered()),
       );
     }
     if (stored !== undefined && insight !== undefined) {
       const db = paced(insight.db, EVERY.query, this.#stop.signal);
-      loops.push(this.#again(EVERY.scrub, `rows of ${name}`, () => stored.scrub(db, identity.signs)));
+      loops.push(this.#again(EVERY.round, `rows of ${name}`, () => stored.scrub(db, identity.signs)));
     }
     return loops;
   }

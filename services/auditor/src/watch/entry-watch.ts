@@ -1,5 +1,5 @@
 import type { Queryable } from "@chancery/postgres";
-import { findUnfound } from "../database/search-keys.ts";
+import { findUnfound, type Sought, soughtOf } from "../database/search-keys.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { judgeEntry } from "../domain/entry/logged-entry.ts";
@@ -19,7 +19,7 @@ interface Around {
 }
 
 const PAGE = 256n;
-const NEWEST = 300n;
+const NEWEST = 100n;
 const NO_DATABASE = "this auditor was not given the log's database";
 
 /** The entries of a log one by one: each keeps to its own rules, and is found by what stands in it. */
@@ -30,7 +30,7 @@ export class EntryWatch {
   /** Entries that should not be in the log. */
   readonly #invalid: Set<bigint>;
   /** By what the newest must be found: what stands in them does not change, so it is read once. */
-  readonly #newest: { readonly index: bigint; readonly texts: readonly string[] }[] = [];
+  readonly #newest: { readonly index: bigint; readonly sought: readonly Sought[] }[] = [];
   /** The id of the log in the database. */
   #id: number | undefined;
 
@@ -71,11 +71,12 @@ export class EntryWatch {
       for (let next = this.#newest.at(-1)?.index ?? size - NEWEST - 1n; ++next < size;) {
         if (next < 0n) continue;
         const page = await this.#read(next, min((next / PAGE + 1n) * PAGE, size), false);
-        this.#newest.push(...page.map(({ index, texts }) => ({ index, texts })));
+        this.#newest.push(...page.map(({ index, texts }) => ({ index, sought: soughtOf(index, texts) })));
         next = page.at(-1)?.index ?? size;
       }
       this.#newest.splice(0, Math.max(0, this.#newest.length - Number(NEWEST)));
-      this.#expectFound(await findUnfound(stored.db, this.#id, this.#newest), findings);
+      const sought = this.#newest.flatMap((entry) => entry.sought);
+      this.#expectFound(await findUnfound(stored.db, this.#id, sought), findings);
       return `the newest ${this.#newest.length} entries are found by what stands in them`;
     });
   }
@@ -93,7 +94,8 @@ export class EntryWatch {
         const id = this.#id;
         await findings.collect(async () => {
           const judged = await this.#readPage(next, min((next / PAGE + 1n) * PAGE, size));
-          this.#expectFound(await findUnfound(stored.db, id, judged), findings);
+          const sought = judged.flatMap(({ index, texts }) => soughtOf(index, texts));
+          this.#expectFound(await findUnfound(stored.db, id, sought), findings);
         });
         await pause(performance.now() - started);
       }

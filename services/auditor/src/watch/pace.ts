@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Queryable } from "@chancery/postgres";
+import type { Prepared, Queryable } from "@chancery/postgres";
 import { unlessStopped } from "../domain/unless-stopped.ts";
 
 /** Does `work` again and again, so long after its end, until the signal. What it throws goes to `failed`, and it goes on. */
@@ -26,6 +27,20 @@ export async function again(
  */
 export function stoppable(db: Queryable, signal: AbortSignal): Queryable {
   return { query: (sql, params) => unlessStopped(signal, () => db.query(sql, params)) };
+}
+
+/** Statements that are asked again and again, parsed and planned once a connection: at rest that is most of what they cost. */
+export function prepared(db: Queryable): Queryable {
+  const statements = new Map<string, Prepared>();
+  const named = (text: string): Prepared => {
+    const statement = statements.get(text) ?? {
+      name: `audit-${createHash("sha256").update(text).digest("hex")}`.slice(0, 40),
+      text,
+    };
+    statements.set(text, statement);
+    return statement;
+  };
+  return { query: (sql, params) => db.query(typeof sql === "string" ? named(sql) : sql, params) };
 }
 
 /**

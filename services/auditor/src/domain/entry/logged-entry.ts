@@ -41,7 +41,10 @@ const KINDS = new Set([
   "tuf 0.0.1",
 ]);
 
-/** An entry judged by code of the auditor's own: canonical form, kind, key policy, signature, search texts. */
+/**
+ * An entry judged by code of the auditor's own: canonical form, kind, key policy, signature, search texts. Without `verify` it
+ * is only read, for its texts: of one whose leaf hash is proven all else was judged when it came.
+ */
 export function judgeEntry(leaf: Uint8Array, options: { readonly verify: boolean } = { verify: true }): JudgedEntry {
   let body: JsonValue;
   try {
@@ -53,7 +56,8 @@ export function judgeEntry(leaf: Uint8Array, options: { readonly verify: boolean
   const { apiVersion, kind: name, spec } = body;
   const kind = typeof name === "string" && typeof apiVersion === "string" ? `${name} ${apiVersion}` : "none";
   if (!KINDS.has(kind) || !isObject(spec)) return bad(kind, `is of the kind ${kind}, which is not logged`);
-  const canonical = Buffer.compare(utf8(canonicalJson(body)), leaf) === 0 ? [] : ["is not in canonical form"];
+  const isCanonical = !options.verify || Buffer.compare(utf8(canonicalJson(body)), leaf) === 0;
+  const canonical = isCanonical ? [] : ["is not in canonical form"];
   try {
     const judged = judgeSpec(kind, spec, options.verify);
     return { kind, ...judged, complaints: [...canonical, ...judged.complaints] };
@@ -71,7 +75,7 @@ function judgeSpec(kind: string, spec: JsonObject, verify: boolean): Judged {
     case "hashedrekord 0.0.2":
       return judgeHashedRekordV2(spec, verify);
     case "dsse 0.0.1":
-      return judgeDsse(spec);
+      return judgeDsse(spec, verify);
     default:
       return { complaints: [], texts: [], isVerified: false };
   }
@@ -114,7 +118,7 @@ function judgeHashedRekordV2(spec: JsonObject, verify: boolean): Judged {
 }
 
 /** { envelopeHash, payloadHash, signatures: [{ signature, verifier }] } */
-function judgeDsse(spec: JsonObject): Judged {
+function judgeDsse(spec: JsonObject, verify: boolean): Judged {
   const { signatures } = spec;
   if (!Array.isArray(signatures) || signatures.length === 0) throw new TypeError("signatures: there are none");
   const signers = (signatures as readonly JsonObject[]).map((one) =>
@@ -125,7 +129,7 @@ function judgeDsse(spec: JsonObject): Judged {
     return `${textAt(hash, "algorithm")}:${textAt(hash, "value")}`;
   });
   return {
-    complaints: signers.flatMap(({ key }) => (typeof key === "string" ? [`has a key that ${key}`] : [])),
+    complaints: verify ? signers.map(({ spki }) => judgeKey(spki)).flatMap(complaintsOf) : [],
     texts: [...hashes, ...signers.flatMap(({ texts }) => texts)],
     isVerified: false,
   };
@@ -140,15 +144,20 @@ interface Signed {
 
 function judgeSignature(signer: Signer, verify: boolean, signed: Signed): Judged {
   const texts = [signed.text, ...signer.texts];
-  const { key } = signer;
-  if (typeof key === "string") return { complaints: [`has a key that ${key}`], texts, isVerified: false };
-  const holds = !verify || isDigestSigned(key, signed.algorithm, signed.digest, signed.signature);
+  if (!verify) return { complaints: [], texts, isVerified: false };
+  const key = judgeKey(signer.spki);
+  if (typeof key === "string") return { complaints: complaintsOf(key), texts, isVerified: false };
+  const holds = isDigestSigned(key, signed.algorithm, signed.digest, signed.signature);
   const complaints = holds ? [] : ["has a signature that does not verify with its own key"];
-  return { complaints, texts, isVerified: verify };
+  return { complaints, texts, isVerified: true };
+}
+
+function complaintsOf(key: ReturnType<typeof judgeKey>): string[] {
+  return typeof key === "string" ? [`has a key that ${key}`] : [];
 }
 
 interface Signer {
-  readonly key: ReturnType<typeof judgeKey>;
+  readonly spki: Uint8Array;
   readonly texts: readonly string[];
 }
 
@@ -157,9 +166,9 @@ function readPem(pem: Uint8Array): Signer {
   const [first] = parsePem(pem, "key", { labels: ["PUBLIC KEY", "CERTIFICATE"], max: 10 });
   if (first === undefined) throw new TypeError("key: there is none");
   const digest = sha256(pem).toHex();
-  if (first.label === "PUBLIC KEY") return { key: judgeKey(first.der), texts: [digest] };
+  if (first.label === "PUBLIC KEY") return { spki: first.der, texts: [digest] };
   const certificate = readCertificate(first.der);
-  return { key: judgeKey(certificate.spki), texts: [digest, ...alternativeNames(certificate)] };
+  return { spki: certificate.spki, texts: [digest, ...alternativeNames(certificate)] };
 }
 
 function hashOf(name: string): HashName {

@@ -186,6 +186,27 @@ BEGIN
 END $$;
 `,
   },
+  {
+    number: 5,
+    name: "partitions are append-only too",
+    sql: `
+-- What a statement does to a partition by its own name fires no statement trigger of the table that it is a part of. To be
+-- called by the tables' owner, whenever partitions were added; what has its trigger is left alone.
+CREATE FUNCTION log.guard_partitions() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  part regclass;
+BEGIN
+  FOR part IN
+    SELECT tree.relid FROM pg_class whole CROSS JOIN LATERAL pg_partition_tree(whole.oid) AS tree
+    WHERE whole.relnamespace = 'log'::regnamespace AND whole.relkind = 'p' AND NOT EXISTS (
+      SELECT FROM pg_trigger WHERE tgrelid = tree.relid AND tgname = 'append_only')
+  LOOP
+    EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %s
+      FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change()', part);
+  END LOOP;
+END $$;
+`,
+  },
 ];
 
 /** What a service may do with it. */

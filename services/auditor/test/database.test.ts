@@ -1,7 +1,8 @@
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ephemeralSigner, sha256 } from "@chancery/crypto";
 import { utf8 } from "@chancery/encoding";
+import { Unavailable } from "@chancery/fault";
 import { leafHash } from "@chancery/tlog";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Difference, type Place } from "../src/index.ts";
@@ -337,6 +338,15 @@ describe("published <= anchor <= database", () => {
     expect((await differenceOf(world.check())).place).toMatchObject({ kind: "anchor" });
     await Promise.all((await readdir(world.anchor)).map((name) => rm(join(world.anchor, name))));
     expect(await differenceOf(world.check())).toMatchObject({ place: { kind: "anchor" }, found: "nothing" });
+  });
+
+  test("an anchor file that cannot be read is told at once, and is no difference", async () => {
+    const world = await server.grow("text", [3]);
+    // A read of a folder fails as one does on a broken disk, for root too.
+    await mkdir(join(world.anchor, "9999999999999999"));
+    const outcome = await world.check().catch((error: unknown) => error);
+    expect(outcome).toBeInstanceOf(Unavailable);
+    expect(outcome).toMatchObject({ message: `the anchor in ${world.anchor} cannot be read` });
   });
 
   test("another key than the one it is to be checked with, and another origin", async () => {

@@ -16,25 +16,34 @@ export interface AnchoredHead {
 const FORM =
   /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime \d{1,15}\n)sum (?<sum>[0-9a-f]{64})\n$/;
 
+/** A log that signs all the time clears one away now and then; never the newest of so many looks in turn. */
+const MOST_LOOKS = 20;
+
 /** The newest file of an anchor's folder; nothing is written, cleared or locked. Undefined where there is none. */
 export async function readAnchor(directory: string): Promise<AnchoredHead | undefined> {
-  for (;;) {
+  for (let look = 0; look < MOST_LOOKS; look++) {
     const name = (await listed(directory))
       .filter((file) => /^\d{16}$/.test(file))
       .sort()
       .at(-1);
     if (name === undefined) return undefined;
-    const text = await readFile(join(directory, name), "utf8").catch(() => undefined);
+    const text = await unlessGone(readFile(join(directory, name), "utf8"), directory);
     // Cleared away since it was listed: then there is a newer one.
     if (text !== undefined) return parseAnchor(text, name);
   }
+  throw new Unavailable(`the anchor in ${directory} cannot be read: its newest file was gone ${MOST_LOOKS} times`, 0);
 }
 
 async function listed(directory: string): Promise<string[]> {
+  return (await unlessGone(readdir(directory), directory)) ?? [];
+}
+
+/** A file that is there and cannot be read says nothing of the log; looked at again it would say the same. */
+async function unlessGone<T>(read: Promise<T>, directory: string): Promise<T | undefined> {
   try {
-    return await readdir(directory);
+    return await read;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new Unavailable(`the anchor in ${directory} cannot be read`, 0, { cause });
   }
 }

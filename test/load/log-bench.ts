@@ -117,8 +117,7 @@ async function measureSize(site: LogSite, plan: Plan): Promise<number | undefine
   if (plan.clients.length > 0) print(`  in flight entries/s           ${HEADINGS}`);
   let cost: number | undefined;
   for (const clients of plan.clients) cost = await measure(clients, plan, () => node.log.append(newEntry()));
-  if (plan.processes.length > 0) print("  processes entries/s, 256 in flight in all");
-  for (const processes of plan.processes) await measureProcesses(site, processes, plan);
+  if (plan.processes.length > 0) await measureProcesses(site, plan);
   return cost;
 }
 
@@ -160,25 +159,49 @@ async function measure(clients: number, plan: Plan, call: () => Promise<unknown>
   return median(rounds.map((r) => r.node + r.database));
 }
 
-/** Every process in turn with the same number in flight in all, so that only their number differs. */
-async function measureProcesses(site: LogSite, count: number, plan: Plan): Promise<void> {
-  const rates: number[] = [];
+interface ProcessesRound {
+  readonly rate: number;
+  /** CPU microseconds an entry, of all processes of the log together. */
+  readonly node: number;
+  readonly database: number;
+}
+
+/**
+ * Each number of processes with the same number in flight in all, so that only their number differs. In every round
+ * each number has its turn: what the machine's speed does meanwhile it does to all.
+ */
+async function measureProcesses(site: LogSite, plan: Plan): Promise<void> {
+  const rounds = plan.processes.map((): ProcessesRound[] => []);
   for (let round = 0; round < plan.rounds; round++) {
-    const args = [site.url, site.anchors, site.keyFile, String(256 / count), String(plan.seconds)];
-    const program = join(import.meta.dirname, "log-process.ts");
-    const children = Array.from({ length: count }, () =>
-      spawn(process.execPath, ["--conditions=@chancery/source", program, ...args], {
-        stdio: ["pipe", "pipe", "inherit"],
-      }),
-    );
-    await Promise.all(children.map(nextLine));
-    for (const child of children) child.stdin.write("go\n");
-    const ended = children.map((child) => once(child, "exit"));
-    const counts = await Promise.all(children.map(nextLine));
-    await Promise.all(ended);
-    rates.push(counts.reduce((sum, line) => sum + Number(line), 0) / plan.seconds);
+    for (const [at, count] of plan.processes.entries()) rounds[at]?.push(await runProcesses(site, count, plan.seconds));
   }
-  print(`  ${String(count).padEnd(9)} ${spread(rates, 0)}`);
+  print("  processes entries/s, 256 in flight CPU µs Node          CPU µs PostgreSQL");
+  for (const [at, count] of plan.processes.entries()) {
+    const column = (pick: (round: ProcessesRound) => number) => spread((rounds[at] ?? []).map(pick), 0).padEnd(22);
+    print(`  ${String(count).padEnd(9)} ${column((r) => r.rate)} ${column((r) => r.node)}${column((r) => r.database)}`);
+  }
+}
+
+async function runProcesses(site: LogSite, count: number, seconds: number): Promise<ProcessesRound> {
+  const args = [site.url, site.anchors, site.keyFile, String(256 / count), String(seconds)];
+  const program = join(import.meta.dirname, "log-process.ts");
+  const children = Array.from({ length: count }, () =>
+    spawn(process.execPath, ["--conditions=@chancery/source", program, ...args], {
+      stdio: ["pipe", "pipe", "inherit"],
+    }),
+  );
+  await Promise.all(children.map(nextLine));
+  const before = treeCpu(process.pid);
+  for (const child of children) child.stdin.write("go\n");
+  const reports = (await Promise.all(children.map(nextLine))).map((line) => line.split(" ").map(Number));
+  const after = treeCpu(process.pid);
+  const ended = children.map((child) => once(child, "exit"));
+  for (const child of children) child.stdin.end();
+  await Promise.all(ended);
+  const total = (column: number) => reports.reduce((sum, report) => sum + (report[column] ?? Number.NaN), 0);
+  const [entries, node] = [total(0), total(1) / 1e6];
+  const database = after.children - before.children - node;
+  return { rate: entries / seconds, node: (node / entries) * 1e6, database: (database / entries) * 1e6 };
 }
 
 async function nextLine(child: ChildProcess): Promise<string> {

@@ -1,7 +1,10 @@
 import { inFlight } from "./in-flight.ts";
 import { newEntry, openLog } from "./log-node.ts";
 
-/** One of several processes on one log: says `ready`, waits for a line, appends for its time, says how many. */
+/**
+ * One of several processes on one log: says `ready`, waits for a line, appends for its time, says how many and at how
+ * many microseconds of CPU, and ends with its input.
+ */
 const [url = "", anchors = "", keyFile = "", clients = "1", seconds = "1"] = process.argv.slice(2);
 await using node = await openLog({ url, anchors, keyFile });
 const { log } = node;
@@ -9,8 +12,11 @@ const { log } = node;
 await inFlight(Number(clients), { count: 8_000 }, () => log.append(newEntry()));
 process.stdout.write("ready\n");
 process.stdin.once("data", () => {
+  const before = process.cpuUsage();
   void inFlight(Number(clients), { seconds: Number(seconds) }, () => log.append(newEntry())).then(({ count }) => {
-    process.stdout.write(`${count}\n`, () => process.exit());
+    const { user, system } = process.cpuUsage(before);
+    process.stdout.write(`${count} ${user + system}\n`);
   });
 });
+process.stdin.once("end", () => process.exit());
 await new Promise(() => {});

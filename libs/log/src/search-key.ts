@@ -59,6 +59,8 @@ export function assertSearchKeys(keys: readonly SearchKey[], names: readonly Sea
   for (const { name, key } of names) {
     if (key.length !== 16) throw new Malformed("search name: its key is not 16 bytes");
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) throw new Malformed(`search name: above ${MAX_NAME_BYTES} bytes`);
+    // PostgreSQL takes neither, and would refuse the whole batch, which is other callers' too.
+    if (name.includes("\0") || !name.isWellFormed()) throw new Malformed("search name: has what no text may have");
   }
 }
 

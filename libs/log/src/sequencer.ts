@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
+import { equalBytes } from "@chancery/encoding";
 import { RefusedToSign, Unavailable, Unverified } from "@chancery/fault";
 import { OutcomeUnknown } from "@chancery/postgres";
 import {
@@ -189,7 +190,7 @@ export class Sequencer {
       const placement = integration.placements[at];
       try {
         if (placement === undefined) throw new Error("an entry of the batch has no place");
-        this.#parts.pool.resolve(waiter, await this.#appended(placement, checkpoint, proofs));
+        this.#parts.pool.resolve(waiter, await this.#appended(waiter.entry.identity, placement, checkpoint, proofs));
       } catch (error) {
         this.#parts.pool.reject(waiter, this.#parts.standing.heed(error));
       }
@@ -197,6 +198,7 @@ export class Sequencer {
   }
 
   async #appended(
+    identity: Uint8Array,
     placement: Placement,
     checkpoint: PublishedCheckpoint,
     { grown, read, hashPair }: BatchProofs,
@@ -209,6 +211,7 @@ export class Sequencer {
         : await inclusionProof(entry.index, checkpoint.head.size, read);
     const hash = placement.kind === "new" ? placement.leafHash : leafHash(entry.leaf);
     this.#verify(proof, hash, checkpoint, hashPair);
+    this.#expectIdentity(identity, entry);
     return { entry, duplicate: placement.kind === "known" && !placement.own, proof, checkpoint };
   }
 
@@ -226,6 +229,13 @@ export class Sequencer {
     const [entry] = await this.#parts.stored.reader.entries(index, 1);
     if (entry === undefined) throw this.#parts.standing.refuse(`entry ${index} is missing from its database`);
     return entry;
+  }
+
+  /** No hash covers the row that led to it: one that leads elsewhere would acknowledge an entry that was never logged. */
+  #expectIdentity(identity: Uint8Array, entry: LoggedEntry): void {
+    if (equalBytes(entry.identity, identity)) return;
+    const reason = `its database leads from an entry's identity to entry ${entry.index}, which is another`;
+    throw this.#parts.standing.refuse(reason);
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type TreeHeadSigner,
 } from "../../libs/log/src/index.ts";
 import { Database } from "../../libs/postgres/src/index.ts";
-import { leafHash, noteKeyHash, noteKeyRule, signCheckpoint } from "../../libs/tlog/src/index.ts";
+import { leafHash, noteKeyHash, noteKeyRule, signCheckpoint, verifyCheckpoint } from "../../libs/tlog/src/index.ts";
 
 /** Where a log lies, for every process that writes to it. */
 export interface LogSite {
@@ -52,6 +52,7 @@ function checkpointSigner(signer: Signer): TreeHeadSigner {
     origin,
     keyId: noteKeyHash(noteKeyRule(signer.publicKey), origin, signer.publicKey),
     sign: (head) => signCheckpoint({ origin, ...head, extensions: [] }, origin, signer),
+    verify: (note) => verifyCheckpoint(note, origin, signer.publicKey),
   };
 }
 

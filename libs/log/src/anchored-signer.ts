@@ -1,5 +1,5 @@
 import { equalBytes } from "@chancery/encoding";
-import { Fault, RefusedToSign } from "@chancery/fault";
+import { Fault, RefusedToSign, Unverified } from "@chancery/fault";
 import { type ConsistencyProof, EMPTY_ROOT, type TreeHead, verifyConsistency } from "@chancery/tlog";
 import { type Anchor, type AnchoredHead, sameAnchor } from "./anchor.ts";
 import type { PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
@@ -15,6 +15,7 @@ export class AnchoredSigner {
   readonly #signer: TreeHeadSigner;
   readonly #anchor: Anchor;
   #known: AnchoredHead | undefined;
+  #verified: (ReturnType<TreeHeadSigner["verify"]> & { readonly note: Uint8Array }) | undefined;
 
   constructor(signer: TreeHeadSigner, anchor: Anchor) {
     this.#signer = signer;
@@ -72,6 +73,18 @@ export class AnchoredSigner {
     this.#learn(head);
     await onAnchored();
     return await this.#sign(head);
+  }
+
+  /** Unverified unless the log's key signed just this. A note is verified once, however often it is met. */
+  verify({ head, time, note }: PublishedCheckpoint): void {
+    if (this.#verified === undefined || !equalBytes(this.#verified.note, note)) {
+      this.#verified = { ...this.#signer.verify(note), note };
+    }
+    const { size, root, timestamp } = this.#verified;
+    const same = size === head.size && equalBytes(root, head.root);
+    if (!same || (timestamp !== undefined && timestamp !== BigInt(time))) {
+      throw new Unverified("checkpoint: its note is of another tree head");
+    }
   }
 
   #check(anchored: AnchoredHead, proof: ConsistencyProof, next: TreeHead & { readonly time: number }): void {

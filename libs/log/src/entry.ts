@@ -58,4 +58,6 @@ export interface TreeHeadSigner {
   readonly origin: string;
   readonly keyId: Uint8Array;
   sign(head: TreeHead, time: number): Promise<Uint8Array>;
+  /** What a note says, and the time in milliseconds where its signature covers one. Unverified if another signed it. */
+  verify(note: Uint8Array): TreeHead & { readonly timestamp?: bigint };
 }

@@ -99,8 +99,10 @@ class MemoryLog implements LogWriter, LogReader {
   }
 
   async publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint> {
-    if (this.#published === undefined || isNewer(checkpoint, this.#published)) this.#published = checkpoint;
-    return this.#published;
+    const standing = this.#published;
+    if (standing !== undefined && !isNewer(checkpoint, standing)) return standing;
+    if (standing !== undefined && this.#frozen && checkpoint.head.size === standing.head.size) return standing;
+    return (this.#published = checkpoint);
   }
 
   async freeze(): Promise<void> {

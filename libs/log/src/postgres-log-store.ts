@@ -102,9 +102,17 @@ class PostgresLogWriter implements LogWriter {
     await this.#failpoint("committed");
   }
 
-  async publish({ head, time, note }: PublishedCheckpoint): Promise<PublishedCheckpoint> {
-    const [stored] = await this.#db.query(sql.PUBLISH, [this.#log, head.size, head.root, time, note]);
-    if (stored !== undefined) return { head, time, note };
+  async publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint> {
+    const { head, time, note } = checkpoint;
+    const params = [this.#log, head.size, head.root, time, note];
+    if ((await this.#db.query(sql.PUBLISH, params)).length > 0) return checkpoint;
+    // The lock that renewing takes is not for a process whose larger tree was overtaken.
+    const renews = head.size === (await this.#published()).head.size;
+    if (renews && (await this.#db.query(sql.RENEW, params)).length > 0) return checkpoint;
+    return await this.#published();
+  }
+
+  async #published(): Promise<PublishedCheckpoint> {
     const standing = await this.#reader.published();
     if (standing === undefined) throw new Error("a checkpoint was refused for one that is not there");
     return standing;

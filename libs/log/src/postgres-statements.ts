@@ -115,7 +115,18 @@ export const PUBLISH = prepared(
   `INSERT INTO log.published (log, size, root, time, note)
    SELECT $1, $2, $3, $4, $5 FROM set_config('synchronous_commit', 'off', true)
    ON CONFLICT (log) DO UPDATE SET size = excluded.size, root = excluded.root, time = excluded.time, note = excluded.note
-   WHERE (published.size, published.time) < (excluded.size, excluded.time) RETURNING size`,
+   WHERE published.size < excluded.size RETURNING size`,
+);
+
+/**
+ * The same tree signed again. Under the log's lock, which freezing it takes, too: what is frozen when this begins, or
+ * while it waits, keeps its last checkpoint.
+ */
+export const RENEW = prepared(
+  "renew",
+  `WITH tree AS (SELECT frozen FROM log.tree WHERE log = $1 FOR UPDATE)
+   UPDATE log.published SET time = $4, note = $5 FROM tree
+   WHERE log = $1 AND size = $2 AND root = $3 AND time < $4 AND NOT frozen RETURNING size`,
 );
 
 export const PUBLISHED = prepared("published", "SELECT size, root, time, note FROM log.published WHERE log = $1");

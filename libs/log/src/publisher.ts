@@ -45,6 +45,13 @@ export class Publisher {
     return this.#newest;
   }
 
+  /** What stands as published, by whichever process. */
+  async read(): Promise<PublishedCheckpoint | undefined> {
+    const published = await this.#parts.stored.reader.published();
+    if (published !== undefined) this.#parts.standing.expectSigned(published);
+    return published;
+  }
+
   note(checkpoint: PublishedCheckpoint): void {
     this.#parts.standing.meet(checkpoint.head);
     if (this.#newest === undefined || isNewer(checkpoint, this.#newest)) this.#newest = checkpoint;
@@ -95,12 +102,12 @@ export class Publisher {
 
   /** A published checkpoint of at least this size: another process's if it comes soon, else our own. */
   async cover(size: bigint): Promise<PublishedCheckpoint> {
-    const { signer, stored } = this.#parts;
+    const { signer } = this.#parts;
     if (this.#newest !== undefined && this.#newest.head.size >= size) return this.#newest;
     const anchored = await signer.readAnchor();
     if (anchored === undefined || anchored.size < size) return await this.advance();
     for (const pause of OTHERS_TURN_MS) {
-      const standing = await stored.reader.published();
+      const standing = await this.read();
       if (standing !== undefined) this.note(standing);
       if (standing !== undefined && standing.head.size >= size) return standing;
       await delay(pause);
@@ -138,13 +145,14 @@ export class Publisher {
   /** An older head is never published over a newer one: then the newer one is the answer. */
   async #publish(signed: PublishedCheckpoint): Promise<PublishedCheckpoint> {
     const standing = await this.#parts.stored.writer.publish(signed);
+    if (standing !== signed) this.#parts.standing.expectSigned(standing);
     await this.#parts.failpoint("published");
     this.note(standing);
     return standing;
   }
 
   async #standingCheckpoint(): Promise<PublishedCheckpoint> {
-    const standing = await this.#parts.stored.reader.published();
+    const standing = await this.read();
     if (standing === undefined) throw new Unavailable("the published checkpoint is not to be had", 1);
     this.note(standing);
     return standing;
@@ -166,7 +174,10 @@ export class Publisher {
   }
 }
 
-/** As it was signed last: a crash may have come between the anchor and what readers see. */
-export function isPublished({ size, published }: TreeState, anchored: AnchoredHead): boolean {
-  return published?.size === size && published.time >= anchored.time;
+/**
+ * As it was signed last: a crash may have come between the anchor and what readers see. The last checkpoint of a frozen
+ * log stays, though it was being renewed when the log was frozen.
+ */
+export function isPublished({ size, frozen, published }: TreeState, anchored: AnchoredHead): boolean {
+  return published?.size === size && (frozen || published.time >= anchored.time);
 }

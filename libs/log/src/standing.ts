@@ -1,14 +1,17 @@
 import { equalBytes } from "@chancery/encoding";
-import { RefusedToSign, Unavailable } from "@chancery/fault";
+import { Fault, RefusedToSign, Unavailable } from "@chancery/fault";
 import { edgeRoot, type TreeHead } from "@chancery/tlog";
 import type { AnchoredHead } from "./anchor.ts";
 import type { AnchoredSigner } from "./anchored-signer.ts";
+import type { PublishedCheckpoint } from "./entry.ts";
 import type { LogKey, LogWriter, TreeState } from "./store.ts";
 
 /** What to do, in the sentence that says what is wrong: README, "When something is wrong", says how. */
 export const NEWER_DATABASE = "stop, and bring the newer database back: nothing else makes this log whole";
 const NEWER_ANCHOR =
   "bring the newer anchor back, or, if this database is the newest there was, accept it (accept-anchor)";
+
+const DELETE_PUBLISHED = "delete the log's row of log.published, and start: it is made anew from tree and anchor";
 
 /** How often a look is begun anew because others were at work meanwhile. */
 const ATTEMPTS = 20;
@@ -61,6 +64,22 @@ export class Standing {
     const anchored = this.#signer.known;
     if (this.#met === undefined || (anchored !== undefined && anchored.size >= this.#met.size)) return anchored;
     return this.#met;
+  }
+
+  /**
+   * What stands in the database as published, whoever wrote it there: it is not shown, nor is anything acknowledged
+   * under it, before it is known to be the log's own.
+   */
+  expectSigned(checkpoint: PublishedCheckpoint): void {
+    try {
+      this.#signer.verify(checkpoint);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      throw this.refuse(
+        `what its database has as published, of ${checkpoint.head.size} entries, is not what was signed (${error.message}); ${DELETE_PUBLISHED}`,
+        error,
+      );
+    }
   }
 
   /** A published checkpoint was signed too, whoever's anchor knows of it. */

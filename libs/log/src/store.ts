@@ -73,7 +73,10 @@ export interface LogWriter {
    * Throws OutcomeUnknown when it cannot tell whether the commit happened.
    */
   commit(identities: readonly Uint8Array[], integrate: Integrate, more?: () => readonly Uint8Array[]): Promise<void>;
-  /** Stores the checkpoint if it is newer than what stands there. Resolves with what stands there. */
+  /**
+   * Stores the checkpoint if it is newer than what stands there; of the same tree, only if the log is not frozen then.
+   * Resolves with the one given if it was stored, else with what stands there.
+   */
   publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint>;
   /** For ever. */
   freeze(): Promise<void>;

@@ -1,4 +1,3 @@
-import { equalBytes } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
 import {
   type ConsistencyProof,
@@ -9,11 +8,10 @@ import {
   tileWidth,
 } from "@chancery/tlog";
 import { absentLog } from "./absent-log.ts";
-import type { Anchor, AnchoredHead } from "./anchor.ts";
+import type { Anchor } from "./anchor.ts";
 import { AnchoredSigner } from "./anchored-signer.ts";
 import {
   type Appended,
-  isNewer,
   type LoggedEntry,
   type NewEntry,
   type PublishedCheckpoint,
@@ -22,6 +20,7 @@ import {
 import { type Failpoint, noFailpoint } from "./failpoint.ts";
 import { LogClock } from "./log-clock.ts";
 import { frozenFault, Pool, type PoolLimits } from "./pool.ts";
+import { PublishedReads } from "./published-reads.ts";
 import { isPublished, Publisher } from "./publisher.ts";
 import { Lookup } from "./lookup.ts";
 import { assertSearchKeys } from "./search-key.ts";
@@ -65,8 +64,6 @@ const DEFAULT_LIMITS: LogLimits = {
 
 const IDENTITY_BYTES = 32;
 const LARGEST_READ = 1024;
-/** How old a checkpoint may be that is answered from memory. Another process may have published since. */
-const FRESH_MS = 100;
 
 /** An append-only log in a Merkle tree: appends through the sequencer, reads up to what is published. */
 export class TransparencyLog {
@@ -76,14 +73,12 @@ export class TransparencyLog {
   readonly #standing: Standing;
   readonly #tiles: TileReads;
   readonly #publisher: Publisher;
+  readonly #reads: PublishedReads;
   readonly #sequencer: Sequencer;
   readonly #clock: LogClock;
   readonly #lookup: Lookup;
   #frozen = false;
   #closed = false;
-  #readAt = -Infinity;
-  #reading: Promise<PublishedCheckpoint> | undefined;
-  #asking: Promise<AnchoredHead | undefined> | undefined;
 
   private constructor(options: LogOptions, stored: StoredLog, signer: AnchoredSigner, standing: Standing) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -96,8 +91,10 @@ export class TransparencyLog {
     this.#standing = standing;
     this.#tiles = tiles;
     this.#publisher = publisher;
+    const examine = () => this.readiness();
+    this.#reads = new PublishedReads({ name: options.name, publisher, standing, signer, examine });
     this.#lookup = new Lookup(stored.reader, {
-      size: async () => (await this.#publishedForReads())?.size ?? 0n,
+      size: () => this.#reads.size(),
       expectPublished: (size) => this.#expectPublished(size),
     });
     this.#clock = new LogClock(options.clock ?? Date.now, options.elapsed);
@@ -160,15 +157,11 @@ export class TransparencyLog {
 
   /** The newest checkpoint. While refused, only if it is the last one signed: never an older one, as if nothing had been. */
   async published(): Promise<PublishedCheckpoint> {
-    if (this.#standing.refusal !== undefined) return await this.#lastSigned(this.#standing.refusal);
-    const known = this.#publisher.newest;
-    if (known !== undefined && performance.now() - this.#readAt < FRESH_MS) return known;
-    this.#reading ??= this.#readPublished().finally(() => (this.#reading = undefined));
-    return await this.#reading;
+    return await this.#reads.checkpoint();
   }
 
   async entry(index: bigint): Promise<LoggedEntry | undefined> {
-    if (index < 0n || index >= (await this.#sizeAbove(index))) return undefined;
+    if (index < 0n || index >= (await this.#reads.sizeAbove(index))) return undefined;
     return (await this.#read(index, 1))[0];
   }
 
@@ -176,7 +169,7 @@ export class TransparencyLog {
   async entries(start: bigint, count: number): Promise<LoggedEntry[]> {
     if (start < 0n || count < 1) return [];
     const last = start + BigInt(Math.min(count, LARGEST_READ)) - 1n;
-    const size = await this.#sizeAbove(last);
+    const size = await this.#reads.sizeAbove(last);
     if (start >= size) return [];
     const end = last < size ? last + 1n : size;
     return await this.#read(start, Number(end - start));
@@ -240,6 +233,8 @@ export class TransparencyLog {
       // A power cut takes a publication back, and who published it may never come again.
       const published = state.published?.size ?? -1n;
       if (published < anchored.size) await this.#publisher.cover(anchored.size);
+      // Committed and not signed: by a process on its way, or for want of an anchor that can be written.
+      else if (state.size > anchored.size) await this.#publisher.cover(state.size);
       else if (published === state.size && !isPublished(state, anchored)) await this.#publisher.advance();
       if (this.#frozen) return undefined;
       const doubt = this.#clock.doubt(Math.max(state.time, anchored.time));
@@ -257,7 +252,7 @@ export class TransparencyLog {
    */
   async renew(maxAge: number): Promise<boolean> {
     this.#standing.assert();
-    const { time } = await this.#readAnew();
+    const { time } = await this.#reads.anew();
     if (this.#frozen || this.#closed || this.#clock.age(time) < maxAge) return false;
     // Asked twice: another process may have signed it since.
     const stamp = (last: number) => (this.#clock.age(last) < maxAge ? undefined : this.#clock.stamp(last));
@@ -292,76 +287,8 @@ export class TransparencyLog {
     throw new Unavailable(`log ${this.#name}: entry ${missing} was published and is not in the database`, 5);
   }
 
-  async #readPublished(): Promise<PublishedCheckpoint> {
-    const known = this.#publisher.newest;
-    const standing = await this.#stored.reader.published().catch((error: unknown) => {
-      // The checkpoint of a moment ago is still a true one; readers need not notice that the database is away.
-      if (error instanceof Unavailable && this.#publisher.newest !== undefined) return this.#publisher.newest;
-      throw error;
-    });
-    if (standing === undefined) throw new Unavailable(`log ${this.#name} has not published a checkpoint yet`, 1);
-    if (known !== undefined && isNewer(known, standing)) {
-      // A power cut took a publication back, or the database is an older one: who only reads is to notice that, too.
-      await this.readiness();
-      if (this.#standing.refusal !== undefined) return await this.#lastSigned(this.#standing.refusal);
-    }
-    this.#publisher.note(standing);
-    this.#readAt = performance.now();
-    return this.#publisher.newest ?? standing;
-  }
-
-  async #lastSigned(refusal: string): Promise<PublishedCheckpoint> {
-    const standing = await this.#stored.reader.published();
-    const anchored = this.#standing.signed;
-    const isLast = anchored !== undefined && standing !== undefined && standing.head.size === anchored.size;
-    if (!isLast || !equalBytes(standing.head.root, anchored.root)) throw new RefusedToSign(refusal);
-    return standing;
-  }
-
-  /** What reads go by: entries that were published once stay readable even while nothing is signed. */
-  async #publishedForReads(): Promise<{ readonly size: bigint } | undefined> {
-    if (this.#standing.refusal === undefined) return (await this.published()).head;
-    return (await this.#stored.reader.published())?.head;
-  }
-
-  /** The published size, asked for anew if what is in memory does not reach beyond `index`. */
-  async #sizeAbove(index: bigint): Promise<bigint> {
-    const known = this.#publisher.newest?.head.size ?? 0n;
-    if (this.#standing.refusal !== undefined) return await this.#sizeLeft(index, this.#standing.refusal);
-    if (known > index) return known;
-    const { size } = (await this.#readAnew()).head;
-    return size > index ? size : await this.#sizeAnchored(index, size);
-  }
-
-  /**
-   * Asked before anything is said not to be there. Publications are committed without waiting for the disk: a crash of
-   * PostgreSQL takes back up to half a second of them, and with them what another process has acknowledged meanwhile.
-   * Tree and anchor were waited for: what the anchor knows is published again, or refused, and not unheard of.
-   */
-  async #sizeAnchored(index: bigint, published: bigint): Promise<bigint> {
-    await this.#asking?.catch(() => {});
-    this.#asking ??= this.#signer.readAnchor().finally(() => (this.#asking = undefined));
-    const anchored = await this.#asking;
-    if (anchored === undefined || anchored.size <= index) return published;
-    return (await this.#publisher.cover(anchored.size)).head.size;
-  }
-
-  /** While refused: what the database has. What was signed beyond it is lost, not unheard of. */
-  async #sizeLeft(index: bigint, refusal: string): Promise<bigint> {
-    const size = (await this.#publishedForReads())?.size ?? 0n;
-    if (index >= size && index < (this.#standing.signed?.size ?? 0n)) throw new RefusedToSign(refusal);
-    return size;
-  }
-
-  /** Not from memory, nor by a question under way, which may have been asked before another process published. */
-  async #readAnew(): Promise<PublishedCheckpoint> {
-    await this.#reading?.catch(() => {});
-    this.#reading ??= this.#readPublished().finally(() => (this.#reading = undefined));
-    return await this.#reading;
-  }
-
   async #expectPublished(size: bigint): Promise<void> {
-    if (size < 0n || size > (await this.#sizeAbove(size - 1n))) {
+    if (size < 0n || size > (await this.#reads.sizeAbove(size - 1n))) {
       throw new Malformed(`tree size: the log has not published a tree of ${size} entries`);
     }
   }
@@ -370,7 +297,7 @@ export class TransparencyLog {
     if (!Number.isSafeInteger(level) || !Number.isSafeInteger(index) || !Number.isSafeInteger(width)) return false;
     if (level < 0 || level > 7 || index < 0 || width < 1 || width > TILE_WIDTH) return false;
     const last = ((BigInt(index) * BigInt(TILE_WIDTH) + BigInt(width)) << BigInt(8 * level)) - 1n;
-    return tileWidth(level, index, await this.#sizeAbove(last)) >= width;
+    return tileWidth(level, index, await this.#reads.sizeAbove(last)) >= width;
   }
 }
 

@@ -17,6 +17,7 @@ const loud = {
     process.stdout.write(`signed ${head.size} ${encodeHex(head.root)}\n`);
     return await signer.sign(head);
   },
+  verify: (note: Uint8Array) => signer.verify(note),
 };
 const store = await PostgresLogStore.open(await Database.open(url, { max: 4 }));
 const world = new World({ name: "killed", store, anchor: await FileAnchor.open(anchors, "killed"), signer });

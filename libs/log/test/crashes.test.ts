@@ -2,7 +2,7 @@ import { RefusedToSign, Unavailable } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
 import { describe, expect, test } from "vitest";
 import { cuttingProxy } from "../../postgres/test/cutting-proxy.ts";
-import { type Failpoint, PostgresLogStore, type Step, type TransparencyLog } from "../src/index.ts";
+import { type Failpoint, MemoryAnchor, PostgresLogStore, type Step, type TransparencyLog } from "../src/index.ts";
 import { testServer } from "./postgres.ts";
 import { newEntries, newEntry, World } from "./world.ts";
 
@@ -186,6 +186,31 @@ describe("trouble after the commit", () => {
     await world.check(log, 3);
   });
 
+  test("of an anchor that cannot be written is told by readiness, and what was committed is signed as soon as it can", async () => {
+    const anchor = new MemoryAnchor();
+    let full = false;
+    const world = new World({
+      store: await server.shared.store(),
+      anchor: {
+        read: () => anchor.read(),
+        compareAndSwap: async (expected, next) => {
+          if (full) throw new Unavailable("the anchor cannot be read or written", 5);
+          return await anchor.compareAndSwap(expected, next);
+        },
+      },
+    });
+    const log = await world.start();
+    await world.append(log, newEntry("before"));
+    full = true;
+    await expect(log.append(newEntry("unlucky"))).rejects.toBeInstanceOf(Unavailable);
+    expect(await log.readiness()).toMatch(/the anchor cannot be read or written/);
+    full = false;
+    // Nobody writes any more.
+    expect(await log.readiness()).toBeUndefined();
+    expect((await log.published()).head.size).toBe(2n);
+    await world.check(log, 2);
+  });
+
   test("a key that does not sign is no reason to refuse for ever", async () => {
     const world = new World({ store: await server.shared.store() });
     let away = false;
@@ -197,6 +222,7 @@ describe("trouble after the commit", () => {
         if (away) throw new Error("HSM is locked");
         return await world.signer.sign(head);
       },
+      verify: (note: Uint8Array) => world.signer.verify(note),
     };
     const log = await world.start({ signer });
     away = true;

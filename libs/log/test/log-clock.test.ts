@@ -1,11 +1,14 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Unavailable } from "@chancery/fault";
 import { describe, expect, test } from "vitest";
-import { acceptAnchor, FileAnchor, MemoryAnchor, MemoryLogStore } from "../src/index.ts";
+import { acceptAnchor, type AnchoredHead, FileAnchor, MemoryAnchor, MemoryLogStore } from "../src/index.ts";
+import { testServer } from "./postgres.ts";
 import { newEntries, newEntry, range, World } from "./world.ts";
 
+const server = testServer();
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -19,6 +22,23 @@ class Machine {
   pass(milliseconds: number): void {
     this.now += milliseconds;
     this.passed += milliseconds;
+  }
+}
+
+/** Stops where the anchor is moved, on request. */
+class PausedAnchor extends MemoryAnchor {
+  #pause: PromiseWithResolvers<() => void> | undefined;
+
+  /** Resolves with what lets it go on, once someone waits. */
+  async paused(): Promise<() => void> {
+    return await (this.#pause ??= Promise.withResolvers()).promise;
+  }
+
+  override async compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean> {
+    const pause = this.#pause;
+    this.#pause = undefined;
+    if (pause !== undefined) await new Promise<void>((resolve) => pause.resolve(resolve));
+    return await super.compareAndSwap(expected, next);
   }
 }
 
@@ -212,4 +232,31 @@ describe("a tree head signed again", () => {
     expect(await log.renew(HOUR)).toBe(false);
     expect(await log.published()).toEqual(before);
   });
+
+  test.each([
+    ["memory", () => new MemoryLogStore()],
+    ["PostgreSQL", () => server.shared.store()],
+  ] as const)(
+    "that is under way when another process freezes the log changes its last checkpoint no more: %s",
+    async (_, store) => {
+      const anchor = new PausedAnchor();
+      const { machine, world, log } = await started({ store: await store(), anchor });
+      const other = await world.start(machine);
+      machine.pass(HOUR);
+      const paused = anchor.paused();
+      const renewing = log.renew(HOUR);
+      const goOn = await paused;
+      await other.freeze();
+      const last = await other.published();
+      goOn();
+      expect(await renewing).toBe(true);
+      for (const each of [log, other, await world.start(machine)]) {
+        expect(await each.readiness()).toBeUndefined();
+        // Longer than a checkpoint in memory counts as fresh.
+        await delay(150);
+        expect(await each.published()).toEqual(last);
+      }
+      await world.check(other, 3);
+    },
+  );
 });

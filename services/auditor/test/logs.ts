@@ -12,7 +12,7 @@ import {
   type TreeHeadSigner,
 } from "@chancery/log";
 import { Database, startEmbedded } from "@chancery/postgres";
-import { leafHash, signCheckpoint, signTreeHead } from "@chancery/tlog";
+import { leafHash, signCheckpoint, signTreeHead, verifyCheckpoint, verifyTreeHead } from "@chancery/tlog";
 import { checkDatabase, type CleanLog, type DatabaseCheck, type LogIdentity } from "../src/index.ts";
 
 const searchKey = (name: string): SearchKey => ({ column: "key0", bytes: sha256(utf8(name)).subarray(0, 16) });
@@ -33,6 +33,10 @@ export function headSigner(
       signs === "text"
         ? signCheckpoint({ origin, ...head, extensions: [] }, hostname, signer, "ecdsa")
         : signTreeHead(head, BigInt(time), origin, signer),
+    verify: (note) =>
+      signs === "text"
+        ? verifyCheckpoint(note, origin, signer.publicKey, hostname)
+        : verifyTreeHead(note, origin, signer.publicKey),
   };
 }
 

@@ -89,6 +89,7 @@ async function failing(log: FaultLog, db: Database, step: Step, way: Way): Promi
         fail("signed", "throws before");
         return await signer.sign(head, time);
       },
+      verify: (note) => signer.verify(note),
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Signer } from "../../../libs/crypto/src/index.ts";
 import type { TreeHeadSigner } from "../../../libs/log/src/index.ts";
-import { noteKeyHash, noteKeyRule, signCheckpoint } from "../../../libs/tlog/src/index.ts";
+import { noteKeyHash, noteKeyRule, signCheckpoint, verifyCheckpoint } from "../../../libs/tlog/src/index.ts";
 
 export const ORIGIN = "faults.example";
 
@@ -17,5 +17,6 @@ export function tellingSigner(
       tell(head.size, head.root, time);
       return await signCheckpoint({ origin, ...head, extensions: [] }, origin, key);
     },
+    verify: (note) => verifyCheckpoint(note, origin, key.publicKey),
   };
 }

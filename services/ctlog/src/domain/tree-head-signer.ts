@@ -1,7 +1,7 @@
 import { type Signer, spkiHash } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { TreeHeadSigner } from "@chancery/log";
-import { isKeyName, signTreeHead } from "@chancery/tlog";
+import { isKeyName, signTreeHead, verifyTreeHead } from "@chancery/tlog";
 
 export interface CtTreeHeadSignerOptions {
   /** "The submission prefix of the log as a schema-less URL with no trailing slashes." c2sp.org/static-ct-api. */
@@ -22,6 +22,7 @@ export function ctTreeHeadSigner({ origin, signer }: CtTreeHeadSignerOptions): T
     origin,
     keyId: spkiHash(signer.publicKey),
     sign: (head, time) => signTreeHead(head, BigInt(time), origin, signer),
+    verify: (note) => verifyTreeHead(note, origin, signer.publicKey),
   };
 }
 

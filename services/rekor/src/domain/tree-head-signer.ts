@@ -1,7 +1,7 @@
 import { type Signer, spkiHash } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { TreeHeadSigner } from "@chancery/log";
-import { signCheckpoint } from "@chancery/tlog";
+import { signCheckpoint, verifyCheckpoint } from "@chancery/tlog";
 import { isTreeId } from "./entry-id.ts";
 
 /** What a Rekor log is called in everything it signs. */
@@ -34,6 +34,7 @@ export function rekorTreeHeadSigner(options: RekorIdentity & { readonly signer: 
     origin,
     keyId: spkiHash(signer.publicKey),
     sign: (head) => signCheckpoint({ origin, ...head, extensions: [] }, hostname, signer, "ecdsa"),
+    verify: (note) => verifyCheckpoint(note, origin, signer.publicKey, hostname),
   };
 }
 

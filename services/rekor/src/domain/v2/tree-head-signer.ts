@@ -1,7 +1,7 @@
 import type { Signer } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { TreeHeadSigner } from "@chancery/log";
-import { noteKeyId, noteKeyRule, signCheckpoint } from "@chancery/tlog";
+import { noteKeyId, noteKeyRule, signCheckpoint, verifyCheckpoint } from "@chancery/tlog";
 
 export interface RekorV2Identity {
   /** A bare host name: clients derive the signer's name from the host of the log's URL in their trusted root. */
@@ -24,6 +24,7 @@ export function rekorV2TreeHeadSigner({
     origin,
     keyId: v2LogId(origin, signer),
     sign: (head) => signCheckpoint({ origin, ...head, extensions: [] }, origin, signer),
+    verify: (note) => verifyCheckpoint(note, origin, signer.publicKey),
   };
 }
 

@@ -8,10 +8,14 @@ import { Misconfigured } from "@chancery/fault";
 /** Replaces a file as a whole: after a crash it holds the old text or the new one, and after a return the new one for ever. */
 export async function writeDurably(path: string, text: string): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
-  {
+  try {
     await using file = await open(temporary, "wx", 0o600);
     await file.writeFile(text);
     await file.sync();
+  } catch (error) {
+    // Half of a text takes what little room a full disk has left.
+    await rm(temporary, { force: true });
+    throw error;
   }
   await rename(temporary, path);
   await syncDirectoryOf(path);

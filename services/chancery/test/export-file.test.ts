@@ -1,5 +1,17 @@
 import { createHash, randomBytes } from "node:crypto";
-import { appendFile, copyFile, link, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -146,6 +158,43 @@ describe("a file that grows", () => {
     await expect(ExportFile.create(join(folder, "no", "such"), SECRET, "begun")).rejects.toThrow(
       "cannot be opened (ENOENT)",
     );
+  });
+
+  test("does not replace what came to bear its name meanwhile, and gets it when that is gone", async () => {
+    for (const suffix of ["", ".manifest"]) {
+      const path = join(folder, `appeared${suffix.slice(1)}`);
+      const file = await ExportFile.create(path, SECRET, "begun");
+      await write(file);
+      await file.finished();
+      await writeFile(path + suffix, "precious");
+      await expect(file.publish(MANIFEST)).rejects.toThrow(`${path}${suffix} appeared while this export ran`);
+      await file[Symbol.asyncDispose]();
+      expect(await readFile(path + suffix, "utf8")).toBe("precious");
+      await rm(path + suffix);
+      const again = await ExportFile.resume(path, SECRET);
+      await again.finished();
+      await again.publish(MANIFEST);
+      await again[Symbol.asyncDispose]();
+      expect(await readFile(path, "utf8")).toBe(PAGES.join(""));
+      expect((await readdir(folder)).filter((name) => name.startsWith(`appeared${suffix.slice(1)}.`))).toEqual([
+        `appeared${suffix.slice(1)}.manifest`,
+      ]);
+    }
+  });
+
+  test("killed with both names it is whole after the next start", async () => {
+    const path = join(folder, "two-names");
+    const file = await ExportFile.create(path, SECRET, "begun");
+    await write(file);
+    await file.finished();
+    await writeFile(`${path}.manifest`, MANIFEST);
+    await link(`${path}.part`, path);
+    await file[Symbol.asyncDispose]();
+    expect(await ExportFile.begunAt(path, SECRET)).toBeUndefined();
+    expect((await readdir(folder)).filter((name) => name.startsWith("two-names"))).toEqual([
+      "two-names",
+      "two-names.manifest",
+    ]);
   });
 
   test("that nothing whole is known of is not gone on with", async () => {

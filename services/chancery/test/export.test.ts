@@ -366,6 +366,25 @@ describe("an export that was interrupted", () => {
   });
 });
 
+test("does not go on with the log of another shard, and goes on where it is the old one again", async () => {
+  const file = path("another-shard");
+  const key = join(running.data, "keys", "ctlog.pem");
+  await chmod(key, 0o644);
+  await chancery("export", "certificates", "--out", file, ...data());
+  await chmod(key, 0o600);
+  const installation = join(running.data, "installation.json");
+  const text = await readFile(installation, "utf8");
+  const { hostname, shard } = JSON.parse(text) as { hostname: string; shard: string };
+  const resume = () => chancery("export", "certificates", "--out", file, "--resume", ...data());
+  await writeFile(installation, text.replace(`"${shard}"`, '"2999"'));
+  const refused = await resume();
+  await writeFile(installation, text);
+  const told = `its log ctlog is ${hostname}/ctlog/2999 now and was ${hostname}/ctlog/${shard} when the export began`;
+  expect(refused).toMatchObject({ code: 2, err: expect.stringContaining(told) });
+  expect(await resume()).toMatchObject({ code: 0 });
+  expect(await verify(file, ...data())).toMatchObject({ code: 0 });
+});
+
 test("what is there already is not written over", async () => {
   const { file, text } = await exported("refusals");
   const again = await chancery("export", "refusals", "--out", file, ...data());

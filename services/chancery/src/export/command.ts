@@ -11,7 +11,7 @@ import { ExportFile, isBegun, isFinished, manifestOf } from "./export-file.ts";
 import { FILTER_FLAGS, readFilters } from "./filters.ts";
 import { checkExportedHead, manifestSigner, publicKeyIn } from "./log-keys.ts";
 import { signManifest } from "./manifest.ts";
-import { openSite, type Site } from "./site.ts";
+import { checkSameLogs, openSite, type Site } from "./site.ts";
 import type { Source } from "./source.ts";
 
 const USAGE = `usage: chancery export entries|certificates|refusals --out FILE [FLAGS]
@@ -111,6 +111,7 @@ async function exportTo(
       : await ExportFile.resume(out, secret),
   );
   const parsed = parseBegun(file.begun);
+  await checkSameLogs(site.data, parsed.logs);
   for (const log of parsed.logs) checkExportedHead(log, await publicKeyIn(site.data, log.log));
   const source = await openSource(site, parsed, threads);
   if (!(await writeAll(file, source, kind, terminal))) return 1;
@@ -206,6 +207,7 @@ async function writeAll(file: ExportFile, source: Source, kind: Kind, terminal: 
 
 async function finish(file: ExportFile, begun: Begun, source: Source, site: Site, out: string, terminal: Terminal) {
   const { count, bytes, sha256 } = await file.finished();
+  await checkSameLogs(site.data, source.logs);
   const { kind, format, created, filters } = begun;
   const signers = await Promise.all(
     source.logs.map(async ({ log }) =>

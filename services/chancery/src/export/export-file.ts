@@ -1,6 +1,6 @@
 import { createHash, createHmac, type Hash, timingSafeEqual } from "node:crypto";
-import { access, constants, type FileHandle, open, readFile, rename } from "node:fs/promises";
-import { Misconfigured } from "@chancery/fault";
+import { access, constants, type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { Misconfigured, Unavailable } from "@chancery/fault";
 import { z } from "zod";
 import { removeDurably, writeDurably } from "../durable-file.ts";
 import type { Position } from "./source.ts";
@@ -22,6 +22,7 @@ export const manifestOf = (path: string) => `${path}.manifest`;
 
 /** A save is a sync of the file: no crash takes more than the work of so long. */
 const SAVE_MS = 2_000;
+const RETRY_SECONDS = 60;
 const START: Progress = { bytes: 0, count: 0, sha256: "", position: undefined };
 
 interface Place {
@@ -50,6 +51,8 @@ export class ExportFile implements AsyncDisposable {
   readonly #saveMs: number;
   #progress: Progress;
   #savedAt = performance.now();
+  /** A state is on disk. */
+  #isResumable: boolean;
 
   private constructor({ path, secret, saveMs }: Place, begun: unknown, file: FileHandle, hash: Hash, from: Progress) {
     this.#path = path;
@@ -58,6 +61,7 @@ export class ExportFile implements AsyncDisposable {
     this.#file = file;
     this.#hash = hash;
     this.#progress = from;
+    this.#isResumable = from !== START;
     this.#saveMs = saveMs;
   }
 
@@ -70,7 +74,14 @@ export class ExportFile implements AsyncDisposable {
     }
     const file = await openPart(partOf(path), "wx");
     const made = new ExportFile({ path, secret, saveMs }, begun, file, createHash("sha256"), START);
-    await made.#save();
+    try {
+      await made.#save();
+    } catch (error) {
+      // Without a state nothing can go on with it.
+      await file.close();
+      await rm(partOf(path), { force: true });
+      throw error;
+    }
     return made;
   }
 
@@ -78,7 +89,8 @@ export class ExportFile implements AsyncDisposable {
   static async begunAt(path: string, secret: Uint8Array): Promise<unknown> {
     const text = await readFile(stateOf(path), "utf8").catch(() => undefined);
     if (text === undefined) return undefined;
-    if ((await isFinished(path)) && !(await exists(partOf(path)))) {
+    if ((await isFinished(path)) && (await isNamed(path))) {
+      await removeDurably(partOf(path));
       await removeDurably(stateOf(path));
       return undefined;
     }
@@ -116,7 +128,7 @@ export class ExportFile implements AsyncDisposable {
 
   async append(bytes: Uint8Array, count: number, position: Position | undefined): Promise<void> {
     this.#hash.update(bytes);
-    await writeAt(this.#file, bytes, this.#progress.bytes);
+    await this.#onDisk(() => writeAt(this.#file, bytes, this.#progress.bytes));
     this.#progress = {
       bytes: this.#progress.bytes + bytes.length,
       count: this.#progress.count + count,
@@ -135,8 +147,12 @@ export class ExportFile implements AsyncDisposable {
 
   /** A crash after the manifest, or after the name, leaves a state that `resume` ends in the same way. */
   async publish(manifest: Uint8Array): Promise<void> {
-    await writeDurably(manifestOf(this.#path), Buffer.from(manifest).toString());
-    await rename(partOf(this.#path), this.#path);
+    const [path, text] = [manifestOf(this.#path), Buffer.from(manifest).toString()];
+    // One of this very export is what an earlier process had come to.
+    const there = await readFile(path, "utf8").catch(() => undefined);
+    if (there !== undefined && there !== text && !there.includes(this.#progress.sha256)) throw appeared(path);
+    await this.#onDisk(() => writeDurably(path, text));
+    await giveName(this.#path);
     await removeDurably(stateOf(this.#path));
   }
 
@@ -150,13 +166,67 @@ export class ExportFile implements AsyncDisposable {
   }
 
   async #save(): Promise<void> {
+    await this.#onDisk(() => this.#saved());
+  }
+
+  /** A disk may be full: the operator is told which file it was, and that nothing is lost. */
+  async #onDisk(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (cause) {
+      const [part, code] = [partOf(this.#path), codeOf(cause)];
+      const kept = this.#isResumable ? "what was exported is kept: --resume goes on from it" : "nothing was exported";
+      throw new Unavailable(`${part} and what belongs to it cannot be written (${code}); ${kept}`, RETRY_SECONDS, {
+        cause,
+      });
+    }
+  }
+
+  async #saved(): Promise<void> {
     await this.#file.datasync();
     this.#progress = { ...this.#progress, sha256: this.#hash.copy().digest("hex") };
     const state: z.infer<typeof stateFile> = { version: 2, begun: this.#begun, progress: this.#progress };
     const text = JSON.stringify(state);
     await writeDurably(stateOf(this.#path), `${text}\n${hmacOf(text, this.#secret).toString("hex")}\n`);
     this.#savedAt = performance.now();
+    this.#isResumable = true;
   }
+}
+
+/**
+ * By a link, which unlike a renaming does not replace a file that came to bear the name meanwhile. Without links (on
+ * exFAT, or a share of Windows) nothing but a look before is left.
+ */
+async function giveName(path: string): Promise<void> {
+  try {
+    await link(partOf(path), path);
+  } catch (cause) {
+    if (codeOf(cause) === "EEXIST" || (await exists(path))) throw appeared(path);
+    if (!WITHOUT_LINKS.has(codeOf(cause))) throw cause;
+    await rename(partOf(path), path);
+  }
+  await removeDurably(partOf(path));
+}
+
+const WITHOUT_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/** Whether the file has its name, and at most a crash left the other beside it. */
+async function isNamed(path: string): Promise<boolean> {
+  const part = await stat(partOf(path)).catch(() => undefined);
+  if (part === undefined) return true;
+  const named = await stat(path);
+  return part.ino === named.ino && part.dev === named.dev;
+}
+
+function appeared(path: string): Misconfigured {
+  return new Misconfigured(
+    "--out",
+    `${path} appeared while this export ran, and is left as it is; take it away, and end the export by --resume`,
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
 }
 
 async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
@@ -186,8 +256,7 @@ async function openPart(path: string, flags: string | number): Promise<FileHandl
   try {
     return await open(path, flags, 0o600);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
-    throw new Misconfigured("--out", `${path} cannot be opened (${code})`, { cause });
+    throw new Misconfigured("--out", `${path} cannot be opened (${codeOf(cause)})`, { cause });
   }
 }
 

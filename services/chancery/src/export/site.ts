@@ -9,6 +9,7 @@ import { logOrigins } from "../log-origins.ts";
 import { type Environment, resolveStorage } from "../settings-sources.ts";
 import { publicKeyIn } from "./log-keys.ts";
 import { logReader } from "./log-reader.ts";
+import type { ExportedLog } from "./manifest.ts";
 
 /** An installation as an export reads it. */
 export interface Site {
@@ -45,6 +46,18 @@ export async function openSite(
   const { db, url } = await openWithUrl(data, databaseUrl, opened);
   const { hostname, treeId } = installation;
   return { data, hostname, treeId: BigInt(treeId), origins: logOrigins(installation), db, databaseUrl: url };
+}
+
+/** A log of another origin is another log, whatever its name: nothing is signed for one with what was read of the other. */
+export async function checkSameLogs(data: string, logs: readonly Pick<ExportedLog, "log" | "origin">[]): Promise<void> {
+  const origins = logOrigins(await readInstallation(data));
+  const other = logs.find(({ log, origin }) => origins[log] !== origin);
+  if (other === undefined) return;
+  const { log, origin } = other;
+  throw new Misconfigured(
+    "--data",
+    `its log ${log} is ${origins[log]} now and was ${origin} when the export began; take what was exported away and begin anew`,
+  );
 }
 
 export async function publishedLog(site: Site, name: LogName): Promise<PublishedLog> {

@@ -1,11 +1,12 @@
 import { RefusedToSign } from "@chancery/fault";
-import { bigintArray, type Database } from "@chancery/postgres";
+import { bigintArray, type Database, type Queryable } from "@chancery/postgres";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
 import { unpackEntries } from "./packed-entries.ts";
 import { type EntryRow, loggedEntry, PostgresReads } from "./postgres-reads.ts";
 import * as sql from "./postgres-statements.ts";
 import { PostgresSearch } from "./postgres-search.ts";
 import type { KeySearch, KeysFound } from "./search-key.ts";
+import { SharedQuery } from "./shared-query.ts";
 import type { LogReader, PartialEntry, TileName } from "./store.ts";
 
 export class PostgresLogReader implements LogReader {
@@ -13,21 +14,23 @@ export class PostgresLogReader implements LogReader {
   readonly #log: number;
   readonly #reads: PostgresReads;
   readonly #search: PostgresSearch;
+  readonly #published: SharedQuery<undefined, PublishedCheckpoint | undefined>;
   #settled: SearchState | undefined;
 
   constructor(db: Database, log: number) {
     this.#db = db;
     this.#log = log;
     this.#search = new PostgresSearch(db, log);
-    this.#reads = new PostgresReads(db, log);
+    // A writer answers with these, too; they are shared, and so there are few however many ask.
+    this.#reads = new PostgresReads(db.reserved, log);
+    this.#published = new SharedQuery(async (asked) => {
+      const published = await readPublished(db.reserved, log);
+      return asked.map(() => published);
+    });
   }
 
-  async published(): Promise<PublishedCheckpoint | undefined> {
-    const [row] = await this.#db.query<{ size: bigint; root: Uint8Array; time: bigint; note: Uint8Array }>(
-      sql.PUBLISHED,
-      [this.#log],
-    );
-    return row && { head: { size: row.size, root: row.root }, time: Number(row.time), note: row.note };
+  published(): Promise<PublishedCheckpoint | undefined> {
+    return this.#published.ask(undefined);
   }
 
   async entries(start: bigint, count: number): Promise<LoggedEntry[]> {
@@ -101,6 +104,13 @@ export class PostgresLogReader implements LogReader {
     if (state.rebuilt >= state.gap) this.#settled = state;
     return state;
   }
+}
+
+async function readPublished(db: Queryable, log: number): Promise<PublishedCheckpoint | undefined> {
+  const [row] = await db.query<{ size: bigint; root: Uint8Array; time: bigint; note: Uint8Array }>(sql.PUBLISHED, [
+    log,
+  ]);
+  return row && { head: { size: row.size, root: row.root }, time: Number(row.time), note: row.note };
 }
 
 interface SearchState {

@@ -64,7 +64,7 @@ class PostgresLogWriter implements LogWriter {
   }
 
   async tree(): Promise<TreeState> {
-    return treeState(await this.#db.query<TreeRow>(sql.TREE, [this.#log]));
+    return treeState(await this.#db.reserved.query<TreeRow>(sql.TREE, [this.#log]));
   }
 
   async commit(
@@ -105,10 +105,10 @@ class PostgresLogWriter implements LogWriter {
   async publish(checkpoint: PublishedCheckpoint): Promise<PublishedCheckpoint> {
     const { head, time, note } = checkpoint;
     const params = [this.#log, head.size, head.root, time, note];
-    if ((await this.#db.query(sql.PUBLISH, params)).length > 0) return checkpoint;
+    if ((await this.#db.reserved.query(sql.PUBLISH, params)).length > 0) return checkpoint;
     // The lock that renewing takes is not for a process whose larger tree was overtaken.
     const renews = head.size === (await this.#published()).head.size;
-    if (renews && (await this.#db.query(sql.RENEW, params)).length > 0) return checkpoint;
+    if (renews && (await this.#db.reserved.query(sql.RENEW, params)).length > 0) return checkpoint;
     return await this.#published();
   }
 
@@ -119,7 +119,7 @@ class PostgresLogWriter implements LogWriter {
   }
 
   async freeze(): Promise<void> {
-    await this.#db.query(sql.FREEZE, [this.#log]);
+    await this.#db.reserved.query(sql.FREEZE, [this.#log]);
   }
 
   /** Both statements travel together. The server compares what it stored, and so does this side before it signs. */

@@ -1,4 +1,4 @@
-import { bigintArray, type Database, integerArray } from "@chancery/postgres";
+import { bigintArray, integerArray, type Queryable } from "@chancery/postgres";
 import { leafHash, TILE_WIDTH } from "@chancery/tlog";
 import type { LoggedEntry } from "./entry.ts";
 import * as sql from "./postgres-statements.ts";
@@ -7,11 +7,11 @@ import { PART_WIDTH, type TileName } from "./store.ts";
 
 /** Single entries and tiles of one log, read together: an entry and its proof, and those of other readers. */
 export class PostgresReads {
-  readonly #db: Database;
+  readonly #db: Queryable;
   readonly #log: number;
   readonly #shared: SharedQuery<Question, Row | undefined>;
 
-  constructor(db: Database, log: number) {
+  constructor(db: Queryable, log: number) {
     this.#db = db;
     this.#log = log;
     this.#shared = new SharedQuery((questions) => this.#read(questions));

@@ -84,7 +84,7 @@ export class PostgresSearchIndex {
 
   /** From now on a search misses none of the first `size` entries. */
   async noteRebuilt(size: bigint): Promise<void> {
-    await this.#db.query("INSERT INTO log.search_rebuilt (log, size) VALUES ($1, $2) ON CONFLICT DO NOTHING", [
+    await this.#db.reserved.query("INSERT INTO log.search_rebuilt (log, size) VALUES ($1, $2) ON CONFLICT DO NOTHING", [
       this.#log,
       size,
     ]);

@@ -1,4 +1,5 @@
-export { Database, OutcomeUnknown, type Prepared, type Queryable, type Transaction } from "./database.ts";
+export { Database } from "./database.ts";
+export { OutcomeUnknown, type Prepared, type Queryable, type Transaction } from "./queryable.ts";
 export { bigintArray, bytesArray, fixedArray, integerArray, textArray } from "./binary-array.ts";
 export { startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from "./embedded.ts";
 export { migrate, type Migration } from "./migrate.ts";

@@ -1,6 +1,7 @@
 import { Misconfigured } from "@chancery/fault";
-import type { Database, Queryable } from "./database.ts";
+import type { Database } from "./database.ts";
 import { isPrivilegeMissing } from "./database-fault.ts";
+import type { Queryable } from "./queryable.ts";
 
 /** One step of a schema. Numbered from 1 without gaps, forward only, never edited once released. */
 export interface Migration {
@@ -37,7 +38,7 @@ async function standsAt(db: Queryable, name: string): Promise<number> {
 }
 
 async function bringUp(db: Database, name: string, migrations: readonly Migration[]): Promise<void> {
-  await db.transaction(async (tx) => {
+  await db.unhurried(async (tx) => {
     await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCK]);
     await tx.query(`CREATE TABLE IF NOT EXISTS chancery_schema (
       name text NOT NULL, number integer NOT NULL, title text NOT NULL,

@@ -1,4 +1,4 @@
-import type { Queryable } from "./database.ts";
+import type { Queryable } from "./queryable.ts";
 import type { Migration } from "./migrate.ts";
 
 /** A part of a database: its tables stand in the PostgreSQL schema of its name. */

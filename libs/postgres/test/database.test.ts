@@ -104,6 +104,53 @@ describe("a transaction", () => {
   });
 });
 
+const HELD = "SELECT pg_sleep(600)";
+const held = () => db.query("SELECT pid FROM pg_stat_activity WHERE query = $1", [HELD]);
+
+describe("connections", () => {
+  test("readers who hold all of theirs, and more who wait, keep no writer waiting", async () => {
+    await using busy = await Database.open(server.url, { max: 2 });
+    await busy.query("CREATE TABLE busy (n int)");
+    const readers = [1, 2].map(() => busy.query(HELD).catch((error: unknown) => error));
+    await expect.poll(held).toHaveLength(2);
+    const waiting = busy.query("SELECT 1").catch((error: unknown) => error);
+    await busy.reserved.query("INSERT INTO busy VALUES (1)");
+    await busy.transaction((tx) => tx.query("INSERT INTO busy VALUES (2)"));
+    expect(await busy.reserved.query("SELECT n FROM busy ORDER BY n")).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(await held()).toHaveLength(2);
+    await db.query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = $1", [HELD]);
+    expect(await Promise.all(readers)).toEqual([expect.any(Unavailable), expect.any(Unavailable)]);
+    await waiting;
+  });
+
+  test("of writers are not opened for who only reads", async () => {
+    await db.query("CREATE DATABASE only_read");
+    await using reader = await Database.open(server.url.replace("/chancery?", "/only_read?"), { max: 3 });
+    await Promise.all([1, 2, 3, 4, 5].map(() => reader.query("SELECT pg_sleep(0.01)")));
+    await reader.readOnly((tx) => tx.query("SELECT 1"));
+    const opened = "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = 'only_read'";
+    expect(await db.query(opened)).toEqual([{ count: 3n }]);
+    await reader.reserved.query("SELECT 1");
+    expect(await db.query(opened)).toEqual([{ count: 4n }]);
+  });
+
+  test("have each the time that its callers have: of a change of the schema nothing is cut short", async () => {
+    const setting = "SELECT current_setting('statement_timeout') AS limit";
+    expect(await db.query(setting)).toEqual([{ limit: "30s" }]);
+    expect(await db.reserved.query(setting)).toEqual([{ limit: "10s" }]);
+    expect(await db.transaction((tx) => tx.query(setting))).toEqual([{ limit: "10s" }]);
+    expect(await db.unhurried((tx) => tx.query(setting))).toEqual([{ limit: "0" }]);
+  });
+
+  test("of a reader's transaction change nothing", async () => {
+    await db.query("CREATE TABLE untouched (n int)");
+    await expect(db.readOnly((tx) => tx.query("INSERT INTO untouched VALUES (1)"))).rejects.toMatchObject({
+      cause: { code: "25006" },
+    });
+    expect(await db.query("SELECT n FROM untouched")).toEqual([]);
+  });
+});
+
 describe("trouble with the server", () => {
   test("a wrong URL, database or server is named at once", async () => {
     await expect(Database.open("mysql://localhost")).rejects.toBeInstanceOf(Misconfigured);

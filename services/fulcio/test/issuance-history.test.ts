@@ -99,16 +99,16 @@ describe("what a question costs", () => {
   /** The database, and how many transactions of it there were and are at once. */
   function watched() {
     const seen = { all: 0, atOnce: 0, most: 0 };
-    const transaction: Database["transaction"] = async (work) => {
+    const readOnly: Database["readOnly"] = async (work) => {
       seen.all += 1;
       seen.most = Math.max(seen.most, ++seen.atOnce);
       try {
-        return await db.transaction(work);
+        return await db.readOnly(work);
       } finally {
         seen.atOnce -= 1;
       }
     };
-    return { seen, watchedDb: Object.assign(Object.create(db) as Database, { transaction }) };
+    return { seen, watchedDb: Object.assign(Object.create(db) as Database, { readOnly }) };
   }
 
   test("a stranger who asks for summaries over and over keeps one backend busy, with one count of each in ten seconds", async () => {
@@ -142,11 +142,11 @@ describe("what a question costs", () => {
 
   test("a count that failed is counted anew, by whoever asks next", async () => {
     const broken = Object.assign(Object.create(db) as Database, {
-      transaction: () => Promise.reject(new Unavailable("the database is away", 1)),
+      readOnly: () => Promise.reject(new Unavailable("the database is away", 1)),
     });
     const history = new PostgresIssuanceHistory(broken, () => 0);
     await expect(history.countCertificates({ from: 0, to: 30_000 })).rejects.toThrow(Unavailable);
-    Object.assign(broken, { transaction: db.transaction.bind(db) });
+    Object.assign(broken, { readOnly: db.readOnly.bind(db) });
     expect((await history.countCertificates({ from: 0, to: 30_000 })).count).toBe(20_000);
   });
 });

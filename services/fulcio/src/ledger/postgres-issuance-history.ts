@@ -26,7 +26,7 @@ import {
 } from "./history-statements.ts";
 import { SharedAnswers } from "./shared-answers.ts";
 
-/** Of the pool's ten connections; the others are for what issues and logs. */
+/** Of the ten connections of readers; the others are for whoever reads the logs. */
 const AT_ONCE = 2;
 const MOST_WAITING = 32;
 const STATEMENT_TIMEOUT = "SET LOCAL statement_timeout = '5s'";
@@ -79,7 +79,7 @@ export class PostgresIssuanceHistory implements IssuanceHistory {
   async #read<Row>({ text, values }: Pick<Statement, "text" | "values">): Promise<Row[]> {
     await this.#turn();
     try {
-      return await this.#db.transaction(async (tx) => {
+      return await this.#db.readOnly(async (tx) => {
         const [, rows] = await Promise.all([tx.query(STATEMENT_TIMEOUT), tx.query<Row>(text, values)]);
         return rows;
       });

@@ -65,7 +65,7 @@ export class PostgresIssuanceLedger implements IssuanceLedger {
   async #insertIssued(entries: readonly IssuedEntry[]): Promise<void> {
     const bytes = (pick: (entry: IssuedEntry) => Uint8Array) => bytesArray(entries.map(pick));
     const texts = (pick: (entry: IssuedEntry) => string) => textArray(entries.map(pick));
-    await this.#db.query(INSERT_CERTIFICATES, [
+    await this.#db.reserved.query(INSERT_CERTIFICATES, [
       bigintArray(entries.map(({ time }) => BigInt(time))),
       bigintArray(entries.map(({ ctIndex }) => ctIndex ?? -1n)),
       bytes(({ serial }) => serial),
@@ -84,7 +84,7 @@ export class PostgresIssuanceLedger implements IssuanceLedger {
   async #insertRefused(entries: readonly RefusedEntry[]): Promise<void> {
     const texts = (pick: (entry: RefusedEntry) => string | undefined) =>
       textArray(entries.map((entry) => pick(entry) ?? ""));
-    await this.#db.query(INSERT_REFUSALS, [
+    await this.#db.reserved.query(INSERT_REFUSALS, [
       bigintArray(entries.map(({ time }) => BigInt(time))),
       integerArray(entries.map(({ count }) => count)),
       texts(({ code }) => code),

@@ -2,9 +2,10 @@ import { sha256 } from "@chancery/crypto";
 import { concatBytes, equalBytes } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
 import { bigintArray, bytesArray, type Database, integerArray, migrate, type Queryable } from "@chancery/postgres";
-import { EMPTY_ROOT, HASH_SIZE } from "@chancery/tlog";
+import { EMPTY_ROOT, HASH_SIZE, leafHash } from "@chancery/tlog";
 import type { PublishedCheckpoint } from "./entry.ts";
 import { type Failpoint, noFailpoint } from "./failpoint.ts";
+import { packLeaf, unpackLeaf } from "./packed-leaf.ts";
 import { PostgresLogReader } from "./postgres-log-reader.ts";
 import { logSchema } from "./postgres-schema.ts";
 import { nameColumns, searchColumns } from "./postgres-search-rows.ts";
@@ -125,13 +126,14 @@ class PostgresLogWriter implements LogWriter {
   /** Both statements travel together. The server compares what it stored, and so does this side before it signs. */
   async #store(tx: Queryable, before: TreeState, { entries, tiles, tree }: Addition): Promise<void> {
     const edge = concatBytes(...tree.edge);
+    const leaves = entries.map(storedLeaf);
     const tileNames = [
       integerArray(tiles.map(({ level }) => level)),
       bigintArray(tiles.map(({ index }) => BigInt(index))),
       integerArray(tiles.map(({ offset }) => offset)),
     ];
     const given = {
-      entries: sha256(concatBytes(...entries.map((entry) => entry.leafHash))),
+      entries: sha256(concatBytes(...leaves.flatMap((leaf) => [int4(leaf.length), leaf]))),
       tiles: sha256(concatBytes(...tiles.map((tile) => tile.hashes))),
       tree: concatBytes(tree.root, edge),
     };
@@ -145,7 +147,7 @@ class PostgresLogWriter implements LogWriter {
         tree.root,
         edge,
         tree.time,
-        ...entryColumns(entries),
+        ...entryColumns(entries, leaves),
         ...leafHashColumns(before.size, entries),
         ...searchColumns(this.#log, before.size, entries),
         ...nameColumns(entries),
@@ -160,10 +162,22 @@ class PostgresLogWriter implements LogWriter {
   }
 }
 
+/** What is stored of a leaf: of whatever form, it was read as it will be read, and has the leaf's hash. */
+function storedLeaf({ leaf, leafHash: hash }: PlacedEntry): Uint8Array {
+  for (const form of [packLeaf(leaf), leaf]) if (equalBytes(leafHash(unpackLeaf(form)), hash)) return form;
+  throw new RefusedToSign("a leaf has no form in which it could be stored and read again");
+}
+
+function int4(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value);
+  return bytes;
+}
+
 /** leaf, identity where it is not the leaf hash, extra; and every identity once more for its own table. */
-function entryColumns(entries: readonly PlacedEntry[]): Uint8Array[] {
+function entryColumns(entries: readonly PlacedEntry[], leaves: readonly Uint8Array[]): Uint8Array[] {
   return [
-    bytesArray(entries.map((entry) => entry.leaf)),
+    bytesArray(leaves),
     bytesArray(entries.map((entry) => (equalBytes(entry.identity, entry.leafHash) ? NOTHING : entry.identity))),
     bytesArray(entries.map((entry) => entry.extra)),
     bytesArray(entries.map((entry) => entry.identity)),

@@ -1,6 +1,7 @@
 import { bigintArray, integerArray, type Queryable } from "@chancery/postgres";
 import { leafHash, TILE_WIDTH } from "@chancery/tlog";
 import type { LoggedEntry } from "./entry.ts";
+import { unpackLeaf } from "./packed-leaf.ts";
 import * as sql from "./postgres-statements.ts";
 import { SharedQuery } from "./shared-query.ts";
 import { PART_WIDTH, type TileName } from "./store.ts";
@@ -61,12 +62,14 @@ export interface EntryRow {
   readonly index: bigint;
   readonly time: bigint;
   readonly identity: Uint8Array | null;
+  /** As it is stored. */
   readonly leaf: Uint8Array;
   readonly extra: Uint8Array | null;
 }
 
 /** An identity that is the leaf hash is hashed when somebody asks for it: whoever reads whole logs hashes leaves himself. */
-export function loggedEntry({ index, time, identity, leaf, extra }: EntryRow): LoggedEntry {
+export function loggedEntry({ index, time, identity, leaf: stored, extra }: EntryRow): LoggedEntry {
+  const leaf = unpackLeaf(stored);
   let known = identity;
   return {
     index,

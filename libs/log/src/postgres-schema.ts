@@ -207,6 +207,14 @@ BEGIN
 END $$;
 `,
   },
+  {
+    number: 6,
+    name: "leaves with their base64 unpacked",
+    sql: `
+-- What is there stays as it is. A program of before does not start on what it could not read.
+COMMENT ON COLUMN log.entry.leaf IS 'the leaf; where its first octet is 1, its pieces (libs/log/src/packed-leaf.ts)';
+`,
+  },
 ];
 
 /** What a service may do with it. */

@@ -83,15 +83,14 @@ export const STORE = prepared(
 );
 
 /**
- * What a batch wrote, as it lies in the server's pages: a digest of the leaf hashes, computed there from the leaves;
- * one of the rows added to tiles, in the order they were given; root and edge. A bit that flipped on the way is
+ * What a batch wrote, as it lies in the server's pages: a digest of the leaves, computed there from what is stored; one of the rows added to tiles, in the order they were given; root and edge. A bit that flipped on the way is
  * found before anything is signed (Yeti 2022 died of one). It fails, and with it the transaction, unless they are $6 to $8.
  */
 export const READ_BACK = prepared(
   "read-back",
   `SELECT
      log.expect_stored('entries', (
-       SELECT sha256(string_agg(sha256('\\x00'::bytea || leaf), ''::bytea ORDER BY index))
+       SELECT sha256(string_agg(int4send(length(leaf)) || leaf, ''::bytea ORDER BY index))
        FROM log.entry WHERE log = $1 AND index >= $2), $6) AS entries,
      log.expect_stored('tiles', (
        SELECT sha256(string_agg((

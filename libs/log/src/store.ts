@@ -64,8 +64,8 @@ export interface LogWriter {
   tree(): Promise<TreeState>;
   /**
    * One atomic, durable step, alone on this log among all processes: locks it, looks the identities up, and
-   * stores all of the addition or nothing. Before it commits it MUST have hashed the leaves as stored and
-   * found them equal to `leafHash`, and advanced the tree by compare-and-swap of size and root.
+   * stores all of the addition or nothing. Before it commits it MUST have found that what is stored of the leaves is what
+   * it was given, and that this is read as leaves with these hashes; and advanced the tree by compare-and-swap of size and root.
    *
    * Once it has the lock it MAY ask for more identities, which came while it waited; `known` tells of them after the
    * others.

@@ -1,5 +1,6 @@
 import { createPublicKey, hash as digest, verify, type KeyObject } from "node:crypto";
-import type { Database } from "../../../libs/postgres/src/index.ts";
+import { type Database, textArray } from "../../../libs/postgres/src/index.ts";
+import { leafOfRow } from "../../../services/auditor/src/database/leaf-of-row.ts";
 import type { Head, Journal } from "./journal.ts";
 
 export interface Verdict {
@@ -50,7 +51,7 @@ export async function judge(db: Database, log: string, journal: Journal): Promis
     );
     for (const { index, identity, leaf } of rows) {
       if (index !== BigInt(leaves.length)) gaps++;
-      const leafHash = sha256(ZERO, leaf);
+      const leafHash = sha256(ZERO, leafOfRow(leaf));
       const name = (identity === null ? leafHash : Buffer.from(identity)).toString("latin1");
       if (identities.has(name)) duplicates++;
       identities.add(name);
@@ -71,7 +72,7 @@ export async function judge(db: Database, log: string, journal: Journal): Promis
     gaps,
     duplicates: duplicates + toldTwoPlaces(journal),
     backwards: backwards(heads),
-    unfindable: await unfindable(db, id),
+    unfindable: await unfindable(db, id, leaves),
   };
 }
 
@@ -136,14 +137,17 @@ function backwards(heads: readonly Head[]): number {
   }).length;
 }
 
-async function unfindable(db: Database, id: number): Promise<number> {
+/** `leaves` are the leaf hashes, hexadecimal, from the first entry on. */
+async function unfindable(db: Database, id: number, leaves: readonly string[]): Promise<number> {
   const [row] = await db.query<{ missing: bigint }>(
-    `SELECT count(*) AS missing FROM log.entry e LEFT JOIN log.identity i
-       ON i.log = e.log AND i.index = e.index AND i.hash = coalesce(e.identity, sha256('\\x00'::bytea || e.leaf))
-     LEFT JOIN log.leaf_hash h ON h.log = e.log AND h.hash = sha256('\\x00'::bytea || e.leaf) AND h.index = e.index
+    `SELECT count(*) AS missing FROM log.entry e
+     LEFT JOIN (SELECT ordinal - 1 AS index, decode(hex, 'hex') AS hash
+       FROM unnest($2::text[]) WITH ORDINALITY AS leaf (hex, ordinal)) l ON l.index = e.index
+     LEFT JOIN log.identity i ON i.log = e.log AND i.index = e.index AND i.hash = coalesce(e.identity, l.hash)
+     LEFT JOIN log.leaf_hash h ON h.log = e.log AND h.hash = l.hash AND h.index = e.index
      LEFT JOIN (SELECT DISTINCT place & ((1::bigint << 40) - 1) AS index FROM log.search WHERE place >> 40 = $1) k ON k.index = e.index
      WHERE e.log = $1 AND (i.index IS NULL OR k.index IS NULL OR (e.identity IS NOT NULL AND h.index IS NULL))`,
-    [id],
+    [id, textArray(leaves)],
   );
   return Number(row!.missing);
 }

@@ -98,7 +98,7 @@ export class LookupCheck {
     return undefined;
   }
 
-  /** Of entries with the same leaf, only one is found by its hash. */
+  /** Of entries with the same leaf, only one is found by its hash. They are a CT log's, whose leaves lie there as they are. */
   async #missing(at: number): Promise<Difference | undefined> {
     const hash = this.#hashes.slice(at * HASH_BYTES, (at + 1) * HASH_BYTES);
     const { db, id } = this.#log;

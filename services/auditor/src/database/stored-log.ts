@@ -3,6 +3,7 @@ import type { Queryable } from "@chancery/postgres";
 import { Difference, NOTHING } from "../domain/difference.ts";
 import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
 import type { TileSource } from "../domain/tree-check.ts";
+import { leafOfRow } from "./leaf-of-row.ts";
 import { PackedRows } from "./packed-rows.ts";
 
 /** A multiple of a tile. At 1.35 kB an entry, 0.7 MB a page; 64 MB as text if each were the largest that can be logged. */
@@ -154,7 +155,7 @@ function unpackEntries(rows: Uint8Array | null): StoredEntry[] {
   while (!packed.done) {
     const [index, time, identityLength] = [packed.int8(), packed.int8(), packed.int4()];
     const identity = identityLength < 0 ? undefined : packed.bytes(identityLength);
-    entries.push({ index, time, identity, leaf: packed.bytes(packed.int4()) });
+    entries.push({ index, time, identity, leaf: leafOfRow(packed.bytes(packed.int4())) });
   }
   return entries;
 }

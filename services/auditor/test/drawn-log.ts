@@ -28,6 +28,7 @@ export class DrawnLog {
     truth;
   note: Uint8Array = new Uint8Array();
   isDown = false;
+  isFrozen = false;
 
   constructor(leaves: readonly string[], signer = ephemeralSigner("ecdsa-p256")) {
     this.leaves = leaves.map((leaf) => Buffer.from(leaf));
@@ -58,6 +59,7 @@ export class DrawnLog {
         if (this.isDown) throw new Error("cannot be reached");
         return this.note;
       },
+      isFrozen: async () => this.isFrozen,
       leaves: { read: async (first, end) => this.leaves.slice(Number(first), Number(end)) },
       tiles: { tile: async (level, index, width) => this.lie(level, index, this.#tile(level, index, width)) },
     };

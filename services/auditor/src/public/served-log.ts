@@ -2,6 +2,7 @@ import type { LogIdentity } from "../domain/checkpoint.ts";
 import type { LeafSource } from "../domain/proven-log.ts";
 import type { TileSource } from "../domain/tree-check.ts";
 import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
+import { isObject } from "../domain/json-member.ts";
 import { HttpLog, WATCHING, type Way } from "./http-log.ts";
 import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
 import type { KeyObject } from "node:crypto";
@@ -14,6 +15,8 @@ export type LogKind = (typeof LOG_KINDS)[number];
 export interface ServedLog {
   readonly url: string;
   checkpoint(): Promise<Uint8Array>;
+  /** Whether the installation says of it that it takes no more entries, for ever. */
+  isFrozen(): Promise<boolean>;
   readonly leaves: LeafSource;
   readonly tiles: TileSource;
 }
@@ -89,9 +92,16 @@ export function servedLog(url: string, { name, kind }: AuditedLog, way: Way = {}
       if (note === undefined) throw base.notAnAnswer("/checkpoint", "there is no log here");
       return note;
     },
+    isFrozen: () => saysFrozen(new HttpLog(url, { ...WATCHING, ...way }), name),
     leaves: { read: (first, end) => readLeaves(pages, first, end) },
     tiles: servedTiles(base),
   };
+}
+
+/** `[{ log, frozen, … }]` */
+async function saysFrozen(server: HttpLog, name: string): Promise<boolean> {
+  const logs = await server.getJson("/api/chancery/v1/logs");
+  return Array.isArray(logs) && logs.some((one) => isObject(one) && one["log"] === name && one["frozen"] === true);
 }
 
 /** A bundle is read from its beginning. */

@@ -10,14 +10,11 @@ import type { AuditedLog, ServedLog } from "../public/served-log.ts";
 import type { LogFolder, LogMemory } from "../state/log-folder.ts";
 import { awayFinding } from "./away.ts";
 import { isOlder, wentBack } from "./older-head.ts";
+import { TreeHeadAge } from "./tree-head-age.ts";
 import { messageOf, Unchecked, Wrong } from "./wrong.ts";
 
 /** A cache or a replica may be this far behind. */
 const BEHIND_MS = 20_000;
-/** An idle CT log signs its head anew every hour; RFC 6962 knows logs by that. */
-const TREE_HEAD_MS = 90 * 60_000;
-/** Clocks of two machines. */
-const AHEAD_MS = 60_000;
 
 export interface LogView {
   readonly log: string;
@@ -49,6 +46,7 @@ export class LogWatch {
   readonly #report: Report;
   readonly #now: () => number;
   readonly #read: LeafReader;
+  readonly #age: TreeHeadAge;
   /** The newest of each place. */
   readonly #seen = new Map<string, Seen>();
   /** Since when each unproven checkpoint waits. */
@@ -73,6 +71,7 @@ export class LogWatch {
     this.#report = around.report;
     this.#now = around.now;
     this.#read = around.leaves ?? (() => {});
+    this.#age = new TreeHeadAge({ log: log.name, folder, report: around.report, now: around.now });
     const { proven = { size: 0n, edge: [] }, staged } = folder.memory ?? {};
     this.proven = new ProvenLog(proven, folder.tiles, staged);
     this.#note = folder.memory?.note;
@@ -206,10 +205,10 @@ export class LogWatch {
   async #judgeNote(note: Uint8Array, served: ServedLog): Promise<string> {
     const seen = this.#seen.get(served.url);
     if (seen?.note === text(note)) {
-      this.#requireFresh(seen.head);
+      const beside = await this.#age.judge(seen.head, this.main);
       if (served === this.main) this.#provenAt = this.#now();
       else this.#requireAbreast(seen, served);
-      return told(seen.head);
+      return told(seen.head) + beside;
     }
     const head = openCheckpoint(note, this.log.identity);
     if (served === this.main) this.#shownSize = head.size;
@@ -221,10 +220,10 @@ export class LogWatch {
     if (before !== undefined && isOlder(head, before)) throw wentBack(this.log, before, head);
     const accepted = { note: text(note), head, behindSince: seen?.behindSince };
     this.#seen.set(served.url, accepted);
-    this.#requireFresh(head);
+    const beside = await this.#age.judge(head, this.main);
     if (served === this.main) await this.#remember(note, head);
     else this.#requireAbreast(accepted, served);
-    return told(head);
+    return told(head) + beside;
   }
 
   /** Grows to it, or finds its root among what was passed. */
@@ -291,14 +290,6 @@ export class LogWatch {
       `a checkpoint of ${this.log.name} of size ${head.size} has the root ${head.root.toHex()}, and what was proven has ${root.toHex()}`,
       note && { note: text(note) },
     );
-  }
-
-  #requireFresh({ time }: SignedHead): void {
-    if (time === undefined) return;
-    const age = this.#now() - Number(time);
-    const what = `the tree head of ${this.log.name} was signed ${Math.round(age / 1000)} s ago by this clock`;
-    if (age > TREE_HEAD_MS) throw new Wrong("stale", what);
-    if (age < -AHEAD_MS) throw new Wrong("clock", what);
   }
 
   /** One place may be a little behind another, not for long. */

@@ -12,10 +12,11 @@ export function alarmChatText(alarm: Alarm, late = false): string {
 }
 
 function written(
-  { resolved, severity, check, what, meaning, remedy, evidence, since }: Alarm,
+  { resolved, reason, severity, check, what, meaning, remedy, evidence, since }: Alarm,
   shown: (text: string) => string,
 ): string {
-  if (resolved !== undefined) return `RESOLVED (${shown(check)}, since ${since}): ${shown(what)}`;
+  const why = reason === undefined ? "" : `. It is not looked at any more: ${shown(reason)}`;
+  if (resolved !== undefined) return `RESOLVED (${shown(check)}, since ${since}): ${shown(what)}${why}`;
   const stored = evidence === null ? "" : ` Evidence: ${evidence}`;
   return `${severity.toUpperCase()} (${shown(check)}): ${shown(what)}. It means: ${meaning} Do: ${remedy}${stored}`;
 }

@@ -30,6 +30,8 @@ export interface Alarm {
   /** What is wrong, where several checks may see the same. */
   readonly subject?: string;
   readonly resolved?: string;
+  /** Why it is over, where that is not because its check passed. */
+  readonly reason?: string;
 }
 
 export interface CheckStatus {
@@ -178,18 +180,18 @@ export class AlarmBook implements Report {
     if (this.#isClosed) return;
     this.#forget(check);
     this.unknown(check, why);
-    this.#seesNoMore(check, () => true);
+    this.#seesNoMore(check, () => true, why);
   }
 
   /** An alarm is over when no check sees it any more. */
-  #seesNoMore(check: string, which: (alarm: Alarm) => boolean): void {
+  #seesNoMore(check: string, which: (alarm: Alarm) => boolean, reason?: string): void {
     const ended = this.open.filter((alarm) => {
       const seenBy = this.#seenBy.get(alarm.id) ?? new Map<string, number>();
       const isTold = which(alarm) && seenBy.delete(check);
       if (AWAY.has(alarm.trouble)) this.#dropLate(alarm, seenBy);
       return (isTold || AWAY.has(alarm.trouble)) && seenBy.size === 0;
     });
-    this.#resolve(new Set(ended));
+    this.#resolve(new Set(ended), reason);
   }
 
   /** It was looked at once while the server was away, and is not looked at often. */
@@ -211,12 +213,12 @@ export class AlarmBook implements Report {
     }
   }
 
-  #resolve(ended: ReadonlySet<Alarm>): void {
+  #resolve(ended: ReadonlySet<Alarm>, reason?: string): void {
     if (ended.size === 0) return;
     for (const { id } of ended) this.#seenBy.delete(id);
     const time = this.#time();
     const alarms = this.#alarms.map((alarm) =>
-      ended.has(alarm) ? Object.assign({}, alarm, { resolved: time }) : alarm,
+      ended.has(alarm) ? Object.assign({}, alarm, { resolved: time, ...(reason && { reason }) }) : alarm,
     );
     const excess = new Set(alarms.filter((alarm) => alarm.resolved !== undefined).slice(MOST_RESOLVED));
     const resolved = alarms.filter(({ id }) => [...ended].some((alarm) => alarm.id === id));

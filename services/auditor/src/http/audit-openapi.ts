@@ -70,6 +70,7 @@ export const auditApi: ApiPart = {
       evidence: orNull(string),
       "subject?": string,
       "resolved?": instant,
+      "reason?": string,
     }),
     Evidence: { type: "object" },
   },

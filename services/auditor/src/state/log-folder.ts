@@ -143,7 +143,7 @@ interface StoredMemory extends Omit<LogMemory, "proven" | "staged"> {
   readonly staged?: StoredState;
 }
 
-async function readMemory(path: string): Promise<LogMemory | undefined> {
+export async function readMemory(path: string): Promise<LogMemory | undefined> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw new Misconfigured("auditor.state", `${path} cannot be read`, { cause: error });

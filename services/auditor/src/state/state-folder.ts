@@ -1,9 +1,11 @@
+import { createPublicKey } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Misconfigured } from "@chancery/fault";
 import type { Alarm, AlarmStore } from "../domain/alarm.ts";
+import { type AuditedLog, LOG_KINDS } from "../public/served-log.ts";
 import { replaceFile } from "./durable-file.ts";
-import { LogFolder } from "./log-folder.ts";
+import { LogFolder, type LogMemory, readMemory } from "./log-folder.ts";
 
 const EVIDENCE_NAME = /^[A-Za-z0-9-]{1,100}\.json$/;
 
@@ -27,6 +29,18 @@ export class StateFolder implements AlarmStore {
 
   log(name: string): Promise<LogFolder> {
     return LogFolder.open(join(this.directory, "logs", name.replaceAll("/", "_")));
+  }
+
+  /** Those that were ever watched, as they were first seen. One whose folder is taken away is forgotten. */
+  async logs(): Promise<AuditedLog[]> {
+    const folders = await readdir(join(this.directory, "logs"));
+    const found = await Promise.all(
+      folders.map(async (folder) => {
+        const memory = await readMemory(join(this.directory, "logs", folder, "state.json"));
+        return memory === undefined ? [] : rememberedLog(folder.replace(/^ctlog_/, "ctlog/"), memory);
+      }),
+    );
+    return found.flat();
   }
 
   async alarms(): Promise<Alarm[]> {
@@ -88,6 +102,16 @@ export class StateFolder implements AlarmStore {
       throw new Misconfigured("auditor.state", `${path} is not whole or cannot be read`, { cause });
     }
   }
+}
+
+function rememberedLog(name: string, { origin, signer, keys }: LogMemory): AuditedLog[] {
+  const kind = LOG_KINDS.find((one) => one === name || (one === "ctlog" && name.startsWith("ctlog/")));
+  if (kind === undefined) return [];
+  const signs = kind === "ctlog" ? ("tree head" as const) : ("text" as const);
+  const publicKeys = keys.map((key) =>
+    createPublicKey({ key: Buffer.from(key, "base64"), format: "der", type: "spki" }),
+  );
+  return [{ name, kind, identity: { origin, signer, signs, keys: publicKeys } }];
 }
 
 function plainly(_name: string, value: unknown): unknown {

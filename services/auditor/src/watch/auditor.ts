@@ -13,6 +13,7 @@ import { Canary } from "./canary.ts";
 import { HostWatch } from "./host-watch.ts";
 import { type AuditorOptions, untilStopped } from "./auditor-options.ts";
 import { type AuditStatus, canaryStatus } from "./audit-status.ts";
+import { whyNotAsked } from "./no-longer-asked.ts";
 import { again, paced } from "./pace.ts";
 import { checkHeadsAlone } from "./stored-heads.ts";
 import { checkSearchIndex } from "./search-index-check.ts";
@@ -191,6 +192,7 @@ export class Auditor implements AsyncDisposable {
       for (const found of this.#watched) if (!watched.has(found)) loops.push(...this.#loopsOf(found));
       for (const found of this.#watched) watched.add(found);
     };
+    this.#closeOthers();
     await this.#trust.check();
     watchFound();
     await Promise.all([
@@ -213,6 +215,22 @@ export class Auditor implements AsyncDisposable {
       await stored?.checkHeads();
     }
     this.#lastPass = this.#now();
+  }
+
+  /** Alarms of before whose checks nobody makes any more would stay open for ever. */
+  #closeOthers(): void {
+    const { url, vantagePoints = [], state, folders = [], timeServers = [] } = this.#options;
+    const looked = {
+      logs: this.#watched.map(({ watch }) => watch.log.name),
+      places: [url, ...vantagePoints],
+      folders: [state, ...folders],
+      hasWebhook: this.#webhook !== undefined,
+      hasTimeServers: timeServers.length > 0,
+    };
+    for (const { check } of this.#alarms.open) {
+      const why = whyNotAsked(check, looked);
+      if (why !== undefined) this.#alarms.notAsked(check, why);
+    }
   }
 
   /** Whoever looks whether the logs take entries must not take silence for a yes. */
@@ -308,11 +326,13 @@ export class Auditor implements AsyncDisposable {
     }
   }
 
-  /** What was found once is watched for ever: a log that is no longer named has something to hide, or is missed soon. */
+  /** What was found once is watched for ever, over restarts too: a log that is no longer named has something to hide, or is missed soon. */
   async #isFound(): Promise<boolean> {
     const { url, keys = {} } = this.#options;
     try {
-      const logs = await findLogs(url, keys, this.#options.way);
+      const named = await findLogs(url, keys, this.#options.way);
+      const before = this.#watched.length === 0 ? await this.#state.logs() : [];
+      const logs = [...named, ...before.filter(({ name }) => named.every((log) => log.name !== name))];
       const known = new Set(this.#watched.map(({ watch }) => watch.log.name));
       for (const log of logs) if (!known.has(log.name)) this.#watched = [...this.#watched, await this.#watch(log)];
       const hasIndex = this.#options.verifyIndex !== undefined;

@@ -1,0 +1,28 @@
+/** What this auditor was told to look at, as far as alarms of before are about it. */
+export interface Looked {
+  /** Names of logs. */
+  readonly logs: readonly string[];
+  /** URLs of the installation: its own, and vantage points. */
+  readonly places: readonly string[];
+  readonly folders: readonly string[];
+  readonly hasWebhook: boolean;
+  readonly hasTimeServers: boolean;
+}
+
+const OF_A_LOG = / (?<log>rekor|rekor-v2|ctlog\/[^ ]+)(?: at (?<place>\S+))?$/;
+
+/** Why a check that raised an alarm before is not made any more; undefined: it is, or it is not known to be gone. */
+export function whyNotAsked(check: string, { logs, places, folders, hasWebhook, hasTimeServers }: Looked) {
+  const { log, place } = OF_A_LOG.exec(check)?.groups ?? {};
+  if (place !== undefined && !places.some((one) => place.startsWith(`${one.replace(/\/+$/, "")}/`))) {
+    return `${place} is no longer one of this auditor's vantage points`;
+  }
+  if (log !== undefined && !logs.includes(log)) {
+    return `${log} is neither named by the trusted root nor remembered in this auditor's folder`;
+  }
+  const folder = /^disk of (?<folder>.*)$/.exec(check)?.groups?.["folder"];
+  if (folder !== undefined && !folders.includes(folder)) return `${folder} is no longer one of this auditor's folders`;
+  if (check === "webhook" && !hasWebhook) return "there is no webhook any more";
+  if (check === "clock and time servers" && !hasTimeServers) return "there are no time servers any more";
+  return undefined;
+}

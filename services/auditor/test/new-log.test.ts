@@ -75,27 +75,28 @@ test("a shard that was proven once is watched after a restart too, though the tr
   expect(asked).toContain("/ctlog/2025/checkpoint");
 });
 
+const openFork = (check: string) => ({
+  id: check,
+  since: "2026-11-21T12:00:00Z",
+  severity: "critical" as const,
+  check,
+  trouble: "fork" as const,
+  what: "something",
+  meaning: "",
+  remedy: "",
+  evidence: null,
+});
+
 test("alarms of a vantage point and a log that are no longer looked at are closed, with the reason", async () => {
   const { reach } = await installation();
   const state = await StateFolder.open(directory);
-  const before = (check: string) => ({
-    id: check,
-    since: "2026-11-21T12:00:00Z",
-    severity: "critical" as const,
-    check,
-    trouble: "fork" as const,
-    what: "something",
-    meaning: "",
-    remedy: "",
-    evidence: null,
-  });
   const gone = ["checkpoint of rekor at https://old.example/api/v1/log", "entries of ctlog/2024", "disk of /gone"];
   const standing = [
     "checkpoint of rekor-v2 at https://new.example/api/v2",
     "heads of ctlog",
     "stored rows of rekor-v2",
   ];
-  await state.saveAlarms([...gone, ...standing].map(before));
+  await state.saveAlarms([...gone, ...standing].map(openFork));
   const told: string[] = [];
   await using auditor = await Auditor.open({
     url: HOME,

@@ -122,6 +122,12 @@ export const TROUBLES = {
       "A row of the CA's ledger says something else than the certificate in it. The certificate itself is untouched: byte for byte the one that the CT log shows the world. Somebody wrote to the database, or a disk is damaged; searches and reports of this installation show the wrong value.",
     remedy: `${KEEP}. Write the true value back from the certificate, which the evidence holds, or restore that row of fulcio.certificate from a backup; find out who can write to that table.`,
   },
+  "lost-refusals": {
+    severity: "critical",
+    meaning:
+      "Rows of the CA's refusals that this auditor saw are gone, or say something else than they did. No log holds refusals: who asked for a certificate and was refused can no longer be shown. Somebody wrote to the database, or an older one was put in its place.",
+    remedy: `${KEEP}. Put the rows of fulcio.refusal back from a backup or a replica: ${HOW}; the program's own lines and an export tell of refusals too. Find out who can write to that table.`,
+  },
   "certificate-mismatch": {
     severity: "critical",
     meaning:

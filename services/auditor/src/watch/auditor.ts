@@ -15,6 +15,7 @@ import { type AuditorOptions, untilStopped } from "./auditor-options.ts";
 import { type AuditStatus, canaryStatus } from "./audit-status.ts";
 import { whyNotAsked } from "./no-longer-asked.ts";
 import { again, paced } from "./pace.ts";
+import { RefusalWatch } from "./refusal-watch.ts";
 import { checkHeadsAlone } from "./stored-heads.ts";
 import { checkSearchIndex } from "./search-index-check.ts";
 import { PromisedCertificates } from "./promised-certificates.ts";
@@ -36,6 +37,7 @@ const EVERY = {
   certificates: 3_000,
   entries: 2_000,
   host: 15_000,
+  refusals: 30_000,
   logs: 30_000,
   /** RFC 4330, Section 10: never more often than once in 15 s. */
   time: 64_000,
@@ -61,6 +63,7 @@ export class Auditor implements AsyncDisposable {
   readonly #trust: TrustWatch;
   readonly #promised = new PromisedCertificates();
   readonly #host: HostWatch;
+  readonly #refusals: RefusalWatch | undefined;
   readonly #time: TimeServersWatch | undefined;
   readonly #webhook: Webhook | undefined;
   #watched: readonly Watched[] = [];
@@ -85,6 +88,8 @@ export class Auditor implements AsyncDisposable {
       db: options.insight?.db,
       folders: [options.state, ...(options.folders ?? [])],
     });
+    const seen = { report: this.#alarms, memory: state, elapsed: () => performance.now() };
+    this.#refusals = options.insight && new RefusalWatch({ db: options.insight.db, ...seen });
     const servers = options.timeServers ?? [];
     const clocks = { now: this.#now, elapsed: () => performance.now() };
     const ask = (server: TimeServer) => unlessStopped(this.#stop.signal, () => askTime(server, clocks));
@@ -169,6 +174,7 @@ export class Auditor implements AsyncDisposable {
       if (this.#options.insight !== undefined) await stored?.scrub(this.#options.insight.db, watch.log.identity.signs);
     }
     await this.#host.check();
+    await this.#refusals?.checkAll();
     await this.#time?.check();
     if (this.#running === undefined) await this.#webhook?.deliver();
   }
@@ -203,6 +209,7 @@ export class Auditor implements AsyncDisposable {
       this.#again(EVERY.heads, "heads", () => this.#look(LOOK_MS)),
       this.#again(EVERY.trust, "trust root", () => this.#trust.check()),
       this.#again(EVERY.host, "host", () => this.#host.check()),
+      this.#refusals && this.#again(EVERY.refusals, "refusals", async () => this.#refusals?.check()),
       this.#time && this.#again(EVERY.time, "time servers", async () => this.#time?.check()),
       canary && this.#singAgain(canary.everyMs),
     ]);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Database, type EmbeddedPostgres, startEmbedded } from "@chancery/postgres";
 import { Unavailable } from "@chancery/fault";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { MemoryIssuanceLedger, PostgresIssuanceLedger } from "../src/index.ts";
 import { GroupCommit } from "../src/ledger/group-commit.ts";
 import { issuedEntry, ledgerContract, refusedEntry } from "./ledger-contract.ts";
@@ -89,18 +89,19 @@ describe("a group commit", () => {
       commits.push(commit);
       await commit.promise;
     }, 100);
+    const committing = (count: number) => vi.waitFor(() => expect(commits).toHaveLength(count));
     const first = group.add(1);
-    await new Promise(setImmediate);
+    await committing(1);
     const others = [group.add(2), group.add(3)];
     expect(batches).toEqual([[1]]);
     commits[0]!.resolve();
     await first;
-    await new Promise(setImmediate);
+    await committing(2);
     expect(batches).toEqual([[1], [2, 3]]);
     commits[1]!.reject(new Unavailable("disk full", 1));
     expect((await Promise.allSettled(others)).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     const next = group.add(4);
-    await new Promise(setImmediate);
+    await committing(3);
     commits[2]!.resolve();
     await next;
     expect(batches).toEqual([[1], [2, 3], [4]]);
@@ -108,9 +109,10 @@ describe("a group commit", () => {
 
   test("takes no more than it may hold", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const group = new GroupCommit<number>(() => promise, 3);
+    const commit = vi.fn(() => promise);
+    const group = new GroupCommit<number>(commit, 3);
     const waiting = [group.add(0)];
-    await new Promise(setImmediate);
+    await vi.waitFor(() => expect(commit).toHaveBeenCalledOnce());
     waiting.push(...[1, 2, 3].map((entry) => group.add(entry)));
     await expect(group.add(4)).rejects.toMatchObject({ code: "pushback" });
     resolve();

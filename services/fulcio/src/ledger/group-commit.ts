@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Pushback, Unavailable } from "@chancery/fault";
 
 interface Waiter<T> {
@@ -37,9 +38,9 @@ export class GroupCommit<T> {
 
   async #run(): Promise<void> {
     this.#isRunning = true;
-    // What comes in the same turn goes together.
-    await Promise.resolve();
     while (this.#waiting.length > 0) {
+      // What comes in the same turn goes together.
+      await nextTurn();
       await this.#commitBatch(this.#waiting.splice(0, LARGEST_BATCH));
     }
     this.#isRunning = false;

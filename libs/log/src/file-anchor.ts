@@ -11,6 +11,9 @@ const SEQUENCE = /^\d{16}$/;
 /** Older ones are of use only to someone who wants to see how the log grew; they go when there are as many again. */
 const KEPT = 16;
 
+/** How often the newest file may be cleared away by others while it is being opened. */
+const ROUNDS = 16;
+
 /** Each write is on disk when it returns: one call where write and fdatasync are two. */
 const NEW_AND_DURABLE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC;
 
@@ -131,7 +134,7 @@ export class FileAnchor implements Anchor {
 
   async #newest(): Promise<Numbered | undefined> {
     // The newest is never cleared away, but what was newest may be: then there is a newer one.
-    for (;;) {
+    for (let round = 0; round < ROUNDS; round++) {
       const sequence = (await this.#sequences()).at(-1);
       if (sequence === undefined) return (this.#last = undefined);
       try {
@@ -140,6 +143,7 @@ export class FileAnchor implements Anchor {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
       }
     }
+    throw new Error("the newest of its files is named and cannot be found");
   }
 
   async #sequences(): Promise<number[]> {

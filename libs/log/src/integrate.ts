@@ -3,10 +3,10 @@ import type { LoggedEntry, NewEntry } from "./entry.ts";
 import { distinctKeys } from "./search-key.ts";
 import type { Addition, PlacedEntry, TreeState } from "./store.ts";
 
-/** Where an entry of the batch is: new in it, there before (`own`: by an earlier attempt at this batch), or nowhere. */
+/** Where an entry of the batch is: new in it, there before, or nowhere. `planned`: what an earlier attempt at this batch was to put at that very place. */
 export type Placement =
   | { readonly kind: "new"; readonly entry: LoggedEntry; readonly leafHash: Uint8Array }
-  | { readonly kind: "known"; readonly index: bigint; readonly own: boolean }
+  | { readonly kind: "known"; readonly index: bigint; readonly planned?: LoggedEntry }
   | { readonly kind: "frozen" };
 
 export interface Integration {
@@ -33,7 +33,7 @@ export function integrate(
   const entries: PlacedEntry[] = [];
   const placements = batch.map((entry, at): Placement => {
     const index = known[at];
-    if (index !== undefined) return { kind: "known", index, own: false };
+    if (index !== undefined) return { kind: "known", index };
     if (before.frozen) return { kind: "frozen" };
     const place = { index: before.size + BigInt(entries.length), time };
     const leaf = entry.leaf(place);

@@ -96,9 +96,7 @@ class PostgresLogWriter implements LogWriter {
         await this.#failpoint("stored");
       })
       .catch((error: unknown) => {
-        throw sqlState(error) === sql.STORED_OTHER
-          ? new RefusedToSign((error as Error).message, { cause: error })
-          : error;
+        throw refusal(error) ?? error;
       });
     await this.#failpoint("committed");
   }
@@ -154,7 +152,7 @@ class PostgresLogWriter implements LogWriter {
         ...tileNames,
         bytesArray(tiles.map((tile) => tile.hashes)),
       ]),
-      tx.query<StoredRow>(sql.READ_BACK, [this.#log, before.size, ...tileNames, ...digests]),
+      tx.query<StoredRow>(sql.READ_BACK, [this.#log, before.size, ...tileNames, ...digests, tree.size]),
     ]);
     expectStored("entries", stored?.entries, given.entries);
     expectStored("tiles", stored?.tiles, given.tiles);
@@ -194,8 +192,14 @@ function leafHashColumns(first: bigint, entries: readonly PlacedEntry[]): Uint8A
 
 const NOTHING = new Uint8Array();
 
-function sqlState(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
+/** Of what the server said to a batch, what no other batch can mend. */
+function refusal(error: unknown): RefusedToSign | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  if (error.code === sql.STORED_OTHER) return new RefusedToSign(error.message, { cause: error });
+  if (error.code !== sql.THERE_ALREADY) return undefined;
+  return new RefusedToSign("its database has rows where its next entries belong (chancery fsck names them)", {
+    cause: error,
+  });
 }
 
 /** What was read back is not what was written: memory or disk is failing, and no more is signed on this machine. */

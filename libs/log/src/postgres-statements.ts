@@ -83,15 +83,17 @@ export const STORE = prepared(
 );
 
 /**
- * What a batch wrote, as it lies in the server's pages: a digest of the leaves, computed there from what is stored; one of the rows added to tiles, in the order they were given; root and edge. A bit that flipped on the way is
+ * What a batch wrote, as it lies in the server's pages: a digest of the leaves, computed there from what is stored; one
+ * of the rows added to tiles, in the order they were given; root and edge. A bit that flipped on the way is
  * found before anything is signed (Yeti 2022 died of one). It fails, and with it the transaction, unless they are $6 to $8.
+ * $9 is the size of the tree.
  */
 export const READ_BACK = prepared(
   "read-back",
   `SELECT
      log.expect_stored('entries', (
        SELECT sha256(string_agg(int4send(length(leaf)) || leaf, ''::bytea ORDER BY index))
-       FROM log.entry WHERE log = $1 AND index >= $2), $6) AS entries,
+       FROM log.entry WHERE log = $1 AND index >= $2 AND index < $9), $6) AS entries,
      log.expect_stored('tiles', (
        SELECT sha256(string_agg((
            SELECT t.hashes FROM log.tile t
@@ -103,6 +105,8 @@ export const READ_BACK = prepared(
 
 /** SQLSTATE of `log.expect_stored`. */
 export const STORED_OTHER = "LG001";
+/** SQLSTATE unique_violation: under the lock, of a row that no batch wrote. */
+export const THERE_ALREADY = "23505";
 
 /**
  * Committed without waiting for the disk, which would be a third of the time of a small batch. A crash of PostgreSQL

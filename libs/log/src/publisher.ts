@@ -1,14 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { equalBytes } from "@chancery/encoding";
-import { Fault, Unavailable } from "@chancery/fault";
-import { type ConsistencyProof, consistencyProof, consistencyProofFrom, type Growth } from "@chancery/tlog";
+import { Fault, RefusedToSign, Unavailable } from "@chancery/fault";
+import { type ConsistencyProof, consistencyProofFrom, type Growth } from "@chancery/tlog";
 import type { AnchoredHead } from "./anchor.ts";
 import type { AnchoredSigner } from "./anchored-signer.ts";
 import { isNewer, type PublishedCheckpoint } from "./entry.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Standing } from "./standing.ts";
 import type { StoredLog, Tree, TreeState } from "./store.ts";
-import { MissingHashes, TileReads } from "./tile-reads.ts";
+import { MissingHashes } from "./tile-reads.ts";
+import { proveUnsigned } from "./unsigned-entries.ts";
 
 /** How long another process may take for its anchor or its publication before we go on without it. */
 const OTHERS_TURN_MS = [1, 2, 4, 8, 16, 32, 64];
@@ -90,7 +91,7 @@ export class Publisher {
     if (state.frozen || state.size !== anchored.size) return undefined;
     const time = stamp(Math.max(state.time, anchored.time));
     if (time === undefined) return undefined;
-    const signed = await this.#sign(anchored, await this.#readProof(anchored, state), { ...state, time });
+    const signed = await this.#sign(anchored, await this.#proveUnsigned(anchored, state), { ...state, time });
     return signed && (await this.#publish(signed));
   }
 
@@ -121,7 +122,7 @@ export class Publisher {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { anchored, state } = await standing.examine(stored.writer);
       if (isPublished(state, anchored)) return await this.#standingCheckpoint();
-      const proof = await this.#readProof(anchored, state);
+      const proof = await this.#proveUnsigned(anchored, state);
       const signed = await this.#sign(anchored, proof, state);
       if (signed !== undefined) return await this.#publish(signed);
     }
@@ -158,18 +159,18 @@ export class Publisher {
     return standing;
   }
 
-  /**
-   * Tiles that a committed tree needs and that are not there are damage, not bad luck. None is kept in memory: as long
-   * as the tree is not signed, a database that fails over may lose it.
-   */
-  async #readProof(anchored: AnchoredHead, tree: Tree): Promise<ConsistencyProof> {
+  /** What a committed tree needs and that is not there, or not as it was hashed, is damage, not bad luck. */
+  async #proveUnsigned(anchored: AnchoredHead, tree: Tree): Promise<ConsistencyProof> {
+    if (anchored.size === tree.size) return { from: tree.size, to: tree.size, path: [] };
     try {
-      const tiles = new TileReads(this.#parts.stored.reader);
-      return await consistencyProof(anchored.size, tree.size, tiles.hashes(tree.size));
+      return await proveUnsigned(this.#parts.stored.reader, anchored, tree);
     } catch (error) {
       const passing = error instanceof Unavailable && !(error instanceof MissingHashes);
       if (!(error instanceof Fault) || passing) throw error;
-      throw this.#parts.standing.refuse(`its stored tiles do not make up its tree (${error.message})`, error);
+      const { standing } = this.#parts;
+      if (error instanceof RefusedToSign) throw standing.heed(error);
+      const entries = `entries ${anchored.size} to ${tree.size - 1n}, committed and not signed,`;
+      throw standing.refuse(`${entries} are not as they were committed (${error.message})`, error);
     }
   }
 }

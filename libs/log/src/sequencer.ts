@@ -212,7 +212,7 @@ export class Sequencer {
     const hash = placement.kind === "new" ? placement.leafHash : leafHash(entry.leaf);
     this.#verify(proof, hash, checkpoint, hashPair);
     this.#expectIdentity(identity, entry);
-    return { entry, duplicate: placement.kind === "known" && !placement.own, proof, checkpoint };
+    return { entry, duplicate: placement.kind === "known" && !isOwn(placement.planned, entry), proof, checkpoint };
   }
 
   /** No answer leaves that its receiver would find wrong. */
@@ -258,10 +258,14 @@ class TooFarAhead extends Error {}
 function ownKnown(found: Integration, doubtful: Integration): Integration {
   const placements = found.placements.map((placement, at): Placement => {
     if (placement.kind !== "known") return placement;
-    const planned = doubtful.placements[at];
-    const own =
-      planned?.kind === "new" ? planned.entry.index === placement.index : planned?.kind === "known" && planned.own;
-    return { ...placement, own };
+    const before = doubtful.placements[at];
+    const planned = before?.kind === "new" ? before.entry : before?.kind === "known" ? before.planned : undefined;
+    return planned?.index === placement.index ? { ...placement, planned } : placement;
   });
   return { ...found, placements };
+}
+
+/** Not another process's entry of the same identity, which took the place that a commit that failed was to have. */
+function isOwn(planned: LoggedEntry | undefined, entry: LoggedEntry): boolean {
+  return planned !== undefined && planned.time === entry.time && equalBytes(planned.leaf, entry.leaf);
 }

@@ -1,6 +1,7 @@
 import { Malformed, RefusedToSign } from "@chancery/fault";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import type { Failpoint } from "../src/index.ts";
 import { testServer } from "./postgres.ts";
 import { newEntries, newEntry, World } from "./world.ts";
 
@@ -13,6 +14,26 @@ async function fiveEntries() {
   const log = await world.start();
   await world.appendAll(log, newEntries(5));
   return { world, log, db };
+}
+
+/** Five entries are committed; then their process dies, rows are changed, and another process starts. */
+async function diedWithFiveUnsigned(change: string) {
+  const made = await server.database();
+  let dies = false;
+  const failpoint: Failpoint = (step) => {
+    if (dies && step === "committed") throw new Error("the process dies");
+  };
+  const world = new World({ store: await made.store(failpoint) });
+  const log = await world.start();
+  await world.appendAll(log, newEntries(10));
+  dies = true;
+  const lost = await Promise.allSettled(newEntries(5, 10).map((entry) => log.append(entry)));
+  expect(lost.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => "rejected"));
+  await made.db.transaction(async (tx) => {
+    await tx.query("SET LOCAL session_replication_role = replica");
+    await tx.query(change);
+  });
+  return { world, next: await world.with({ store: await made.store() }).start() };
 }
 
 describe("a row that leads from an identity to another entry", () => {
@@ -98,4 +119,66 @@ test("a name that PostgreSQL would not take fails alone, not with those it came 
     await others;
   }
   await world.check(log, 10);
+});
+
+describe("what a process committed before it died, and was changed before another signs it", () => {
+  test.each([
+    [
+      "a leaf",
+      "UPDATE log.entry SET leaf = set_byte(leaf, 0, 0) WHERE index = 12",
+      /entries 10 to 14, committed and not signed, are not as they were committed .*do not hash to its root/,
+    ],
+    ["an entry that is gone", "DELETE FROM log.entry WHERE index = 12", /is missing/],
+    [
+      "an identity",
+      "UPDATE log.identity SET index = 3 WHERE index = 12",
+      /not as they were committed .*entry 12 is not found by its identity/,
+    ],
+    ["a time", "UPDATE log.entry SET time = 5 WHERE index = 12", /not as they were committed .*entry 12 has a time/],
+    [
+      "a hash beside the way of the proof",
+      "UPDATE log.tile SET hashes = set_byte(hashes, 33, get_byte(hashes, 33) # 1) WHERE level = 0 AND start = 10",
+      /not as they were committed .*tile 0\/0 has other hashes/,
+    ],
+    [
+      "a hash below what was signed",
+      "UPDATE log.tile SET hashes = set_byte(hashes, 33, get_byte(hashes, 33) # 1) WHERE level = 0 AND start < 8",
+      /the tree of 15 entries is not what the signed tree of 10 became/,
+    ],
+  ] as const)("is not signed: %s", async (_what, change, reason) => {
+    const { world, next } = await diedWithFiveUnsigned(change);
+    expect(await next.readiness()).toMatch(reason);
+    expect((await next.published()).head.size).toBe(10n);
+    expect(await next.entries(0n, 10)).toHaveLength(10);
+    await expect(next.append(newEntry("refused"))).rejects.toBeInstanceOf(RefusedToSign);
+    expect(world.signer.signed.map(({ size }) => size)).toEqual([0n, 10n]);
+  });
+
+  test("is signed where nothing was changed", async () => {
+    const { world, next } = await diedWithFiveUnsigned("SELECT 1");
+    expect((await next.published()).head.size).toBe(15n);
+    await world.check(next, 15);
+  });
+});
+
+describe("a row where the next entry belongs", () => {
+  test.each([
+    ["an entry", "INSERT INTO log.entry (log, index, time, leaf) SELECT id, 5, 1, 'stray' FROM log.log"],
+    ["a tile", "INSERT INTO log.tile (log, level, index, start, hashes) SELECT id, 0, 0, 5, sha256('x') FROM log.log"],
+  ] as const)("is told by readiness, and by each append as what it is: %s", async (_what, stray) => {
+    const { world, log, db } = await fiveEntries();
+    await db.query(stray);
+    await expect(log.append(newEntry("next"))).rejects.toBeInstanceOf(RefusedToSign);
+    expect(await log.readiness()).toMatch(/its database has rows where its next entries belong/);
+    expect((await log.published()).head.size).toBe(5n);
+    expect(world.signer.signed).toHaveLength(2);
+  });
+
+  test("does not fail those before it", async () => {
+    const { log, db } = await fiveEntries();
+    await db.query("INSERT INTO log.entry (log, index, time, leaf) SELECT id, 7, 1, 'stray' FROM log.log");
+    expect((await log.append(newEntry(5))).entry.index).toBe(5n);
+    expect((await log.append(newEntry(6))).entry.index).toBe(6n);
+    await expect(log.append(newEntry(7))).rejects.toThrow(/its database has rows where its next entries belong/);
+  });
 });

@@ -161,6 +161,25 @@ describe("a commit whose outcome is not known", () => {
     expect(await world.append(log, newEntry("lost"))).toMatchObject({ duplicate: true, entry: { index: 1n } });
     await world.check(log, 2);
   });
+
+  test("that never happened is not taken for done because another process logged the same in its place", async () => {
+    await using proxy = await cuttingProxy(server.shared.url);
+    await using db = await Database.open(proxy.url, { max: 4 });
+    const world = new World({ store: await PostgresLogStore.open(db) });
+    const now = 1_700_000_000_000;
+    const log = await world.start({ clock: () => now });
+    const other = world.with({ store: await server.shared.store() });
+    const running = await other.start({ clock: () => now + 1000 });
+    await world.append(log, newEntry("before"));
+    const cut = proxy.cutAtCommit("request");
+    const first = log.append(newEntry("same"));
+    await cut;
+    proxy.admit(false);
+    expect(await other.append(running, newEntry("same"))).toMatchObject({ duplicate: false, entry: { index: 1n } });
+    proxy.admit(true);
+    expect(await first).toMatchObject({ duplicate: true, entry: { index: 1n } });
+    await other.check(running, 2);
+  });
 });
 
 /** A log whose every append fails at a step until it is mended. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, unlink, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, unlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
@@ -125,6 +125,13 @@ test("damage is refused, not overlooked", async () => {
   }
   await unlink(path);
   expect(await (await open()).read()).toEqual(head(3));
+});
+
+test("a newest file that is named and never found is trouble, and not looked for without an end", async () => {
+  const anchor = await open();
+  await anchor.compareAndSwap(undefined, head(0));
+  await symlink("nowhere", join(directory, "log", "0000000000000002"));
+  await expect(anchor.read()).rejects.toBeInstanceOf(Unavailable);
 });
 
 test("a folder that is gone is trouble that may pass", async () => {

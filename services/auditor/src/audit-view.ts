@@ -17,7 +17,7 @@ export const AUDITOR_OFF: AuditView = {
     logs: [],
     checks: [],
     alarms: [],
-    canary: { lastSuccess: null, latencyMillis: null, failures: 0 },
+    canary: { lastSuccess: null, latencyMillis: null, failures: 0, identities: [] },
   }),
   evidence: async () => undefined,
 };

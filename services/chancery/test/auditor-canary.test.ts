@@ -16,7 +16,7 @@ test("a certificate, an entry in each log and a timestamp are made and verify", 
   expect(failing(auditor.status())).toEqual([]);
   const sung = checks.filter(({ name }) => name.startsWith("canary")).map(({ name }) => name);
   expect(sung).toEqual(["canary certificate", "canary entry in rekor", "canary entry in rekor-v2", "canary timestamp"]);
-  expect(canary).toMatchObject({ failures: 0, latencyMillis: expect.any(Number) });
+  expect(canary).toMatchObject({ failures: 0, latencyMillis: expect.any(Number), identities: ["canary@example.com"] });
   // What it logged is of a kind that it judges itself.
   expect(checks.find(({ name }) => name === "entries of rekor")?.what).toMatch(/^6 entries/);
 });

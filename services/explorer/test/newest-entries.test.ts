@@ -5,7 +5,7 @@ import { isCanary, newestEntries } from "../src/web/query/newest-entries.ts";
 
 const AUDITOR = "auditor@chancery.example";
 
-const isOther = (entry: ListedEntry) => !isCanary(entry, AUDITOR);
+const isOther = (entry: ListedEntry) => !isCanary(entry, [AUDITOR]);
 
 /** A log of which every entry but each `others`-th is a canary. */
 const logOf = (size: number, others: number) => {

@@ -39,7 +39,12 @@ export const auditApi: ApiPart = {
       logs: list(schemaOf("AuditedLog")),
       checks: list(schemaOf("Check")),
       alarms: list(schemaOf("Alarm")),
-      canary: object({ lastSuccess: orNull(instant), latencyMillis: orNull({ type: "number" }), failures: count }),
+      canary: object({
+        lastSuccess: orNull(instant),
+        latencyMillis: orNull({ type: "number" }),
+        failures: count,
+        identities: list(string),
+      }),
     }),
     AuditedLog: object({
       log: string,

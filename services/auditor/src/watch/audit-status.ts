@@ -16,13 +16,15 @@ export interface CanaryStatus {
   readonly lastSuccess: string | null;
   readonly latencyMillis: number | null;
   readonly failures: number;
+  readonly identities: readonly string[];
 }
 
 export function canaryStatus(canary: Canary | undefined): CanaryStatus {
-  const { lastSuccess, latencyMillis, failures } = canary?.view() ?? { failures: 0 };
+  const { lastSuccess, latencyMillis, failures, identities } = canary?.view() ?? { failures: 0, identities: [] };
   return {
     lastSuccess: lastSuccess === undefined ? null : timeOf(lastSuccess),
     latencyMillis: latencyMillis ?? null,
     failures,
+    identities,
   };
 }

@@ -6,7 +6,7 @@ import type { CanaryKey } from "../domain/canary/canary-key.ts";
 import { encodeCertificateRequest } from "../domain/canary/certificate-request.ts";
 import { CanaryFault, openV1Answer, openV2Answer, type ProvenAnswer } from "../domain/canary/proven-answer.ts";
 import { encodeTimestampRequest, openTimestamp } from "../domain/canary/timestamp.ts";
-import { readCertificate } from "../domain/certificate/certificate.ts";
+import { alternativeNames, readCertificate } from "../domain/certificate/certificate.ts";
 import { embeddedScts, isSctOf } from "../domain/certificate/ct-entry.ts";
 import { lintLeaf } from "../domain/certificate/fulcio-profile.ts";
 import { isObject, isTexts, member } from "../domain/json-member.ts";
@@ -27,6 +27,8 @@ export interface CanaryView {
   readonly lastSuccess: number | undefined;
   readonly latencyMillis: number | undefined;
   readonly failures: number;
+  /** The names in its last certificate, by which pages tell its entries from others'. */
+  readonly identities: readonly string[];
 }
 
 /** What is not to be asked, and why: a log that is restricted on purpose is no alarm. */
@@ -78,6 +80,7 @@ export class Canary {
   #lastSuccess: number | undefined;
   #latencyMillis: number | undefined;
   #failures = 0;
+  #identities: readonly string[] = [];
   /** In this round. */
   #logged = 0;
 
@@ -88,7 +91,8 @@ export class Canary {
   }
 
   view(): CanaryView {
-    return { lastSuccess: this.#lastSuccess, latencyMillis: this.#latencyMillis, failures: this.#failures };
+    const [lastSuccess, latencyMillis] = [this.#lastSuccess, this.#latencyMillis];
+    return { lastSuccess, latencyMillis, failures: this.#failures, identities: this.#identities };
   }
 
   async sing(): Promise<void> {
@@ -202,6 +206,7 @@ export class Canary {
     if (isHeldBy(watched.flatMap(({ log }) => log.identity.keys))) {
       this.#around.promised.promise(leaf, this.#around.now());
     }
+    this.#identities = alternativeNames(leaf);
     return { key, kind, certificate: leaf.der, pem };
   }
 

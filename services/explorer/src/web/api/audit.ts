@@ -1,4 +1,5 @@
 import { type Answer, ask } from "./answer.ts";
+import { AtMostEvery } from "./at-most-every.ts";
 import { decimal, list, number, oneOf, optional, shape, type Shaped, text } from "./shape.ts";
 
 const check = shape({
@@ -42,10 +43,20 @@ const audit = shape({
   ),
   checks: list(check),
   alarms: list(alarm),
-  canary: shape({ lastSuccess: optional(text), latencyMillis: optional(number), failures: number }),
+  canary: shape({
+    lastSuccess: optional(text),
+    latencyMillis: optional(number),
+    failures: number,
+    identities: optional(list(text)),
+  }),
 });
 export type Audit = Shaped<typeof audit>;
 
 export function fetchAudit(signal?: AbortSignal): Promise<Answer<Audit>> {
   return ask("/audit", audit, {}, signal);
 }
+
+const MINUTE = 60_000;
+
+/** For all on a page that want to know it, asked once a minute. */
+export const lastAudit = new AtMostEvery(MINUTE, () => fetchAudit(), Date.now);

@@ -1,9 +1,8 @@
-import { fetchAbout } from "../api/about.ts";
 import { fetchLogs, type Log } from "../api/logs.ts";
 import type { ListedEntry } from "../api/entries.ts";
 import type { Found } from "../api/search.ts";
 import { AlarmBanner } from "../parts/alarm-banner.tsx";
-import { WithoutCanaries } from "../parts/canaries.tsx";
+import { useCanaryIdentities, WithoutCanaries } from "../parts/canaries.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { CompleteTo } from "../parts/completeness.tsx";
 import { EntryRows } from "../parts/entry-row.tsx";
@@ -19,10 +18,9 @@ import { DevelopmentWarning } from "./sign-page.tsx";
 const SHOWN = 8;
 
 export function HomePage() {
-  const about = useAnswer("about", fetchAbout);
-  const identity = about?.kind === "answered" ? about.value.canaryIdentity : undefined;
-  const isOther = (entry: ListedEntry) => !isCanary(entry, identity);
-  const newest = useAnswer(`newest ${identity}`, (signal) => newestEntries(SHOWN, isOther, signal));
+  const canaries = useCanaryIdentities();
+  const isOther = (entry: ListedEntry) => !isCanary(entry, canaries);
+  const newest = useAnswer(`newest ${canaries.join(" ")}`, (signal) => newestEntries(SHOWN, isOther, signal));
   const logs = useAnswer("logs", fetchLogs);
   return (
     <>
@@ -38,14 +36,14 @@ export function HomePage() {
       {logs?.kind === "answered" && <Sizes logs={logs.value} />}
       <Card title="Newest entries" note={<a href="/search">All entries</a>}>
         <Answered answer={newest} waiting="Reading the newest entries" name="Search">
-          {(found) => <Newest found={found} identity={identity} />}
+          {(found) => <Newest found={found} canaries={canaries} />}
         </Answered>
       </Card>
     </>
   );
 }
 
-function Newest({ found, identity }: { readonly found: Found; readonly identity: string | undefined }) {
+function Newest({ found, canaries }: { readonly found: Found; readonly canaries: readonly string[] }) {
   const { results, cursor } = found;
   if (results.length === 0) {
     return (
@@ -58,7 +56,7 @@ function Newest({ found, identity }: { readonly found: Found; readonly identity:
     );
   }
   return (
-    <WithoutCanaries entries={results} identity={identity} hidden>
+    <WithoutCanaries entries={results} identities={canaries} hidden>
       {(entries) => {
         const shown = entries.slice(0, SHOWN);
         const isWhole = cursor === undefined && shown.length === results.length;

@@ -10,7 +10,7 @@ import {
   type Refusals,
 } from "../api/issuance.ts";
 import { type Certificate, parseCertificate } from "../certificate/certificate.ts";
-import { useCanaryIdentity } from "../parts/canaries.tsx";
+import { useCanaryIdentities } from "../parts/canaries.tsx";
 import { CertificateFacts } from "../parts/certificate-facts.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { BarChart } from "../parts/charts.tsx";
@@ -130,7 +130,7 @@ function Summary({ summary: { certificates, refusals, days, unused } }: { readon
 }
 
 function Tops({ certificates, refusals }: Pick<IssuanceSummary, "certificates" | "refusals">) {
-  const canary = useCanaryIdentity();
+  const canaries = useCanaryIdentities();
   return (
     <div class="columns">
       <TopTable
@@ -142,7 +142,7 @@ function Tops({ certificates, refusals }: Pick<IssuanceSummary, "certificates" |
               <a href={identityPath(value)}>
                 <Text value={value} />
               </a>
-              {value === canary && <CanaryMark />}
+              {canaries.includes(value) && <CanaryMark />}
             </>
           ),
           count,
@@ -239,7 +239,7 @@ function CertificatesCard() {
 }
 
 function CertificateTable({ certificates }: { readonly certificates: readonly IssuedCertificate[] }) {
-  const canary = useCanaryIdentity();
+  const canaries = useCanaryIdentities();
   if (certificates.length === 0) return <p class="soft">None has been issued yet.</p>;
   return (
     <div class="scroller" tabIndex={0} role="region" aria-label="Table: certificates">
@@ -264,7 +264,7 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
                     <a href={identityPath(value)}>
                       <Text value={value} />
                     </a>
-                    {value === canary && <CanaryMark />}
+                    {canaries.includes(value) && <CanaryMark />}
                   </>
                 ))}
               </td>

@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Answer } from "../api/answer.ts";
 import { type Found, search as searchLogs } from "../api/search.ts";
 import { AlarmBanner } from "../parts/alarm-banner.tsx";
-import { useCanaryIdentity, WithoutCanaries } from "../parts/canaries.tsx";
+import { useCanaryIdentities, WithoutCanaries } from "../parts/canaries.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { CompleteTo } from "../parts/completeness.tsx";
 import { EntryRows } from "../parts/entry-row.tsx";
@@ -111,7 +111,7 @@ interface FoundEntriesProps {
 }
 
 function FoundEntries({ first, filters, order }: FoundEntriesProps) {
-  const identity = useCanaryIdentity();
+  const canaries = useCanaryIdentities();
   const [pages, setPages] = useState<readonly Found[]>([first]);
   const [trouble, setTrouble] = useState<Answer<Found>>();
   const entries = pages.flatMap(({ results }) => results);
@@ -129,7 +129,7 @@ function FoundEntries({ first, filters, order }: FoundEntriesProps) {
   return (
     <Card title={title} note={entries.length > 0 && <SaveResults entries={entries} isWhole={isLast} />}>
       <IdentityHint filters={filters} />
-      <WithoutCanaries entries={entries} identity={identity}>
+      <WithoutCanaries entries={entries} identities={canaries}>
         {(shown) => <EntryRows entries={shown} />}
       </WithoutCanaries>
       {trouble !== undefined && (

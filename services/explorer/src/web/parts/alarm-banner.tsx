@@ -1,11 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
-import { type Alarm, fetchAudit } from "../api/audit.ts";
-import { AtMostEvery } from "../api/at-most-every.ts";
+import { type Alarm, lastAudit } from "../api/audit.ts";
 import { Notice } from "./notice.tsx";
 import { Text } from "./text.tsx";
 
 const MINUTE = 60_000;
-const audit = new AtMostEvery(MINUTE, () => fetchAudit(), Date.now);
 
 /** Whoever looks something up must know that the auditor disbelieves these logs. Silent where it cannot be asked. */
 export function AlarmBanner() {
@@ -13,7 +11,7 @@ export function AlarmBanner() {
   useEffect(() => {
     let isGone = false;
     const look = () => {
-      void audit.ask().then((answer) => {
+      void lastAudit.ask().then((answer) => {
         if (isGone || answer.kind !== "answered") return;
         setAlarms(answer.value.alarms.filter(({ resolved }) => resolved === undefined));
       });

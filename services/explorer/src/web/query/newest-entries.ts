@@ -28,7 +28,6 @@ export async function newestEntries(
 }
 
 /** Whether the auditor signed it, by what the certificate says. */
-export function isCanary({ signers }: Pick<ListedEntry, "signers">, identity: string | undefined): boolean {
-  if (identity === undefined) return false;
-  return signers.some(({ certificate }) => certificate?.sans.some(({ value }) => value === identity) === true);
+export function isCanary({ signers }: Pick<ListedEntry, "signers">, identities: readonly string[]): boolean {
+  return signers.some(({ certificate }) => certificate?.sans.some(({ value }) => identities.includes(value)) === true);
 }

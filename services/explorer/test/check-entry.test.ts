@@ -21,6 +21,11 @@ const states = async (entry: ProvenEntry, parties = world.parties, expected: Exp
 const failing = async (entry: ProvenEntry, parties: TrustedParties = world.parties, expected: Expected = {}) =>
   firstFailure((await checkEntry(loggedEntry(entry), parties, expected)).steps)?.id;
 
+const named = (label: string) => ({
+  ...world.parties,
+  logKeys: world.parties.logKeys.map((one) => ({ ...one, label })),
+});
+
 describe("an entry that is what it says", () => {
   test("passes every step, and what cannot be checked is said to be open", async () => {
     expect(await states(world.file)).toEqual({
@@ -168,7 +173,7 @@ describe("a tampered answer", () => {
   });
 
   test("of the v2 log with another index than its proof's fails at the path", async () => {
-    const v2 = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
+    const v2 = { ...world.file, ...world.v2 };
     expect(await failing(v2)).toBeUndefined();
     expect(await failing({ ...v2, logIndex: "6" })).toBe("path");
   });
@@ -180,13 +185,28 @@ describe("a tampered answer", () => {
   });
 
   test("that calls the log by the other's name, to get around its promise, is of another log than was asked", async () => {
-    const renamed = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
+    const renamed = { ...world.file, ...world.v2 };
     expect(await failing(renamed, world.parties, { log: "rekor", asked: "5" })).toBe("leaf");
     expect(await failing(world.file, world.parties, { log: "rekor", asked: "5" })).toBeUndefined();
   });
 
+  test("of one log under the name of the other fails at the signature, which is over the log's own name", async () => {
+    const { log, checkpoint } = world.v2;
+    expect(await failing({ ...world.file, checkpoint })).toBe("log-signature");
+    expect(await failing({ ...world.file, log, signedEntryTimestamp: undefined })).toBe("log-signature");
+  });
+
+  test("of another host's log fails, though its key is trusted too", async () => {
+    for (const entry of [world.file, { ...world.file, ...world.v2 }]) {
+      expect(await failing(entry, named("https://log.example.com:8700"))).toBeUndefined();
+      expect(await failing(entry, named("https://log.example.com/"))).toBeUndefined();
+      expect(await failing(entry, named("https://log.example.org"))).toBe("log-signature");
+      expect(await failing(entry, named("https://log.example.com/ctlog/2026"))).toBe("log-signature");
+    }
+  });
+
   test("without a signed time does not pass for one whose certificate was valid: its key may have leaked since", async () => {
-    const v2 = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
+    const v2 = { ...world.file, ...world.v2 };
     expect(await states(v2)).toMatchObject({ promise: "open", certificate: "open" });
     const { certificate: _, ...others } = await states({ ...v2, integratedTime: undefined });
     expect(Object.values(others)).not.toContain("failed");
@@ -198,7 +218,7 @@ describe("a tampered answer", () => {
   });
 
   test("with a time that nothing signed is told as the server's word", async () => {
-    const v2 = { ...world.file, log: "rekor-v2" as const, signedEntryTimestamp: undefined };
+    const v2 = { ...world.file, ...world.v2 };
     const isSigned = async (entry: ProvenEntry) =>
       isTimeSigned((await checkEntry(loggedEntry(entry), world.parties)).steps);
     expect(await isSigned(world.file)).toBe(true);

@@ -47,4 +47,26 @@ describe("a log's checkpoint", () => {
     const note = await signCheckpoint({ origin: ORIGIN, ...HEAD, extensions: [] }, ORIGIN, signer);
     expect(await failing(note, pageKey(signer.publicKey.spki), told)).toBe("checkpoint");
   });
+
+  test.for([
+    ["rekor", "log.example.com - 17", "https://log.example.com"],
+    ["rekor-v2", "log.example.com", "https://log.example.com"],
+    ["rekor-v2", "::1", "http://[::1]:8700"],
+    ["ctlog", "log.example.com/ctlog/2026", "https://log.example.com/ctlog/2026"],
+  ] as const)("is of the log %s when it is signed as %s", async ([log, origin, label]) => {
+    const signer = ephemeralSigner("ecdsa-p256");
+    const name = origin.split(" - ", 1)[0] ?? "";
+    const note = new TextDecoder().decode(await signCheckpoint({ origin, ...HEAD, extensions: [] }, name, signer));
+    const shown = async (as: typeof log, by: string = label) => {
+      const key = { key: pageKey(signer.publicKey.spki), source: "server" as const, label: by };
+      return firstFailure(
+        (await checkLog({ ...TOLD, log: as, origin, checkpoint: note }, { ...NOBODY, logKeys: [key] })).steps,
+      )?.id;
+    };
+    expect(await shown(log)).toBeUndefined();
+    for (const other of (["rekor", "rekor-v2", "ctlog"] as const).filter((one) => one !== log)) {
+      expect(await shown(other)).toBe("log-signature");
+    }
+    expect(await shown(log, "https://elsewhere.example")).toBe("log-signature");
+  });
 });

@@ -21,7 +21,9 @@ export interface ProofWorld {
   readonly parties: TrustedParties;
   readonly logSigner: Signer;
   /** Signs another checkpoint, as a log that tells two histories would. */
-  checkpoint(size: bigint, root: Uint8Array, signer?: Signer): Promise<string>;
+  checkpoint(size: bigint, root: Uint8Array, signer?: Signer, origin?: string): Promise<string>;
+  /** What of an answer makes it one of the v2 log's, which promises no time and signs as its bare host. */
+  readonly v2: Pick<ProvenEntry, "log" | "checkpoint" | "signedEntryTimestamp">;
 }
 
 /** A log of `size` entries made by the product's own libraries, in which two were signed by a certificate. */
@@ -37,10 +39,8 @@ export async function proofWorld(size = 13, secondsLate = 0): Promise<ProofWorld
   });
   const read = subtreeReader(leaves);
   const root = await treeRoot(BigInt(size), read);
-  const checkpoint = async (of: bigint, head: Uint8Array, signer = logSigner) =>
-    new TextDecoder().decode(
-      await signCheckpoint({ origin: ORIGIN, size: of, root: head, extensions: [] }, NAME, signer),
-    );
+  const checkpoint = async (of: bigint, head: Uint8Array, signer = logSigner, origin = ORIGIN) =>
+    new TextDecoder().decode(await signCheckpoint({ origin, size: of, root: head, extensions: [] }, NAME, signer));
   const note = await checkpoint(BigInt(size), root);
   const [file, statement] = await Promise.all(
     bodies.map(async ({ bytes, kind, payload }, at): Promise<ProvenEntry> => {
@@ -80,7 +80,9 @@ export async function proofWorld(size = 13, secondsLate = 0): Promise<ProofWorld
     logKeys: [{ key: parsePublicKey(logSigner.publicKey.spki, "log"), source: "server", label: "test" }],
     authorities: [{ chain: [parseShownCertificate(authority.certificate, "authority")], source: "server" }],
   };
-  return { file, statement, parties, logSigner, checkpoint };
+  const v2Note = await checkpoint(BigInt(size), root, logSigner, NAME);
+  const v2 = { log: "rekor-v2" as const, checkpoint: v2Note, signedEntryTimestamp: undefined };
+  return { file, statement, parties, logSigner, checkpoint, v2 };
 }
 
 async function certificateAuthority() {

@@ -63,7 +63,7 @@ export async function checkLogged(
       checkpoint = parseSignedCheckpoint(entry.checkpoint);
       return compareCheckpoint(checkpoint, entry);
     }),
-    await attempt("log-signature", () => checkSignature(checkpoint, parties.logKeys, found)),
+    await attempt("log-signature", () => checkSignature(checkpoint, parties.logKeys, found, entry.log)),
     await attempt("promise", () => checkPromise(entry, found.logKey)),
   ];
   const time = entry.promise?.integratedTime;
@@ -190,8 +190,11 @@ async function checkPromise(
     return { state: "open", words };
   }
   if (logKey === undefined) throw new Unverified("without a key for the log there is nothing to check it with");
-  const { integratedTime, signature } = promise;
+  const { integratedTime, signature, logId } = promise;
   const logID = fingerprint(logKey.key).toHex();
+  if (logId !== undefined && logId !== logID) {
+    throw new Unverified("the promise names another log's key than the one that signed the checkpoint");
+  }
   const signed = canonicalJson({ body: encodeBase64(body), integratedTime, logID, logIndex: Number(logIndex) });
   if (!(await verifyMessage(logKey.key, utf8(signed), signature))) {
     throw new Unverified("the log did not sign this time for this entry");

@@ -1,5 +1,6 @@
 import { decodeHex, equalBytes, utf8 } from "@chancery/encoding";
 import { Unverified } from "@chancery/fault";
+import { isNamedLog } from "./log-name.ts";
 import { checkSignature, type FoundKey } from "./log-signature.ts";
 import { parseSignedCheckpoint, type SignedCheckpoint } from "./signed-note.ts";
 import { attempt, type Step } from "./step.ts";
@@ -7,6 +8,8 @@ import type { TrustedKey, TrustedParties } from "./trusted-keys.ts";
 
 /** What a server tells of a log. */
 export interface ToldLog {
+  /** What the server calls it. */
+  readonly log?: string;
   readonly origin: string;
   readonly size: string;
   readonly root: string;
@@ -36,7 +39,9 @@ export async function checkLog(log: ToldLog, parties: TrustedParties): Promise<C
         values: [["Bytes signed", `${utf8(checkpoint.text).length}`]],
       };
     }),
-    await attempt("log-signature", () => checkSignature(checkpoint, parties.logKeys, found)),
+    await attempt("log-signature", () =>
+      checkSignature(checkpoint, parties.logKeys, found, isNamedLog(log.log) ? log.log : undefined),
+    ),
   ];
   return { steps, logKey: found.logKey };
 }

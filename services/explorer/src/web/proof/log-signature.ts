@@ -2,6 +2,7 @@ import { concatBytes, utf8 } from "@chancery/encoding";
 import { Unverified } from "@chancery/fault";
 import { fingerprint, kindNamedBy, type PublicKey } from "./public-key.ts";
 import { verifyMessage } from "./signature.ts";
+import { type NamedLog, requireOrigin } from "./log-name.ts";
 import type { NoteSignature, SignedCheckpoint } from "./signed-note.ts";
 import type { Finding } from "./step.ts";
 import type { TrustedKey } from "./trusted-keys.ts";
@@ -17,13 +18,16 @@ const SOURCES: Readonly<Record<TrustedKey["source"], string>> = {
   server: "the key from this server's trusted root, so by its word",
 };
 
+/** Undefined for `log`: of a bundle, which may be of a log elsewhere. */
 export async function checkSignature(
   checkpoint: SignedCheckpoint | undefined,
   keys: readonly TrustedKey[],
   found: FoundKey,
+  log?: NamedLog,
 ): Promise<Finding> {
   if (checkpoint === undefined) throw new Unverified("there is no checkpoint that could be read");
   const trusted = await findSigner(checkpoint, keys);
+  if (log !== undefined) requireOrigin(checkpoint.origin, log, trusted);
   found.logKey = trusted;
   const { key, source, label } = trusted;
   const others = checkpoint.signatures.length - 1;

@@ -18,8 +18,8 @@ export interface LoggedEntry {
     readonly path: readonly Uint8Array[];
   };
   readonly checkpoint: string;
-  /** Rekor v1: seconds since 1970, and the signature over them. */
-  readonly promise?: { readonly integratedTime: number; readonly signature: Uint8Array };
+  /** Rekor v1: seconds since 1970, and the signature over them; the key that a file says it is of, as hex. */
+  readonly promise?: { readonly integratedTime: number; readonly signature: Uint8Array; readonly logId?: string };
   /** Kept beside the entry: the payload of a DSSE envelope. */
   readonly payload?: Uint8Array;
   /** Of a bundle's envelope, where it is known. */

@@ -198,26 +198,27 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     expect(own.wrongs).toEqual([]);
   });
 
-  test("cosign 2's older bundle is named, and leads to its entry with the proof", async () => {
+  test("cosign 2's older bundle is checked with the proof of its entry, and is red where it was changed", async () => {
     await using own = await openPage(browser, world.stack.url);
     const { page } = own;
-    const { verificationMaterial: material, messageSignature } = world.bundles.v1;
-    const [entry] = material.tlogEntries;
-    const body = entry?.canonicalizedBody ?? "";
-    const { spec } = JSON.parse(Buffer.from(body, "base64").toString()) as {
-      spec: { signature: { publicKey: { content: string } } };
+    const drop = async (old: object) => {
+      await page.goto("/check");
+      const buffer = Buffer.from(JSON.stringify(old));
+      await page.getByLabel(/^Bundle/).setInputFiles({ name: "a.bundle", mimeType: "application/json", buffer });
     };
-    const old = {
-      base64Signature: messageSignature?.signature,
-      cert: spec.signature.publicKey.content,
-      rekorBundle: { SignedEntryTimestamp: "", Payload: { body, integratedTime: 1, logIndex: 0, logID: "" } },
-    };
-    await page.goto("/check");
-    const buffer = Buffer.from(JSON.stringify(old));
-    await page.getByLabel(/^Bundle/).setInputFiles({ name: "a.bundle", mimeType: "application/json", buffer });
-    await page.getByText("This is a bundle of cosign's older format").waitFor();
-    await page.getByRole("link", { name: "see it with its proof" }).click();
+    const old = olderBundle(world.bundles.v1);
+    await drop(old);
     await page.getByText("Checked in your browser").waitFor();
+    await page.getByText("It is of cosign's older format").waitFor();
+    for (const step of ["path", "log-signature", "promise", "bundle-entry", "bundle-signature", "certificate"]) {
+      expect([step, await page.locator(`[data-step=${step}]`).getAttribute("data-state")]).toEqual([step, "passed"]);
+    }
+    const { rekorBundle } = old;
+    const Payload = { ...rekorBundle.Payload, integratedTime: rekorBundle.Payload.integratedTime - 1 };
+    await drop({ ...old, rekorBundle: { ...rekorBundle, Payload } });
+    await page.locator("[data-step=promise][data-state=failed]").waitFor();
+    await drop({ ...old, base64Signature: "AAAA" });
+    await page.getByText("Do not believe this bundle").waitFor();
     expect(own.wrongs).toEqual([]);
   });
 
@@ -288,3 +289,25 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     expect(own.wrongs).toEqual([]);
   });
 });
+
+/** As cosign 2 writes it with `sign-blob --bundle`. */
+function olderBundle({ verificationMaterial: { tlogEntries }, messageSignature }: ExplorerWorld["bundles"]["v1"]) {
+  const [entry] = tlogEntries;
+  const body = entry?.canonicalizedBody ?? "";
+  const { spec } = JSON.parse(Buffer.from(body, "base64").toString()) as {
+    spec: { signature: { publicKey: { content: string } } };
+  };
+  return {
+    base64Signature: messageSignature?.signature,
+    cert: spec.signature.publicKey.content,
+    rekorBundle: {
+      SignedEntryTimestamp: entry?.inclusionPromise?.signedEntryTimestamp,
+      Payload: {
+        body,
+        integratedTime: Number(entry?.integratedTime),
+        logIndex: Number(entry?.logIndex),
+        logID: Buffer.from(entry?.logId?.keyId ?? "", "base64").toString("hex"),
+      },
+    },
+  };
+}

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { fetchEntry } from "../api/entries.ts";
 import { Card, Lead } from "../parts/card.tsx";
 import { CertificateFacts } from "../parts/certificate-facts.tsx";
 import { DropZone } from "../parts/drop-zone.tsx";
@@ -10,10 +11,10 @@ import { Hash, Text } from "../parts/text.tsx";
 import { useParties } from "../parts/use-parties.ts";
 import { type BundleContent, parseBundle } from "../proof/bundle.ts";
 import { type CheckedBundle, checkBundle } from "../proof/check-bundle.ts";
+import { loggedEntry } from "../proof/logged-entry.ts";
 import { hashFile } from "../proof/hash-file.ts";
 import { type OldBundle, parseOldBundle } from "../proof/old-bundle.ts";
 import { serversWord, type TrustedParties } from "../proof/trusted-keys.ts";
-import { entryPath } from "../route.ts";
 import type { Digest } from "../statement/entry-body.ts";
 
 /** A bundle, and the file it is of, checked without asking anyone: neither leaves this browser. */
@@ -55,7 +56,7 @@ function FileField({ label, onFile }: { readonly label: string; readonly onFile:
 
 type Outcome =
   | { readonly old: OldBundle }
-  | { readonly content: BundleContent; readonly checked: CheckedBundle }
+  | { readonly content: BundleContent; readonly checked: CheckedBundle; readonly isOld: boolean }
   | { readonly wrong: string };
 
 function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly parties: TrustedParties }) {
@@ -72,7 +73,7 @@ function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly 
       </Notice>
     );
   }
-  const { content, checked } = outcome;
+  const { content, checked, isOld } = outcome;
   const { entries, steps, authority, signedDigests } = checked;
   const [first] = entries;
   return (
@@ -83,6 +84,12 @@ function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly 
         what="bundle"
       />
       <Card title="The bundle" note={<Text value={bundle.name} />}>
+        {isOld && (
+          <p class="soft small">
+            It is of cosign's older format, which has no proof that the entry is in the log. This server was asked for
+            one by the entry's hash, and it is checked below like all else.
+          </p>
+        )}
         <StepList steps={steps} />
       </Card>
       {entries.map((entry, index) => (
@@ -96,7 +103,7 @@ function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly 
   );
 }
 
-function OldBundleNotice({ old: { leafHash, isOfEntry } }: { readonly old: OldBundle }) {
+function OldBundleNotice({ old: { logIndex, isOfEntry } }: { readonly old: OldBundle }) {
   if (!isOfEntry) {
     return (
       <Notice tone="bad" title="Do not believe this bundle">
@@ -106,9 +113,9 @@ function OldBundleNotice({ old: { leafHash, isOfEntry } }: { readonly old: OldBu
   }
   return (
     <Notice tone="warn" title="This is a bundle of cosign's older format">
-      It has the log's promise and no proof that the entry is in the log, so it is not checked to the end here. Its
-      entry can be: <a href={entryPath("rekor", leafHash)}>see it with its proof</a>, and download it there in the newer
-      format, which cosign writes with <code>--new-bundle-format</code>.
+      It has a log's promise and no proof that the entry is in the log, and this server, which was asked for one by the
+      entry's hash, gives none{logIndex !== undefined && ` (index ${logIndex} in that log)`}. So it was not checked to
+      the end: it may be of a log elsewhere.
     </Notice>
   );
 }
@@ -116,12 +123,21 @@ function OldBundleNotice({ old: { leafHash, isOfEntry } }: { readonly old: OldBu
 async function check(text: string, parties: TrustedParties): Promise<Outcome> {
   try {
     const old = parseOldBundle(text);
-    if (old !== undefined) return { old };
-    const content = parseBundle(text);
-    return { content, checked: await checkBundle(content, parties) };
+    if (old === undefined) {
+      const content = parseBundle(text);
+      return { content, checked: await checkBundle(content, parties), isOld: false };
+    }
+    const content = await provenContent(old);
+    return content === undefined ? { old } : { content, checked: await checkBundle(content, parties), isOld: true };
   } catch (error) {
     return { wrong: error instanceof Error ? error.message : "it cannot be read" };
   }
+}
+
+/** The log's proof is asked for by the entry's hash; nothing else of the bundle leaves this browser. */
+async function provenContent(old: OldBundle): Promise<BundleContent | undefined> {
+  const answer = old.isOfEntry ? await fetchEntry("rekor", old.leafHash) : undefined;
+  return answer?.kind === "answered" ? old.withProof(loggedEntry(answer.value)) : undefined;
 }
 
 type FileState = "hashing" | "same" | "other" | "unreadable";

@@ -67,7 +67,8 @@ function readMessage(value: JsonValue | undefined): BundleContent["message"] {
   return { signature, digest: { algorithm: ALGORITHMS[algorithm] ?? algorithm, hex } };
 }
 
-function readEnvelope(value: JsonValue | undefined): Envelope | undefined {
+/** A DSSE envelope as JSON has it. */
+export function readEnvelope(value: JsonValue | undefined): Envelope | undefined {
   if (value === undefined) return undefined;
   const envelope = object(value, "dsseEnvelope");
   const signatures = list(envelope["signatures"], "dsseEnvelope.signatures");

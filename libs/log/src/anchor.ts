@@ -13,6 +13,8 @@ export interface AnchoredHead extends TreeHead, LogKey {
  * database.
  */
 export interface Anchor {
+  /** Where it lies, for the operator's log: a path is nothing for readers. */
+  readonly place?: string;
   /** What it says is durable when this resolves. */
   read(): Promise<AnchoredHead | undefined>;
   /**

@@ -26,6 +26,10 @@ export class AnchoredSigner {
     return { origin: this.#signer.origin, keyId: this.#signer.keyId };
   }
 
+  get anchorPlace(): string {
+    return this.#anchor.place ?? "memory";
+  }
+
   /** What the anchor said last, to this process. Another may have moved it since; `sign` finds that out. */
   get known(): AnchoredHead | undefined {
     return this.#known;

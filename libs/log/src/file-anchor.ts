@@ -1,5 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { constants, type FileHandle, link, mkdir, open, readdir, readFile, stat, unlink } from "node:fs/promises";
+import {
+  access,
+  constants,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  stat,
+  unlink,
+} from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { sha256 } from "@chancery/crypto";
 import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
@@ -39,10 +50,14 @@ export class FileAnchor implements Anchor {
     this.#directory = directory;
   }
 
+  get place(): string {
+    return this.#directory;
+  }
+
   static async open(directory: string, name: string): Promise<FileAnchor> {
     if (!NAME.test(name)) throw new Misconfigured("anchor", `${JSON.stringify(name)} cannot be the name of a folder`);
     const folder = resolve(directory, name);
-    const created = await mkdir(folder, { recursive: true, mode: 0o700 });
+    const created = await makeFolder(folder);
     // Each new folder is an entry in the one above: without it a power cut takes the anchor back, and all below.
     const highest = dirname(created ?? folder);
     for (let above = dirname(folder); ; above = dirname(above)) {
@@ -170,6 +185,20 @@ export class FileAnchor implements Anchor {
       }
       throw new Unavailable("the anchor cannot be read or written", 5, { cause });
     }
+  }
+}
+
+/** On a volume of its own it is most often the volume that belongs to somebody else. */
+async function makeFolder(folder: string): Promise<string | undefined> {
+  try {
+    const created = await mkdir(folder, { recursive: true, mode: 0o700 });
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return created;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new Misconfigured("chancery.anchor", `${folder} may not be made, read and written by this user (${code})`, {
+      cause,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { equalBytes } from "@chancery/encoding";
-import { Fault, RefusedToSign, Unavailable } from "@chancery/fault";
+import { Fault, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
 import { edgeRoot, type TreeHead } from "@chancery/tlog";
 import type { AnchoredHead } from "./anchor.ts";
 import type { AnchoredSigner } from "./anchored-signer.ts";
@@ -108,12 +108,12 @@ export class Standing {
       const state = await writer.tree();
       this.assertTree(state, signed);
       if (before === undefined) {
-        throw this.refuse(`its anchor is missing and its database holds ${state.size} entries: ${NEWER_ANCHOR}`);
+        throw this.#refuseAnchor(`its anchor is missing and its database holds ${state.size} entries: ${NEWER_ANCHOR}`);
       }
       if (newerReason(before, state, this.#ahead) === undefined) return { anchored: before, state };
       const after = (await this.#readAnchor()) ?? before;
       const newer = newerReason(after, state, this.#ahead);
-      if (newer !== undefined) throw this.refuse(newer);
+      if (newer !== undefined) throw this.#refuseAnchor(newer);
       if (after.size <= state.size) return { anchored: after, state };
       // Yet another batch went through: the anchor is of a tree that is newer than what was read.
     }
@@ -123,8 +123,13 @@ export class Standing {
   async #readAnchor(): Promise<AnchoredHead | undefined> {
     const anchored = await this.#signer.readAnchor();
     const reason = anchored && anchorKeyReason(this.#signer.key, anchored);
-    if (reason !== undefined) throw this.refuse(reason);
+    if (reason !== undefined) throw this.#refuseAnchor(reason);
     return anchored;
+  }
+
+  /** Anyone may read the refusal; where the anchor was looked for is for the log. */
+  #refuseAnchor(reason: string): RefusedToSign {
+    return this.refuse(reason, new Misconfigured("chancery.anchor", `is in ${this.#signer.anchorPlace}`));
   }
 }
 

@@ -20,12 +20,14 @@ Run \`chancery fsck\` first, and stop every chancery on the folder.
 
   --log rekor|rekor-v2|ctlog
   --data FOLDER        the installation                          CHANCERY_DATA, or ./.chancery
+  --anchor FOLDER      its anchors, as \`serve\` is told           CHANCERY_ANCHOR, or DATA/anchor
   --database-url URL   its PostgreSQL, if not the embedded one   CHANCERY_DATABASE_URL
 `;
 
 const FLAGS = {
   log: { type: "string" },
   data: { type: "string" },
+  anchor: { type: "string" },
   "database-url": { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -42,18 +44,19 @@ export async function acceptAnchorCommand(
     return 0;
   }
   const name = requireLogName(flags.log);
-  const settings = await resolveSettings({ data: flags.data, "database-url": flags["database-url"] }, environment);
+  const { data, anchor: folder, "database-url": url } = flags;
+  const settings = await resolveSettings({ data, anchor: folder, "database-url": url }, environment);
   // Before it is opened, which would make one where there is none.
   const { hostname } = await readInstallation(settings.data);
-  const installation = await openInstallation(settings.data, hostname, new Date());
+  const installation = await openInstallation(settings, hostname, new Date());
   await using opened = new AsyncDisposableStack();
   const db = await openStopped(settings, opened);
-  const directory = join(settings.data, "anchor");
-  const anchor = await FileAnchor.open(directory, name);
-  await setDamagedAside(anchor, join(directory, name), out);
+  const anchor = await FileAnchor.open(settings.anchor, name);
+  const directory = join(settings.anchor, name);
+  await setDamagedAside(anchor, directory, out);
   const store = await PostgresLogStore.open(db);
   const { before, after } = await acceptAnchor({ name, store, anchor, signer: treeHeadSigner(name, installation) });
-  out(`${name}: anchor accepted\n  before  ${describe(before)}\n  after   ${describe(after)}\n`);
+  out(`${name}: anchor accepted in ${directory}\n  before  ${describe(before)}\n  after   ${describe(after)}\n`);
   return 0;
 }
 

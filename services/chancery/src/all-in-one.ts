@@ -40,6 +40,7 @@ import { alone } from "./installation-file.ts";
 import { confirmLogs, type Installation, type LogName, openInstallation, OWN_AUTHORITY } from "./installation.ts";
 import { IssuerReload } from "./issuer-reload.ts";
 import { keyUseIn } from "./key-use.ts";
+import { refuseOutgrown } from "./left-anchor.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
@@ -81,7 +82,7 @@ export async function startStack(
 
   const db = await openServiceDatabase(settings, opened, { logger, progress });
   progress("opening the logs");
-  const logs = await openLogs(db, settings, installation, opened);
+  const logs = await openLogs(db, settings, installation, opened, logger);
   if (installation.awaitsLogs.length > 0) {
     await requireMade(logs);
     await confirmLogs(settings.data);
@@ -146,10 +147,11 @@ function whyNotIssuing(ctlog: TransparencyLog): string | undefined {
 }
 
 /** A CA in files of the operator's is looked at first: a mistake there must not leave a folder that is bound to it. */
-async function openKeys({ data, url, authorityFiles, rekorV2Key }: Settings, now: Date) {
+async function openKeys(settings: Settings, now: Date) {
+  const { data, url, authorityFiles, rekorV2Key } = settings;
   const files = authorityFiles && (await loadAuthorityFiles(authorityFiles, now));
   const plan = files === undefined ? OWN_AUTHORITY : { kind: "files" as const };
-  const installation = await openInstallation(data, new URL(url).hostname, now, plan, rekorV2Key);
+  const installation = await openInstallation(settings, new URL(url).hostname, now, plan, rekorV2Key);
   const { created } = installation;
   const authority = await alone(data, () => openAuthority({ directory: data, created, files, now }));
   return { installation, authority };
@@ -197,16 +199,19 @@ function bannerFacts(
 
 async function openLogs(
   db: Database,
-  { data, issuers }: Settings,
+  settings: Settings,
   installation: Installation,
   opened: AsyncDisposableStack,
+  logger: Logger,
 ): Promise<Logs> {
+  const { anchor: directory, issuers } = settings;
   // In development a jump ahead is believed: a laptop's virtual machine stands still while the laptop sleeps.
   const elapsed = issuers === undefined ? { elapsed: Date.now } : {};
   const store = await PostgresLogStore.open(db);
   const open = async (name: LogName) => {
     const signer = treeHeadSigner(name, installation);
-    const anchor = await FileAnchor.open(join(data, "anchor"), name);
+    const anchor = await FileAnchor.open(directory, name);
+    await refuseOutgrown(settings, name, anchor);
     const log = await TransparencyLog.open({
       name,
       store,
@@ -216,6 +221,9 @@ async function openLogs(
       ...elapsed,
     });
     opened.defer(() => log.close());
+    // Who asks /readyz is not told where it lies.
+    const { refusal } = log.state;
+    if (refusal !== undefined) logger.child({ from: name }).error(`${refusal} (its anchor: ${join(directory, name)})`);
     return log;
   };
   const rekor = await open("rekor");
@@ -260,7 +268,7 @@ function modules(
     CtLogModule.forRoot({ shard, roots }, { log: logs.ctlog, signer: keys.ctlog }),
     TsaModule.forRoot({}, { chain: tsaChain, signer: keys.tsa }),
     TrustModule.forRoot(
-      { url: settings.url, directory: join(settings.data, "tuf"), floor: join(settings.data, "anchor", "tuf") },
+      { url: settings.url, directory: join(settings.data, "tuf"), floor: join(settings.anchor, "tuf") },
       {
         material: trustMaterial(trustedParties(settings, installation, authority, logs)),
         keys: { root: keys["tuf-root"], online: keys["tuf-online"] },

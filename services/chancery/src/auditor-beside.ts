@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { isIPv6 } from "node:net";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import type { AuditorConfig } from "@chancery/auditor";
 import type { Database } from "@chancery/postgres";
 import type { ReadAccess, Reader, RunningService } from "@chancery/service";
@@ -39,7 +39,7 @@ export class AuditorBeside {
 
   /** Undefined: none is to run. */
   config({ keys }: Installation, db: Database, service: () => RunningService): AuditorConfig | undefined {
-    const { auditor, data, tls, fulcio } = this.#settings;
+    const { auditor, data, anchor, tls, fulcio } = this.#settings;
     if (auditor === undefined) return undefined;
     const url = this.#url();
     const { canary, ...settings } = auditor;
@@ -57,14 +57,15 @@ export class AuditorBeside {
         token: this.#tokenSource(url),
         leftOut: canaryLeftOut(canary, this.#settings),
       },
-      folders: [data],
+      // Two disks may fill.
+      folders: dirname(anchor) === data ? [data] : [data, anchor],
       keys: {
         rekor: keys.rekor.publicKey.keyObject,
         "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
         ctlog: keys.ctlog.publicKey.keyObject,
       },
       verifyIndex: (log, signal) => auditIndex(db, log, { signal }),
-      insight: { db, anchor: join(data, "anchor") },
+      insight: { db, anchor },
     };
   }
 

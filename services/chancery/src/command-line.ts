@@ -12,6 +12,7 @@ Runs Fulcio, Rekor, the CT log, the timestamp authority and the trust root in on
   --port PORT          CHANCERY_PORT          port to listen on                8700
   --url URL            CHANCERY_URL           public origin of everything      http://localhost:PORT
   --data FOLDER        CHANCERY_DATA          keys, certificates, database     ./.chancery
+  --anchor FOLDER      CHANCERY_ANCHOR        what was signed last             DATA/anchor
   --database-url URL   CHANCERY_DATABASE_URL  a PostgreSQL of your own         an embedded one
   --config FILE        CHANCERY_CONFIG        who may sign, in Fulcio's format development mode
   --grpc-port PORT     CHANCERY_GRPC_PORT     port for Fulcio's gRPC API       none
@@ -48,6 +49,7 @@ const FLAGS = {
   port: { type: "string" },
   url: { type: "string" },
   data: { type: "string" },
+  anchor: { type: "string" },
   config: { type: "string" },
   "database-url": { type: "string" },
   "grpc-port": { type: "string" },

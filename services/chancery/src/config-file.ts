@@ -92,6 +92,7 @@ const ownSection = z.strictObject({
   port: port.optional(),
   url: z.string().min(1).optional(),
   data: z.string().min(1).optional(),
+  anchor: z.string().min(1).optional(),
   "database-url": z.string().min(1).optional(),
   "database-least-privilege": z.boolean().optional(),
   "ca-key": z.string().min(1).optional(),

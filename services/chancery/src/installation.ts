@@ -13,6 +13,7 @@ import { writeGenerations } from "./authority/generations.ts";
 import { requestCertificate } from "./authority/request.ts";
 import { removeDurably, writeDurably } from "./durable-file.ts";
 import { alone } from "./installation-file.ts";
+import { ANCHOR, type Folders } from "./settings-sources.ts";
 
 /** The private keys that sign while it serves, but for the CA's. Each has its own file, `keys/<name>.pem`. */
 export const KEY_NAMES = ["rekor", "rekor-v2", "ctlog", "tsa", "tuf-root", "tuf-online"] as const;
@@ -67,7 +68,7 @@ const AWAITS_LOGS = "logs.unmade";
 /** What a first run makes before anything is published. */
 const MADE = ["keys", "certificates", "authority.json"];
 /** What only a finished installation makes. */
-const PUBLISHED = ["tuf", "anchor", "postgres"];
+const PUBLISHED = ["tuf", ANCHOR, "postgres"];
 
 const fingerprint = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -95,6 +96,8 @@ type InstallationFile = z.infer<typeof installationFile>;
 
 /** What an installation is made with. */
 interface Wanted {
+  /** Where its logs' anchors lie. */
+  readonly anchor: string;
   readonly hostname: string;
   readonly now: Date;
   readonly plan: AuthorityPlan;
@@ -103,7 +106,7 @@ interface Wanted {
 }
 
 /**
- * Finds the installation under `directory`, or makes it on the first run.
+ * Finds the installation under `data`, or makes it on the first run.
  *
  * Order that never changes: mark → keys → certificates → `installation.json` → unmark, and nothing is
  * published before `installation.json` is on disk. So a crash at any step leaves either a marked folder,
@@ -112,7 +115,7 @@ interface Wanted {
  * A `rekorV2Key` that is said is the v2 log's when it is made, and MUST be what it was made with.
  */
 export async function openInstallation(
-  directory: string,
+  { data: directory, anchor }: Folders,
   hostname: string,
   now: Date,
   plan: AuthorityPlan = OWN_AUTHORITY,
@@ -120,7 +123,7 @@ export async function openInstallation(
 ): Promise<Installation> {
   await makePrivateDirectory(directory);
   await requireAccess(directory);
-  const installation = await alone(directory, () => openAlone(directory, { hostname, now, plan, rekorV2Key }));
+  const installation = await alone(directory, () => openAlone(directory, { anchor, hostname, now, plan, rekorV2Key }));
   refuseOtherKey(installation.keys["rekor-v2"], rekorV2Key);
   return installation;
 }
@@ -149,6 +152,7 @@ async function openAlone(directory: string, wanted: Wanted): Promise<Installatio
   }
   // A mark that came back, out of an old backup, must not make a first run of what has published.
   refuseForeign(directory, names, names.includes(UNFINISHED) ? PUBLISHED : [...MADE, ...PUBLISHED]);
+  await refuseOthersAnchors(directory, wanted.anchor);
   return make(directory, wanted);
 }
 
@@ -197,8 +201,11 @@ async function makeAuthority(directory: string, hostname: string, created: Date,
   return { "fulcio-root": fingerprintOf(root), "fulcio-intermediate": fingerprintOf(intermediate) };
 }
 
-async function find(directory: string, { hostname, rekorV2Key }: Wanted): Promise<Omit<Installation, "awaitsLogs">> {
-  const file = await withRekorV2(directory, await readInstallationFile(directory), rekorV2Key);
+async function find(
+  directory: string,
+  { anchor, hostname, rekorV2Key }: Wanted,
+): Promise<Omit<Installation, "awaitsLogs">> {
+  const file = await withRekorV2({ data: directory, anchor }, await readInstallationFile(directory), rekorV2Key);
   if (file.hostname !== hostname) {
     throw new Misconfigured(
       "CHANCERY_URL",
@@ -221,14 +228,13 @@ async function find(directory: string, { hostname, rekorV2Key }: Wanted): Promis
  * the key nobody has seen it, and the next start makes it anew.
  */
 async function withRekorV2(
-  directory: string,
+  { data: directory, anchor }: Folders,
   file: InstallationFile,
   algorithm: RekorV2Key = "ecdsa-p256",
 ): Promise<InstallationFile> {
   if (file.keys["rekor-v2"] !== undefined) return file;
   const path = keyPath(directory, "rekor-v2");
-  const anchors: readonly string[] = await readdir(join(directory, "anchor")).catch(() => []);
-  if (anchors.includes("rekor-v2")) {
+  if ((await anchoredIn(anchor)).includes("rekor-v2")) {
     throw new Misconfigured(join(directory, FILE), "is older than its v2 log; put the newer one back from a backup");
   }
   await rm(path, { force: true });
@@ -289,6 +295,22 @@ function refuseForeign(directory: string, names: readonly string[], traces: read
     "CHANCERY_DATA",
     `${directory} holds ${left} and no ${FILE}; put the file back from a backup of the keys, or choose an empty folder`,
   );
+}
+
+/** They lie elsewhere, and are of logs whose keys are not here. */
+async function refuseOthersAnchors(directory: string, anchor: string): Promise<void> {
+  const [log] = await anchoredIn(anchor);
+  if (log === undefined) return;
+  throw new Misconfigured(
+    "CHANCERY_ANCHOR",
+    `${anchor} holds the anchor of ${log}, and ${directory} no ${FILE}; put the file back from a backup of the keys, or choose an empty folder`,
+  );
+}
+
+/** The logs that have an anchor there. */
+async function anchoredIn(anchor: string): Promise<LogName[]> {
+  const names: readonly string[] = await readdir(anchor).catch(() => []);
+  return LOG_NAMES.filter((name) => names.includes(name));
 }
 
 export async function makePrivateDirectory(path: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Misconfigured } from "@chancery/fault";
 import { parseDatabaseUrl } from "./own-database.ts";
 
@@ -11,6 +11,7 @@ export interface ServeFlags {
   readonly port?: string | undefined;
   readonly url?: string | undefined;
   readonly data?: string | undefined;
+  readonly anchor?: string | undefined;
   readonly config?: string | undefined;
   readonly "database-url"?: string | undefined;
   readonly "grpc-port"?: string | undefined;
@@ -23,17 +24,28 @@ export interface ServeFlags {
 /** Where an installation is and where its database, for commands that ask for nothing else. */
 export async function resolveStorage(flags: ServeFlags, environment: Environment): Promise<Storage> {
   const { chosen } = await openSources(flags, environment);
-  return {
-    data: resolve(chosen("data", DATA).value),
-    databaseUrl: databaseUrl(chosen("database-url", ""), environment),
-  };
+  return { ...folders(chosen), databaseUrl: databaseUrl(chosen("database-url", ""), environment) };
 }
 
-export interface Storage {
-  /** Absolute path. */
+/** Absolute paths. */
+export interface Folders {
   readonly data: string;
+  /** The anchors of all logs, one folder each, and TUF's version floor. */
+  readonly anchor: string;
+}
+
+export interface Storage extends Folders {
   /** Undefined: the embedded server under `data`. */
   readonly databaseUrl: string | undefined;
+}
+
+export function folders(chosen: Chosen): Folders {
+  const data = resolve(chosen("data", DATA).value);
+  const told = chosen("anchor", join(data, ANCHOR));
+  const anchor = resolve(told.value);
+  // Both have a folder `tuf`.
+  if (anchor === data) throw new Misconfigured(told.key, `${anchor} is the data folder; name a folder of its own`);
+  return { data, anchor };
 }
 
 export async function openSources(flags: ServeFlags, environment: Environment) {
@@ -55,7 +67,9 @@ export async function openSources(flags: ServeFlags, environment: Environment) {
   return { file, own, chosen, told };
 }
 
-export const DATA = "./.chancery";
+const DATA = "./.chancery";
+/** In the data folder, unless another place is said. */
+export const ANCHOR = "anchor";
 
 export type Chosen = (
   name: Exclude<keyof typeof VARIABLES, "config" | "grpc-port" | "auditor">,
@@ -101,6 +115,7 @@ const VARIABLES = {
   port: "CHANCERY_PORT",
   url: "CHANCERY_URL",
   data: "CHANCERY_DATA",
+  anchor: "CHANCERY_ANCHOR",
   config: "CHANCERY_CONFIG",
   "database-url": "CHANCERY_DATABASE_URL",
   "grpc-port": "CHANCERY_GRPC_PORT",

@@ -14,9 +14,10 @@ import type { RekorV2Key } from "./installation.ts";
 import { isLoopbackHost } from "./loopback.ts";
 import {
   type Chosen,
-  DATA,
   databaseUrl,
   type Environment,
+  type Folders,
+  folders,
   openSources,
   PASSPHRASE,
   type ServeFlags,
@@ -58,7 +59,7 @@ export interface Settings extends Storage {
 }
 
 /** The part of them that a folder is made by. */
-export interface InstallationSettings extends Pick<Settings, "data" | "authorityFiles" | "rekorV2Key"> {
+export interface InstallationSettings extends Folders, Pick<Settings, "authorityFiles" | "rekorV2Key"> {
   /** Undefined: nobody said a URL. */
   readonly hostname: string | undefined;
 }
@@ -68,13 +69,14 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
   const { file, own, chosen, told } = await openSources(flags, environment);
   const port = parsePort(chosen("port", "8700"));
   const host = parseHost(chosen("host", "127.0.0.1"));
-  const data = resolve(chosen("data", DATA).value);
+  const { data, anchor } = folders(chosen);
   const url = parseOrigin(chosen("url", `${file?.own.tls === undefined ? "http" : "https"}://localhost:${port}`));
   const settings: Settings = {
     host,
     port,
     url,
     data,
+    anchor,
     databaseUrl: databaseUrl(chosen("database-url", ""), environment),
     databaseLeastPrivilege: own["database-least-privilege"] ?? false,
     issuers: file?.issuers,
@@ -105,7 +107,7 @@ export async function resolveInstallationSettings(
   const { own, chosen } = await openSources(flags, environment);
   const url = chosen("url", "");
   return {
-    data: resolve(chosen("data", DATA).value),
+    ...folders(chosen),
     hostname: url.value === "" ? undefined : new URL(parseOrigin(url)).hostname,
     authorityFiles: await authorityFiles(chosen, environment),
     rekorV2Key: own.rekor?.["v2-log-key"],

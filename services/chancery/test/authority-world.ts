@@ -83,7 +83,8 @@ export async function chainFile(chain: readonly Uint8Array[], text = ""): Promis
 export async function open(now = new Date(), files?: { key: string; chain: string; passphrase?: string }) {
   const loaded = files && (await loadAuthorityFiles(files, now));
   const plan = { kind: "files" as const };
-  const installation = await openInstallation(world.data, "sigstore.example.com", now, loaded && plan);
+  const folders = { data: world.data, anchor: join(world.data, "anchor") };
+  const installation = await openInstallation(folders, "sigstore.example.com", now, loaded && plan);
   const { created } = installation;
   return alone(world.data, () => openAuthority({ directory: world.data, created, files: loaded, now }));
 }

@@ -1,10 +1,11 @@
-import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Database, runningEmbedded } from "@chancery/postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../src/command-line.ts";
+import { logEntry } from "./log-entry.ts";
 import { startTestStack, type TestStack } from "./start-stack.ts";
 
 async function fsck(...flags: string[]) {
@@ -12,27 +13,6 @@ async function fsck(...flags: string[]) {
   const terminal = { out: (text: string) => void (out += text), err: (text: string) => void (err += text) };
   const code = await run(["fsck", ...flags], {}, terminal);
   return { code, out, err };
-}
-
-async function logEntry(url: string, text: string): Promise<void> {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const pem = publicKey.export({ type: "spki", format: "pem" });
-  const answer = await fetch(`${url}/api/v1/log/entries`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({
-      apiVersion: "0.0.1",
-      kind: "hashedrekord",
-      spec: {
-        data: { hash: { algorithm: "sha256", value: createHash("sha256").update(text).digest("hex") } },
-        signature: {
-          content: sign("sha256", Buffer.from(text), privateKey).toString("base64"),
-          publicKey: { content: Buffer.from(pem).toString("base64") },
-        },
-      },
-    }),
-  });
-  expect(answer.status, await answer.text()).toBe(201);
 }
 
 async function issueCertificate(url: string): Promise<void> {
@@ -57,7 +37,7 @@ describe("chancery fsck", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "chancery-fsck-"));
     running = await startTestStack({ data: join(folder, "data") });
-    for (let at = 0; at < 23; at++) await logEntry(running.url, `artifact ${at}`);
+    for (let at = 0; at < 23; at++) expect(await logEntry(running.url, `artifact ${at}`)).toBe(201);
     for (let at = 0; at < 3; at++) await issueCertificate(running.url);
   });
   afterAll(async () => {
@@ -123,7 +103,8 @@ describe("chancery fsck", () => {
   test("explains itself", async () => {
     const { code, out } = await fsck("--help");
     expect(code).toBe(0);
-    for (const flag of ["--log", "--url", "--database-url", "--data", "--key", "--json"]) expect(out).toContain(flag);
+    for (const flag of ["--log", "--url", "--database-url", "--data", "--anchor", "--key", "--json"])
+      expect(out).toContain(flag);
   });
 
   test.for([
@@ -132,6 +113,7 @@ describe("chancery fsck", () => {
     [["--database-url", "postgres://nobody@localhost/x"], "--database-url: needs --log and --key"],
     [["--data", "/nonexistent"], "--data: /nonexistent holds no installation"],
     [["--key", "/nonexistent"], "--key: /nonexistent is no key"],
+    [["--url", "http://localhost:1", "--anchor", "x"], "--url: reads from outside: not together with --data"],
     [["--loud"], "command line: Unknown option '--loud'"],
   ])("refuses %j in one line, with exit code 2", async ([flags, reason]) => {
     const { code, err } = await fsck(...(flags as string[]));

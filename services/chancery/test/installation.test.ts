@@ -18,8 +18,9 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const NOW = new Date("2026-11-21T10:11:12.345Z");
+const folders = () => ({ data, anchor: join(data, "anchor") });
 async function open(hostname = "localhost") {
-  const installation = await openInstallation(data, hostname, NOW);
+  const installation = await openInstallation(folders(), hostname, NOW);
   const { created } = installation;
   const authority = await alone(data, () => openAuthority({ directory: data, created, now: NOW }));
   return { ...installation, fulcioChain: authority.chain, authority };
@@ -45,7 +46,7 @@ function told({ hostname, treeId, shard, created, keys, fulcioChain, tsaChain, a
   };
 }
 
-const openWith = (key?: "ecdsa-p256" | "ed25519") => openInstallation(data, "localhost", NOW, OWN_AUTHORITY, key);
+const openWith = (key?: "ecdsa-p256" | "ed25519") => openInstallation(folders(), "localhost", NOW, OWN_AUTHORITY, key);
 
 describe("the v2 log's key", () => {
   test("is Ed25519 if that is said before it is made, and stays so without a word", async () => {
@@ -60,6 +61,24 @@ describe("the v2 log's key", () => {
       /^chancery.rekor.v2-log-key: the v2 log of this installation signs with ecdsa-p256/,
     );
     expect((await openWith("ecdsa-p256")).keys["rekor-v2"].publicKey.spki).toEqual(keys["rekor-v2"].publicKey.spki);
+  });
+});
+
+const elsewhere = () => join(folder, "anchors");
+const openElsewhere = () => openInstallation({ data, anchor: elsewhere() }, "localhost", NOW);
+
+describe("anchors that lie elsewhere", () => {
+  test("keep new keys from being made beside them", async () => {
+    await mkdir(join(elsewhere(), "ctlog"), { recursive: true });
+    await expect(openElsewhere()).rejects.toThrow(
+      `CHANCERY_ANCHOR: ${elsewhere()} holds the anchor of ctlog, and ${data} no installation.json`,
+    );
+    expect(await readdir(data)).not.toContain("keys");
+  });
+
+  test("are none of ours on a new volume", async () => {
+    await mkdir(join(elsewhere(), "lost+found"), { recursive: true });
+    expect((await openElsewhere()).awaitsLogs).toEqual(LOG_NAMES);
   });
 });
 

@@ -45,6 +45,7 @@ describe("without anything", () => {
       port: 8700,
       url: "http://localhost:8700",
       data: resolve("./.chancery"),
+      anchor: resolve("./.chancery/anchor"),
       databaseUrl: undefined,
       databaseLeastPrivilege: false,
       issuers: undefined,
@@ -105,6 +106,31 @@ describe("who wins", () => {
       port: 1001,
       url: "http://localhost:1001",
     });
+  });
+});
+
+describe("the anchors' folder", () => {
+  test("follows the data folder unless it is said, by flag over variable over file", async () => {
+    const config = await file(`${ISSUER}chancery:\n  anchor: /from/file\n`);
+    const CHANCERY_CONFIG = config;
+    const CHANCERY_URL = "https://a.example";
+    expect((await settings({ CHANCERY_DATA: "/there" })).anchor).toBe("/there/anchor");
+    expect((await settings({ CHANCERY_CONFIG, CHANCERY_URL })).anchor).toBe("/from/file");
+    const environment = { CHANCERY_CONFIG, CHANCERY_URL, CHANCERY_ANCHOR: "/from/variable" };
+    expect((await settings(environment)).anchor).toBe("/from/variable");
+    expect((await settings(environment, { anchor: "from-flag" })).anchor).toBe(resolve("from-flag"));
+  });
+
+  test("is not the data folder itself, whose names are others'", async () => {
+    await expect(settings({ CHANCERY_DATA: "/there", CHANCERY_ANCHOR: "/there/" })).rejects.toThrow(
+      "CHANCERY_ANCHOR: /there is the data folder; name a folder of its own",
+    );
+  });
+
+  test("misspelt is refused, for the log would look for its anchor elsewhere", async () => {
+    await expect(settings({ CHANCERY_ANCHORS: "/there" })).rejects.toThrow(
+      /^CHANCERY_ANCHORS: there is no such setting; known are .*CHANCERY_ANCHOR,/,
+    );
   });
 });
 

@@ -25,6 +25,7 @@ the same command again says the same. \`chancery serve\` alone makes a CA of its
 
   --url URL             whose host name the logs sign as, for ever     CHANCERY_URL
   --data FOLDER         keys and certificates                          CHANCERY_DATA, or ./.chancery
+  --anchor FOLDER       where its logs will have their anchors         CHANCERY_ANCHOR, or DATA/anchor
   --ca-algorithm NAME   ecdsa-p256 or ecdsa-p384                       ecdsa-p256
 
 A root that is kept offline (docs/offline-root.md):
@@ -42,6 +43,7 @@ A new chain issues from the next start of \`serve\` on. What was signed under th
 const FLAGS = {
   url: { type: "string" },
   data: { type: "string" },
+  anchor: { type: "string" },
   config: { type: "string" },
   "ca-algorithm": { type: "string" },
   "ca-key": { type: "string" },
@@ -83,7 +85,7 @@ export async function init(
   const files = settings.authorityFiles && (await loadAuthorityFiles(settings.authorityFiles, now));
   const plan = planOf(flags, files, algorithm ?? "ecdsa-p256");
   const hostname = settings.hostname ?? known ?? guessed(plan);
-  const installation = await openInstallation(settings.data, hostname, now, plan, settings.rekorV2Key);
+  const installation = await openInstallation(settings, hostname, now, plan, settings.rekorV2Key);
   out(`${settings.data}: ${known === undefined ? "made" : "an installation"}, signing as ${installation.hostname}\n`);
   const folder: Folder = { directory: settings.data, installation, now, mayChangeRoot: flags["new-root"] === true };
   await alone(settings.data, async () => {

@@ -14,9 +14,10 @@ the first difference. The logs may be in use. Exit codes: 0 clean, 1 a differenc
 
   --log NAME           only one of rekor, rekor-v2, ctlog        all
   --url URL            from outside, through what anyone may read
-  --database-url URL   from this PostgreSQL, with --log and --key, without the anchor
+  --database-url URL   from this PostgreSQL, with --log and --key; its anchor only if --anchor is given
   --data FOLDER        from this installation: its database, keys and anchor (the default,
                        as CHANCERY_DATA and CHANCERY_DATABASE_URL say)
+  --anchor FOLDER      the logs' anchors                         CHANCERY_ANCHOR, or DATA/anchor
   --key FILE           the log's public key in PEM               the installation's, or URL/trust
   --json               one line of JSON a log
 `;
@@ -26,6 +27,7 @@ const FLAGS = {
   url: { type: "string" },
   "database-url": { type: "string" },
   data: { type: "string" },
+  anchor: { type: "string" },
   key: { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
@@ -75,10 +77,12 @@ async function checkOne(source: Source, json: boolean, terminal: Terminal): Prom
   return outcome instanceof Difference ? 1 : outcome instanceof Error ? 2 : 0;
 }
 
-function asText({ log, note }: Source, outcome: Outcome, seconds: number): string {
+function asText({ log, note, anchor }: Source, outcome: Outcome, seconds: number): string {
   if (outcome instanceof Difference) {
     const { place, expected, found } = outcome;
     const lines = [`DIFFERENCE at ${describePlace(place)}`, `  expected  ${expected}`, `  found     ${found}`];
+    // Most often another one was meant.
+    if (anchor !== undefined) lines.push(`  anchor    ${anchor}`);
     return `${log}: ${lines.join("\n")}\n`;
   }
   if (outcome instanceof Error) return `${log}: could not be read: ${explain(outcome)}\n`;

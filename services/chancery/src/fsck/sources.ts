@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { checkDatabase, checkUrl, type CleanLog, type Progress } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
@@ -16,6 +16,8 @@ export interface Source {
   readonly log: LogName;
   /** What a reader of the result should know of it. */
   readonly note?: string | undefined;
+  /** The folder of the anchor that is looked at. */
+  readonly anchor?: string | undefined;
   readonly check: (progress: Progress) => Promise<CleanLog>;
 }
 
@@ -33,7 +35,7 @@ export async function openSources(flags: FsckFlags, environment: Environment): P
   await using opened = new AsyncDisposableStack();
   const logs =
     flags["database-url"] !== undefined && flags.data === undefined
-      ? await databaseSources(flags["database-url"], names, given, opened)
+      ? await databaseSources(flags, flags["database-url"], names, given, opened)
       : await installationSources(flags, environment, names, opened, given);
   const all = opened.move();
   return { logs, [Symbol.asyncDispose]: () => all.disposeAsync() };
@@ -56,8 +58,8 @@ async function readKey(path: string): Promise<KeyObject> {
 }
 
 function urlSources(flags: FsckFlags, url: string, names: readonly LogName[], key: KeyObject | undefined): Sources {
-  if (flags.data !== undefined || flags["database-url"] !== undefined) {
-    throw new Misconfigured("--url", "reads from outside: not together with --data or --database-url");
+  if (flags.data !== undefined || flags["database-url"] !== undefined || flags.anchor !== undefined) {
+    throw new Misconfigured("--url", "reads from outside: not together with --data, --database-url or --anchor");
   }
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
     throw new Misconfigured("--url", `${url} is not an absolute http or https URL`);
@@ -73,6 +75,7 @@ function urlSources(flags: FsckFlags, url: string, names: readonly LogName[], ke
 }
 
 async function databaseSources(
+  flags: FsckFlags,
   url: string,
   [log, ...more]: readonly LogName[],
   key: KeyObject | undefined,
@@ -82,8 +85,10 @@ async function databaseSources(
     throw new Misconfigured("--database-url", "needs --log and --key, or --data for all of an installation");
   }
   const db = opened.use(await Database.open(url, { max: CONNECTIONS }));
-  const note = "without its anchor: a database that was put back as a whole cannot be told";
-  return [{ log, note, check: (progress) => checkDatabase({ db, name: log, key, signs: signs(log), progress }) }];
+  const anchor = flags.anchor && join(resolve(flags.anchor), log);
+  const note = anchor ? undefined : "without its anchor: a database that was put back as a whole cannot be told";
+  const parts = { db, name: log, key, signs: signs(log), anchor };
+  return [{ log, note, anchor, check: (progress) => checkDatabase({ ...parts, progress }) }];
 }
 
 async function installationSources(
@@ -93,17 +98,16 @@ async function installationSources(
   opened: AsyncDisposableStack,
   given: KeyObject | undefined,
 ): Promise<Source[]> {
-  const { data, databaseUrl } = await resolveSettings(
-    { data: flags.data, "database-url": flags["database-url"] },
-    environment,
-  );
+  const told = { data: flags.data, anchor: flags.anchor, "database-url": flags["database-url"] };
+  const { data, anchor: anchors, databaseUrl } = await resolveSettings(told, environment);
   const origins = logOrigins(await readInstallation(data));
   const db = await openInstallationDatabase(data, databaseUrl, opened);
   return Promise.all(
     names.map(async (name) => {
       const key = given ?? (await readKey(join(data, "keys", `${name}.pem`)));
-      const parts = { db, name, key, signs: signs(name), origin: origins[name], anchor: join(data, "anchor", name) };
-      return { log: name, check: (progress: Progress) => checkDatabase({ ...parts, progress }) };
+      const anchor = join(anchors, name);
+      const parts = { db, name, key, signs: signs(name), origin: origins[name], anchor };
+      return { log: name, anchor, check: (progress: Progress) => checkDatabase({ ...parts, progress }) };
     }),
   );
 }

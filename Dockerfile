@@ -12,7 +12,8 @@ RUN pnpm install --frozen-lockfile && pnpm exec tsc -b && node services/explorer
 FROM node:26-bookworm-slim
 # The keys and the anchor live in /data: a volume that is never restored from a backup without reading why (ARCHITECTURE.md).
 ENV NODE_ENV=production CHANCERY_HOST=0.0.0.0 CHANCERY_DATA=/data
-RUN install --directory --owner=65532 --group=65532 --mode=0700 /data
+# A volume that is mounted at /anchor (CHANCERY_ANCHOR) belongs to this user too.
+RUN install --directory --owner=65532 --group=65532 --mode=0700 /data /anchor
 COPY --from=build /app /app
 USER 65532:65532
 VOLUME /data

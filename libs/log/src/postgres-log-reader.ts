@@ -5,6 +5,7 @@ import { unpackEntries } from "./packed-entries.ts";
 import { type EntryRow, loggedEntry, PostgresReads } from "./postgres-reads.ts";
 import * as sql from "./postgres-statements.ts";
 import { PostgresSearch } from "./postgres-search.ts";
+import { PostgresSharedSearch } from "./postgres-shared-search.ts";
 import type { KeySearch, KeysFound } from "./search-key.ts";
 import { SharedQuery } from "./shared-query.ts";
 import type { LogReader, PartialEntry, TileName } from "./store.ts";
@@ -14,6 +15,7 @@ export class PostgresLogReader implements LogReader {
   readonly #log: number;
   readonly #reads: PostgresReads;
   readonly #search: PostgresSearch;
+  readonly #sharedSearch: PostgresSharedSearch;
   readonly #published: SharedQuery<undefined, PublishedCheckpoint | undefined>;
   #settled: SearchState | undefined;
 
@@ -21,6 +23,7 @@ export class PostgresLogReader implements LogReader {
     this.#db = db;
     this.#log = log;
     this.#search = new PostgresSearch(db, log);
+    this.#sharedSearch = new PostgresSharedSearch(db, log);
     // A writer answers with these, too; they are shared, and so there are few however many ask.
     this.#reads = new PostgresReads(db.reserved, log);
     this.#published = new SharedQuery(async (asked) => {
@@ -83,7 +86,8 @@ export class PostgresLogReader implements LogReader {
 
   async search(search: KeySearch): Promise<KeysFound> {
     const { gap } = await this.#searchState();
-    return await this.#search.find(search, gap > 0n);
+    const shared = gap > 0n ? undefined : this.#sharedSearch.find(search);
+    return await (shared ?? this.#search.find(search, gap > 0n));
   }
 
   async names(prefix: string, limit: number): Promise<Uint8Array[]> {

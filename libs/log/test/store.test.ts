@@ -1,6 +1,8 @@
+import { sha256 } from "@chancery/crypto";
 import { describe, expect, test } from "vitest";
 import { MemoryLogStore } from "../src/index.ts";
 import { countStatement, searchStatement } from "../src/postgres-search.ts";
+import { SHARED_SEARCH } from "../src/postgres-shared-search.ts";
 import { SEARCH_COLUMNS } from "../src/search-key.ts";
 import * as statements from "../src/postgres-statements.ts";
 import { storeContract } from "./contract.ts";
@@ -8,6 +10,9 @@ import { testServer } from "./postgres.ts";
 import { newEntry, range, World } from "./world.ts";
 
 const server = testServer();
+const uuidOf = (number: string) => `encode(substr(sha256(int8send(${number})), 17), 'hex')::uuid`;
+const int8 = (number: number) => new Uint8Array(new BigInt64Array([BigInt(number)]).buffer).toReversed();
+const keyOf = (number: number) => sha256(int8(number)).subarray(16);
 
 storeContract("memory", async () => new MemoryLogStore());
 storeContract("PostgreSQL", async () => await server.shared.store());
@@ -111,6 +116,38 @@ describe("in PostgreSQL", () => {
     },
   );
 
+  test("what many look up at once each is told as if it had asked alone", async () => {
+    const { db, store } = await server.database();
+    const stores = await store();
+    const world = new World({ store: stores });
+    await world.start();
+    const { reader } = (await stores.find(world.name))!;
+    await db.query(`INSERT INTO log.search (place, key0, key1, key2)
+      SELECT (log.id::bigint << 40) + at, ${uuidOf("at")}, ${uuidOf("at % 7")}, ${uuidOf("at % 50")}
+      FROM log.log, generate_series(0, 999) AS at`);
+    const none = { column: "key0", bytes: new Uint8Array(16) } as const;
+    const asked = range(200).map((at) => {
+      const columns = [["key0"], ["key1"], ["key2"], ["key0", "key1"], ["key2", "key1", "key0"]] as const;
+      const keys = columns[at % 5]!.map((column) => ({ column, bytes: keyOf(at % 60) }));
+      return { keys, end: BigInt(200 + ((at * 37) % 801)), candidates: [1, 3, 20, 143, 1000][at % 4]! };
+    });
+    const search = (more: number) =>
+      asked.map(({ keys, end, candidates }) =>
+        reader.search({
+          end,
+          candidates,
+          groups: [[...keys, ...range(more).map(() => none)]],
+          begin: 0n,
+          order: "newest",
+        }),
+      );
+    // With so many keys a question goes alone.
+    const alone = [];
+    for (const answer of search(4)) alone.push(await answer);
+    expect(await Promise.all(search(0))).toEqual(alone);
+    expect(alone.filter(({ indexes }) => indexes.length > 1).length).toBeGreaterThan(50);
+  });
+
   test("no statement scans a table or starts workers in a log of 30,000 entries", async () => {
     const { db, store } = await server.database();
     await new World({ store: await store() }).start();
@@ -128,7 +165,7 @@ describe("in PostgreSQL", () => {
       `INSERT INTO log.name (log, name, key) SELECT 1, 'name ' || at, ${uuid} FROM generate_series(0, 29999) AS at`,
     );
     await db.query("ANALYZE log.entry, log.identity, log.search_key, log.search, log.name");
-    const searches = [countStatement(true), countStatement(false)];
+    const searches = [countStatement(true), countStatement(false), SHARED_SEARCH];
     for (const order of ["newest", "oldest"] as const) {
       for (const columns of [SEARCH_COLUMNS, ["key0"], ["key0", "key1"], ["key0", "key1", "key2"]] as const) {
         const [plain, legacy] = [
@@ -140,7 +177,7 @@ describe("in PostgreSQL", () => {
         }
       }
     }
-    expect(new Set(searches.map(({ name }) => name)).size).toBe(34);
+    expect(new Set(searches.map(({ name }) => name)).size).toBe(35);
     for (const statement of [...Object.values(statements), ...searches]) {
       if (typeof statement === "string") continue;
       const { name, text } = statement;

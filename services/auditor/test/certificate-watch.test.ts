@@ -172,6 +172,17 @@ test("a certificate that is in the log since the last look, minutes ago on a bus
   expect(alarms.checks.filter(({ state }) => state !== "passed")).toEqual([]);
 });
 
+test("a CT log that answers with fewer entries than it was asked for is asked for the others", async () => {
+  const world = await installation();
+  const fetch = (url: string) => world.fetch(url.replace(/start=(\d+)&end=.*/, "start=$1&end=$1"));
+  const { pass, checkAll, alarms } = await watching({ ...world, fetch });
+  for (let at = 0; at < 3; at++) await world.issue();
+  expect(await pass()).toEqual([]);
+  await checkAll();
+  expect(alarms.checks.filter(({ state }) => state !== "passed")).toEqual([]);
+  expect(world.asked.filter((url) => url.includes("start=2&end=2"))).not.toEqual([]);
+});
+
 test("a certificate that has an SCT and is not in the log a minute later is an alarm until it is", async () => {
   const world = await installation();
   const { pass, promised, alarms } = await watching(world);

@@ -176,13 +176,7 @@ export class CertificateWatch {
 
   /** Of [first, end), bound to the proven tree by their leaf hashes; what cannot be read is a finding in its place. */
   async #read(first: bigint, end: bigint): Promise<(CtEntry | Wrong)[]> {
-    const path = `/ct/v1/get-entries?start=${first}&end=${end - 1n}`;
-    const answer = member(await this.#http.getJson(path), "entries", Array.isArray);
-    const raw = answer.map((entry) => ({
-      leaf: Buffer.from(member(entry, "leaf_input", isText), "base64"),
-      extra: Buffer.from(member(entry, "extra_data", isText), "base64"),
-    }));
-    if (BigInt(raw.length) < end - first) throw this.#http.notAnAnswer(path, `has ${raw.length} entries`);
+    const raw = await this.#ask(first, end);
     const leaves = raw.map(({ leaf }) => leaf);
     await this.#watch.proven.expectLeaves(first, end, leaves, this.#watch.main.tiles);
     return raw.map(({ leaf, extra }, at) => {
@@ -192,6 +186,21 @@ export class CertificateWatch {
         return new Wrong("certificate-mismatch", `CT entry ${first + BigInt(at)} cannot be read: ${messageOf(error)}`);
       }
     });
+  }
+
+  /** RFC 6962, Section 4.6: a log may answer with fewer than it was asked for. */
+  async #ask(first: bigint, end: bigint) {
+    const raw: { readonly leaf: Uint8Array; readonly extra: Uint8Array }[] = [];
+    for (let next = first; next < end; next = first + BigInt(raw.length)) {
+      const path = `/ct/v1/get-entries?start=${next}&end=${end - 1n}`;
+      const answer = member(await this.#http.getJson(path), "entries", Array.isArray);
+      if (answer.length === 0) throw this.#http.notAnAnswer(path, "has no entries");
+      for (const entry of answer) {
+        const [leaf, extra] = [member(entry, "leaf_input", isText), member(entry, "extra_data", isText)];
+        raw.push({ leaf: Buffer.from(leaf, "base64"), extra: Buffer.from(extra, "base64") });
+      }
+    }
+    return raw;
   }
 
   #judgeEntry(index: bigint, entry: CtEntry | Wrong): void {

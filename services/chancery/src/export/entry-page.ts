@@ -8,6 +8,10 @@ export async function readPage(
   count: number,
 ): Promise<LoggedEntry[]> {
   const entries = await reader.entries(start, count);
-  if (entries.length === count) return entries;
-  throw new RefusedToSign("an entry of the published tree is missing from the database");
+  while (entries.length < count) {
+    const more = await reader.entries(start + BigInt(entries.length), count - entries.length);
+    if (more.length === 0) throw new RefusedToSign("an entry of the published tree is missing from the database");
+    entries.push(...more);
+  }
+  return entries;
 }

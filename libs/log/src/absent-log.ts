@@ -7,6 +7,7 @@ export function absentLog(): StoredLog {
   const reader: LogReader = {
     published: async () => undefined,
     entries: async () => [],
+    leaves: async () => [],
     tiles: async (tiles) => tiles.map(() => new Uint8Array()),
     findIndex: async () => undefined,
     entriesAt: async () => [],

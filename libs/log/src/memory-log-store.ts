@@ -9,6 +9,7 @@ import {
   type LogReader,
   type LogStore,
   type LogWriter,
+  MOST_READ_BYTES,
   PART_WIDTH,
   type PartialEntry,
   type PlacedEntry,
@@ -114,7 +115,16 @@ class MemoryLog implements LogWriter, LogReader {
   }
 
   async entries(start: bigint, count: number): Promise<LoggedEntry[]> {
-    return this.#entries.slice(Number(start), Number(start) + count);
+    const asked = this.#entries.slice(Number(start), Number(start) + count);
+    let bytes = 0;
+    const beyond = asked.findIndex(
+      ({ leaf, extra }, at) => (bytes += leaf.length + extra.length) > MOST_READ_BYTES && at > 0,
+    );
+    return beyond < 0 ? asked : asked.slice(0, beyond);
+  }
+
+  async leaves(start: bigint, count: number): Promise<Uint8Array[]> {
+    return this.#entries.slice(Number(start), Number(start) + count).map(({ leaf }) => leaf);
   }
 
   async tiles(tiles: readonly TileName[]): Promise<Uint8Array[]> {

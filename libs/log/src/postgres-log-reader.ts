@@ -1,5 +1,5 @@
 import { RefusedToSign } from "@chancery/fault";
-import { bigintArray, type Database, type Queryable } from "@chancery/postgres";
+import { bigintArray, type Database, type Prepared, type Queryable } from "@chancery/postgres";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
 import { unpackEntries } from "./packed-entries.ts";
 import { type EntryRow, loggedEntry, PostgresReads } from "./postgres-reads.ts";
@@ -41,7 +41,15 @@ export class PostgresLogReader implements LogReader {
       const entry = await this.#reads.entry(start);
       return entry === undefined ? [] : [entry];
     }
-    const rows = await this.#db.query<{ rows: Uint8Array }>(sql.ENTRIES, [this.#log, start, start + BigInt(count)]);
+    return await this.#packed(sql.ENTRIES, start, count);
+  }
+
+  async leaves(start: bigint, count: number): Promise<Uint8Array[]> {
+    return (await this.#packed(sql.LEAVES, start, count)).map(({ leaf }) => leaf);
+  }
+
+  async #packed(statement: Prepared, start: bigint, count: number): Promise<LoggedEntry[]> {
+    const rows = await this.#db.query<{ rows: Uint8Array }>(statement, [this.#log, start, start + BigInt(count)]);
     const entries = rows.flatMap((row) => unpackEntries(row.rows));
     if (entries.some((entry, at) => entry.index !== start + BigInt(at))) {
       throw new RefusedToSign(`an entry at or after index ${start} is missing from the database`);

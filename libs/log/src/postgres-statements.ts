@@ -1,4 +1,5 @@
 import type { Prepared } from "@chancery/postgres";
+import { MOST_READ_BYTES } from "./store.ts";
 
 const prepared = (name: string, text: string): Prepared => ({ name: `log-${name}`, text });
 
@@ -138,14 +139,26 @@ export const FREEZE = prepared("freeze", "UPDATE log.tree SET frozen = true WHER
 
 /**
  * Packed by 16, in the form of `unpackEntries`: as rows of their own each costs more to take apart than its leaf costs
- * to hash, and what the server puts together at once is to stay in its caches.
+ * to hash. Where they end is decided by lengths, which are read without the bytes: 256 entries with 100 KiB beside each
+ * took 170 ms of the server, and 50 MiB on the way; their first 4 MiB take 20.
  */
 export const ENTRIES = prepared(
   "entries",
+  `SELECT string_agg(int8send(index) || int8send(time) || int4send(coalesce(length(identity), 0)) || coalesce(identity, '')
+       || int4send(length(leaf)) || leaf || int4send(coalesce(length(extra), 0)) || coalesce(extra, ''),
+     ''::bytea ORDER BY index) AS rows
+   FROM (
+     SELECT *, sum(length(leaf) + coalesce(length(extra), 0)) OVER (ORDER BY index ROWS UNBOUNDED PRECEDING) AS bytes
+     FROM log.entry WHERE log = $1 AND index >= $2 AND index < $3) AS asked
+   WHERE bytes <= ${MOST_READ_BYTES} OR index = $2 GROUP BY (index - $2) / 16 ORDER BY (index - $2) / 16`,
+);
+
+/** The same with nothing beside the leaves. What the server puts together at once is to stay in its caches. */
+export const LEAVES = prepared(
+  "leaves",
   `SELECT packed.rows FROM generate_series($2::bigint, $3::bigint - 1, 16) AS run (first)
    CROSS JOIN LATERAL (
-     SELECT string_agg(int8send(index) || int8send(time) || int4send(coalesce(length(identity), 0)) || coalesce(identity, '')
-         || int4send(length(leaf)) || leaf || int4send(coalesce(length(extra), 0)) || coalesce(extra, ''),
+     SELECT string_agg(int8send(index) || int8send(time) || int4send(0) || int4send(length(leaf)) || leaf || int4send(0),
        ''::bytea ORDER BY index) AS rows
      FROM log.entry WHERE log = $1 AND index >= run.first AND index < run.first + 16 AND index < $3) AS packed
    WHERE rows IS NOT NULL ORDER BY run.first`,

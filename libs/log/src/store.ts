@@ -88,8 +88,13 @@ export interface LogWriter {
  */
 export interface LogReader {
   published(): Promise<PublishedCheckpoint | undefined>;
-  /** Up to `count` entries from `start`, without a gap. */
+  /**
+   * Up to `count` entries from `start`, without a gap: the first, and as many more as are MOST_READ_BYTES together, leaves
+   * and what is kept beside them.
+   */
   entries(start: bigint, count: number): Promise<LoggedEntry[]>;
+  /** The leaves of up to `count`. MUST NOT read what is kept beside them. */
+  leaves(start: bigint, count: number): Promise<Uint8Array[]>;
   /** For each tile, or part of one, the hashes stored so far, concatenated; a later answer only adds to an earlier one. */
   tiles(tiles: readonly TileName[]): Promise<Uint8Array[]>;
   findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined>;
@@ -103,6 +108,9 @@ export interface LogReader {
   /** How many entries, from the first on, `search` may miss: what they are found by was not written when they were. */
   unindexed(): Promise<bigint>;
 }
+
+/** What an answer of `entries` holds. Up to 10 MiB may be kept beside each of them. */
+export const MOST_READ_BYTES = 4 * 1024 * 1024;
 
 export interface PartialEntry extends LoggedEntry {
   /** Bytes of the whole `extra`. */

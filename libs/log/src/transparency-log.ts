@@ -165,7 +165,7 @@ export class TransparencyLog {
     return (await this.#read(index, 1))[0];
   }
 
-  /** At most 1,024 entries from `start`, fewer where the published tree ends. */
+  /** At most 1,024 entries from `start` and 4 MiB, one at least; fewer where the published tree ends. */
   async entries(start: bigint, count: number): Promise<LoggedEntry[]> {
     if (start < 0n || count < 1) return [];
     const last = start + BigInt(Math.min(count, LARGEST_READ)) - 1n;
@@ -216,8 +216,10 @@ export class TransparencyLog {
   /** The same for the leaves themselves. c2sp.org/tlog-tiles, "Log Entries". */
   async entryBundle(index: number, width: number): Promise<Uint8Array | undefined> {
     if (!(await this.#hasTile(0, index, width))) return undefined;
-    const entries = await this.#read(BigInt(index) * BigInt(TILE_WIDTH), width);
-    return encodeEntryBundle(entries.map((entry) => entry.leaf));
+    const start = BigInt(index) * BigInt(TILE_WIDTH);
+    const leaves = await this.#stored.reader.leaves(start, width);
+    if (leaves.length < width) throw this.#lost(start + BigInt(leaves.length));
+    return encodeEntryBundle(leaves);
   }
 
   /**
@@ -279,12 +281,18 @@ export class TransparencyLog {
     await this.#sequencer.idle();
   }
 
-  /** Entries of the published tree. That one is not there is no mistake of who asks for it. */
+  /** Entries of the published tree, up to as many bytes as are read at a time: the next one is there. */
   async #read(start: bigint, count: number): Promise<LoggedEntry[]> {
     const entries = await this.#stored.reader.entries(start, count);
     if (entries.length === count) return entries;
-    const missing = start + BigInt(entries.length);
-    throw new Unavailable(`log ${this.#name}: entry ${missing} was published and is not in the database`, 5);
+    const next = start + BigInt(entries.length);
+    if (entries.length === 0 || (await this.#stored.reader.leaves(next, 1)).length === 0) throw this.#lost(next);
+    return entries;
+  }
+
+  /** That an entry of the published tree is not there is no mistake of who asks for it. */
+  #lost(index: bigint): Unavailable {
+    return new Unavailable(`log ${this.#name}: entry ${index} was published and is not in the database`, 5);
   }
 
   async #expectPublished(size: bigint): Promise<void> {

@@ -1,5 +1,5 @@
 import { sha256 } from "@chancery/crypto";
-import { utf8 } from "@chancery/encoding";
+import { equalBytes, utf8 } from "@chancery/encoding";
 import { EMPTY_ROOT, EMPTY_TREE, growTree, leafHash } from "@chancery/tlog";
 import { beforeEach, describe, expect, test } from "vitest";
 import type {
@@ -213,6 +213,50 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
       );
       expect((await log.writer.tree()).size).toBe(10n);
       expect(await log.reader.entries(0n, 99)).toHaveLength(10);
+    });
+
+    test("reads leaves, and entries no further than some bytes of them and of what is beside them", async () => {
+      const entries = [5, 1, 2, 1, 0, 5, 0].map((mib, at) =>
+        placed(`${at}`, { extra: new Uint8Array(mib * 2 ** 20).fill(at) }),
+      );
+      await log.writer.commit([], adding(entries));
+      const read = async (start: bigint, count: number) => {
+        const found = await log.reader.entries(start, count);
+        for (const { index, extra } of found) expect(equalBytes(extra, entries[Number(index)]!.extra)).toBe(true);
+        return found.map(({ index }) => Number(index));
+      };
+      expect(await read(0n, 7)).toEqual([0]);
+      // Four would be 4 MiB and their leaves.
+      expect(await read(1n, 7)).toEqual([1, 2]);
+      expect(await read(3n, 2)).toEqual([3, 4]);
+      expect(await read(3n, 7)).toEqual([3, 4]);
+      expect(await read(4n, 3)).toEqual([4]);
+      expect(await read(5n, 2)).toEqual([5]);
+      expect(await read(6n, 2)).toEqual([6]);
+      expect(await read(7n, 2)).toEqual([]);
+      const leaves = entries.map(({ leaf }) => leaf);
+      expect(await log.reader.leaves(0n, 7)).toEqual(leaves);
+      expect(await log.reader.leaves(2n, 3)).toEqual(leaves.slice(2, 5));
+      expect(await log.reader.leaves(6n, 9)).toEqual(leaves.slice(6));
+      expect(await log.reader.leaves(7n, 1)).toEqual([]);
+    });
+
+    test("reads as many entries as it is asked for where they are small", async () => {
+      await log.writer.commit(
+        [],
+        adding(Array.from({ length: 1024 }, (_, at) => placed(`${at}`, { extra: utf8("e") }))),
+      );
+      for (const [start, count] of [
+        [0, 1024],
+        [1, 1023],
+        [15, 2],
+        [700, 17],
+        [1000, 256],
+      ] as const) {
+        const expected = Array.from({ length: Math.min(count, 1024 - start) }, (_, at) => utf8(`${start + at}`));
+        expect((await log.reader.entries(BigInt(start), count)).map(({ leaf }) => leaf)).toEqual(expected);
+        expect(await log.reader.leaves(BigInt(start), count)).toEqual(expected);
+      }
     });
 
     test("publishes forward only", async () => {

@@ -29,6 +29,7 @@ class FailedOver implements LogStore {
       reader: {
         published: () => now().reader.published(),
         entries: (start, count) => now().reader.entries(start, count),
+        leaves: (start, count) => now().reader.leaves(start, count),
         tiles: (tiles) => now().reader.tiles(tiles),
         findIndex: (by, hash) => now().reader.findIndex(by, hash),
         sizesAt: (times, size) => now().reader.sizesAt(times, size),

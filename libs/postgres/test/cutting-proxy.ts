@@ -14,6 +14,8 @@ export interface CuttingProxy extends AsyncDisposable {
   cutAtCommit(what: Cut): Promise<void>;
   /** Ends all connections and lets no new one in, until `let` is true again. */
   admit(let_: boolean): void;
+  /** Bytes that the server has answered so far. */
+  readonly answered: number;
 }
 
 type Cut = "answer" | "last answer" | "request";
@@ -28,6 +30,7 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
   const sockets = new Set<Socket>();
   let cut: { what: Cut; done: () => void } | undefined;
   let open = true;
+  let answered = 0;
 
   const server = createServer((client) => {
     if (!open) {
@@ -44,7 +47,10 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
         for (const other of pair) other.destroy();
       });
     }
-    const answer = (chunk: Buffer) => client.write(chunk);
+    const answer = (chunk: Buffer) => {
+      answered += chunk.length;
+      client.write(chunk);
+    };
     origin.on("data", answer);
     client.on("data", (chunk) => {
       const order = chunk.includes("COMMIT\0") ? cut : undefined;
@@ -74,6 +80,9 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
   return {
     url: serverUrl.replace(/host=[^&]*/, `host=${encodeURIComponent(directory)}`),
     cutAtCommit: (what) => new Promise((done) => (cut = { what, done })),
+    get answered() {
+      return answered;
+    },
     admit(let_) {
       open = let_;
       if (!open) for (const socket of sockets) socket.destroy();

@@ -40,10 +40,17 @@ const KNOWN_IDENTITIES = `SELECT array_agg(ordinal) AS ordinals, array_agg(index
 
 export const KNOWN = prepared("known", KNOWN_IDENTITIES);
 
+/**
+ * From here on, and not while the lock is waited for, the transaction has 7 s: a process that stops while it sends its
+ * batch is neither idle nor in a statement, and PostgreSQL before 17, which knows no such limit, would keep the lock for it.
+ */
+const LIMIT_LOCK = `CASE WHEN current_setting('server_version_num')::int >= 170000
+       THEN set_config('transaction_timeout', '7s', true) END`;
+
 /** After the lock: a statement of its own, so that its snapshot is taken with the lock held. */
 export const TREE_AND_KNOWN = prepared(
   "tree-and-known",
-  `SELECT ${STATE}, known.ordinals, known.indexes
+  `SELECT ${STATE}, known.ordinals, known.indexes, ${LIMIT_LOCK} AS lock_limit
    FROM ${LOG_AND_TREE}, (${KNOWN_IDENTITIES}) AS known WHERE l.id = $1`,
 );
 

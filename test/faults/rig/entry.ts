@@ -5,7 +5,7 @@ import { leafHash } from "../../../libs/tlog/src/index.ts";
 
 /**
  * The entry of a name, always the same. Every fourth logs as CT does (the place is in the leaf, something is kept
- * beside it), the others as Rekor does.
+ * beside it), the others as Rekor does. One whose name begins with "large" has a megabyte beside it.
  */
 export function entryNamed(name: string): NewEntry {
   const searchKeys: SearchKey[] = [{ column: "key0", bytes: sha256(utf8(`key of ${name}`)).subarray(0, 16) }];
@@ -14,12 +14,16 @@ export function entryNamed(name: string): NewEntry {
     return {
       identity: digest,
       leaf: ({ time, index }) => utf8(`${time} ${index} certificate ${name}`),
-      extra: utf8(`chain of ${name}`),
+      extra: besideOf(name, `chain of ${name}`),
       searchKeys,
     };
   }
   const leaf = utf8(`entry ${name}`);
-  return { identity: leafHash(leaf), leaf: () => leaf, extra: new Uint8Array(), searchKeys };
+  return { identity: leafHash(leaf), leaf: () => leaf, extra: besideOf(name), searchKeys };
+}
+
+function besideOf(name: string, text = ""): Uint8Array {
+  return name.startsWith("large") ? new Uint8Array(1_000_000) : utf8(text);
 }
 
 function isTimed(name: string): boolean {

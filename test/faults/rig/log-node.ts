@@ -36,8 +36,8 @@ export interface Orders {
   load: { prefix: string; clients: number; pause?: number };
   append: { names: string[] };
   clock: { offset: number };
-  /** Something happens after the step was passed `skip` times more. */
-  arm: { step: Step; action: "kill" | "stop"; skip?: number };
+  /** Something happens after the step was passed `skip` times more; "stop-writing": once what follows it is being sent. */
+  arm: { step: Step; action: "kill" | "stop" | "stop-writing"; skip?: number };
   published: Record<string, never>;
   readiness: Record<string, never>;
   quiet: Record<string, never>;
@@ -58,7 +58,9 @@ const failpoint: Failpoint = (step) => {
   const { action } = armed;
   armed = undefined;
   say("struck", step);
-  process.kill(process.pid, action === "kill" ? "SIGKILL" : "SIGSTOP");
+  // What a step leaves to be sent is written in the same turn, as much of it as the socket takes.
+  if (action === "stop-writing") setImmediate(() => process.kill(process.pid, "SIGSTOP"));
+  else process.kill(process.pid, action === "kill" ? "SIGKILL" : "SIGSTOP");
 };
 
 const orders: { [Name in keyof Orders]: (order: Orders[Name]) => Promise<unknown> } = {

@@ -22,6 +22,8 @@ const STORED_PARTS = 8_192;
 const MIDDLE_PARTS = 32_768;
 /** 8 MB. */
 const WHOLE_TILES = 1_024;
+/** What was damaged in the database when it was read, and is mended there, is not served for ever. */
+const KEPT_MS = 60_000;
 const RETRY_AFTER = 5;
 
 /** Of a tree that was published and is not wholly there: no mistake of who asks. */
@@ -36,14 +38,17 @@ export class MissingHashes extends Unavailable {}
  * megabyte keeps as much of the tree as sixteen did.
  */
 export class TileReads {
-  readonly #reader: LogReader;
+  readonly #reader: Pick<LogReader, "tiles">;
   readonly #parts = [new RecentlyUsed<HashTile>(STORED_PARTS), new RecentlyUsed<HashTile>(MIDDLE_PARTS)] as const;
-  readonly #tiles = new RecentlyUsed<Uint8Array>(WHOLE_TILES);
+  readonly #tiles = new RecentlyUsed<{ readonly hashes: Uint8Array; readonly at: number }>(WHOLE_TILES);
+  readonly #elapsed: () => number;
   #edge: { readonly size: bigint; readonly known: RightEdge } = { size: 0n, known: new Map() };
   #wanted = new Map<string, { tile: TileName; answer: PromiseWithResolvers<Uint8Array> }>();
 
-  constructor(reader: LogReader) {
+  /** `elapsed`: milliseconds that nobody can set. */
+  constructor(reader: Pick<LogReader, "tiles">, elapsed: () => number = () => performance.now()) {
     this.#reader = reader;
+    this.#elapsed = elapsed;
   }
 
   /** Nodes of the tree of this size. */
@@ -62,9 +67,12 @@ export class TileReads {
     const name = `${level}/${index}`;
     const bytes = width * HASH_SIZE;
     const known = this.#tiles.get(name);
-    if (known !== undefined && known.length >= bytes) return known.subarray(0, bytes);
+    const at = this.#elapsed();
+    if (known !== undefined && known.hashes.length >= bytes && at - known.at < KEPT_MS) {
+      return known.hashes.subarray(0, bytes);
+    }
     const hashes = expectHashes(await this.#want({ level, index }), bytes, name);
-    this.#tiles.set(name, hashes);
+    this.#tiles.set(name, { hashes, at });
     return hashes;
   }
 

@@ -3,10 +3,12 @@ import { connect, type Socket } from "node:net";
 /** What the load client needs of an answer. */
 export interface Answer {
   readonly status: number;
+  /** With its chunks' lengths, where it comes in chunks. */
   readonly body: Buffer;
 }
 
 const END_OF_HEAD = Buffer.from("\r\n\r\n");
+const LAST_CHUNK = Buffer.from("\r\n0\r\n\r\n");
 
 /**
  * A keep-alive connection of one client, one request at a time. Node's own HTTP client makes streams and events of each
@@ -50,15 +52,22 @@ export class Connection implements Disposable {
     const end = this.#received.indexOf(END_OF_HEAD);
     if (end < 0) return;
     const head = this.#received.toString("latin1", 0, end);
-    const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-    if (length === undefined) return this.#fail(new Error(`an answer without a length: ${head}`));
     const start = end + END_OF_HEAD.length;
-    const whole = start + Number(length);
+    const whole = start + this.#bodyLength(head, start);
     if (this.#received.length < whole) return;
     const body = this.#received.subarray(start, whole);
     this.#received = this.#received.subarray(whole);
     this.#waiting?.resolve({ status: Number(head.slice("HTTP/1.1 ".length, "HTTP/1.1 200".length)), body });
     this.#waiting = undefined;
+  }
+
+  /** More than was received where that cannot be told yet. With one request at a time the last chunk ends what there is. */
+  #bodyLength(head: string, start: number): number {
+    const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+    if (length !== undefined) return Number(length);
+    if (!/\r\ntransfer-encoding: chunked/i.test(head)) this.#fail(new Error(`an answer without a length: ${head}`));
+    const received = this.#received.subarray(start);
+    return received.subarray(-LAST_CHUNK.length).equals(LAST_CHUNK) ? received.length : Infinity;
   }
 
   #fail(error: Error): void {

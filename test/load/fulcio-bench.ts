@@ -10,13 +10,15 @@ import { percentile, spread } from "./figures.ts";
 import { EMAIL, GITHUB, type Identity, signingRequests } from "./fulcio-requests.ts";
 import { treeCpu } from "./process-cpu.ts";
 import { repeat } from "./scenario.ts";
+import { startUpstreamFulcio } from "./upstream-fulcio.ts";
 
 const USAGE = `bench fulcio [--clients 1,32] [--ct-log on,off] [--identities email,github-workflow] [--rounds 5]
-             [--seconds 3] [--requests 8192] [--profile DIR]
+             [--seconds 3] [--requests 8192] [--profile DIR] [--upstream FULCIO]
 POST /api/v2/signingCert with RS256 tokens and P-256 keys: with the CT log on at the whole program on its embedded
 PostgreSQL, with it off at Fulcio alone. --requests different ones of each identity are made beforehand, each with a
 token and a key of its own, and sent in turn. All cases take turns within a round. --profile keeps
-the servers' CPU profiles.`;
+the servers' CPU profiles. --upstream runs upstream's program (built by go install, 1.8) without a CT log in the same rounds: machines
+differ and drift, ratios of one round do not.`;
 
 interface Round extends LoadResult {
   /** CPU microseconds per request. */
@@ -28,6 +30,7 @@ interface Round extends LoadResult {
 /** A server as it is measured. */
 interface Server {
   readonly ctLog: "on" | "off";
+  readonly isUpstream: boolean;
   readonly url: string;
   readonly pid: number;
 }
@@ -56,6 +59,7 @@ export async function benchFulcio(args: readonly string[]): Promise<void> {
       seconds: { type: "string", default: "3" },
       requests: { type: "string", default: "8192" },
       profile: { type: "string" },
+      upstream: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -73,6 +77,11 @@ export async function benchFulcio(args: readonly string[]): Promise<void> {
   });
   await writeFile(config, JSON.stringify({ "oidc-issuers": Object.fromEntries(entries) }));
   const servers = await startServers(open, values["ct-log"].split(","), config, directory, values.profile);
+  if (values.upstream !== undefined) {
+    const configured = issuers.map(({ identity, issuer }) => ({ url: issuer.url, type: identity.issuerType }));
+    const { url, pid } = open.use(await startUpstreamFulcio(values.upstream, configured, directory));
+    servers.push({ ctLog: "off", isUpstream: true, url, pid });
+  }
   const pools = new Map<Identity, () => LoadRequest | undefined>();
   for (const { identity, issuer } of issuers) {
     pools.set(identity, repeat(await signingRequests(issuer, identity, Number(values.requests))));
@@ -100,7 +109,7 @@ async function startServers(
   const servers: Server[] = [];
   if (wanted.includes("on")) {
     const stack = open.use(await startChancery({ args: ["--config", config], node: profile("on") }));
-    servers.push({ ctLog: "on", url: stack.url, pid: stack.pid });
+    servers.push({ ctLog: "on", isUpstream: false, url: stack.url, pid: stack.pid });
   }
   if (wanted.includes("off")) {
     const program = join(import.meta.dirname, "fulcio-node.ts");
@@ -111,7 +120,7 @@ async function startServers(
     child.stderr.resume();
     open.defer(() => stopped(child));
     const [line] = (await once(child.stdout, "data")) as [Buffer];
-    servers.push({ ctLog: "off", url: line.toString().trim(), pid: child.pid ?? Number.NaN });
+    servers.push({ ctLog: "off", isUpstream: false, url: line.toString().trim(), pid: child.pid ?? Number.NaN });
   }
   return servers;
 }
@@ -135,7 +144,17 @@ async function run(cases: readonly Case[], rounds: number, seconds: number): Pro
       "CPU µs/certificate   of it Node           PostgreSQL           client",
   );
   for (const one of cases) print(row(one));
-  for (const one of cases.filter(({ identity }) => identity === GITHUB)) printRatio(one, cases);
+  const same = (one: Case, other: Case) => one.clients === other.clients && one.identity === other.identity;
+  for (const one of cases.filter(({ identity }) => identity === GITHUB)) {
+    const email = cases.find(
+      (other) => other.identity === EMAIL && other.server === one.server && other.clients === one.clients,
+    );
+    printRatio(`CT log ${label(one.server)}, ${one.clients} clients: github-workflow / email`, one, email);
+  }
+  for (const one of cases.filter(({ server }) => server.isUpstream)) {
+    const ours = cases.find((other) => other.server.ctLog === "off" && !other.server.isUpstream && same(one, other));
+    printRatio(`${one.identity.name}, CT log off, ${one.clients} clients: ours / upstream's`, ours, one);
+  }
 }
 
 async function measure({ server, clients, next }: Case, seconds: number): Promise<Round> {
@@ -155,10 +174,14 @@ async function measure({ server, clients, next }: Case, seconds: number): Promis
   };
 }
 
+function label({ ctLog, isUpstream }: Server): string {
+  return isUpstream ? "off, Go" : ctLog;
+}
+
 function row({ server, identity, clients, rounds }: Case): string {
   const column = (pick: (round: Round) => number, digits: number) => spread(rounds.map(pick), digits).padEnd(21);
   return (
-    `${server.ctLog.padEnd(7)} ${identity.name.padEnd(16)} ${String(clients).padEnd(8)} ` +
+    `${label(server).padEnd(7)} ${identity.name.padEnd(16)} ${String(clients).padEnd(8)} ` +
     column((r) => r.requests / r.seconds, 0) +
     column((r) => percentile(r, 0.5), 2) +
     column((r) => percentile(r, 0.99), 2) +
@@ -170,20 +193,14 @@ function row({ server, identity, clients, rounds }: Case): string {
 }
 
 /** Round by round, because only what ran side by side met the same machine. */
-function printRatio(github: Case, cases: readonly Case[]): void {
-  const email = cases.find(
-    (one) => one.identity === EMAIL && one.server === github.server && one.clients === github.clients,
-  );
-  if (email === undefined) return;
+function printRatio(what: string, one: Case | undefined, other: Case | undefined): void {
+  if (one === undefined || other === undefined) return;
   const ratio = (pick: (round: Round) => number) => {
-    const pairs = github.rounds.map((round, at) => [round, email.rounds[at]] as const);
+    const pairs = one.rounds.map((round, at) => [round, other.rounds[at]] as const);
     return spread(
       pairs.map(([a, b]) => (b === undefined ? Number.NaN : pick(a) / pick(b))),
       2,
     );
   };
-  print(
-    `CT log ${github.server.ctLog}, ${github.clients} clients: github-workflow / email: time ${ratio((r) => r.seconds / r.requests)}, ` +
-      `CPU ${ratio((r) => r.node + r.database)}`,
-  );
+  print(`${what}: time ${ratio((r) => r.seconds / r.requests)}, CPU ${ratio((r) => r.node + r.database)}`);
 }

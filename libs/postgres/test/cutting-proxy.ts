@@ -14,6 +14,8 @@ export interface CuttingProxy extends AsyncDisposable {
   cutAtCommit(what: Cut): Promise<void>;
   /** Ends all connections and lets no new one in, until `let` is true again. */
   admit(let_: boolean): void;
+  /** No connection ends, and nothing passes any more on those that there are. */
+  hang(): void;
   /** Bytes that the server has answered so far. */
   readonly answered: number;
 }
@@ -86,6 +88,9 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
     admit(let_) {
       open = let_;
       if (!open) for (const socket of sockets) socket.destroy();
+    },
+    hang() {
+      for (const socket of sockets) socket.pause();
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();

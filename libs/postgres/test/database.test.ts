@@ -208,6 +208,17 @@ describe("trouble with the server", () => {
     expect(await db.query("SELECT n FROM doubtful")).toEqual(rows);
   });
 
+  test("a writer is told within 15 s of a database that hangs and does not end its connections", async () => {
+    await using proxy = await cuttingProxy(server.url);
+    await using through = await Database.open(proxy.url);
+    await through.transaction((tx) => tx.query("SELECT 1"));
+    proxy.hang();
+    const since = performance.now();
+    await expect(through.transaction((tx) => tx.query("SELECT 1"))).rejects.toBeInstanceOf(Unavailable);
+    expect(performance.now() - since).toBeLessThan(15_000);
+    proxy.admit(false);
+  }, 30_000);
+
   test("what the server refused is told, though the answer to the COMMIT that travelled along is lost", async () => {
     await using proxy = await cuttingProxy(server.url);
     await using through = await Database.open(proxy.url);

@@ -20,13 +20,18 @@ const ANSWER_ON_ITS_WAY_MS = 2_000;
  * that stopped in a transaction gives its locks back to the others. plan_cache_mode: a plan is made once; left to
  * itself PostgreSQL takes short arrays for cheap and plans each such statement anew each time. The others: every query
  * here goes through an index to a few rows, and a plan that is made once and knows none of its parameters must neither
- * scan a table nor start workers (which cost 12 ms a batch as soon as a log had 200,000 entries).
+ * scan a table nor start workers (which cost 12 ms a batch as soon as a log had 200,000 entries). The last ones are
+ * PostgreSQL's own defaults, which statements and parsers here rely on and the operator may have set otherwise, most
+ * often for another program: bytes in hex, literals as they are written, READ COMMITTED, writable, patient with locks.
  */
 const session = (statementMs: number) => `SELECT set_config('statement_timeout', '${statementMs}', false),
   set_config('idle_in_transaction_session_timeout', '5s', false),
   set_config('plan_cache_mode', 'force_generic_plan', false),
   set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
-  set_config('max_parallel_workers_per_gather', '0', false), set_config('jit', 'off', false)`;
+  set_config('max_parallel_workers_per_gather', '0', false), set_config('jit', 'off', false),
+  set_config('bytea_output', 'hex', false), set_config('standard_conforming_strings', 'on', false),
+  set_config('default_transaction_isolation', 'read committed', false),
+  set_config('default_transaction_read_only', 'off', false), set_config('lock_timeout', '0', false)`;
 
 /** Connections to one database under the same limits. Who finds all of them in use waits in the order of asking. */
 export class Connections implements Queryable, AsyncDisposable {

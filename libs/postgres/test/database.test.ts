@@ -62,6 +62,22 @@ describe("values", () => {
     }
   });
 
+  test.each([
+    ["standard_conforming_strings", "off"],
+    ["bytea_output", "escape"],
+  ])("are as they are written, whatever the database has for %s", async (setting, value) => {
+    await db.query("CREATE DATABASE of_settings");
+    try {
+      await db.query(`ALTER DATABASE of_settings SET ${setting} = ${value}`);
+      await using other = await Database.open(server.url.replace("/chancery?", "/of_settings?"), { max: 1 });
+      expect(await other.query(String.raw`SELECT '\x00ff'::bytea AS bytes, '\n' AS text`)).toEqual([
+        { bytes: Uint8Array.of(0, 255), text: String.raw`\n` },
+      ]);
+    } finally {
+      await db.query("DROP DATABASE of_settings");
+    }
+  });
+
   test("a prepared statement is planned once and answers each time", async () => {
     const statement = { name: "test-add", text: "SELECT $1::int + 1 AS sum" };
     const sums = await db.transaction(async (tx) => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createKeyFile } from "../../libs/crypto/src/index.ts";
 import { type EmbeddedPostgres, startEmbedded } from "../../libs/postgres/src/index.ts";
-import { median, percentile, spread } from "./figures.ts";
+import { percentile, spread } from "./figures.ts";
 import { inFlight, type Measured } from "./in-flight.ts";
 import { type LogSite, newEntry, openLog, type OpenLog } from "./log-node.ts";
 import { treeCpu } from "./process-cpu.ts";
@@ -15,8 +15,8 @@ import { treeCpu } from "./process-cpu.ts";
 const USAGE = `bench log [--sizes 10000] [--large] [--clients 1,8,32,128,512] [--processes 1,2,3,4] [--readers 8]
           [--rounds 3] [--seconds 3] [--directory DIR]
 The engine in this process on an embedded PostgreSQL: entries of 1,351 bytes with seven search keys, each answered
-once its checkpoint is published. --large also measures with 3,000,000 entries (7 GB, minutes); --directory keeps
-the database for the next run. An empty list leaves its part out.`;
+once its checkpoint is published. --large also measures with 3,000,000 entries (7 GB, minutes), and what an entry costs
+there against a small log; --directory keeps the database for the next run. An empty list leaves its part out.`;
 
 const LARGE = 3_000_000;
 const FILL = 2048;
@@ -73,52 +73,92 @@ async function main(): Promise<void> {
 }
 
 async function bench(directory: string, plan: Plan): Promise<void> {
-  const anchors = join(directory, "anchor");
-  const keyFile = join(directory, "key.pem");
-  await mkdir(anchors, { recursive: true });
-  const fresh = !existsSync(keyFile);
-  if (fresh) await createKeyFile(keyFile, "ecdsa-p256");
-  const startServer = () => startEmbedded({ directory: join(directory, "postgres") });
-  let server: EmbeddedPostgres = await startServer();
-  const site = (): LogSite => ({ url: server.url, anchors, keyFile });
-  if (fresh) await (await openLog(site(), true))[Symbol.asyncDispose]();
-  let first: number | undefined;
+  const place = await openPlace(directory);
   try {
     for (const size of plan.sizes) {
-      await fillTo(site(), size);
-      const cost = await measureSize(site(), plan);
-      first ??= cost;
-      if (first !== undefined && cost !== undefined && first !== cost) {
-        print(
-          `  an entry at ${plan.clients.at(-1)} in flight costs ${(cost / first).toFixed(2)} of what it did at ${plan.sizes[0]}`,
-        );
-      }
-      await server.stop();
+      await fillTo(place.site, size);
+      await measureSize(place.site, plan);
+      await place.server.stop();
       const began = performance.now();
-      server = await startServer();
+      await place.start();
       const started = performance.now();
-      await using node = await openLog(site());
+      await using node = await openLog(place.site);
       const ready = performance.now();
       const ofPostgres = Math.round(started - began);
       print(`  ready ${Math.round(ready - began)} ms after the start, of which PostgreSQL ${ofPostgres} ms`);
       await printBytes(node);
       print("");
     }
+    if (plan.sizes.length > 1 && plan.clients.length > 0) await compareCosts(place, plan);
   } finally {
-    await server.stop();
+    await place.server.stop();
   }
 }
 
-/** Resolves to the cost of an entry at the most in flight. */
-async function measureSize(site: LogSite, plan: Plan): Promise<number | undefined> {
+/** A server with a log in it, in a folder. */
+interface Place {
+  server: EmbeddedPostgres;
+  readonly site: LogSite;
+  readonly start: () => Promise<void>;
+}
+
+async function openPlace(directory: string): Promise<Place> {
+  const anchors = join(directory, "anchor");
+  const keyFile = join(directory, "key.pem");
+  await mkdir(anchors, { recursive: true });
+  const fresh = !existsSync(keyFile);
+  if (fresh) await createKeyFile(keyFile, "ecdsa-p256");
+  const startServer = () => startEmbedded({ directory: join(directory, "postgres") });
+  const place: Place = {
+    server: await startServer(),
+    get site() {
+      return { url: this.server.url, anchors, keyFile };
+    },
+    start: async () => {
+      place.server = await startServer();
+    },
+  };
+  if (fresh) await (await openLog(place.site, true))[Symbol.asyncDispose]();
+  return place;
+}
+
+/**
+ * What an entry costs in the largest log against one of the first size, which is made anew, for it has grown since. They
+ * take turns: what the machine's speed does meanwhile it does to both.
+ */
+async function compareCosts(large: Place, plan: Plan): Promise<void> {
+  const clients = plan.clients.at(-1) ?? 1;
+  const directory = await mkdtemp(join(tmpdir(), "chancery-bench-"));
+  const small = await openPlace(directory);
+  try {
+    await fillTo(small.site, plan.sizes[0] ?? 0);
+    const cost = async ({ site }: Place) => {
+      await using node = await openLog(site);
+      const { node: own, database } = await runRound(clients, plan.seconds, () => node.log.append(newEntry()));
+      return own + database;
+    };
+    // The first round of each reads into memory what the start has not.
+    const pairs = [[await cost(small), await cost(large)]];
+    for (let round = 0; round < 2 * plan.rounds; round++) pairs.push([await cost(small), await cost(large)]);
+    const [before, after] = [0, 1].map((at) => pairs.slice(1).map((pair) => pair[at] ?? Number.NaN));
+    const ratios = pairs.slice(1).map(([first = 0, second = 0]) => second / first);
+    print(
+      `an entry at ${clients} in flight costs ${spread(before ?? [], 0)} µs of CPU in a small log, ${spread(after ?? [], 0)} in a`,
+    );
+    print(`large one: ${spread(ratios, 2)} of it, in ${ratios.length} pairs`);
+  } finally {
+    await small.server.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function measureSize(site: LogSite, plan: Plan): Promise<void> {
   await using node = await openLog(site);
   print(`${await sizeOf(node)} entries`);
   await measureReads(node, plan);
   if (plan.clients.length > 0) print(`  in flight entries/s           ${HEADINGS}`);
-  let cost: number | undefined;
-  for (const clients of plan.clients) cost = await measure(clients, plan, () => node.log.append(newEntry()));
+  for (const clients of plan.clients) await measure(clients, plan, () => node.log.append(newEntry()));
   if (plan.processes.length > 0) await measureProcesses(site, plan);
-  return cost;
 }
 
 /** Random entries with their proofs. What a tile costs when it is read for the first time is told apart. */
@@ -140,23 +180,27 @@ async function measureReads(node: OpenLog, plan: Plan): Promise<void> {
 
 const HEADINGS = "  p50 ms               p99 ms               CPU µs Node          CPU µs PostgreSQL";
 
-/** Resolves to the CPU microseconds of a call, of both processes. */
-async function measure(clients: number, plan: Plan, call: () => Promise<unknown>): Promise<number> {
+async function measure(clients: number, plan: Plan, call: () => Promise<unknown>): Promise<void> {
   const rounds: Round[] = [];
-  for (let round = -1; round < plan.rounds; round++) {
-    const before = treeCpu(process.pid);
-    const measured = await inFlight(clients, { seconds: round < 0 ? Math.min(1, plan.seconds) : plan.seconds }, call);
-    const after = treeCpu(process.pid);
-    const perCall = (used: number) => (used / measured.count) * 1e6;
-    const cpu = { node: perCall(after.program - before.program), database: perCall(after.children - before.children) };
-    if (round >= 0) rounds.push({ ...measured, ...cpu });
-  }
+  await runRound(clients, Math.min(1, plan.seconds), call);
+  for (let round = 0; round < plan.rounds; round++) rounds.push(await runRound(clients, plan.seconds, call));
   const column = (pick: (round: Round) => number, digits: number) => spread(rounds.map(pick), digits).padEnd(21);
   print(
     `  ${String(clients).padEnd(9)} ${column((r) => r.count / r.seconds, 0)} ${column((r) => percentile(r, 0.5), 2)}` +
       `${column((r) => percentile(r, 0.99), 2)}${column((r) => r.node, 0)}${column((r) => r.database, 0)}`,
   );
-  return median(rounds.map((r) => r.node + r.database));
+}
+
+async function runRound(clients: number, seconds: number, call: () => Promise<unknown>): Promise<Round> {
+  const before = treeCpu(process.pid);
+  const measured = await inFlight(clients, { seconds }, call);
+  const after = treeCpu(process.pid);
+  const perCall = (used: number) => (used / measured.count) * 1e6;
+  return {
+    ...measured,
+    node: perCall(after.program - before.program),
+    database: perCall(after.children - before.children),
+  };
 }
 
 interface ProcessesRound {

@@ -65,7 +65,11 @@ export interface StoredWorld {
   /** Opens it again, for more. */
   open(): Promise<TransparencyLog>;
   /** As whoever owns the machine could, with no trigger and no grant in the way; undone when the check is over. */
-  checkDamaged(damages: readonly [sql: string, ...params: unknown[]][]): Promise<CleanLog>;
+  checkDamaged(
+    damages: readonly [sql: string, ...params: unknown[]][],
+    changes?: Partial<DatabaseCheck>,
+    definition?: string,
+  ): Promise<CleanLog>;
 }
 
 export interface Server extends AsyncDisposable {
@@ -138,16 +142,17 @@ async function storedWorld(
     log: row!.id,
     check,
     open,
-    async checkDamaged(damages) {
+    async checkDamaged(damages, changes = {}, definition = "") {
       const undone = await db
         .transaction(async (tx) => {
           await tx.query("SET LOCAL session_replication_role = replica");
+          if (definition !== "") await tx.query(definition);
           for (const [sql, ...params] of damages) {
             const changed = await tx.query(`${sql} RETURNING 1`, params);
             if (changed.length === 0) throw new Error(`changes nothing: ${sql}`);
           }
           // In the transaction only this connection sees the damage; its queries queue up behind each other.
-          const [outcome] = await Promise.allSettled([check({ db: tx })]);
+          const [outcome] = await Promise.allSettled([check({ ...changes, db: tx })]);
           throw new Undone(outcome);
         })
         .catch((error: unknown) => error);

@@ -11,10 +11,12 @@ export interface AnchoredHead {
   readonly keyId: string;
   readonly size: bigint;
   readonly root: Uint8Array;
+  /** When it was signed. */
+  readonly time: bigint;
 }
 
 const FORM =
-  /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime \d{1,15}\n)sum (?<sum>[0-9a-f]{64})\n$/;
+  /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n)sum (?<sum>[0-9a-f]{64})\n$/;
 
 /** A log that signs all the time clears one away now and then; never the newest of so many looks in turn. */
 const MOST_LOOKS = 20;
@@ -49,11 +51,11 @@ async function unlessGone<T>(read: Promise<T>, directory: string): Promise<T | u
 }
 
 function parseAnchor(text: string, name: string): AnchoredHead {
-  const { lines, origin, key, size, root, sum } = FORM.exec(text)?.groups ?? {};
+  const { lines, origin, key, size, root, time, sum } = FORM.exec(text)?.groups ?? {};
   if (lines === undefined || origin === undefined || key === undefined || root === undefined) {
     throw new Difference({ kind: "anchor", field: `file ${name}` }, "an anchor", JSON.stringify(text.slice(0, 200)));
   }
   const own = sha256(Buffer.from(lines)).toHex();
   if (own !== sum) throw new Difference({ kind: "anchor", field: `file ${name}, sum` }, own, String(sum));
-  return { origin, keyId: key, size: BigInt(size ?? 0), root: Uint8Array.fromHex(root) };
+  return { origin, keyId: key, size: BigInt(size ?? 0), root: Uint8Array.fromHex(root), time: BigInt(time ?? 0) };
 }

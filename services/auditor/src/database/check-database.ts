@@ -7,7 +7,11 @@ import type { CleanLog, Progress } from "../domain/progress.ts";
 import { readAhead } from "../domain/read-ahead.ts";
 import { type StatedHead, TreeCheck } from "../domain/tree-check.ts";
 import { type AnchoredHead, readAnchor } from "./anchor-file.ts";
-import { checkSearchKeys, LookupCheck } from "./lookup-check.ts";
+import type { LogKind } from "../public/served-log.ts";
+import { readNotes } from "./log-notes.ts";
+import { LookupCheck } from "./lookup-check.ts";
+import { differenceFromLeaf, EARLIEST } from "./own-bytes.ts";
+import { checkSearchKeys, countUnindexed } from "./search-key-check.ts";
 import {
   findStoredCheckpoint,
   findStoredTree,
@@ -27,6 +31,8 @@ export interface DatabaseCheck {
   readonly key: KeyObject | readonly KeyObject[];
   /** How its checkpoints are signed. */
   readonly signs: LogIdentity["signs"];
+  /** What it holds; undefined: nothing is known of what its leaves mean. */
+  readonly kind?: LogKind | undefined;
   /** Undefined: what the database says. */
   readonly origin?: string | undefined;
   /** The folder with the anchor's files; undefined: there is none to be had. */
@@ -49,9 +55,9 @@ export async function checkDatabase(check: DatabaseCheck): Promise<CleanLog> {
   const published = await findStoredCheckpoint(db, name);
   const anchored = check.anchor === undefined ? undefined : await readAnchor(check.anchor);
   const tree = await findStoredTree(db, name);
-  const log = new StoredLog(db, tree.id);
+  const log = new StoredLog(db, tree.id, check.kind);
   const heads = statedHeads(check, { tree, published, anchored });
-  const entries = new EntryCheck(log, tree, heads, published);
+  const entries = new EntryCheck({ log, tree, heads, published, kind: check.kind });
   const pages = Math.ceil(Number(tree.size) / PAGE_ENTRIES);
   for await (const page of readAhead(pages, PAGES_AHEAD, (at) => log.page(at, tree.size))) {
     log.keepTiles(page.tiles);
@@ -59,20 +65,39 @@ export async function checkDatabase(check: DatabaseCheck): Promise<CleanLog> {
   }
   await entries.finish(progress);
   await refuseStrays(log);
-  await checkSearchKeys(log, part(progress, "search keys", tree.size));
-  return { size: tree.size, root: tree.root, checked: covered(published, check.anchor !== undefined) };
+  const isSearched = check.kind !== undefined && check.kind !== "ctlog";
+  const unindexed = isSearched ? await countUnindexed(log) : tree.size;
+  const keyed = { from: unindexed, to: tree.size };
+  await checkSearchKeys(log, keyed, part(progress, "search keys", tree.size));
+  const notes = await readNotes(db, { tree, signed: published?.time ?? 0n, first: entries.firstTime });
+  if (isSearched && unindexed > 0n) {
+    notes.push(`the first ${unindexed} entries are of before there was this search: chancery index rebuild`);
+  }
+  return { size: tree.size, root: tree.root, checked: covered(check, published), unchecked: beyond(check.kind), notes };
 }
 
-function covered(published: StoredCheckpoint | undefined, anchor: boolean): string[] {
+function covered({ kind, anchor }: DatabaseCheck, published: StoredCheckpoint | undefined): string[] {
   return [
     published === undefined ? "no checkpoint yet" : `checkpoint of size ${published.size}`,
-    ...(anchor ? ["anchor"] : []),
+    ...(anchor === undefined ? [] : ["anchor"]),
     "entries",
     "tiles",
     "tree",
     "identities",
     "leaf hashes",
-    "search keys",
+    kind === "ctlog" ? "times" : "order of times",
+    ...(kind === undefined || kind === "ctlog" ? [] : ["that each entry has search keys"]),
+  ];
+}
+
+/** Under no hash, and not read: what says otherwise is found elsewhere. */
+function beyond(kind: LogKind | undefined): string[] {
+  if (kind === "ctlog") return ["chains and precertificates beside leaves (the auditor)"];
+  const keys = "search keys beyond that none is outside the tree";
+  if (kind === undefined) return ["what stands beside leaves", keys];
+  return [
+    "whether search keys are those of their entries (chancery index verify)",
+    "times and attestations (the auditor)",
   ];
 }
 
@@ -115,6 +140,11 @@ function statedHeads(check: DatabaseCheck, { tree, published, anchored }: Stated
   expectEqual({ kind: "checkpoint", field: "root" }, head.root, published.root);
   if (head.time !== undefined) expectEqual({ kind: "checkpoint", field: "time" }, head.time, published.time);
   expectAtMost("checkpoint", head.size, anchored ? "the anchor" : "the database", anchored?.size ?? tree.size);
+  // It was in the anchor before it was published.
+  if (anchored !== undefined && published.time > anchored.time) {
+    const latest = `at most ${anchored.time}, as the anchor says`;
+    throw new Difference({ kind: "checkpoint", field: "time" }, latest, String(published.time));
+  }
   const before = check.proven;
   if (before !== undefined) {
     expectAtMost("checkpoint", before.size, "the database", tree.size);
@@ -136,6 +166,14 @@ function expectAtMost(kind: "anchor" | "checkpoint", size: bigint, limiter: stri
   if (size > limit) throw new Difference({ kind, field: "size" }, `at most ${limit}, as ${limiter} says`, String(size));
 }
 
+interface EntryCheckParts {
+  readonly log: StoredLog;
+  readonly tree: StoredTree;
+  readonly heads: readonly StatedHead[];
+  readonly published: StoredCheckpoint | undefined;
+  readonly kind: LogKind | undefined;
+}
+
 /** Everything that is derived from the entries, in their order. */
 class EntryCheck {
   readonly #tree: StoredTree;
@@ -143,12 +181,18 @@ class EntryCheck {
   readonly #merkle: TreeCheck;
   readonly #identities: LookupCheck;
   readonly #leafHashes: LookupCheck;
+  readonly #kind: LogKind | undefined;
   #next = 0n;
-  #time = 0n;
+  #time = EARLIEST;
+  /** Of those below the checkpoint. */
+  #youngest = 0n;
+  #besideLeaf: Difference | undefined;
+  firstTime: bigint | undefined;
 
-  constructor(log: StoredLog, tree: StoredTree, heads: readonly StatedHead[], published: StoredCheckpoint | undefined) {
+  constructor({ log, tree, heads, published, kind }: EntryCheckParts) {
     this.#tree = tree;
     this.#published = published;
+    this.#kind = kind;
     this.#merkle = new TreeCheck(tree.size, heads, log);
     this.#identities = new LookupCheck(log, "identity", tree.size);
     this.#leafHashes = new LookupCheck(log, "leaf hash", tree.size);
@@ -161,8 +205,10 @@ class EntryCheck {
     const left = this.#tree.size - first;
     if (BigInt(entries.length) < left && entries.length < PAGE_ENTRIES) throw missing(this.#next);
     await this.#merkle.add(hashes);
-    for (const [at, { identity }] of entries.entries()) {
+    for (const [at, entry] of entries.entries()) {
+      const { identity } = entry;
       const hash = hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+      if (this.#kind !== undefined) this.#besideLeaf ??= differenceFromLeaf(this.#kind, entry, hash);
       if (this.#identities.isFull) await this.#checkLookups(progress);
       this.#identities.add(identity ?? hash);
       this.#leafHashes.add(identity === undefined ? undefined : hash);
@@ -173,7 +219,11 @@ class EntryCheck {
   async finish(progress: Progress): Promise<void> {
     const edge = await this.#merkle.finish();
     expectEqual({ kind: "tree", field: "edge" }, Buffer.concat(edge), this.#tree.edge);
-    this.#expectTime("tree", this.#tree.time, this.#time);
+    // After the tree, which says of a changed leaf that it is the leaf.
+    if (this.#besideLeaf !== undefined) throw this.#besideLeaf;
+    // All of a batch has one time, and so has the tree that it made.
+    if (this.#next > 0n) expectEqual({ kind: "tree", field: "time" }, this.#time, this.#tree.time);
+    this.#expectNoOlder();
     await this.#checkLookups(progress);
   }
 
@@ -184,14 +234,17 @@ class EntryCheck {
       throw new Difference({ kind: "entry", index, field: "time" }, `${this.#time} or later`, String(time));
     }
     this.#time = time;
+    this.firstTime ??= time;
     this.#next++;
-    if (this.#published?.size === this.#next) this.#expectTime("checkpoint", this.#published.time, time);
+    if (this.#published?.size === this.#next) this.#youngest = time;
     return hashLeaf(leaf);
   }
 
   /** A head is never older than its youngest entry. */
-  #expectTime(kind: "tree" | "checkpoint", stated: bigint, youngest: bigint): void {
-    if (stated < youngest) throw new Difference({ kind, field: "time" }, `${youngest} or later`, String(stated));
+  #expectNoOlder(): void {
+    const { time } = this.#published ?? { time: this.#youngest };
+    if (time >= this.#youngest) return;
+    throw new Difference({ kind: "checkpoint", field: "time" }, `${this.#youngest} or later`, String(time));
   }
 
   async #checkLookups(progress: Progress): Promise<void> {

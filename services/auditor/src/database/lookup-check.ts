@@ -7,8 +7,8 @@ import type { StoredLog } from "./stored-log.ts";
 /** 128 MB of hashes. A log of more entries reads the table once for each such window. */
 export const WINDOW_ENTRIES = 2 ** 22;
 /** 16 MB of a table in a statement, at most half a second. */
-const BLOCKS = 2048;
-const STATEMENTS = 2;
+export const BLOCKS = 2048;
+export const STATEMENTS = 2;
 
 const TABLES = { identity: "log.identity", "leaf hash": "log.leaf_hash" } as const;
 
@@ -118,29 +118,6 @@ export class LookupCheck {
   }
 }
 
-/** Search keys may be of any entry there is: those of now, and of before. */
-export async function checkSearchKeys(log: StoredLog, progress: (done: number) => void): Promise<void> {
-  const tables = [
-    { table: "log.search", rows: KEYED_PLACES },
-    { table: "log.search_key", rows: KEYED_INDEXES },
-  ];
-  for (const [at, { table, rows }] of tables.entries()) {
-    const blocks = await blocksOf(log, table);
-    const range = (from: number) => [log.id, `(${from * BLOCKS},0)`, `(${(from + 1) * BLOCKS},0)`];
-    const read = (from: number) =>
-      log.db.query<{ lowest: bigint | null; highest: bigint | null; size: bigint }>(rows, range(from));
-    let done = 0;
-    for await (const [row] of readAhead(Math.ceil(blocks / BLOCKS), STATEMENTS, read)) {
-      progress((at + Math.min(1, (++done * BLOCKS) / blocks)) / tables.length);
-      if (row?.lowest == null || row.highest == null) continue;
-      if (row.lowest >= 0n && row.highest < row.size) continue;
-      const index = row.lowest < 0n ? row.lowest : row.highest;
-      const found = `a key of an entry outside the tree of ${row.size}`;
-      throw new Difference({ kind: "search key", index }, NOTHING, found);
-    }
-  }
-}
-
 function lower(a: Difference | undefined, b: Difference | undefined): Difference | undefined {
   return a === undefined || (b !== undefined && entryOf(b) < entryOf(a)) ? b : a;
 }
@@ -149,7 +126,7 @@ function entryOf({ place }: Difference): bigint {
   return "index" in place ? place.index : 0n;
 }
 
-async function blocksOf({ db }: StoredLog, table: string): Promise<number> {
+export async function blocksOf({ db }: StoredLog, table: string): Promise<number> {
   const [row] = await db.query<{ blocks: bigint }>(
     "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint AS blocks",
     [table],
@@ -163,12 +140,3 @@ const lookupRows = (table: string) => `SELECT
       FILTER (WHERE index >= $4 AND index < $5) AS rows,
     min(index) AS lowest, max(index) AS highest, (SELECT size FROM log.tree WHERE log = $1) AS size
   FROM ${table} WHERE log = $1 AND ctid >= $2::tid AND ctid < $3::tid`;
-
-const KEYED_INDEXES = `SELECT min(index) AS lowest, max(index) AS highest,
-    (SELECT size FROM log.tree WHERE log = $1) AS size
-  FROM log.search_key WHERE log = $1 AND ctid >= $2::tid AND ctid < $3::tid`;
-
-/** A place has the log in its upper bits, the index in the lower 40. */
-const KEYED_PLACES = `SELECT min(place) & ((1::bigint << 40) - 1) AS lowest, max(place) & ((1::bigint << 40) - 1) AS highest,
-    (SELECT size FROM log.tree WHERE log = $1) AS size
-  FROM log.search WHERE place >> 40 = $1 AND ctid >= $2::tid AND ctid < $3::tid`;

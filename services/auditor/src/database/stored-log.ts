@@ -3,6 +3,7 @@ import type { Queryable } from "@chancery/postgres";
 import { Difference, NOTHING } from "../domain/difference.ts";
 import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
 import type { TileSource } from "../domain/tree-check.ts";
+import type { LogKind } from "../public/served-log.ts";
 import { leafOfRow } from "./leaf-of-row.ts";
 import { PackedRows } from "./packed-rows.ts";
 
@@ -15,6 +16,8 @@ export interface StoredEntry {
   /** Undefined where it is the leaf hash. */
   readonly identity: Uint8Array | undefined;
   readonly leaf: Uint8Array;
+  /** SHA-256 of the precertificate beside it, where that was asked for and there is one. */
+  readonly precertificate?: Uint8Array | undefined;
 }
 
 export interface StoredTree {
@@ -23,6 +26,7 @@ export interface StoredTree {
   readonly key_id: Uint8Array;
   readonly size: bigint;
   readonly time: bigint;
+  readonly frozen: boolean;
   readonly root: Uint8Array;
   readonly edge: Uint8Array;
 }
@@ -42,11 +46,13 @@ export interface StoredCheckpoint {
 export class StoredLog implements TileSource {
   readonly db: Queryable;
   readonly id: number;
+  readonly #holds: LogKind | undefined;
   #lowestTiles = new Map<bigint, StoredTile>();
 
-  constructor(db: Queryable, id: number) {
+  constructor(db: Queryable, id: number, holds?: LogKind) {
     this.db = db;
     this.id = id;
+    this.#holds = holds;
   }
 
   /** One more page, and the lowest tiles above it. */
@@ -54,11 +60,13 @@ export class StoredLog implements TileSource {
     const first = BigInt(page * PAGE_ENTRIES);
     const end = first + BigInt(PAGE_ENTRIES);
     const tile = first / BigInt(TILE_HASHES);
+    const withPrecertificate = this.#holds === "ctlog";
+    const sql = withPrecertificate ? PRECERTIFICATE_PAGE : ENTRY_PAGE;
     const [runs, tiles] = await Promise.all([
-      this.db.query<{ rows: Uint8Array | null }>(ENTRY_PAGE, [this.id, first, end < size ? end : size]),
+      this.db.query<{ rows: Uint8Array | null }>(sql, [this.id, first, end < size ? end : size]),
       this.#readTiles(0, tile, tile + BigInt(PAGE_ENTRIES / TILE_HASHES)),
     ]);
-    return { entries: runs.flatMap(({ rows }) => unpackEntries(rows)), tiles };
+    return { entries: runs.flatMap(({ rows }) => unpackEntries(rows, { withPrecertificate })), tiles };
   }
 
   /** Those of [first, end). */
@@ -149,30 +157,46 @@ export async function refuseStrays({ db, id }: StoredLog): Promise<void> {
   throw new Difference({ kind: "tile", level, index, offset: start }, NOTHING, hashes.slice(0, HASH_BYTES));
 }
 
-function unpackEntries(rows: Uint8Array | null): StoredEntry[] {
+function unpackEntries(rows: Uint8Array | null, { withPrecertificate = false } = {}): StoredEntry[] {
   const packed = new PackedRows(rows);
   const entries: StoredEntry[] = [];
   while (!packed.done) {
     const [index, time, identityLength] = [packed.int8(), packed.int8(), packed.int4()];
     const identity = identityLength < 0 ? undefined : packed.bytes(identityLength);
-    entries.push({ index, time, identity, leaf: leafOfRow(packed.bytes(packed.int4())) });
+    const leaf = leafOfRow(packed.bytes(packed.int4()));
+    const length = withPrecertificate ? packed.int4() : 0;
+    entries.push({ index, time, identity, leaf, precertificate: length === 0 ? undefined : packed.bytes(length) });
   }
   return entries;
 }
 
-const TREE = `SELECT l.id, l.origin, l.key_id, t.size, t.time, t.root, t.edge
+const TREE = `SELECT l.id, l.origin, l.key_id, t.size, t.time, t.frozen, t.root, t.edge
   FROM log.log l JOIN log.tree t ON t.log = l.id WHERE l.name = $1`;
 
 const PUBLISHED = `SELECT p.size, p.time, p.root, p.note
   FROM log.log l JOIN log.published p ON p.log = l.id WHERE l.name = $1`;
 
 /** Packed by 16: what the server puts together and spells out stays in its caches, half the time of a page in one. */
-const ENTRY_PAGE = `SELECT packed.rows FROM generate_series($2::bigint, $3::bigint - 1, 16) AS run (first)
+const entryPage = (beside: string, from = "log.entry") => `SELECT packed.rows
+  FROM generate_series($2::bigint, $3::bigint - 1, 16) AS run (first)
   CROSS JOIN LATERAL (SELECT string_agg(
       int8send(index) || int8send(time) || int4send(coalesce(length(identity), -1)) || coalesce(identity, '')
-        || int4send(length(leaf)) || leaf, ''::bytea ORDER BY index) AS rows
-    FROM log.entry WHERE log = $1 AND index >= run.first AND index < run.first + 16 AND index < $3) AS packed
+        || int4send(length(leaf)) || leaf ${beside}, ''::bytea ORDER BY index) AS rows
+    FROM ${from} WHERE log = $1 AND index >= run.first AND index < run.first + 16 AND index < $3) AS packed
   ORDER BY run.first`;
+const ENTRY_PAGE = entryPage("");
+
+/**
+ * RFC 6962, Section 4.6: `opaque ASN.1Cert<1..2^24-1>` comes first of what is beside a precertificate's leaf, whose entry
+ * type stands in its bytes 10 and 11. Hashed where it lies: on its way here it would cost more than all the rest.
+ */
+const PRECERTIFICATE_PAGE = entryPage(
+  "|| int4send(coalesce(length(hash), 0)) || coalesce(hash, '')",
+  `log.entry LEFT JOIN LATERAL (
+      SELECT sha256(substr(whole, 4, get_byte(whole, 0) * 65536 + get_byte(whole, 1) * 256 + get_byte(whole, 2))) AS hash
+      FROM (SELECT extra || ''::bytea AS whole OFFSET 0) AS beside
+      WHERE length(whole) > 3 AND substr(leaf, 11, 2) = '\\x0001') AS precertificate ON true`,
+);
 
 const TILES = `SELECT string_agg(int8send(index) || int4send(start) || int4send(length(hashes)) || hashes, ''::bytea
     ORDER BY index, start) AS rows

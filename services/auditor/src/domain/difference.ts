@@ -1,6 +1,8 @@
+type EntryField = "leaf" | "time" | "identity" | "inclusion proof" | "entry ID";
+
 /** Where a log is not what it should be. */
 export type Place =
-  | { readonly kind: "entry"; readonly index: bigint; readonly field: "leaf" | "time" | "inclusion proof" | "entry ID" }
+  | { readonly kind: "entry"; readonly index: bigint; readonly field: EntryField }
   | { readonly kind: "tile"; readonly level: number; readonly index: bigint; readonly offset: number }
   | { readonly kind: "identity" | "leaf hash" | "search key"; readonly index: bigint }
   | { readonly kind: "checkpoint" | "anchor" | "tree" | "log"; readonly field: string };

@@ -7,4 +7,8 @@ export interface CleanLog {
   readonly root: Uint8Array;
   /** What the checks covered, for people. */
   readonly checked: readonly string[];
+  /** What they did not, and where it is. */
+  readonly unchecked: readonly string[];
+  /** What is no difference, and should be known. */
+  readonly notes: readonly string[];
 }

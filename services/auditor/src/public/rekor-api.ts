@@ -6,6 +6,7 @@ import type { CleanLog, Progress } from "../domain/progress.ts";
 import { readAhead } from "../domain/read-ahead.ts";
 import { TreeCheck } from "../domain/tree-check.ts";
 import type { HttpLog } from "./http-log.ts";
+import { INSIDE } from "./tiled-log.ts";
 import { isIndex, isObject, isText, isTexts, member } from "../domain/json-member.ts";
 
 /** What the API takes in a request, and requests under way. */
@@ -51,7 +52,8 @@ export async function checkRekorApi(
     progress("entries", next, size);
   }
   await check.finish();
-  return { size, root, checked: [`checkpoint of size ${size}`, "entries", "entry IDs", "inclusion proofs"] };
+  const checked = [`checkpoint of size ${size}`, "entries", "entry IDs", "inclusion proofs", "order of times"];
+  return { size, root, checked, unchecked: INSIDE, notes: [] };
 }
 
 export async function readHead(log: HttpLog) {

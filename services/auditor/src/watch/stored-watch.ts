@@ -64,7 +64,8 @@ export class StoredWatch {
     await this.#judge(`stored rows of ${log.name}`, "changed-state", async () => {
       const { name, anchor } = this.#place;
       const { origin } = log.identity;
-      const { size } = await checkDatabase({ db, name, key, signs, origin, anchor, proven: head });
+      const { kind } = log;
+      const { size } = await checkDatabase({ db, name, key, signs, kind, origin, anchor, proven: head });
       return `all ${size} entries, their tiles and the tables they are found by agree`;
     });
   }
@@ -112,7 +113,7 @@ export class StoredWatch {
 function troubleOf({ place }: Difference, otherwise: Trouble): Trouble {
   switch (place.kind) {
     case "entry":
-      return "changed-entry";
+      return place.field === "identity" ? "changed-index" : "changed-entry";
     case "tile":
       return "changed-tile";
     case "identity":

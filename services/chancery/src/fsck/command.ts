@@ -9,8 +9,10 @@ import { openSources, type Source } from "./sources.ts";
 const USAGE = `usage: chancery fsck [FLAGS]
 
 Reads whole logs and derives every hash anew, with code that shares nothing with what grew them: checkpoint,
-leaves, tiles and root; in a database also identities, leaf hashes, search keys, times and the anchor. Names
-the first difference. The logs may be in use. Exit codes: 0 clean, 1 a difference, 2 could not be read.
+leaves, tiles and root; in a database also identities, leaf hashes, times and the anchor. Names the first
+difference, and of a clean log what no hash covers and was not checked; that search keys are those of their
+entries is 'chancery index verify'. The logs may be in use. Exit codes: 0 clean, 1 a difference, 2 could not
+be read.
 
   --log NAME           only one of rekor, rekor-v2, ctlog        all
   --url URL            from outside, through what anyone may read
@@ -86,18 +88,19 @@ function asText({ log, note, anchor }: Source, outcome: Outcome, seconds: number
     return `${log}: ${lines.join("\n")}\n`;
   }
   if (outcome instanceof Error) return `${log}: could not be read: ${explain(outcome)}\n`;
-  const { size, root, checked } = outcome;
+  const { size, root, checked, unchecked, notes } = outcome;
   const rate = Math.round(Number(size) / seconds).toLocaleString("en");
   const lines = [
     `clean: ${size.toLocaleString("en")} entries in ${seconds.toFixed(1)} s (${rate}/s)`,
     `  root      ${root.toHex()}`,
     `  checked   ${checked.join(", ")}`,
-    ...(note === undefined ? [] : [`  note      ${note}`]),
+    `  not       ${unchecked.join("; ")}`,
+    ...[...(note === undefined ? [] : [note]), ...notes].map((text) => `  note      ${text}`),
   ];
   return `${log}: ${lines.join("\n")}\n`;
 }
 
-function asJson({ log }: Source, outcome: Outcome, seconds: number): object {
+function asJson({ log, note }: Source, outcome: Outcome, seconds: number): object {
   if (outcome instanceof Difference) {
     const { place, expected, found } = outcome;
     const where = Object.fromEntries(
@@ -106,8 +109,10 @@ function asJson({ log }: Source, outcome: Outcome, seconds: number): object {
     return { log, result: "difference", place: where, where: describePlace(place), expected, found };
   }
   if (outcome instanceof Error) return { log, result: "unreadable", reason: explain(outcome) };
-  const { size, root, checked } = outcome;
-  return { log, result: "clean", size: String(size), root: root.toHex(), seconds: Number(seconds.toFixed(3)), checked };
+  const { size, root, ...said } = outcome;
+  const notes = [...(note === undefined ? [] : [note]), ...said.notes];
+  const took = { seconds: Number(seconds.toFixed(3)) };
+  return { log, result: "clean", size: String(size), root: root.toHex(), ...took, ...said, notes };
 }
 
 /** Planned failures in one line, with their cause; anything else is ours to explain, so its stack is shown. */

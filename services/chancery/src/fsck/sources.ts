@@ -87,7 +87,7 @@ async function databaseSources(
   const db = opened.use(await Database.open(url, { max: CONNECTIONS }));
   const anchor = flags.anchor && join(resolve(flags.anchor), log);
   const note = anchor ? undefined : "without its anchor: a database that was put back as a whole cannot be told";
-  const parts = { db, name: log, key, signs: signs(log), anchor };
+  const parts = { db, name: log, kind: log, key, signs: signs(log), anchor };
   return [{ log, note, anchor, check: (progress) => checkDatabase({ ...parts, progress }) }];
 }
 
@@ -106,7 +106,7 @@ async function installationSources(
     names.map(async (name) => {
       const key = given ?? (await readKey(join(data, "keys", `${name}.pem`)));
       const anchor = join(anchors, name);
-      const parts = { db, name, key, signs: signs(name), origin: origins[name], anchor };
+      const parts = { db, name, kind: name, key, signs: signs(name), origin: origins[name], anchor };
       return { log: name, anchor, check: (progress: Progress) => checkDatabase({ ...parts, progress }) };
     }),
   );

@@ -6,7 +6,7 @@ import { leafHash } from "@chancery/tlog";
 import { type Cell, csvRecord } from "./csv.ts";
 import { EXTENSION_COLUMNS } from "./extension-columns.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import type { UnnamedEntry } from "./line-makers.ts";
+import type { MadeLines, UnnamedEntry } from "./line-makers.ts";
 import type { Format } from "./source.ts";
 
 export const ENTRY_COLUMNS: readonly string[] = [
@@ -35,14 +35,16 @@ export interface EntryLines {
 }
 
 /** Lines of those that the filters let through, and the leaf hashes of all. */
-export function linesOf(lines: EntryLines, entries: readonly UnnamedEntry[]) {
+export async function linesOf(lines: EntryLines, page: AsyncIterable<readonly UnnamedEntry[]>): Promise<MadeLines> {
   const leafHashes: Uint8Array[] = [];
   const written = new LineBuffer();
   let count = 0;
-  for (const entry of entries) {
-    const hash = leafHash(entry.leaf);
-    leafHashes.push(hash);
-    if (writeLine(lines, entry, hash, written)) count++;
+  for await (const entries of page) {
+    for (const entry of entries) {
+      const hash = leafHash(entry.leaf);
+      leafHashes.push(hash);
+      if (writeLine(lines, entry, hash, written)) count++;
+    }
   }
   return { bytes: written.take(), count, leafHashes };
 }

@@ -14,7 +14,7 @@ export type UnnamedEntry = Omit<LoggedEntry, "identity">;
 
 /** Lines of a page of entries, in UTF-8, and the leaf hashes of all of the page's entries. */
 export interface MadeLines {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly count: number;
   readonly leafHashes: readonly Uint8Array[];
 }
@@ -38,7 +38,7 @@ export function threadsFor(entries: bigint): number {
 export function inThisThread(lines: EntryLines, reader: Pick<LogReader, "entries">): LineMaker {
   return {
     threads: 0,
-    make: async (start, count) => linesOf(lines, await readPage(reader, start, count)),
+    make: (start, count) => linesOf(lines, readPage(reader, start, count)),
     [Symbol.asyncDispose]: async () => {},
   };
 }
@@ -58,7 +58,7 @@ export interface ThreadQuestion {
 }
 
 export interface ThreadAnswer {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly count: number;
   readonly leafHashes: Uint8Array;
 }

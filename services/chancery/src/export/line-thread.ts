@@ -6,7 +6,7 @@ import { namedLog } from "@chancery/rekor/search";
 import { linesOf } from "./entry-lines.ts";
 import { readPage } from "./entry-page.ts";
 import { searchOf } from "./filters.ts";
-import type { ThreadAnswer, ThreadFailure, ThreadQuestion, ThreadTask } from "./line-makers.ts";
+import type { MadeLines, ThreadAnswer, ThreadFailure, ThreadQuestion, ThreadTask } from "./line-makers.ts";
 import { logReader } from "./log-reader.ts";
 
 /** A thread that reads pages of entries and writes them as lines: asked for a page, it answers with bytes, in the order of the questions. */
@@ -19,18 +19,12 @@ let last = Promise.resolve();
 
 parentPort?.on("message", ({ start, count }: ThreadQuestion) => {
   const page = readPage(reader, start, count);
-  // Awaited in its turn; until then a failure of it is nobody's.
-  page.catch(() => {});
-  last = last.then(() => page.then(linesIn).then(answer, fail));
+  last = last.then(() => linesOf(lines, page).then(answer, fail));
 });
 
-function linesIn(entries: Awaited<ReturnType<typeof readPage>>): ThreadAnswer {
-  const { bytes, count, leafHashes } = linesOf(lines, entries);
-  return { bytes, count, leafHashes: concatBytes(...leafHashes) };
-}
-
-function answer(made: ThreadAnswer): void {
-  parentPort?.postMessage(made, [made.bytes.buffer as ArrayBuffer]);
+function answer({ bytes, count, leafHashes }: MadeLines): void {
+  const made: ThreadAnswer = { bytes, count, leafHashes: concatBytes(...leafHashes) };
+  parentPort?.postMessage(made, [bytes.buffer]);
 }
 
 /** What is no fault of the log or of the database is one of the program: it ends the thread, and with it the export. */

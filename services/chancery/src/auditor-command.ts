@@ -21,7 +21,7 @@ in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goe
   --from URL           another way to it (a proxy, a mirror): it must show the same. Any number of times
   --state FOLDER       the auditor's memory                                    ./.chancery-auditor
   --database-url URL   its PostgreSQL too: a role that may only read is enough
-  --anchor FOLDER      its anchors too (the installation's anchor/)
+  --anchor FOLDER      its anchors too (CHANCERY_ANCHOR, or DATA/anchor)
   --webhook URL        where alarms are posted as JSON
   --canary SECONDS     an entry of its own, a timestamp and with a token a     60
                        certificate, so often; 0 for none

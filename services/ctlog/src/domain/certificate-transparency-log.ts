@@ -137,7 +137,8 @@ export class CertificateTransparencyLog {
 
   /**
    * RFC 6962, Section 4.6; `end` is inclusive. Fewer than asked for where the log ends, and where a full answer would:
-   * that ends at a multiple of its size, so that those who read the whole log ask for the same, cacheable, pages.
+   * that ends at a multiple of its size, so that those who read the whole log ask for the same, cacheable, pages. Fewer
+   * also where chains are so long that what the log reads at a time ends before.
    */
   async entries(start: bigint, end: bigint): Promise<readonly LoggedEntry[]> {
     if (start > end) throw new Malformed("start: is larger than end");

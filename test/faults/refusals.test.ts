@@ -344,4 +344,20 @@ describe("a PostgreSQL that would forget in a power cut is refused", () => {
       await statement(plain.url, "SELECT pg_reload_conf(), pg_sleep(0.05)");
     }
   });
+
+  test("with data_sync_retry on, which takes a failed fsync for one that may be tried again", async () => {
+    const directory = join(site.directory, "retrying");
+    const log = await site.log();
+    {
+      await using sound = await startPlainPostgres(directory);
+      await using db = await Database.open(sound.url, { max: 1 });
+      const opened = await log.open(db, { create: true });
+      await log.append(opened, ["before"]);
+      await opened.close();
+    }
+    const signed = log.journal.signed.length;
+    await using retrying = await startPlainPostgres(directory, "data_sync_retry=on");
+    await using db = await Database.open(retrying.url, { max: 1 });
+    await expectRefused(log, await log.open(db), /PostgreSQL runs with data_sync_retry on/, signed);
+  });
 });

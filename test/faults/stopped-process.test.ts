@@ -70,8 +70,8 @@ test(
   async () => {
     const dice = new Dice("stopped-process");
     const log = await site.log();
-    const nodes = [await log.openNode({ create: true, failpoints: true })];
-    while (nodes.length < PROCESSES) nodes.push(await log.openNode({ failpoints: true }));
+    const nodes = [await log.openNode({ create: true, failpoints: "within the transaction" })];
+    while (nodes.length < PROCESSES) nodes.push(await log.openNode({ failpoints: "within the transaction" }));
     for (const [at, node] of nodes.entries()) {
       await node.order("load", { prefix: `${at}`, clients: 4, pause: 10 });
     }
@@ -119,7 +119,7 @@ async function isWaitedFor(log: FaultLog): Promise<boolean> {
  */
 async function stopWriting(log: FaultLog): Promise<LogNode> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const node = await log.openNode({ failpoints: true });
+    const node = await log.openNode({ failpoints: "within the transaction" });
     await node.order("arm", { step: "locked", action: "stop-writing" });
     void node.order("append", { names: Array.from({ length: LARGE_BATCH }, (_, at) => `large.${attempt}.${at}`) });
     await node.until(() => node.struck === "locked", 20_000, "it has the lock");

@@ -254,7 +254,7 @@ function treeState([row]: readonly TreeRow[]): TreeState {
     frozen,
     time: Number(row.time),
     published: publishedHead(row),
-    volatile: row.volatile === "" ? undefined : `PostgreSQL runs with ${row.volatile} off`,
+    volatile: row.volatile === "" ? undefined : `PostgreSQL runs with ${row.volatile}`,
   };
 }
 

@@ -5,9 +5,10 @@ const prepared = (name: string, text: string): Prepared => ({ name: `log-${name}
 
 /** Durability as this session has it. Replication waits are not needed for it, a local flush is. */
 const VOLATILE = `concat_ws(', ',
-  CASE WHEN current_setting('fsync') <> 'on' THEN 'fsync' END,
-  CASE WHEN current_setting('full_page_writes') <> 'on' THEN 'full_page_writes' END,
-  CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit' END)`;
+  CASE WHEN current_setting('fsync') <> 'on' THEN 'fsync off' END,
+  CASE WHEN current_setting('full_page_writes') <> 'on' THEN 'full_page_writes off' END,
+  CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'synchronous_commit off' END,
+  CASE WHEN current_setting('data_sync_retry') = 'on' THEN 'data_sync_retry on' END)`;
 
 export const FIND_LOG = prepared("find", "SELECT id FROM log.log WHERE name = $1");
 

@@ -8,6 +8,7 @@ import {
   type Step,
 } from "../../../libs/log/src/index.ts";
 import { Database } from "../../../libs/postgres/src/index.ts";
+import { afterCommit } from "./after-commit.ts";
 import { Dice, minutes, times } from "./dice.ts";
 import { Journal } from "./journal.ts";
 import { LogNode } from "./log-node-process.ts";
@@ -28,6 +29,9 @@ const SMALL = [0, 1, 255, 256, 257];
 const LARGE = [65_535, 65_536, 65_537];
 type Way = (typeof WAYS)[number];
 type Batch = "one" | "mixed" | "many";
+
+/** Only for these does COMMIT wait for the answers to what it commits: everywhere else it travels with them, as in use. */
+const WITHIN = new Set<Step>(["locked", "stored"]);
 
 /** From this step on the batch is in the tree. */
 const COMMITTED = new Set<Step>(["committed", "anchored", "signed", "published"]);
@@ -72,9 +76,11 @@ async function failing(log: FaultLog, db: Database, step: Step, way: Way): Promi
   };
   const anchor = await FileAnchor.open(log.anchors, LOG);
   const signer = log.signer();
+  const isWithin = WITHIN.has(step) || (step === "committed" && way === "throws before");
+  const store = await PostgresLogStore.open(db, isWithin ? failpoint : undefined);
   return {
     failpoint,
-    store: failingStore(await PostgresLogStore.open(db, failpoint), fail),
+    store: failingStore(isWithin ? store : afterCommit(store, failpoint), fail),
     anchor: {
       read: () => anchor.read(),
       compareAndSwap: async (expected, next) => {
@@ -139,7 +145,9 @@ async function killAndGoOn(
   const node = warm;
   log.adopt(node);
   warm = LogNode.start(new Journal());
-  expect(await node.order("open", log.opening({ failpoints: true }))).toBe("");
+  expect(
+    await node.order("open", log.opening({ failpoints: WITHIN.has(step) ? "within the transaction" : "after it" })),
+  ).toBe("");
   await node.order("arm", { step, action: "kill" });
   void node.order("append", { names });
   await node.ended();

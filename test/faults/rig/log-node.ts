@@ -13,6 +13,7 @@ import {
 } from "../../../libs/log/src/index.ts";
 import { Database } from "../../../libs/postgres/src/index.ts";
 import { leafHash } from "../../../libs/tlog/src/index.ts";
+import { afterCommit } from "./after-commit.ts";
 import { entryNamed } from "./entry.ts";
 import { tellingSigner } from "./signer.ts";
 
@@ -29,8 +30,8 @@ export interface Orders {
     create?: boolean;
     limits?: Partial<LogLimits>;
     clockOffset?: number;
-    /** It will be armed: COMMIT then waits for what was stored, which it does not otherwise. */
-    failpoints?: boolean;
+    /** It will be armed. Within the transaction COMMIT then waits for what was stored, which it does not in use. */
+    failpoints?: "within the transaction" | "after it";
   };
   /** Clients that log entries of their own, one after the other, until `quiet`. */
   load: { prefix: string; clients: number; pause?: number };
@@ -66,17 +67,19 @@ const failpoint: Failpoint = (step) => {
 const orders: { [Name in keyof Orders]: (order: Orders[Name]) => Promise<unknown> } = {
   open: async (order) => {
     const db = await Database.open(order.url, { max: 4 });
+    const within = order.failpoints === "within the transaction";
+    const store = await PostgresLogStore.open(db, within ? failpoint : undefined);
     const key = await loadKeyFile(order.keyFile);
     clockOffset = order.clockOffset ?? 0;
     log = await TransparencyLog.open({
       name: order.log,
-      store: await PostgresLogStore.open(db, order.failpoints === true ? failpoint : undefined),
+      store: order.failpoints === "after it" ? afterCommit(store, failpoint) : store,
       anchor: await FileAnchor.open(order.anchors, order.log),
       signer: tellingSigner(key, (size, root, time) => say("signed", size, encodeHex(root), time)),
       create: order.create ?? false,
       clock: () => Date.now() + clockOffset,
       limits: order.limits ?? {},
-      ...(order.failpoints === true ? { failpoint } : {}),
+      ...(order.failpoints === undefined ? {} : { failpoint }),
     });
     return (await log.readiness()) ?? "";
   },

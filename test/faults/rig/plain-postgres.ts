@@ -14,15 +14,15 @@ export interface PlainPostgres extends AsyncDisposable {
 }
 
 /** A PostgreSQL as an administrator runs it: what its configuration says holds, durable or not. */
-export async function startPlainPostgres(directory: string): Promise<PlainPostgres> {
+export async function startPlainPostgres(directory: string, ...settings: readonly string[]): Promise<PlainPostgres> {
   const embedded = await startEmbedded({ directory });
   await embedded.stop();
   const data = join(directory, "data");
   const account = await unprivilegedAccount(data);
   const { postgres } = await locateBinaries(account, () => {});
   const sockets = await createSocketDirectory(directory, account);
-  const settings = ["-c", "listen_addresses=", "-c", `unix_socket_directories=${sockets}`];
-  const server = spawn(postgres, ["-D", nameForServer(data, account), ...settings], {
+  const all = ["listen_addresses=", `unix_socket_directories=${sockets}`, ...settings].flatMap((each) => ["-c", each]);
+  const server = spawn(postgres, ["-D", nameForServer(data, account), ...all], {
     ...account,
     cwd: data,
     env: serverEnvironment(),

@@ -1,6 +1,6 @@
-import type { Signer } from "../../../libs/crypto/src/index.ts";
+import { sha256, type Signer } from "../../../libs/crypto/src/index.ts";
 import type { TreeHeadSigner } from "../../../libs/log/src/index.ts";
-import { noteKeyHash, noteKeyRule, signCheckpoint, verifyCheckpoint } from "../../../libs/tlog/src/index.ts";
+import { signCheckpoint, verifyCheckpoint } from "../../../libs/tlog/src/index.ts";
 
 export const ORIGIN = "faults.example";
 
@@ -12,7 +12,7 @@ export function tellingSigner(
 ): TreeHeadSigner {
   return {
     origin,
-    keyId: noteKeyHash(noteKeyRule(key.publicKey), origin, key.publicKey),
+    keyId: sha256(key.publicKey.spki),
     sign: async (head, time) => {
       tell(head.size, head.root, time);
       return await signCheckpoint({ origin, ...head, extensions: [] }, origin, key);

@@ -1,3 +1,4 @@
+import { createPublicKey } from "node:crypto";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +14,7 @@ import {
 } from "../../../libs/log/src/index.ts";
 import { Database, type EmbeddedPostgres, startEmbedded } from "../../../libs/postgres/src/index.ts";
 import { leafHash } from "../../../libs/tlog/src/index.ts";
+import { checkDatabase } from "../../../services/auditor/src/index.ts";
 import { SEED } from "./dice.ts";
 import { entryNamed } from "./entry.ts";
 import { Journal } from "./journal.ts";
@@ -167,9 +169,17 @@ export class FaultLog {
     expect(noteHead(note, this.site.key.publicKey.spki)).toEqual({ size: checked.size, root: encodeHex(checked.root) });
     const verdict = await judge(db, LOG, this.journal);
     await log.close();
+    await this.#fsck(db, checked.size);
     expect(this.journal.unexpected).toEqual([]);
     expect(verdict).toMatchObject({ ...FLAWLESS, entries: Number(checked.size) });
     return verdict;
+  }
+
+  /** As `chancery fsck` looks at it, with none of the engine's code: rows, tiles, edge, checkpoint and anchor. */
+  async #fsck(db: Database, size: bigint): Promise<void> {
+    const key = createPublicKey({ key: Buffer.from(this.site.key.publicKey.spki), format: "der", type: "spki" });
+    const anchor = join(this.anchors, LOG);
+    expect(await checkDatabase({ db, name: LOG, key, signs: "text", anchor })).toMatchObject({ size });
   }
 
   async end(): Promise<void> {

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { type ChanceryProcess } from "@chancery/testing";
 import { expect } from "vitest";
 import { Database, startEmbedded } from "../../../libs/postgres/src/index.ts";
@@ -57,5 +59,18 @@ export async function judgeStack(data: string, journal: Journal): Promise<Verdic
   const verdict = await judge(db, "rekor", journal);
   expect(journal.unexpected).toEqual([]);
   expect(verdict).toMatchObject(FLAWLESS);
+  await fsck(data);
   return verdict;
+}
+
+/** All logs of it, with their keys and anchors, by the command that an operator has. */
+async function fsck(data: string): Promise<void> {
+  const program = join(import.meta.dirname, "..", "..", "..", "services", "chancery", "launch.mjs");
+  const { stdout } = await promisify(execFile)(process.execPath, [program, "fsck", "--data", data, "--json"]);
+  const logs = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { log: string; result: string });
+  expect(logs.map(({ log }) => log)).toContain("rekor");
+  expect(logs.filter(({ result }) => result !== "clean")).toEqual([]);
 }

@@ -5,6 +5,7 @@
 import { randomInt } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { develop } from "./launch/dev.mjs";
 import { build, install, NODE } from "./launch/prepare.mjs";
@@ -18,6 +19,9 @@ const BIN = (name) => join(ROOT, "node_modules", name);
 
 /** Three at a time also on two cores: half the time they wait for what they killed or stopped. */
 const FAULTS = ["--project=faults", "--maxWorkers=3"];
+
+/** vitest leaves a core to others, which of two is half; but a test often waits for what it started. */
+const TESTS = ["--project=!faults", `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`];
 
 const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
 
@@ -48,7 +52,7 @@ const COMMANDS = {
   },
 
   async test(args) {
-    return await runTests(["--project=!faults", ...args]);
+    return await runTests([...TESTS, ...args]);
   },
 
   async faults(args) {

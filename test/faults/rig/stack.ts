@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type ChanceryProcess } from "@chancery/testing";
+import { type ChanceryProcess, cleanEnvironment } from "@chancery/testing";
 import { expect } from "vitest";
 import { Database, startEmbedded } from "../../../libs/postgres/src/index.ts";
 import type { Dice } from "./dice.ts";
@@ -66,7 +66,8 @@ export async function judgeStack(data: string, journal: Journal): Promise<Verdic
 /** All logs of it, with their keys and anchors, by the command that an operator has. */
 async function fsck(data: string): Promise<void> {
   const program = join(import.meta.dirname, "..", "..", "..", "services", "chancery", "launch.mjs");
-  const { stdout } = await promisify(execFile)(process.execPath, [program, "fsck", "--data", data, "--json"]);
+  const args = [program, "fsck", "--data", data, "--json"];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: cleanEnvironment() });
   const logs = stdout
     .trim()
     .split("\n")

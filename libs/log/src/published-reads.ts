@@ -41,15 +41,18 @@ export class PublishedReads {
     if (standing.refusal !== undefined) return await this.#lastSigned(standing.refusal);
     const known = publisher.newest;
     if (known !== undefined && (this.#owed > 0 || performance.now() - this.#readAt < FRESH_MS)) return known;
-    this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
-    return await this.#reading;
+    return await this.#shared();
   }
 
   /** Not from memory, nor by a question under way, which may have been asked before another process published. */
   async anew(): Promise<PublishedCheckpoint> {
     await this.#reading?.catch(() => {});
-    this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
-    return await this.#reading;
+    return await this.#shared();
+  }
+
+  /** One question for all who ask while it is under way. */
+  #shared(): Promise<PublishedCheckpoint> {
+    return (this.#reading ??= this.#read().finally(() => (this.#reading = undefined)));
   }
 
   /** What reads go by: entries that were published once stay readable even while nothing is signed. */

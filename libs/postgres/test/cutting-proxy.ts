@@ -16,6 +16,8 @@ export interface CuttingProxy extends AsyncDisposable {
   admit(let_: boolean): void;
   /** No connection ends, and nothing passes any more on those that there are. */
   hang(): void;
+  /** What was held back passes. */
+  goOn(): void;
   /** Bytes that the server has answered so far. */
   readonly answered: number;
 }
@@ -91,6 +93,9 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
     },
     hang() {
       for (const socket of sockets) socket.pause();
+    },
+    goOn() {
+      for (const socket of sockets) socket.resume();
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();

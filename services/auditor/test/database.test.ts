@@ -5,20 +5,14 @@ import { utf8 } from "@chancery/encoding";
 import { Unavailable } from "@chancery/fault";
 import { leafHash } from "@chancery/tlog";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Difference, type Place } from "../src/index.ts";
-import { headSigner, newEntry, type Server, startServer, type StoredWorld } from "./logs.ts";
+import { type Difference, type Place } from "../src/index.ts";
+import { differenceOf, headSigner, newEntry, type Server, startServer, type StoredWorld } from "./logs.ts";
 
 let server: Server;
 beforeAll(async () => {
   server = await startServer();
 });
 afterAll(() => server[Symbol.asyncDispose]());
-
-async function differenceOf(check: Promise<unknown>): Promise<Difference> {
-  const outcome = await check.catch((error: unknown) => error);
-  if (outcome instanceof Difference) return outcome;
-  throw outcome instanceof Error ? outcome : new Error(`clean: ${JSON.stringify(outcome, (_, v) => String(v))}`);
-}
 
 const tree = (column: string) => `UPDATE log.tree SET ${column} WHERE log = $1`;
 const published = (column: string) => `UPDATE log.published SET ${column} WHERE log = $1`;

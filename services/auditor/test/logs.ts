@@ -13,7 +13,7 @@ import {
 } from "@chancery/log";
 import { Database, startEmbedded } from "@chancery/postgres";
 import { leafHash, signCheckpoint, signTreeHead, verifyCheckpoint, verifyTreeHead } from "@chancery/tlog";
-import { checkDatabase, type CleanLog, type DatabaseCheck, type LogIdentity } from "../src/index.ts";
+import { checkDatabase, type CleanLog, type DatabaseCheck, Difference, type LogIdentity } from "../src/index.ts";
 
 const searchKey = (name: string): SearchKey => ({ column: "key0", bytes: sha256(utf8(name)).subarray(0, 16) });
 
@@ -161,4 +161,11 @@ async function storedWorld(
       return undone.outcome.value;
     },
   };
+}
+
+/** What a check threw; of one that found nothing, an error that says what it took for clean. */
+export async function differenceOf(check: Promise<unknown>): Promise<Difference> {
+  const outcome = await check.catch((error: unknown) => error);
+  if (outcome instanceof Difference) return outcome;
+  throw outcome instanceof Error ? outcome : new Error(`clean: ${JSON.stringify(outcome, (_, v) => String(v))}`);
 }

@@ -1,8 +1,9 @@
-import { generateKeyPairSync, sign, createHash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Database, runningEmbedded } from "@chancery/postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../src/command-line.ts";
+import { logEntry } from "./log-entry.ts";
 import { startTestStack, type TestStack } from "./start-stack.ts";
 
 async function index(...flags: string[]) {
@@ -16,24 +17,7 @@ describe("chancery index, while chancery runs", () => {
   let running: TestStack;
   beforeAll(async () => {
     running = await startTestStack();
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const pem = publicKey.export({ type: "spki", format: "pem" });
-    const answer = await fetch(`${running.url}/api/v1/log/entries`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({
-        apiVersion: "0.0.1",
-        kind: "hashedrekord",
-        spec: {
-          data: { hash: { algorithm: "sha256", value: createHash("sha256").update("artifact").digest("hex") } },
-          signature: {
-            content: sign("sha256", Buffer.from("artifact"), privateKey).toString("base64"),
-            publicKey: { content: Buffer.from(pem).toString("base64") },
-          },
-        },
-      }),
-    });
-    expect(answer.status).toBe(201);
+    expect(await logEntry(running.url, "artifact")).toBe(201);
   });
   afterAll(() => running?.[Symbol.asyncDispose]());
 

@@ -158,7 +158,7 @@ async function measureSize(site: LogSite, plan: Plan): Promise<void> {
   await measureReads(node, plan);
   if (plan.clients.length > 0) print(`  in flight entries/s           ${HEADINGS}`);
   for (const clients of plan.clients) await measure(clients, plan, () => node.log.append(newEntry()));
-  if (plan.processes.length > 0) await measureProcesses(site, plan);
+  if (plan.processes.length > 0) await measureProcesses(site, plan, plan.clients.at(-1) ?? 512);
 }
 
 /** Random entries with their proofs. What a tile costs when it is read for the first time is told apart. */
@@ -214,20 +214,22 @@ interface ProcessesRound {
  * Each number of processes with the same number in flight in all, so that only their number differs. In every round
  * each number has its turn: what the machine's speed does meanwhile it does to all.
  */
-async function measureProcesses(site: LogSite, plan: Plan): Promise<void> {
+async function measureProcesses(site: LogSite, plan: Plan, clients: number): Promise<void> {
   const rounds = plan.processes.map((): ProcessesRound[] => []);
   for (let round = 0; round < plan.rounds; round++) {
-    for (const [at, count] of plan.processes.entries()) rounds[at]?.push(await runProcesses(site, count, plan.seconds));
+    for (const [at, count] of plan.processes.entries()) {
+      rounds[at]?.push(await runProcesses(site, count, clients, plan.seconds));
+    }
   }
-  print("  processes entries/s, 256 in flight CPU µs Node          CPU µs PostgreSQL");
+  print(`  processes entries/s, ${clients} in flight CPU µs Node          CPU µs PostgreSQL`);
   for (const [at, count] of plan.processes.entries()) {
     const column = (pick: (round: ProcessesRound) => number) => spread((rounds[at] ?? []).map(pick), 0).padEnd(22);
     print(`  ${String(count).padEnd(9)} ${column((r) => r.rate)} ${column((r) => r.node)}${column((r) => r.database)}`);
   }
 }
 
-async function runProcesses(site: LogSite, count: number, seconds: number): Promise<ProcessesRound> {
-  const args = [site.url, site.anchors, site.keyFile, String(256 / count), String(seconds)];
+async function runProcesses(site: LogSite, count: number, clients: number, seconds: number): Promise<ProcessesRound> {
+  const args = [site.url, site.anchors, site.keyFile, String(clients / count), String(seconds)];
   const program = join(import.meta.dirname, "log-process.ts");
   const children = Array.from({ length: count }, () =>
     spawn(process.execPath, ["--conditions=@chancery/source", program, ...args], {

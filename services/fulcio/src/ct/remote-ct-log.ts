@@ -17,7 +17,7 @@ export interface RemoteCtLogOptions {
 }
 
 /** Milliseconds; the authority stops waiting soon after. */
-const TIMEOUT = 4_500;
+const TIMEOUT = 4_000;
 const RETRY_AFTER = 250;
 /** A connection that the log closed while idle, or a moment of too much work, is over with the next. */
 const ATTEMPTS = 3;

@@ -12,7 +12,7 @@ export interface CtLog {
   /**
    * Submits a precertificate with its whole chain, root included, as DER; leaf first.
    * MUST resolve only with an SCT for exactly this precertificate, and SHOULD answer within a second;
-   * the authority stops waiting after five.
+   * the authority stops waiting after 4.25.
    */
   addPreChain(chain: readonly Uint8Array[]): Promise<LoggedPrecertificate>;
 }

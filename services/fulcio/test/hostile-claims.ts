@@ -119,6 +119,7 @@ const CLAIMS: { readonly [type in keyof Typed]: Readonly<Record<string, Claims>>
     "with a NUL": { sub: "http://127.0.0.1/\u0000" },
     "beyond ASCII": { sub: "http://127.0.0.1/d\u00e9v" },
     "with a broken escape": { sub: "http://127.0.0.1/%zz" },
+    "that others read as another's": { sub: "http://127.0.0.1/dev#" },
     javascript: { sub: "javascript:alert(1)" },
   },
   spiffe: {
@@ -169,6 +170,7 @@ const CLAIMS: { readonly [type in keyof Typed]: Readonly<Record<string, Claims>>
     "of an origin that is a template": { origin: "{{ .iss }}" },
     "of an origin that is no URI": { origin: "ci.example.com" },
     "of a ref that is a map": { ref: { name: "main" } },
+    "of a ref that others read as another": { ref: "main#" },
     "of a ref with a lone surrogate": { ref: "\ud800" },
     "of a ref of 5,000 letters": { ref: "r".repeat(5_000) },
   },

@@ -151,12 +151,17 @@ describe("gitlab-pipeline", () => {
     expect(refusal(() => principal(settings, { ...GITLAB, runner_id }))).toMatch(/runner_id claim/);
   });
 
-  test.for(["gitlab.com/a/../b", "user@gitlab.com/a", "gitlab.com\\evil/a", "", "/a", "gitlab.com/a\u0007"])(
-    "refuses the configuration %j",
-    (ci_config_ref_uri) => {
-      expect(refusal(() => principal(settings, { ...GITLAB, ci_config_ref_uri }))).not.toMatch(/accepted|not a fault/);
-    },
-  );
+  test.for([
+    "gitlab.com/a/../b",
+    "user@gitlab.com/a",
+    "gitlab.com\\evil/a",
+    "",
+    "/a",
+    "gitlab.com/a\u0007",
+    "gitlab.com/a//.gitlab-ci.yml@refs/heads/main#",
+  ])("refuses the configuration %j", (ci_config_ref_uri) => {
+    expect(refusal(() => principal(settings, { ...GITLAB, ci_config_ref_uri }))).not.toMatch(/accepted|not a fault/);
+  });
 
   test("refuses another type of ref", () => {
     expect(refusal(() => principal(settings, { ...GITLAB, ref_type: "../x" }))).toMatch(/unexpected ref_type/);
@@ -200,6 +205,22 @@ describe("ci-provider", () => {
 
   test("a claim wins over the default of its name", () => {
     expect(ofCi({ ...claims, url: "https://other.example.com" }).san.value).toBe("https://other.example.com/a/b@main");
+  });
+
+  // Go's net/url on the same texts: url.Parse and String.
+  test.for([
+    ["fix#1", "https://ci.example.com/a/b@fix#1"],
+    ["fix#1#2", "https://ci.example.com/a/b@fix#1%232"],
+    ["ü#1", "https://ci.example.com/a/b@%C3%BC#1"],
+    ["fix#ü(1)'", "https://ci.example.com/a/b@fix#%C3%BC(1)%27"],
+    ["fix#[1]'%20", "https://ci.example.com/a/b@fix#[1]'%20"],
+    ["fix#a/b?c", "https://ci.example.com/a/b@fix#a/b?c"],
+  ])("names the ref %s as Go writes it", ([ref, expected]) => {
+    expect(ofCi({ ...claims, ref }).san.value).toBe(expected);
+  });
+
+  test.for(["main#", "main?x#"])("refuses the ref %s: cosign would read the certificate as main's", (ref) => {
+    expect(refusal(() => ofCi({ ...claims, ref }))).toMatch(/ends in an empty fragment/);
   });
 
   test.for([

@@ -134,6 +134,9 @@ describe("uri", () => {
     "https://users.example.com/ü",
     "https://users.example.com/\u0000",
     "https://users.example.com/\n",
+    "https://users.example.com/users/1#",
+    "https://users.example.com#",
+    "https://users.example.com/users/1#a#b",
     "https://[::1]/1",
   ])("refuses %j", (subject) => {
     expect(refusal(() => principal(settings, {}, subject))).not.toMatch(/accepted|not a fault/);

@@ -21,6 +21,7 @@ describe("the subset of text/template that configurations use", () => {
     ["{{if .empty}}a{{end}}b", "b"],
     ['{{if eq (index . "a/b.c") "deep"}}{{if .ref}}x{{end}}{{end}}', "x"],
     ['{{ eq .ref "main" }} {{ eq .ref "x" }}', "true false"],
+    ['{{ eq (eq .ref "main") (eq .type "branch") }}', "true"],
     ["a }} b{{.ref}}", "a }} bmain"],
   ])("%s", ([text, expected]) => {
     expect(render(text!)).toBe(expected);
@@ -55,6 +56,8 @@ describe("the subset of text/template that configurations use", () => {
     "{{ else }}",
     "{{ if .a }}{{ else }}{{ else }}{{ end }}",
     "{{ eq .a }}",
+    '{{ eq (eq .a "x") "true" }}',
+    '{{ if eq .a (eq .b "x") }}{{ end }}',
     "{{ index .a }}",
     '{{ index . "a" "b" }}',
     "{{ (.a }}",

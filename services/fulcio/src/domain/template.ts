@@ -143,6 +143,11 @@ class TemplateParser {
       const operands: Term[] = [];
       while (this.#tokens.length > 0 && this.#tokens[0]?.text !== ")") operands.push(this.#operand());
       if (operands.length < 2) throw this.#misconfigured("eq needs two operands");
+      // Go finds out at each token, and no certificate is ever issued.
+      const comparisons = operands.filter(({ type }) => type === "equal").length;
+      if (comparisons > 0 && comparisons < operands.length) {
+        throw this.#misconfigured("eq compares a text with what is true or false");
+      }
       return { type: "equal", operands };
     }
     const [dot, name] = [this.#tokens.shift(), this.#tokens.shift()];

@@ -7,10 +7,11 @@ export interface UriParts {
   readonly host: string;
 }
 
-// RFC 3986, Sections 3.1 to 3.3; the whole text is ASCII by construction. No userinfo: `https://good@evil`
-// must not be readable as good.
+// RFC 3986, Sections 3.1 to 3.5; the whole text is ASCII by construction. No userinfo: `https://good@evil`
+// must not be readable as good. No empty fragment: Go's clients, cosign among them, read `https://a/main#` as the
+// name `https://a/main`.
 const URI =
-  /^([a-z][a-z0-9+.-]*):\/\/([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?(?:[/?#](?:[A-Za-z0-9._~!$&'()*+,;=:@/?#[\]-]|%[0-9a-fA-F]{2})*)?$/;
+  /^([a-z][a-z0-9+.-]*):\/\/([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?(?:[/?](?:[A-Za-z0-9._~!$&'()*+,;=:@/?[\]-]|%[0-9a-fA-F]{2})*)?(?:#(?:[A-Za-z0-9._~!$&'()*+,;=:@/?[\]-]|%[0-9a-fA-F]{2})+)?$/;
 
 /** A hierarchical URI with a host, in the strict form: what two URL parsers could read differently is refused. */
 export function parseUri(text: string, field: string): UriParts {
@@ -20,19 +21,20 @@ export function parseUri(text: string, field: string): UriParts {
 }
 
 // RFC 3986, Appendix B, for what must become a URI.
-const REFERENCE = /^([A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*)([^?#]*)((?:\?[^#]*)?(?:#.*)?)$/;
+const REFERENCE = /^([A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*)([^?#]*)((?:\?[^#]*)?)(?:#(.*))?$/;
 
 /**
- * A URI made of claims, in the form Go's net/url writes it: the path percent-encoded where it must be. Dot
+ * A URI made of claims, in the form Go's net/url writes it: path and fragment percent-encoded where they must be. Dot
  * segments are refused, for who compares and who resolves would see different names.
  */
 export function canonicalUri(text: string, field: string): string {
-  const [, origin, path, rest] = REFERENCE.exec(text) ?? [];
-  if (origin === undefined || path === undefined || rest === undefined) {
+  const [, origin, path, query, fragment] = REFERENCE.exec(text) ?? [];
+  if (origin === undefined || path === undefined || query === undefined) {
     throw new Malformed(`${field} is not a URI with scheme and host`);
   }
+  if (fragment === "") throw new Malformed(`${field} ends in an empty fragment, which verifiers read over`);
   for (const segment of path.split("/")) assertNoDotSegment(segment);
-  const uri = `${origin}${escapePath(path)}${rest}`;
+  const uri = `${origin}${escaped(path, PATH)}${query}${fragment === undefined ? "" : `#${escaped(fragment, FRAGMENT)}`}`;
   parseUri(uri, field);
   return uri;
 }
@@ -46,7 +48,7 @@ export function canonicalUri(text: string, field: string): string {
  */
 export function joinPath(origin: string, ...elements: readonly string[]): string {
   for (const segment of elements.flatMap((element) => element.split("/"))) assertPlainSegment(segment);
-  return origin + escapePath(`/${elements.join("/")}`);
+  return origin + escaped(`/${elements.join("/")}`, PATH);
 }
 
 function assertPlainSegment(segment: string): void {
@@ -59,26 +61,38 @@ function assertNoDotSegment(segment: string): void {
   if (read === "." || read === "..") throw new Malformed("a claim that names a path has a dot segment");
 }
 
-/** What Go leaves alone in a path, although its own escaper would not write all of it (net/url, validEncoded). */
-const VALID_PATH = /^(?:[A-Za-z0-9._~!$&'()*+,;=:@/[\]-]|%[0-9a-fA-F]{2})*$/;
-/** What its escaper leaves alone (net/url, shouldEscape with encodePath). */
-const UNESCAPED = /^[A-Za-z0-9._~$&+,/:;=@-]$/;
-
-/**
- * Percent-encodes a path as Go's `URL.EscapedPath` does, so that certificates equal upstream's byte for
- * byte: a valid encoding is kept as it stands, anything else is decoded and encoded anew as a whole.
- */
-export function escapePath(path: string): string {
-  if (VALID_PATH.test(path)) return path;
-  if (/%(?![0-9a-fA-F]{2})/.test(path)) throw new Malformed("a claim that names a path has a broken percent-encoding");
-  let escaped = "";
-  for (const [part, hex] of path.matchAll(/%([0-9a-fA-F]{2})|[^%]+/g)) {
-    for (const octet of hex === undefined ? utf8(part) : decodeHex(hex, "path")) escaped += escapeOctet(octet);
-  }
-  return escaped;
+/** Of one part of a URI. */
+interface Encoding {
+  /** What Go leaves alone, although its own escaper would not write all of it (net/url, validEncoded). */
+  readonly valid: RegExp;
+  /** The octets that its escaper leaves alone (net/url, shouldEscape). */
+  readonly plain: RegExp;
 }
 
-function escapeOctet(octet: number): string {
+const PATH: Encoding = {
+  valid: /^(?:[A-Za-z0-9._~!$&'()*+,;=:@/[\]-]|%[0-9a-fA-F]{2})*$/,
+  plain: /^[A-Za-z0-9._~$&+,/:;=@-]$/,
+};
+const FRAGMENT: Encoding = {
+  valid: /^(?:[A-Za-z0-9._~!$&'()*+,;=:@/?[\]-]|%[0-9a-fA-F]{2})*$/,
+  plain: /^[A-Za-z0-9._~$&+,/:;=?@!()*-]$/,
+};
+
+/**
+ * Percent-encodes as Go's `URL.EscapedPath` and `EscapedFragment` do, so that certificates equal upstream's byte for
+ * byte: a valid encoding is kept as it stands, anything else is decoded and encoded anew as a whole.
+ */
+function escaped(text: string, { valid, plain }: Encoding): string {
+  if (valid.test(text)) return text;
+  if (/%(?![0-9a-fA-F]{2})/.test(text)) throw new Malformed("a claim that names a path has a broken percent-encoding");
+  let written = "";
+  for (const [part, hex] of text.matchAll(/%([0-9a-fA-F]{2})|[^%]+/g)) {
+    for (const octet of hex === undefined ? utf8(part) : decodeHex(hex, "path")) written += escapeOctet(octet, plain);
+  }
+  return written;
+}
+
+function escapeOctet(octet: number, plain: RegExp): string {
   const character = String.fromCharCode(octet);
-  return UNESCAPED.test(character) ? character : `%${octet.toString(16).toUpperCase().padStart(2, "0")}`;
+  return plain.test(character) ? character : `%${octet.toString(16).toUpperCase().padStart(2, "0")}`;
 }

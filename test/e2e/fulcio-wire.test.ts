@@ -1,4 +1,6 @@
-import { generateKeyPairSync, sign, X509Certificate } from "node:crypto";
+import { generateKeyPairSync, randomUUID, sign, X509Certificate } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client, credentials } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
@@ -15,11 +17,15 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const SCT_LIST = "1.3.6.1.4.1.11129.2.4.2";
+/** A subject, which the ledger keeps. */
+const STORED = `subject-${randomUUID()}`;
 const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const keyRequest = {
   publicKey: { algorithm: "ECDSA", content: publicKey.export({ type: "spki", format: "pem" }) },
   proofOfPossession: sign("sha256", Buffer.from("dev@example.com"), privateKey),
 };
+
+const base64 = (bytes: string | Uint8Array) => Buffer.from(bytes).toString("base64");
 
 /** As it is deployed: a file of issuers, a port for gRPC, and the CT log of another process. */
 describe("Fulcio as a process of its own", () => {
@@ -32,7 +38,11 @@ describe("Fulcio as a process of its own", () => {
 
   const write = (...issuers: readonly FakeIssuer[]) => {
     const shard = `${logger.url}/ctlog/${new Date().getFullYear()}`;
-    const own = { metrics: { port: metricsPort }, fulcio: { "ct-log": { url: shard, "public-key": "ct.pem" } } };
+    const own = {
+      "log-level": "debug",
+      metrics: { port: metricsPort },
+      fulcio: { "ct-log": { url: shard, "public-key": "ct.pem" } },
+    };
     const known = issuers.map(({ url }) => [url, { "client-id": "sigstore", type: "email" }]);
     const document = { "oidc-issuers": Object.fromEntries(known) as object, chancery: own };
     return folder.write("config.yaml", JSON.stringify(document));
@@ -42,10 +52,29 @@ describe("Fulcio as a process of its own", () => {
       method: "POST",
       body: JSON.stringify({
         credentials: { oidcIdentityToken: await from.token() },
-        publicKeyRequest: { ...keyRequest, proofOfPossession: keyRequest.proofOfPossession.toString("base64") },
+        publicKeyRequest: { ...keyRequest, proofOfPossession: base64(keyRequest.proofOfPossession) },
       }),
     });
     return { status: answer.status, text: await answer.text() };
+  };
+
+  const callGrpc = async (token: string) => {
+    const proto = fileURLToPath(new URL("../../services/fulcio/proto/fulcio_v2.proto", import.meta.url));
+    const { "dev.sigstore.fulcio.v2.CA": service } = loadSync(proto);
+    const { path, requestSerialize, responseDeserialize } = (
+      service as unknown as Record<string, { path: string; requestSerialize: never; responseDeserialize: never }>
+    )["CreateSigningCertificate"]!;
+    const client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+    const request = { credentials: { oidcIdentityToken: token }, publicKeyRequest: keyRequest };
+    try {
+      return await new Promise<unknown>((resolve, reject) => {
+        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, value) =>
+          error === null ? resolve(value) : reject(error),
+        );
+      });
+    } finally {
+      client.close();
+    }
   };
 
   beforeAll(async () => {
@@ -85,19 +114,7 @@ describe("Fulcio as a process of its own", () => {
 
   test("answers over gRPC, and says where", async () => {
     expect(fulcio.output()).toMatch(new RegExp(`Fulcio over gRPC +127\\.0\\.0\\.1:${grpcPort}\\b`));
-    const proto = fileURLToPath(new URL("../../services/fulcio/proto/fulcio_v2.proto", import.meta.url));
-    const { "dev.sigstore.fulcio.v2.CA": service } = loadSync(proto);
-    const { path, requestSerialize, responseDeserialize } = (
-      service as unknown as Record<string, { path: string; requestSerialize: never; responseDeserialize: never }>
-    )["CreateSigningCertificate"]!;
-    const client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
-    const request = { credentials: { oidcIdentityToken: await issuer.token() }, publicKeyRequest: keyRequest };
-    const answer = await new Promise<unknown>((resolve, reject) => {
-      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, value) =>
-        error === null ? resolve(value) : reject(error),
-      );
-    });
-    client.close();
+    const answer = await callGrpc(await issuer.token());
     const { signedCertificateEmbeddedSct: embedded } = answer as {
       signedCertificateEmbeddedSct: { chain: { certificates: string[] } };
     };
@@ -141,17 +158,100 @@ describe("Fulcio as a process of its own", () => {
     await expect.poll(async () => (await readiness()).warnings, { timeout: 15_000 }).toBeUndefined();
   });
 
-  test("issues nothing while its CT log is gone: 500 within five seconds", async () => {
-    await logger.kill();
+  const refusedByCtLog = async () => {
     const started = performance.now();
     const { status, text } = await enrol(issuer);
-    expect(performance.now() - started).toBeLessThan(8_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
     expect([status, (JSON.parse(text) as { message: string }).message]).toEqual([
       500,
       "Error entering certificate in CTL",
     ]);
     expect(text).not.toContain("CERTIFICATE");
+  };
+
+  test("issues nothing while its CT log takes connections and is silent: 500 within five seconds", async () => {
+    process.kill(logger.pid, "SIGSTOP");
+    try {
+      await refusedByCtLog();
+    } finally {
+      process.kill(logger.pid, "SIGCONT");
+    }
+    await expect.poll(async () => (await enrol(issuer)).status, { timeout: 10_000 }).toBe(200);
+  });
+
+  test("issues nothing while its CT log is gone: 500 within five seconds", async () => {
+    await logger.kill();
+    await refusedByCtLog();
     logger = await logger.again();
     expect((await enrol(issuer)).status).toBe(200);
+  });
+
+  test("keeps and prints no token, whatever became of it and wherever in a request it stood", async () => {
+    const sent: string[] = [];
+    const canary = async (claims: Parameters<FakeIssuer["token"]>[0] = {}, change = (token: string) => token) => {
+      const claimed = { sub: STORED, secret: `${randomUUID()}-never-stored`, ...claims };
+      const token = change(await issuer.token(claimed));
+      sent.push(token);
+      return token;
+    };
+    const v2 = "/api/v2/signingCert";
+    const post = (path: string, body: unknown, authorization?: string) =>
+      fetch(`${fulcio.url}${path}`, {
+        method: "POST",
+        headers: authorization === undefined ? {} : { authorization },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      });
+    const proof = base64(keyRequest.proofOfPossession);
+    const publicKeyRequest = { ...keyRequest, proofOfPossession: proof };
+    const withToken = (token: string) => ({ credentials: { oidcIdentityToken: token }, publicKeyRequest });
+    const v1 = {
+      publicKey: { content: base64(keyRequest.publicKey.content) },
+      signedEmailAddress: proof,
+    };
+
+    const issued = [
+      await post(v2, withToken(await canary())),
+      await post(v2, { publicKeyRequest }, `Bearer ${await canary()}`),
+      await post("/api/v1/signingCert", v1, `Bearer ${await canary()}`),
+    ];
+    expect(issued.map(({ status }) => status)).toEqual([200, 200, 201]);
+    await callGrpc(await canary());
+    const refused = [
+      post(v2, withToken(await canary({ exp: 1 }))),
+      post(v2, withToken(await canary({ aud: "another" }))),
+      post(v2, withToken(await canary({ email_verified: false }))),
+      post(v2, withToken(await canary({ iss: "https://unknown.example.com" }))),
+      post(v2, withToken(await canary({}, (token) => `${token.slice(0, -8)}AAAAAAAA`))),
+      post(v2, withToken(await canary({}, (token) => `${token}.more`))),
+      post(v2, { ...withToken(await canary()), publicKeyRequest: { ...publicKeyRequest, proofOfPossession: "AAAA" } }),
+      post(v2, { ...withToken(""), publicKeyRequest: { publicKey: { content: await canary() } } }),
+      post(v2, { ...withToken(""), publicKeyRequest: { proofOfPossession: await canary() } }),
+      post(v2, { certificateSigningRequest: base64(await canary()) }, `Bearer ${await canary()}`),
+      post(v2, `{"credentials":{"oidcIdentityToken":"${await canary()}"`),
+      post(v2, { ...withToken(await canary()), [await canary()]: 1, credentials: await canary() }),
+      post(v2, withToken((await canary()).padEnd(80_000, "A"))),
+      post(`${v2}?access_token=${await canary()}`, {}),
+      post(`/api/v2/${await canary()}`, {}),
+      post("/api/v1/signingCert", v1, `Basic ${await canary()}`),
+      callGrpc(await canary({ exp: 1 })).then(
+        () => ({ status: 200 }),
+        () => ({ status: 400 }),
+      ),
+    ];
+    for (const answer of await Promise.all(refused)) expect([400, 404, 413]).toContain(answer.status);
+
+    await fulcio.stop();
+    const printed = fulcio.output();
+    const files = await readdir(fulcio.data, { recursive: true, withFileTypes: true });
+    const read = files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name)));
+    const kept = [Buffer.from(printed), ...(await Promise.all(read))];
+    // Of what is stored and printed on purpose both are found, or finding nothing would say nothing.
+    expect(printed).toContain(STORED);
+    expect(kept.slice(1).some((bytes) => bytes.includes(STORED))).toBe(true);
+    const parts = sent.flatMap((token) => token.split(".").slice(1)).filter((part) => part.length > 40);
+    const needles = ["-never-stored", ...parts.flatMap((part) => [part.slice(-30), part.slice(8, 38)])];
+    const found = needles.filter((needle) => kept.some((bytes) => bytes.includes(needle)));
+    expect(found).toEqual([]);
+    fulcio = await fulcio.again();
   });
 });

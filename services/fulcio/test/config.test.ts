@@ -1,5 +1,33 @@
 import { describe, expect, test } from "vitest";
+import { encodePem } from "@chancery/encoding";
 import { parseFulcioConfig } from "../src/index.ts";
+import { createTestAuthority } from "./fulcio-under-test.ts";
+
+/** fulcio: pkg/certificate/extensions.go, in both spellings. */
+const EXTENSIONS = [
+  ["issuer", "Issuer"],
+  ["github-workflow-trigger", "GithubWorkflowTrigger"],
+  ["github-workflow-sha", "GithubWorkflowSHA"],
+  ["github-workflow-name", "GithubWorkflowName"],
+  ["github-workflow-repository", "GithubWorkflowRepository"],
+  ["github-workflow-ref", "GithubWorkflowRef"],
+  ["build-signer-uri", "BuildSignerURI"],
+  ["build-signer-digest", "BuildSignerDigest"],
+  ["runner-environment", "RunnerEnvironment"],
+  ["source-repository-uri", "SourceRepositoryURI"],
+  ["source-repository-digest", "SourceRepositoryDigest"],
+  ["source-repository-ref", "SourceRepositoryRef"],
+  ["source-repository-identifier", "SourceRepositoryIdentifier"],
+  ["source-repository-owner-uri", "SourceRepositoryOwnerURI"],
+  ["source-repository-owner-identifier", "SourceRepositoryOwnerIdentifier"],
+  ["build-config-uri", "BuildConfigURI"],
+  ["build-config-digest", "BuildConfigDigest"],
+  ["build-trigger", "BuildTrigger"],
+  ["run-invocation-uri", "RunInvocationURI"],
+  ["source-repository-visibility-at-signing", "SourceRepositoryVisibilityAtSigning"],
+  ["deployment-environment", "DeploymentEnvironment"],
+  ["subject", "Subject"],
+] as const;
 
 const yaml = (issuer: string, url = "https://issuer.example.com") =>
   `oidc-issuers:\n  ${url}:\n    client-id: sigstore\n${issuer.replaceAll(/^/gm, "    ")}\n`;
@@ -78,6 +106,68 @@ ci-issuer-metadata:
     );
     expect(issuers.map(({ type }) => type)).toEqual(["email", "spiffe", "kubernetes"]);
     expect(issuers[0]!.skipEmailVerification).toBe(true);
+  });
+
+  test("legacy JSON means what the same means in YAML, key by key", async () => {
+    const pem = encodePem("CERTIFICATE", (await createTestAuthority()).chain[1].der);
+    const yamlFile = parseFulcioConfig(`
+oidc-issuers:
+  https://people.example.com:
+    issuer-url: https://people.example.com
+    client-id: sigstore
+    type: email
+    issuer-claim: $.federated_claims.connector_id
+    challenge-claim: email
+    skip-email-verification: true
+    description: the people
+    contact: someone@example.com
+    environment: staging
+    ca-cert: ${JSON.stringify(pem)}
+  https://names.example.com: { client-id: sigstore, type: username, subject-domain: example.com }
+  https://spiffe.example.com: { client-id: sigstore, type: spiffe, spiffe-trust-domain: example.com }
+  https://ci.example.com: { client-id: sigstore, type: ci-provider, ci-provider: ci }
+meta-issuers:
+  https://oidc.eks.*.amazonaws.com/id/*: { client-id: sigstore, type: kubernetes }
+ci-issuer-metadata:
+  ci:
+    default-template-values: { url: "https://ci.example.com", environment: "" }
+    extension-templates:
+${EXTENSIONS.map(([kebab]) => `      ${kebab}: "{{ .url }}/${kebab}"`).join("\n")}
+    subject-alternative-name-template: "{{ .url }}/{{ .job }}"
+`);
+    const legacy = {
+      OIDCIssuers: {
+        "https://people.example.com": {
+          IssuerURL: "https://people.example.com",
+          ClientID: "sigstore",
+          Type: "email",
+          IssuerClaim: "$.federated_claims.connector_id",
+          ChallengeClaim: "email",
+          SkipEmailVerification: true,
+          Description: "the people",
+          Contact: "someone@example.com",
+          Environment: "staging",
+          CACert: pem,
+        },
+        "https://names.example.com": { ClientID: "sigstore", Type: "username", SubjectDomain: "example.com" },
+        "https://spiffe.example.com": { ClientID: "sigstore", Type: "spiffe", SPIFFETrustDomain: "example.com" },
+        "https://ci.example.com": { ClientID: "sigstore", Type: "ci-provider", CIProvider: "ci" },
+      },
+      MetaIssuers: { "https://oidc.eks.*.amazonaws.com/id/*": { ClientID: "sigstore", Type: "kubernetes" } },
+      CIIssuerMetadata: {
+        ci: {
+          DefaultTemplateValues: { url: "https://ci.example.com", environment: "" },
+          ExtensionTemplates: Object.fromEntries(
+            EXTENSIONS.map(([kebab, camel]) => [camel, `{{ .url }}/${kebab}`]),
+          ) as object,
+          SubjectAlternativeNameTemplate: "{{ .url }}/{{ .job }}",
+        },
+      },
+    };
+    expect(parseFulcioConfig(JSON.stringify(legacy))).toEqual(yamlFile);
+    const ci = yamlFile.issuers.find(({ type }) => type === "ci-provider");
+    // All but the two that a template cannot set.
+    expect(ci?.ciMetadata?.extensions.size).toBe(EXTENSIONS.length - 2);
   });
 
   test("legacy JSON in any case, as Go decodes it", () => {

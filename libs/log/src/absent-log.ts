@@ -16,7 +16,7 @@ export function absentLog(): StoredLog {
     unindexed: async () => 0n,
     sizesAt: async (times) => times.map(() => 0n),
   };
-  return { writer, reader };
+  return { writer, reader, unsigned: reader };
 }
 
 async function refuse(): Promise<never> {

@@ -30,12 +30,12 @@ export class MemoryLogStore implements LogStore {
   async create(name: string, key: LogKey, time: number): Promise<StoredLog> {
     const log = this.#logs.get(name) ?? new MemoryLog(key, time);
     this.#logs.set(name, log);
-    return { writer: log, reader: log };
+    return { writer: log, reader: log, unsigned: log };
   }
 }
 
 function handle(log: MemoryLog | undefined): StoredLog | undefined {
-  return log && { writer: log, reader: log };
+  return log && { writer: log, reader: log, unsigned: log };
 }
 
 class MemoryLog implements LogWriter, LogReader {

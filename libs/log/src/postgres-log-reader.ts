@@ -12,6 +12,7 @@ import type { LogReader, PartialEntry, TileName } from "./store.ts";
 
 export class PostgresLogReader implements LogReader {
   readonly #db: Database;
+  readonly #runs: Queryable;
   readonly #log: number;
   readonly #reads: PostgresReads;
   readonly #search: PostgresSearch;
@@ -19,8 +20,10 @@ export class PostgresLogReader implements LogReader {
   readonly #published: SharedQuery<undefined, PublishedCheckpoint | undefined>;
   #settled: SearchState | undefined;
 
-  constructor(db: Database, log: number) {
+  /** `runs`: where runs of entries are read, and entries looked up. */
+  constructor(db: Database, log: number, runs: Queryable = db) {
     this.#db = db;
+    this.#runs = runs;
     this.#log = log;
     this.#search = new PostgresSearch(db, log);
     this.#sharedSearch = new PostgresSharedSearch(db, log);
@@ -49,7 +52,7 @@ export class PostgresLogReader implements LogReader {
   }
 
   async #packed(statement: Prepared, start: bigint, count: number): Promise<LoggedEntry[]> {
-    const rows = await this.#db.query<{ rows: Uint8Array }>(statement, [this.#log, start, start + BigInt(count)]);
+    const rows = await this.#runs.query<{ rows: Uint8Array }>(statement, [this.#log, start, start + BigInt(count)]);
     const entries = rows.flatMap((row) => unpackEntries(row.rows));
     if (entries.some((entry, at) => entry.index !== start + BigInt(at))) {
       throw new RefusedToSign(`an entry at or after index ${start} is missing from the database`);
@@ -63,7 +66,7 @@ export class PostgresLogReader implements LogReader {
 
   async findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined> {
     const statement = by === "identity" ? sql.FIND_IDENTITY : sql.FIND_LEAF_HASH;
-    const [row] = await this.#db.query<{ index: bigint }>(statement, [this.#log, hash]);
+    const [row] = await this.#runs.query<{ index: bigint }>(statement, [this.#log, hash]);
     return row?.index;
   }
 

@@ -29,7 +29,7 @@ export class PostgresLogStore implements LogStore {
   }
 
   async find(name: string): Promise<StoredLog | undefined> {
-    const [row] = await this.#db.query<{ id: number }>(sql.FIND_LOG, [name]);
+    const [row] = await this.#db.reserved.query<{ id: number }>(sql.FIND_LOG, [name]);
     return row && this.#stored(row.id);
   }
 
@@ -47,6 +47,7 @@ export class PostgresLogStore implements LogStore {
     return {
       writer: new PostgresLogWriter(this.#db, id, this.#failpoint),
       reader: new PostgresLogReader(this.#db, id),
+      unsigned: new PostgresLogReader(this.#db, id, this.#db.reserved),
     };
   }
 }

@@ -163,7 +163,7 @@ export class Publisher {
   async #proveUnsigned(anchored: AnchoredHead, tree: Tree): Promise<ConsistencyProof> {
     if (anchored.size === tree.size) return { from: tree.size, to: tree.size, path: [] };
     try {
-      return await proveUnsigned(this.#parts.stored.reader, anchored, tree);
+      return await proveUnsigned(this.#parts.stored.unsigned, anchored, tree);
     } catch (error) {
       const passing = error instanceof Unavailable && !(error instanceof MissingHashes);
       if (!(error instanceof Fault) || passing) throw error;

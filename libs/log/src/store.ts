@@ -57,7 +57,11 @@ export interface LogStore {
 export interface StoredLog {
   readonly writer: LogWriter;
   readonly reader: LogReader;
+  /** The same, for what must be read before it is signed: MUST NOT wait for readers, nor be answered from a replica. */
+  readonly unsigned: UnsignedReader;
 }
+
+export type UnsignedReader = Pick<LogReader, "entries" | "tiles" | "findIndex">;
 
 /** The one truth. MUST NOT be answered from a replica. */
 export interface LogWriter {

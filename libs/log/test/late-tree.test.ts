@@ -17,7 +17,7 @@ class SlowTree implements LogStore {
     return this.#slow(await this.#store.create(...log));
   }
 
-  #slow({ writer, reader }: StoredLog): StoredLog {
+  #slow({ writer, reader, unsigned }: StoredLog): StoredLog {
     const tree = async () => {
       const state = await writer.tree();
       await this.held;
@@ -25,6 +25,7 @@ class SlowTree implements LogStore {
     };
     return {
       reader,
+      unsigned,
       writer: {
         tree,
         commit: (...batch) => writer.commit(...batch),
@@ -64,7 +65,7 @@ function watched(world: World, before: { anchor(): Promise<void>; tree(): Promis
   const store: LogStore = {
     create: (name, key, time) => world.store.create(name, key, time),
     find: async (name) => {
-      const { reader, writer } = (await world.store.find(name))!;
+      const { reader, unsigned, writer } = (await world.store.find(name))!;
       const tree = async () => {
         await before.tree();
         return await writer.tree();
@@ -72,6 +73,7 @@ function watched(world: World, before: { anchor(): Promise<void>; tree(): Promis
       const commit: typeof writer.commit = (identities, integrate) => writer.commit(identities, integrate);
       return {
         reader,
+        unsigned,
         writer: { tree, commit, publish: (checkpoint) => writer.publish(checkpoint), freeze: () => writer.freeze() },
       };
     },

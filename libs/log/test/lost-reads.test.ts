@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { RefusedToSign, Unavailable } from "@chancery/fault";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type LogStore, MemoryLogStore, type StoredLog, type TransparencyLog } from "../src/index.ts";
+import { type LogReader, type LogStore, MemoryLogStore, type StoredLog, type TransparencyLog } from "../src/index.ts";
 import { addition, placed } from "./contract.ts";
 import { newEntries, newEntry, range, World } from "./world.ts";
 
@@ -19,6 +19,18 @@ class FailedOver implements LogStore {
 
   async find(): Promise<StoredLog> {
     const now = () => this.#current;
+    const reader: LogReader = {
+      published: () => now().reader.published(),
+      entries: (start, count) => now().reader.entries(start, count),
+      leaves: (start, count) => now().reader.leaves(start, count),
+      tiles: (tiles) => now().reader.tiles(tiles),
+      findIndex: (by, hash) => now().reader.findIndex(by, hash),
+      sizesAt: (times, size) => now().reader.sizesAt(times, size),
+      search: (search) => now().reader.search(search),
+      entriesAt: (indexes, extraBytes) => now().reader.entriesAt(indexes, extraBytes),
+      names: (prefix, limit) => now().reader.names(prefix, limit),
+      unindexed: () => now().reader.unindexed(),
+    };
     return {
       writer: {
         tree: () => now().writer.tree(),
@@ -26,18 +38,8 @@ class FailedOver implements LogStore {
         publish: (checkpoint) => now().writer.publish(checkpoint),
         freeze: () => now().writer.freeze(),
       },
-      reader: {
-        published: () => now().reader.published(),
-        entries: (start, count) => now().reader.entries(start, count),
-        leaves: (start, count) => now().reader.leaves(start, count),
-        tiles: (tiles) => now().reader.tiles(tiles),
-        findIndex: (by, hash) => now().reader.findIndex(by, hash),
-        sizesAt: (times, size) => now().reader.sizesAt(times, size),
-        search: (search) => now().reader.search(search),
-        entriesAt: (indexes, extraBytes) => now().reader.entriesAt(indexes, extraBytes),
-        names: (prefix, limit) => now().reader.names(prefix, limit),
-        unindexed: () => now().reader.unindexed(),
-      },
+      reader,
+      unsigned: reader,
     };
   }
 

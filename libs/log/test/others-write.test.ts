@@ -19,7 +19,7 @@ class Watched implements LogStore {
   async find(name: string): Promise<StoredLog | undefined> {
     const found = await this.#store.find(name);
     if (found === undefined) return undefined;
-    const { writer, reader } = found;
+    const { writer, reader, unsigned } = found;
     const commit: typeof writer.commit = async (identities, ...rest) => {
       this.batches.push(identities.length);
       await this.#before();
@@ -27,6 +27,7 @@ class Watched implements LogStore {
     };
     return {
       reader,
+      unsigned,
       writer: {
         commit,
         tree: () => writer.tree(),

@@ -64,7 +64,7 @@ class FailingOver implements LogStore {
       publish: (checkpoint) => this.current.writer.publish(checkpoint),
       freeze: () => this.current.writer.freeze(),
     };
-    return { reader: this.#reader, writer };
+    return { reader: this.#reader, unsigned: this.#reader, writer };
   }
 
   async create(): Promise<StoredLog> {

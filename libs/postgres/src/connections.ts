@@ -9,6 +9,8 @@ export interface ConnectionLimits {
   readonly max: number;
   /** What the server ends a statement after; 0: never. */
   readonly statementMs: number;
+  /** How many may wait for one; any number if not given. */
+  readonly waiting?: number;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -36,9 +38,11 @@ const session = (statementMs: number) => `SELECT set_config('statement_timeout',
 /** Connections to one database under the same limits. Who finds all of them in use waits in the order of asking. */
 export class Connections implements Queryable, AsyncDisposable {
   readonly #pool: Pool;
+  readonly #waiting: number;
   #closed: Promise<void> | undefined;
 
-  constructor(url: string, { max, statementMs }: ConnectionLimits) {
+  constructor(url: string, { max, statementMs, waiting = Infinity }: ConnectionLimits) {
+    this.#waiting = waiting;
     this.#pool = new Pool({
       ...connectionOptions(url),
       max,
@@ -121,6 +125,10 @@ export class Connections implements Queryable, AsyncDisposable {
   }
 
   async #connect(): Promise<PoolClient> {
+    // Unavailable and no Pushback: to who asks within other work it is trouble that passes, as any of the database's.
+    if (this.#pool.waitingCount >= this.#waiting) {
+      throw new Unavailable(`${this.#pool.waitingCount} readers wait for the database already`, 1);
+    }
     try {
       const client = await this.#pool.connect();
       // A connection may break while it is checked out and idle; the next query on it tells.

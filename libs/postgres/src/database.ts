@@ -7,9 +7,11 @@ const CONNECTIONS = 10;
 /** What a reader asks takes longer only if it is stuck. */
 const READ_MS = 30_000;
 /**
- * Of what is reserved. Clients that wait for their entry are to be told within 15 s that the database hangs; a lock
- * of a process that stopped is given back after 8 s at most.
+ * Readers that wait for others. Who finds more before him is told so at once: each may read for long, and whoever waits
+ * for a connection for five seconds is sent away anyhow.
  */
+const READERS_WAITING = 1_000;
+/** Of what is reserved: what hangs is to be known while its callers still wait for their answer. */
 const RESERVED_MS = 10_000;
 
 /**
@@ -25,16 +27,16 @@ export class Database implements Queryable, AsyncDisposable {
   readonly #reading: Connections;
   readonly #reserved: Connections;
 
-  private constructor(url: string, max: number) {
+  private constructor(url: string, max: number, waiting: number) {
     this.#url = url;
-    this.#reading = new Connections(url, { max, statementMs: READ_MS });
+    this.#reading = new Connections(url, { max, statementMs: READ_MS, waiting });
     this.#reserved = new Connections(url, { max, statementMs: RESERVED_MS });
     this.reserved = this.#reserved;
   }
 
-  /** Connects once, so that a wrong URL is told at start and by name. `max` is of each kind. */
-  static async open(url: string, options: { max?: number } = {}): Promise<Database> {
-    const database = new Database(url, options.max ?? CONNECTIONS);
+  /** Connects once, so that a wrong URL is told at start and by name. `max` is of each kind, `waiting` of readers. */
+  static async open(url: string, options: { max?: number; waiting?: number } = {}): Promise<Database> {
+    const database = new Database(url, options.max ?? CONNECTIONS, options.waiting ?? READERS_WAITING);
     try {
       await requireUtf8(database);
     } catch (error) {

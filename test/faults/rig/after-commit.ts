@@ -7,9 +7,9 @@ export function afterCommit(store: LogStore, failpoint: Failpoint): LogStore {
     find: async (name) => {
       const stored = await store.find(name);
       if (stored === undefined) return undefined;
-      const { reader, writer } = stored;
+      const { writer } = stored;
       return {
-        reader,
+        ...stored,
         writer: {
           tree: () => writer.tree(),
           freeze: () => writer.freeze(),

@@ -1,6 +1,6 @@
 import { Misconfigured, RefusedToSign } from "@chancery/fault";
 import { consistencyProof, verifyConsistency } from "@chancery/tlog";
-import type { Anchor, AnchoredHead } from "./anchor.ts";
+import { type Anchor, type AnchoredHead, cutsOf } from "./anchor.ts";
 import type { TreeHeadSigner } from "./entry.ts";
 import { anchorKeyReason, keyReason, olderReason, treeReason } from "./standing.ts";
 import type { LogStore } from "./store.ts";
@@ -35,7 +35,14 @@ export async function acceptAnchor(options: {
   const { size, root } = state;
   // A head signed again has a later time than its tree.
   const time = Math.max(state.time, before?.time ?? 0, state.published?.time ?? 0);
-  const after = { origin: signer.origin, keyId: signer.keyId, size, root, time };
+  const after = {
+    origin: signer.origin,
+    keyId: signer.keyId,
+    size,
+    root,
+    time,
+    cuts: before === undefined ? 0 : cutsOf(before),
+  };
   if (!(await anchor.compareAndSwap(before, after))) {
     throw new RefusedToSign(`log ${name}: its anchor moved meanwhile, so a process is running on it; stop it first`);
   }

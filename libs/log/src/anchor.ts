@@ -5,6 +5,11 @@ import type { LogKey } from "./store.ts";
 /** The highest tree head ever signed, and whose it is. */
 export interface AnchoredHead extends TreeHead, LogKey {
   readonly time: number;
+  /**
+   * How often entries that nobody signed were cut off behind it. A process that began before such a cut still knows what
+   * was cut off, and MUST NOT sign it.
+   */
+  readonly cuts?: number;
 }
 
 /**
@@ -35,10 +40,15 @@ export function sameAnchor(a: AnchoredHead | undefined, b: AnchoredHead | undefi
   return (
     a.size === b.size &&
     a.time === b.time &&
+    cutsOf(a) === cutsOf(b) &&
     a.origin === b.origin &&
     equalBytes(a.root, b.root) &&
     equalBytes(a.keyId, b.keyId)
   );
+}
+
+export function cutsOf({ cuts = 0 }: AnchoredHead): number {
+  return cuts;
 }
 
 /** For tests: it forgets when the process ends, which is what an anchor must not do. */

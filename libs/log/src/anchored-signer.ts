@@ -1,7 +1,7 @@
 import { equalBytes } from "@chancery/encoding";
 import { Fault, RefusedToSign, Unverified } from "@chancery/fault";
 import { type ConsistencyProof, EMPTY_ROOT, type TreeHead, verifyConsistency } from "@chancery/tlog";
-import { type Anchor, type AnchoredHead, sameAnchor } from "./anchor.ts";
+import { type Anchor, type AnchoredHead, cutsOf, sameAnchor } from "./anchor.ts";
 import type { PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
 import type { LogKey } from "./store.ts";
 
@@ -37,6 +37,9 @@ export class AnchoredSigner {
 
   async readAnchor(): Promise<AnchoredHead | undefined> {
     const read = await this.#anchor.read();
+    if (read !== undefined && this.#known !== undefined && cutsOf(read) !== cutsOf(this.#known)) {
+      throw new RefusedToSign("entries were cut off while this process ran: start it anew");
+    }
     if (read !== undefined) this.#learn(read);
     return read;
   }
@@ -51,7 +54,13 @@ export class AnchoredSigner {
 
   /** Nothing is signed by it, and nothing anchored. */
   prepare({ size, root, time }: TreeHead & { readonly time: number }): void {
-    this.#anchor.prepare?.({ ...this.key, size, root, time });
+    this.#anchor.prepare?.({
+      ...this.key,
+      size,
+      root,
+      time,
+      cuts: this.#known === undefined ? 0 : cutsOf(this.#known),
+    });
   }
 
   /**
@@ -69,7 +78,8 @@ export class AnchoredSigner {
     onAnchored: () => void | Promise<void> = () => {},
   ): Promise<PublishedCheckpoint | undefined> {
     this.#check(anchored, proof, next);
-    const head = { ...this.key, size: next.size, root: next.root, time: timeAfter(anchored, next) };
+    const cuts = cutsOf(anchored);
+    const head = { ...this.key, size: next.size, root: next.root, time: timeAfter(anchored, next), cuts };
     const moved = sameAnchor(anchored, head)
       ? sameAnchor(await this.#anchor.read(), head)
       : await this.#anchor.compareAndSwap(anchored, head);

@@ -6,7 +6,13 @@
  */
 export type Step = "locked" | "stored" | "committed" | "anchored" | "signed" | "published";
 
+/**
+ * Within `anchored`, of an anchor in files. anchor-written: a durable file without a number, so of no force · anchor-linked:
+ * it has its number, and the folder that says so is not forced to disk
+ */
+export type AnchorStep = "anchor-written" | "anchor-linked";
+
 /** Called after each step; tests throw, wait or kill the process in it. */
-export type Failpoint = (step: Step) => void | Promise<void>;
+export type Failpoint = (step: Step | AnchorStep) => void | Promise<void>;
 
 export const noFailpoint: Failpoint = () => {};

@@ -15,7 +15,9 @@ import { dirname, join, resolve } from "node:path";
 import { sha256 } from "@chancery/crypto";
 import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
-import { type Anchor, type AnchoredHead, sameAnchor } from "./anchor.ts";
+import { type Anchor, type AnchoredHead, cutsOf, sameAnchor } from "./anchor.ts";
+import { onVolume, Patience } from "./anchor-volume.ts";
+import { type AnchorStep, noFailpoint } from "./failpoint.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
 const SEQUENCE = /^\d{16}$/;
@@ -25,8 +27,19 @@ const KEPT = 16;
 /** How often the newest file may be cleared away by others while it is being opened. */
 const ROUNDS = 16;
 
+/**
+ * How long a volume may take: a disk that is forced for others takes a second or two. Who waits for an entry is told
+ * 503 within it, and asks again.
+ */
+const PATIENCE_MS = 5_000;
+
 /** Each write is on disk when it returns: one call where write and fdatasync are two. */
 const NEW_AND_DURABLE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC;
+
+export interface FileAnchorOptions {
+  readonly patienceMs?: number;
+  readonly failpoint?: (step: AnchorStep) => void | Promise<void>;
+}
 
 interface Numbered {
   readonly sequence: number;
@@ -40,32 +53,43 @@ interface Numbered {
  * number is taken, so among processes, whatever their timing, one wins. A process that slept so long
  * that its "next number" was used and cleared away again finds a higher one after linking, and has lost;
  * meanwhile nobody looked at it, since only the highest counts.
+ *
+ * On a volume that does not answer, what was begun goes on when it answers again, long after its caller was told that it
+ * may or may not be. That is what a crash leaves, too: a number is taken by the tree that is committed already, or
+ * another has it, and either way nothing was signed.
  */
 export class FileAnchor implements Anchor {
   readonly #directory: string;
+  readonly #patience: Patience;
+  readonly #failpoint: (step: AnchorStep) => void | Promise<void>;
   #last: Numbered | undefined;
   #prepared: { readonly head: AnchoredHead; readonly unlinked: Promise<string> } | undefined;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, patience: Patience, { failpoint = noFailpoint }: FileAnchorOptions) {
     this.#directory = directory;
+    this.#patience = patience;
+    this.#failpoint = failpoint;
   }
 
   get place(): string {
     return this.#directory;
   }
 
-  static async open(directory: string, name: string): Promise<FileAnchor> {
+  static async open(directory: string, name: string, options: FileAnchorOptions = {}): Promise<FileAnchor> {
     if (!NAME.test(name)) throw new Misconfigured("anchor", `${JSON.stringify(name)} cannot be the name of a folder`);
     const folder = resolve(directory, name);
-    const created = await makeFolder(folder);
-    // Each new folder is an entry in the one above: without it a power cut takes the anchor back, and all below.
-    const highest = dirname(created ?? folder);
-    for (let above = dirname(folder); ; above = dirname(above)) {
-      await syncDirectory(above);
-      if (above.length <= highest.length) break;
-    }
-    await removeUnlinked(folder);
-    return new FileAnchor(folder);
+    const patience = new Patience(options.patienceMs ?? PATIENCE_MS);
+    await patience.with(async () => {
+      const created = await makeFolder(folder);
+      // Each new folder is an entry in the one above: without it a power cut takes the anchor back, and all below.
+      const highest = dirname(created ?? folder);
+      for (let above = dirname(folder); ; above = dirname(above)) {
+        await syncDirectory(above);
+        if (above.length <= highest.length) break;
+      }
+      await removeUnlinked(folder);
+    });
+    return new FileAnchor(folder, patience, options);
   }
 
   async read(): Promise<AnchoredHead | undefined> {
@@ -78,12 +102,13 @@ export class FileAnchor implements Anchor {
 
   /** Writes the file while the database commits. If nothing comes of it, the next one takes it away. */
   prepare(next: AnchoredHead): void {
+    if (this.#patience.isOver) return;
     const unlinked = this.#write(next);
     const before = this.#prepared;
     this.#prepared = { head: next, unlinked };
     // Who needs it is told of its failure; whom it was in vain for need not know.
     unlinked.catch(() => {});
-    void before?.unlinked.then(unlink).catch(() => {});
+    void before?.unlinked.then((path) => onVolume(() => unlink(path))).catch(() => {});
   }
 
   async compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean> {
@@ -94,7 +119,7 @@ export class FileAnchor implements Anchor {
       const sequences = await this.#link(sequence, next);
       if (sequences?.at(-1) !== sequence) {
         this.#last = undefined;
-        if (sequences !== undefined) await unlink(this.#path(sequence));
+        if (sequences !== undefined) await onVolume(() => unlink(this.#path(sequence)));
         return false;
       }
       this.#last = { sequence, head: next };
@@ -106,18 +131,20 @@ export class FileAnchor implements Anchor {
   /** Durable when it resolves, with the numbers there are after it; undefined when the number is taken. */
   async #link(sequence: number, head: AnchoredHead): Promise<number[] | undefined> {
     const unlinked = await this.#unlinked(head);
+    await this.#failpoint("anchor-written");
     // Opened while it is linked, and not before: what is prepared may be in vain, and would be left open.
-    const opening = open(this.#directory, "r");
+    const opening = onVolume(() => open(this.#directory, "r"));
     try {
-      const [folder] = await Promise.all([opening, link(unlinked, this.#path(sequence))]);
+      const [folder] = await Promise.all([opening, onVolume(() => link(unlinked, this.#path(sequence)))]);
       // A crash from here on leaves the new head in force: the database holds it already.
-      const [sequences] = await Promise.all([this.#sequences(), folder.sync()]);
+      await this.#failpoint("anchor-linked");
+      const [sequences] = await Promise.all([this.#sequences(), onVolume(() => folder.sync())]);
       return sequences;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
       throw error;
     } finally {
-      await Promise.all([unlink(unlinked), opening.then(closed, () => {})]);
+      await Promise.all([onVolume(() => unlink(unlinked)), opening.then(closed, () => {})]);
     }
   }
 
@@ -131,20 +158,20 @@ export class FileAnchor implements Anchor {
 
   async #write(head: AnchoredHead): Promise<string> {
     const path = join(this.#directory, `new-${randomUUID()}`);
-    const file = await open(path, NEW_AND_DURABLE, 0o600);
+    const file = await onVolume(() => open(path, NEW_AND_DURABLE, 0o600));
     try {
-      await file.writeFile(encodeAnchor(head));
+      await onVolume(() => file.writeFile(encodeAnchor(head)));
       return path;
     } catch (error) {
-      await unlink(path).catch(() => {});
+      await onVolume(() => unlink(path)).catch(() => {});
       throw error;
     } finally {
-      await file.close();
+      await closed(file);
     }
   }
 
   async #clear(old: readonly number[]): Promise<void> {
-    await Promise.all(old.map((sequence) => unlink(this.#path(sequence)).catch(() => {})));
+    await Promise.all(old.map((sequence) => onVolume(() => unlink(this.#path(sequence))).catch(() => {})));
   }
 
   async #newest(): Promise<Numbered | undefined> {
@@ -153,7 +180,8 @@ export class FileAnchor implements Anchor {
       const sequence = (await this.#sequences()).at(-1);
       if (sequence === undefined) return (this.#last = undefined);
       try {
-        return (this.#last = { sequence, head: parseAnchor(await readFile(this.#path(sequence), "utf8")) });
+        const text = await onVolume(() => readFile(this.#path(sequence), "utf8"));
+        return (this.#last = { sequence, head: parseAnchor(text) });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
       }
@@ -162,7 +190,7 @@ export class FileAnchor implements Anchor {
   }
 
   async #sequences(): Promise<number[]> {
-    const names = await readdir(this.#directory);
+    const names = await onVolume(() => readdir(this.#directory));
     return names
       .filter((name) => SEQUENCE.test(name))
       .sort()
@@ -176,8 +204,9 @@ export class FileAnchor implements Anchor {
   /** A full or failing disk passes; a file that is not what was written does not. */
   async #told<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await work();
+      return await this.#patience.with(work);
     } catch (cause) {
+      if (cause instanceof Unavailable) throw cause;
       if (cause instanceof Malformed) {
         // Anyone may read the refusal; where the file lies is for the log.
         const place = new Malformed(`${this.#directory}: ${cause.message}`, { cause });
@@ -191,8 +220,8 @@ export class FileAnchor implements Anchor {
 /** On a volume of its own it is most often the volume that belongs to somebody else. */
 async function makeFolder(folder: string): Promise<string | undefined> {
   try {
-    const created = await mkdir(folder, { recursive: true, mode: 0o700 });
-    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    const created = await onVolume(() => mkdir(folder, { recursive: true, mode: 0o700 }));
+    await onVolume(() => access(folder, constants.R_OK | constants.W_OK | constants.X_OK));
     return created;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
@@ -204,11 +233,11 @@ async function makeFolder(folder: string): Promise<string | undefined> {
 
 /** What crashes left behind. Another process may be writing one right now, so only old ones go. */
 async function removeUnlinked(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+  for (const name of await onVolume(() => readdir(folder))) {
     if (!name.startsWith("new-")) continue;
     const path = join(folder, name);
-    const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
-    if (age > 3_600_000) await unlink(path).catch(() => {});
+    const age = Date.now() - ((await onVolume(() => stat(path)).catch(() => undefined))?.mtimeMs ?? Date.now());
+    if (age > 3_600_000) await onVolume(() => unlink(path)).catch(() => {});
   }
 }
 
@@ -223,6 +252,8 @@ function encodeAnchor(head: AnchoredHead): string {
     `size ${head.size}`,
     `root ${encodeHex(head.root)}`,
     `time ${head.time}`,
+    // Where there is none, the form is the one that every version of the program reads.
+    ...(cutsOf(head) === 0 ? [] : [`cuts ${head.cuts}`]),
     "",
   ].join("\n");
   return `${lines}sum ${encodeHex(sha256(utf8(lines)))}\n`;
@@ -230,10 +261,10 @@ function encodeAnchor(head: AnchoredHead): string {
 
 function parseAnchor(text: string): AnchoredHead {
   const match =
-    /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n)sum (?<sum>[0-9a-f]{64})\n$/.exec(
+    /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n(?:cuts (?<cuts>\d{1,9})\n)?)sum (?<sum>[0-9a-f]{64})\n$/.exec(
       text,
     );
-  const { lines, origin, key, size, root, time, sum } = match?.groups ?? {};
+  const { lines, origin, key, size, root, time, cuts, sum } = match?.groups ?? {};
   if (lines === undefined || origin === undefined || key === undefined || root === undefined) {
     throw new Malformed("anchor: is not in its form");
   }
@@ -244,18 +275,19 @@ function parseAnchor(text: string): AnchoredHead {
     size: BigInt(size ?? 0),
     root: decodeHex(root, "anchor: root"),
     time: Number(time),
+    ...(cuts === undefined ? {} : { cuts: Number(cuts) }),
   };
 }
 
 async function closed(file: FileHandle): Promise<void> {
-  await file.close();
+  await onVolume(() => file.close());
 }
 
 async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
+  const directory = await onVolume(() => open(path, "r"));
   try {
-    await directory.sync();
+    await onVolume(() => directory.sync());
   } finally {
-    await directory.close();
+    await closed(directory);
   }
 }

@@ -28,6 +28,7 @@ import { Sequencer } from "./sequencer.ts";
 import { NEWER_DATABASE, Standing } from "./standing.ts";
 import type { LogKey, LogStore, StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
+import { within } from "./within.ts";
 
 export interface LogOptions {
   readonly name: string;
@@ -51,6 +52,8 @@ export interface LogLimits extends PoolLimits {
   readonly ahead: number;
   /** How long the outcome of a commit is asked for before its callers are told to ask again themselves. */
   readonly doubtMs: number;
+  /** How long a caller waits, whatever hangs: its turn, the database at any step, the anchor. */
+  readonly answerMs: number;
 }
 
 const DEFAULT_LIMITS: LogLimits = {
@@ -60,6 +63,7 @@ const DEFAULT_LIMITS: LogLimits = {
   batchBytes: 16 * 1024 * 1024,
   ahead: 4096,
   doubtMs: 15_000,
+  answerMs: 15_000,
 };
 
 const IDENTITY_BYTES = 32;
@@ -77,6 +81,7 @@ export class TransparencyLog {
   readonly #sequencer: Sequencer;
   readonly #clock: LogClock;
   readonly #lookup: Lookup;
+  readonly #answerMs: number;
   #frozen = false;
   #closed = false;
 
@@ -86,6 +91,7 @@ export class TransparencyLog {
     const tiles = new TileReads(stored.reader);
     const publisher = new Publisher({ stored, signer, standing, failpoint });
     this.#name = options.name;
+    this.#answerMs = limits.answerMs;
     this.#stored = stored;
     this.#signer = signer;
     this.#standing = standing;
@@ -152,7 +158,8 @@ export class TransparencyLog {
     if (this.#closed) throw new Unavailable(`log ${this.#name} is closing`, 5);
     if (entry.identity.length !== IDENTITY_BYTES) throw new Malformed(`identity: is not ${IDENTITY_BYTES} bytes`);
     assertSearchKeys(entry.searchKeys, entry.names);
-    return await this.#sequencer.append(entry);
+    const late = () => new Unavailable(`log ${this.#name}: has no answer yet: the entry may be logged, or not`, 5);
+    return await within(this.#sequencer.append(entry), this.#answerMs, late);
   }
 
   /** The newest checkpoint. While refused, only if it is the last one signed: never an older one, as if nothing had been. */

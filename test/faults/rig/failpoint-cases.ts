@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Unavailable } from "../../../libs/fault/src/index.ts";
 import {
+  type AnchorStep,
   FileAnchor,
   type LogOptions,
   type LogStore,
@@ -14,15 +15,21 @@ import { Journal } from "./journal.ts";
 import { LogNode } from "./log-node-process.ts";
 import { type FaultLog, FaultSite, LOG, report } from "./site.ts";
 
+type AnyStep = Step | AnchorStep;
+
 /** Every step there is, and the file that has its cases. */
 const STEPS = {
   locked: "in the database",
   stored: "in the database",
   committed: "in the database",
+  "anchor-written": "after it",
+  "anchor-linked": "after it",
   anchored: "after it",
   signed: "after it",
   published: "after it",
-} as const satisfies Record<Step, string>;
+} as const satisfies Record<AnyStep, string>;
+/** The anchor's own steps: it knows nothing of tiles nor of batches, and what is before one is after another. */
+const OF_ANCHOR: Record<AnchorStep, true> = { "anchor-written": true, "anchor-linked": true };
 const WAYS = ["throws before", "throws after", "kills after"] as const;
 /** Around the edges of tiles of the first and the second level. */
 const SMALL = [0, 1, 255, 256, 257];
@@ -31,10 +38,10 @@ type Way = (typeof WAYS)[number];
 type Batch = "one" | "mixed" | "many";
 
 /** Only for these does COMMIT wait for the answers to what it commits: everywhere else it travels with them, as in use. */
-const WITHIN = new Set<Step>(["locked", "stored"]);
+const WITHIN = new Set<AnyStep>(["locked", "stored"]);
 
 /** From this step on the batch is in the tree. */
-const COMMITTED = new Set<Step>(["committed", "anchored", "signed", "published"]);
+const COMMITTED = new Set<AnyStep>(["committed", "anchor-written", "anchor-linked", "anchored", "signed", "published"]);
 
 let site: FaultSite;
 let warm: LogNode;
@@ -61,20 +68,20 @@ function namesOf(batch: Batch, size: number): { names: string[]; fresh: number }
 }
 
 /** A log in which a step fails once, before anything of it happened or after all of it did. */
-async function failing(log: FaultLog, db: Database, step: Step, way: Way): Promise<Partial<LogOptions>> {
+async function failing(log: FaultLog, db: Database, step: AnyStep, way: Way): Promise<Partial<LogOptions>> {
   let armed = true;
-  const fail = (at: Step, when: Way): void => {
+  const fail = (at: AnyStep, when: Way): void => {
     if (!armed || at !== step || when !== way) return;
     armed = false;
     throw way === "throws before" ? new Unavailable(`before ${step}`, 1) : new Error(`after ${step}`);
   };
-  const failpoint = (at: Step) => {
+  const failpoint = (at: AnyStep) => {
     // Within the transaction what is before a step is after the step before it.
     if (at === "locked") fail("stored", "throws before");
     if (at === "stored") fail("committed", "throws before");
     fail(at, "throws after");
   };
-  const anchor = await FileAnchor.open(log.anchors, LOG);
+  const anchor = await FileAnchor.open(log.anchors, LOG, { failpoint });
   const signer = log.signer();
   const isWithin = WITHIN.has(step) || (step === "committed" && way === "throws before");
   const store = await PostgresLogStore.open(db, isWithin ? failpoint : undefined);
@@ -100,13 +107,14 @@ async function failing(log: FaultLog, db: Database, step: Step, way: Way): Promi
   };
 }
 
-function failingStore(store: LogStore, fail: (at: Step, when: Way) => void): LogStore {
+function failingStore(store: LogStore, fail: (at: AnyStep, when: Way) => void): LogStore {
   return {
     create: (name, key, time) => store.create(name, key, time),
     find: async (name) => {
-      const { reader, writer } = (await store.find(name))!;
+      const stored = (await store.find(name))!;
+      const { writer } = stored;
       return {
-        reader,
+        ...stored,
         writer: {
           tree: () => writer.tree(),
           freeze: () => writer.freeze(),
@@ -125,7 +133,7 @@ function failingStore(store: LogStore, fail: (at: Step, when: Way) => void): Log
 }
 
 /** Its callers are told of trouble, and the same process goes on as if nothing had been. */
-async function throwAndGoOn(log: FaultLog, names: readonly string[], step: Step, way: Way): Promise<void> {
+async function throwAndGoOn(log: FaultLog, names: readonly string[], step: AnyStep, way: Way): Promise<void> {
   await using db = await Database.open(log.url, { max: 3 });
   const opened = await log.open(db, await failing(log, db, step, way));
   await expect(log.append(opened, names)).rejects.toThrow();
@@ -139,7 +147,7 @@ async function throwAndGoOn(log: FaultLog, names: readonly string[], step: Step,
 async function killAndGoOn(
   log: FaultLog,
   names: string[],
-  step: Step,
+  step: AnyStep,
   sizes: readonly [bigint, bigint],
 ): Promise<void> {
   const node = warm;
@@ -159,7 +167,7 @@ async function killAndGoOn(
   await opened.close();
 }
 
-async function inject(size: number, step: Step, way: Way, batch: Batch): Promise<void> {
+async function inject(size: number, step: AnyStep, way: Way, batch: Batch): Promise<void> {
   const { names, fresh } = namesOf(batch, size);
   const log = await site.log(bases.get(size));
   if (way === "kills after") await killAndGoOn(log, names, step, [BigInt(size), BigInt(size + fresh)]);
@@ -170,8 +178,8 @@ async function inject(size: number, step: Step, way: Way, batch: Batch): Promise
 }
 
 /** Every way to fail at each of these steps. In files of their own, so that they run side by side. */
-export function failpointCases(where: (typeof STEPS)[Step]): void {
-  const steps = (Object.keys(STEPS) as Step[]).filter((step) => STEPS[step] === where);
+export function failpointCases(where: (typeof STEPS)[AnyStep]): void {
+  const steps = (Object.keys(STEPS) as AnyStep[]).filter((step) => STEPS[step] === where);
 
   beforeAll(async () => {
     dice = new Dice(`failpoints ${where}`);
@@ -192,13 +200,14 @@ export function failpointCases(where: (typeof STEPS)[Step]): void {
   });
 
   describe.each(steps)("at '%s'", (step) => {
-    const batches = (["one", "mixed", "many"] as const).flatMap((batch) =>
+    const isOfAnchor = step in OF_ANCHOR;
+    const batches = (isOfAnchor ? (["mixed"] as const) : (["one", "mixed", "many"] as const)).flatMap((batch) =>
       SMALL.map((size): readonly [number, Batch] => [size, batch]),
     );
-    const round = batches.concat(LARGE.map((size) => [size, "mixed"] as const));
+    const round = isOfAnchor ? batches : batches.concat(LARGE.map((size) => [size, "mixed"] as const));
     const all = Array.from({ length: times(1) }, () => round).flat();
 
-    describe.each(WAYS)("what %s it", (way) => {
+    describe.each(isOfAnchor ? WAYS.filter((way) => way !== "throws before") : WAYS)("what %s it", (way) => {
       test.each(all)("harms nothing at size %i with a batch of %s", async (size, batch) => {
         await inject(size, step, way, batch);
       });

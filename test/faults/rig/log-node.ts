@@ -4,6 +4,7 @@ import { loadKeyFile } from "../../../libs/crypto/src/index.ts";
 import { encodeHex } from "../../../libs/encoding/src/index.ts";
 import { Pushback, RefusedToSign, Unavailable } from "../../../libs/fault/src/index.ts";
 import {
+  type AnchorStep,
   type Failpoint,
   FileAnchor,
   type LogLimits,
@@ -38,7 +39,7 @@ export interface Orders {
   append: { names: string[] };
   clock: { offset: number };
   /** Something happens after the step was passed `skip` times more; "stop-writing": once what follows it is being sent. */
-  arm: { step: Step; action: "kill" | "stop" | "stop-writing"; skip?: number };
+  arm: { step: Step | AnchorStep; action: "kill" | "stop" | "stop-writing"; skip?: number };
   published: Record<string, never>;
   readiness: Record<string, never>;
   quiet: Record<string, never>;
@@ -74,7 +75,7 @@ const orders: { [Name in keyof Orders]: (order: Orders[Name]) => Promise<unknown
     log = await TransparencyLog.open({
       name: order.log,
       store: order.failpoints === "after it" ? afterCommit(store, failpoint) : store,
-      anchor: await FileAnchor.open(order.anchors, order.log),
+      anchor: await FileAnchor.open(order.anchors, order.log, order.failpoints === undefined ? {} : { failpoint }),
       signer: tellingSigner(key, (size, root, time) => say("signed", size, encodeHex(root), time)),
       create: order.create ?? false,
       clock: () => Date.now() + clockOffset,

@@ -16,13 +16,33 @@ export interface AnchoredHead {
 }
 
 const FORM =
-  /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n)sum (?<sum>[0-9a-f]{64})\n$/;
+  /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n(?:cuts \d{1,9}\n)?)sum (?<sum>[0-9a-f]{64})\n$/;
 
 /** A log that signs all the time clears one away now and then; never the newest of so many looks in turn. */
 const MOST_LOOKS = 20;
 
+const PATIENCE_MS = 5_000;
+/** One look after the other, in the whole process: each keeps one of Node's four threads while its volume does not answer. */
+let turn: Promise<unknown> = Promise.resolve();
+let overdue = false;
+
 /** The newest file of an anchor's folder; nothing is written, cleared or locked. Undefined where there is none. */
-export async function readAnchor(directory: string): Promise<AnchoredHead | undefined> {
+export async function readAnchor(directory: string, patienceMs = PATIENCE_MS): Promise<AnchoredHead | undefined> {
+  const late = new Unavailable(`the anchor in ${directory} cannot be read: its volume does not answer`, 0);
+  if (overdue) throw late;
+  const look = turn.then(() => readNewest(directory));
+  turn = look.catch(() => {});
+  return await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      overdue = true;
+      void turn.then(() => (overdue = false));
+      reject(late);
+    }, patienceMs);
+    void look.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+async function readNewest(directory: string): Promise<AnchoredHead | undefined> {
   for (let look = 0; look < MOST_LOOKS; look++) {
     const name = (await listed(directory))
       .filter((file) => /^\d{16}$/.test(file))

@@ -68,10 +68,11 @@ test("readers beyond those that may wait are told at once to come again", async 
   await world.check(log, 20);
 });
 
+const held = () => server.shared.db.query("SELECT pid FROM pg_stat_activity WHERE query = $1", [HELD]);
+
 /** Readers that keep each of their connections until they are let go. */
 async function heldConnections(db: Database) {
   const readers = Array.from({ length: READERS }, () => db.query(HELD).catch(() => "ended"));
-  const held = () => server.shared.db.query("SELECT pid FROM pg_stat_activity WHERE query = $1", [HELD]);
   await expect.poll(held, { timeout: 10_000 }).toHaveLength(READERS);
   const letGo = async () => {
     expect(await held()).toHaveLength(READERS);

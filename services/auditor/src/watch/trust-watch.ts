@@ -3,10 +3,12 @@ import type { Certificate } from "../domain/certificate/certificate.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { readTrustedRoot, type TrustedAuthorities } from "../domain/trust/trusted-root.ts";
 import {
+  type Description,
   descriptionOf,
   expectDescribed,
   type Metadata,
   readMetadata,
+  type Role,
   type RootKeys,
   rootKeys,
   targetNames,
@@ -35,6 +37,14 @@ interface TrustMemory {
   readonly versions: Readonly<Record<string, number>>;
 }
 
+interface Whole {
+  readonly roles: readonly Metadata[];
+  /** As it was remembered. */
+  readonly memory: string;
+  readonly at: number;
+  readonly told: string;
+}
+
 /** The trust root as a client loads it, again and again: it never goes back, its signatures hold, it names what is used. */
 export class TrustWatch {
   readonly #server: HttpLog;
@@ -43,8 +53,8 @@ export class TrustWatch {
   readonly #now: () => number;
   readonly #logKeys: () => readonly string[];
   #authorities: TrustedAuthorities | undefined;
-  /** The last time that every file was read. */
-  #whole: { readonly seen: string; readonly at: number; readonly told: string } | undefined;
+  /** The last time that every file was read and held. */
+  #whole: Whole | undefined;
 
   constructor(
     url: string,
@@ -80,45 +90,61 @@ export class TrustWatch {
 
   async #checkRepository(): Promise<string> {
     const memory = await this.#state.recall<TrustMemory>("trust");
-    const newest = await this.#get("timestamp.json");
-    const seen = `${Buffer.from(newest).toString("base64")} ${JSON.stringify(memory)}`;
-    // A timestamp names all the rest, so that nothing else can have changed unseen for long.
-    if (this.#whole !== undefined && this.#whole.seen === seen && this.#now() - this.#whole.at < WHOLE_MS) {
-      return this.#whole.told;
-    }
-    const first = memory === undefined ? await this.#get("root.json") : Buffer.from(memory.root, "base64");
-    const root = await this.#followRoots(readMetadata("root", first));
+    const whole = this.#whole;
+    if (whole !== undefined && (await this.#isAsBefore(whole, memory))) return whole.told;
+    const root = await this.#checkRoots(memory);
     const keys = rootKeys(root);
-    const timestamp = await this.#fetch("timestamp", "timestamp.json", keys);
+    const timestamp = await this.#fetch("timestamp", { keys, memory });
     const ofSnapshot = descriptionOf(timestamp, "snapshot.json");
-    const snapshot = await this.#fetch("snapshot", `${ofSnapshot.version}.snapshot.json`, keys, ofSnapshot);
+    const snapshot = await this.#fetch("snapshot", { keys, memory, described: ofSnapshot });
     const ofTargets = descriptionOf(snapshot, "targets.json");
-    const targets = await this.#fetch("targets", `${ofTargets.version}.targets.json`, keys, ofTargets);
+    const targets = await this.#fetch("targets", { keys, memory, described: ofTargets });
     const roles = [root, timestamp, snapshot, targets];
-    for (const { role, version } of roles) {
-      const before = memory?.versions[role] ?? 0;
-      if (version >= before) continue;
-      throw new Wrong("trust-rollback", `TUF ${role} went back from version ${before} to ${version}`, {
-        [role]: Buffer.from(roles.find((one) => one.role === role)?.bytes ?? []).toString(),
-      });
-    }
     const versions = Object.fromEntries(roles.map(({ role, version }) => [role, version]));
-    await this.#remember({ root: Buffer.from(root.bytes).toString("base64"), versions }, memory);
+    const next = { root: Buffer.from(root.bytes).toString("base64"), versions };
+    await this.#remember(next, memory);
     await this.#checkTargets(targets);
     for (const { role, expires } of roles) this.#requireLife(`TUF ${role}`, expires, LEFT_MS[role]);
     const told = `TUF ${roles.map(({ role, version }) => `${role} ${version}`).join(", ")}: signed, not older than any seen, none expiring`;
-    const remembered = JSON.stringify(await this.#state.recall<TrustMemory>("trust"));
-    this.#whole = { seen: `${Buffer.from(newest).toString("base64")} ${remembered}`, at: this.#now(), told };
+    this.#whole = { roles, memory: JSON.stringify(next), at: this.#now(), told };
     return told;
   }
 
+  /** What a timestamp names cannot become another, but another may be served in its place: three more questions at rest. */
+  async #isAsBefore({ roles, memory, at }: Whole, remembered: TrustMemory | undefined): Promise<boolean> {
+    if (this.#now() - at >= WHOLE_MS || memory !== JSON.stringify(remembered)) return false;
+    for (const role of roles) {
+      const now = await this.#server.get(`/tuf/${fileOf(role)}`);
+      if (now === undefined || Buffer.compare(now, role.bytes) !== 0) return false;
+    }
+    return true;
+  }
+
+  /**
+   * From the root that was trusted to the newest, and to the same from where a client begins today: a root that is served
+   * no more is missed by nobody who has it.
+   */
+  async #checkRoots(memory: TrustMemory | undefined): Promise<Metadata> {
+    // Each is read once: one that is published meanwhile would end one of the two ways and not the other.
+    const served = new Map<string, Promise<Uint8Array | undefined>>();
+    const read = (file: string) => served.getOrInsertComputed(file, () => this.#server.get(`/tuf/${file}`));
+    const first = await this.#followRoots(readMetadata("root", await this.#get("root.json")), read);
+    if (memory === undefined) return first;
+    const before = readMetadata("root", Buffer.from(memory.root, "base64"));
+    if (first.version < before.version) throw wentBack(first, before.version);
+    const root = await this.#followRoots(before, read);
+    if (Buffer.compare(first.bytes, root.bytes) === 0) return root;
+    throw new TrustFault(`root.json: does not lead to the root ${root.version} that follows from the one before`);
+  }
+
   /** TUF 1.0.33, 5.3: each next root is signed by the one before and by itself. */
-  async #followRoots(trusted: Metadata): Promise<Metadata> {
+  async #followRoots(trusted: Metadata, read: (file: string) => Promise<Uint8Array | undefined>): Promise<Metadata> {
     verifyMetadata(trusted, rootKeys(trusted));
     for (let count = 0; count < MOST_ROOTS; count++) {
-      const bytes = await this.#server.get(`/tuf/${trusted.version + 1}.root.json`);
+      const bytes = await read(`${trusted.version + 1}.root.json`);
       if (bytes === undefined) return trusted;
       const next = readMetadata("root", bytes);
+      if (next.version <= trusted.version) throw wentBack(next, trusted.version + 1);
       if (next.version !== trusted.version + 1)
         throw new TrustFault(`root ${next.version} where its next was expected`);
       verifyMetadata(next, rootKeys(trusted));
@@ -128,19 +154,17 @@ export class TrustWatch {
     return trusted;
   }
 
-  async #fetch(
-    role: "timestamp" | "snapshot" | "targets",
-    file: string,
-    keys: RootKeys,
-    described?: ReturnType<typeof descriptionOf>,
-  ): Promise<Metadata> {
+  /** TUF 1.0.33, 5.4 to 5.6. That it went back is said before anything that follows from it. */
+  async #fetch(role: "timestamp" | "snapshot" | "targets", { keys, memory, described }: Fetching): Promise<Metadata> {
+    const file = fileOf({ role, version: described?.version });
     const bytes = await this.#get(file);
-    if (described !== undefined) expectDescribed(file, bytes, described);
     const metadata = readMetadata(role, bytes);
     verifyMetadata(metadata, keys);
-    if (described !== undefined && metadata.version !== described.version) {
-      throw new TrustFault(`${file}: is version ${metadata.version}`);
-    }
+    const least = Math.max(memory?.versions[role] ?? 0, described?.version ?? 0);
+    if (metadata.version < least) throw wentBack(metadata, least);
+    if (described === undefined) return metadata;
+    expectDescribed(file, bytes, described);
+    if (metadata.version !== described.version) throw new TrustFault(`${file}: is version ${metadata.version}`);
     return metadata;
   }
 
@@ -213,4 +237,21 @@ export class TrustWatch {
       }
     }
   }
+}
+
+interface Fetching {
+  readonly keys: RootKeys;
+  readonly memory: TrustMemory | undefined;
+  /** As the role before it names it. */
+  readonly described?: Description;
+}
+
+/** With consistent snapshots only the timestamp's name says no version. */
+function fileOf({ role, version }: { readonly role: Role; readonly version: number | undefined }): string {
+  return role === "timestamp" ? "timestamp.json" : `${version}.${role}.json`;
+}
+
+function wentBack({ role, version, bytes }: Metadata, before: number): Wrong {
+  const what = `TUF ${role} went back from version ${before} to ${version}`;
+  return new Wrong("trust-rollback", what, { [role]: Buffer.from(bytes).toString() });
 }

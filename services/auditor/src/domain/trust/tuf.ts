@@ -112,9 +112,17 @@ function canonical(value: JsonValue): string {
 }
 
 function parsed(bytes: Uint8Array, role: Role): JsonObject {
-  const json = parseJson(bytes, role);
+  const json = jsonOf(bytes, role);
   if (!isObject(json)) throw new TrustFault(`${role}: is no object`);
   return json;
+}
+
+function jsonOf(bytes: Uint8Array, role: Role): JsonValue {
+  try {
+    return parseJson(bytes, role);
+  } catch (cause) {
+    throw new TrustFault(`${role}: is not JSON`, { cause });
+  }
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

@@ -249,6 +249,21 @@ test("a bad certificate hides none of those behind it, and stays an alarm over a
   expect(await (await watching(world)).pass()).toEqual(told);
 });
 
+test("a certificate that never was in the CT log is told as that, whatever else is wrong with it, until its row is taken away", async () => {
+  const world = await installation();
+  const { pass } = await watching(world);
+  await world.issue(leafRequest({ serial: serial(1) }));
+  expect(await pass()).toEqual([]);
+  await world.issue(leafRequest({ serial: serial(2), notAfter: new Date(ISSUED + 20 * 60_000) }));
+  world.log.leaves.pop();
+  const told = [expect.stringMatching(/^unlogged-certificate: .*02 of the ledger names no entry of the CT log$/)];
+  expect(await pass()).toEqual(told);
+  expect(await (await watching(world)).pass()).toEqual(told);
+  world.ledger.pop();
+  expect(await pass()).toEqual([]);
+  expect(await (await watching(world)).pass()).toEqual([]);
+});
+
 test("a row of a small ledger that is edited is seen by the next look, which reads no certificate again that did not change", async () => {
   const world = await installation();
   const { pass, alarms, checkAllLedgered } = await watching(world);

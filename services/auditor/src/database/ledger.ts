@@ -51,6 +51,10 @@ export function formatPlace({ time, serial }: LedgerPlace): string {
   return `${time}/${serial.toHex()}`;
 }
 
+export function timeOf({ time }: LedgerPlace): string {
+  return time < 0n ? "none" : new Date(Number(time)).toISOString();
+}
+
 /** The oldest rows after a place. */
 export async function readLedger(db: Queryable, after: LedgerPlace, limit: number): Promise<LedgerRow[]> {
   const rows = await db.query<StoredRow>(ROWS, [after.time, after.serial, limit]);

@@ -26,6 +26,7 @@ import {
   readLedgerRow,
   serialsInLedger,
   START,
+  timeOf,
   unsigned,
 } from "../database/ledger.ts";
 import { CHECKS } from "./certificate-checks.ts";
@@ -323,7 +324,8 @@ export class CertificateWatch {
     for (const text of this.#badRows) {
       const row = await readLedgerRow(db, parsePlace(text));
       if (row !== undefined) await this.#judgeRows([row], findings);
-      else findings.add(new Wrong("certificate-mismatch", `the row ${text} is gone from the ledger`));
+      // If it was of an entry, that one is not in the ledger now. If not, all there is of it is in the evidence.
+      else this.#badRows.delete(text);
     }
   }
 
@@ -341,31 +343,33 @@ export class CertificateWatch {
   }
 
   async #judgeRow(row: LedgerRow, pages: Map<bigint, (CtEntry | Wrong)[]>): Promise<void> {
-    const { size } = this.#watch.proven;
-    const evidence = evidenceOf(row);
-    const certificate = readRow(row);
+    const [evidence, certificate] = [evidenceOf(row), readRow(row)];
     const issuer = this.#issuerOf(certificate);
     if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
-    const scts = embeddedScts(certificate);
-    const form = scts.length === 0 && this.#around.ctLog === "none" ? "unlogged" : "certificate";
+    const { ctLog } = this.#around;
+    // Another's log is another's to audit. That nobody can see a certificate comes before what is wrong with it.
+    const isElsewhere = row.ctIndex === undefined && ctLog !== "own";
+    const entry = isElsewhere ? undefined : await this.#entryOf(row, certificate, pages);
+    const form = ctLog === "none" && embeddedScts(certificate).length === 0 ? "unlogged" : "certificate";
     this.#lint(nameOf(row), certificate, form, issuer, evidence);
-    const { ctIndex } = row;
-    // Another's log is another's to audit.
-    if (ctIndex === undefined && this.#around.ctLog !== "own") return judgeColumns(row, certificate);
-    if (ctIndex === undefined || ctIndex >= size) {
-      throw new Wrong("unlogged-certificate", `${nameOf(row)} names no entry of the CT log`, evidence);
+    if (entry !== undefined) {
+      judgeScts(row, certificate, { issuer, keys: this.#ctKey, entry });
+      judgeTime(row, certificate, entry);
     }
+    // Last: then the certificate is known to be the one that was issued.
+    judgeColumns(row, certificate);
+  }
+
+  async #entryOf(row: LedgerRow, certificate: Certificate, pages: Map<bigint, (CtEntry | Wrong)[]>): Promise<CtEntry> {
+    const [{ ctIndex }, { size }] = [row, this.#watch.proven];
+    const unlogged = (why: string) => new Wrong("unlogged-certificate", `${nameOf(row)} ${why}`, evidenceOf(row));
+    if (ctIndex === undefined || ctIndex >= size) throw unlogged("names no entry of the CT log");
     const page = ctIndex / PAGE;
     const entries = pages.get(page) ?? (await this.#read(page * PAGE, min((page + 1n) * PAGE, size)));
     pages.set(page, entries);
     const entry = entries[Number(ctIndex % PAGE)];
-    if (entry === undefined || entry instanceof Wrong || !certificateMatches(certificate, entry)) {
-      throw new Wrong("unlogged-certificate", `${nameOf(row)} is not the one at ${ctIndex} of the CT log`, evidence);
-    }
-    judgeScts(row, certificate, { issuer, keys: this.#ctKey, entry });
-    judgeTime(row, certificate, entry);
-    // Last: then the certificate is known to be the one that was issued.
-    judgeColumns(row, certificate);
+    if (entry !== undefined && !(entry instanceof Wrong) && certificateMatches(certificate, entry)) return entry;
+    throw unlogged(`is not the one at ${ctIndex} of the CT log`);
   }
 
   async #remember(place: LedgerPlace): Promise<void> {
@@ -389,10 +393,6 @@ export class CertificateWatch {
     const trouble = place.kind === "tile" ? "changed-tile" : "changed-entry";
     return new Wrong(trouble, `${name}, ${message}`, undefined, subjectOf(name, place));
   }
-}
-
-function timeOf({ time }: LedgerPlace): string {
-  return time < 0n ? "none" : new Date(Number(time)).toISOString();
 }
 
 function min(a: bigint, b: bigint): bigint {

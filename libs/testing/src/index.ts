@@ -1,5 +1,6 @@
 export * from "./chancery-process.ts";
 export * from "./client-home.ts";
+export * from "./copy-installation.ts";
 export * from "./fake-issuer.ts";
 export * from "./oci-registry.ts";
 export * from "./real-clients.ts";

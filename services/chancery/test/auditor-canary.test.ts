@@ -78,12 +78,12 @@ const LIES: [what: string, path: string, lie: Lie, trouble: string][] = [
 
 describe("an answer that does not verify is an alarm at once", () => {
   test.for(LIES)("%s", async ([what, path, lie, trouble]) => {
-    const liar = await world.liar(path);
+    const liar = await world.liar();
     const auditor = await world.auditor(`lie-${what.replaceAll(/\W/g, "-")}`, { url: liar.url });
-    liar.lie = lie;
+    liar.lies.set(path, lie);
     await auditor.sing();
     expect(openTroubles(auditor.status())).toEqual([trouble]);
-    liar.lie = undefined;
+    liar.lies.clear();
     await auditor.sing();
     expect(openTroubles(auditor.status())).toEqual([]);
   });

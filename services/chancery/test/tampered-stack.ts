@@ -25,7 +25,8 @@ export interface Tampering {
 }
 export type Statement = readonly [sql: string, ...params: unknown[]];
 
-export type Lie = (truth: Buffer) => Uint8Array | string;
+/** Undefined: there is no such thing. */
+export type Lie = (truth: Buffer) => Uint8Array | string | undefined;
 
 const AT_ONCE = 32;
 
@@ -107,9 +108,10 @@ export class TamperedStack implements AsyncDisposable {
     });
   }
 
-  async issue(count: number): Promise<void> {
+  /** Undefined: a token of the identity provider that is there in development. */
+  async issue(count: number, given?: string): Promise<void> {
     const email = "dev@example.com";
-    const token = (await (await fetch(`${this.stack.url}/idp/token?email=${email}`)).text()).trim();
+    const token = given ?? (await (await fetch(`${this.stack.url}/idp/token?email=${email}`)).text()).trim();
     await this.#times(count, async () => {
       const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
       await this.#post("/api/v2/signingCert", {
@@ -139,18 +141,20 @@ export class TamperedStack implements AsyncDisposable {
     return row.id;
   }
 
-  /** Another way to the stack, on which one path answers what `lie` makes of the truth. */
-  async liar(path: string): Promise<{ readonly url: string; lie: Lie | undefined }> {
-    const liar: { url: string; lie: Lie | undefined } = { url: "", lie: undefined };
+  /** Another way to the stack, on which a path answers what its lie makes of the truth. */
+  async liar(): Promise<{ readonly url: string; readonly lies: Map<string, Lie> }> {
+    const liar = { url: "", lies: new Map<string, Lie>() };
     const server = createServer((request, response) => {
       void (async () => {
-        const { method = "GET" } = request;
+        const { method = "GET", url = "" } = request;
         const body = method === "POST" ? Buffer.concat(await request.toArray()) : undefined;
         const headers = { "Content-Type": request.headers["content-type"] ?? "application/json" };
-        const answer = await fetch(this.stack.url + (request.url ?? ""), { method, headers, ...(body && { body }) });
-        const bytes = Buffer.from(await answer.arrayBuffer());
-        const isLie = liar.lie !== undefined && request.url === path;
-        response.writeHead(answer.status).end(isLie ? liar.lie?.(bytes) : bytes);
+        const answer = await fetch(this.stack.url + url, { method, headers, ...(body && { body }) });
+        const truth = Buffer.from(await answer.arrayBuffer());
+        const lie = liar.lies.get(url);
+        const bytes = lie === undefined ? truth : lie(truth);
+        const isMadeUp = lie !== undefined && answer.status === 404;
+        response.writeHead(bytes === undefined ? 404 : isMadeUp ? 200 : answer.status).end(bytes);
       })();
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,17 +1,12 @@
 import { spawn } from "node:child_process";
-import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
-import { readFile, rm, stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { loadKeyFile } from "@chancery/crypto";
-import { encodePem } from "@chancery/encoding";
-import { FileAnchor, PostgresLogStore, TransparencyLog } from "@chancery/log";
 import { Database, startEmbedded } from "@chancery/postgres";
-import { rekorTreeHeadSigner } from "@chancery/rekor";
 import { startChancery } from "@chancery/testing";
-import { leafHash } from "@chancery/tlog";
 import { spread } from "./figures.ts";
+import { fillRekor, issueCertificate } from "./filled-log.ts";
 import { treeCpu } from "./process-cpu.ts";
 
 const USAGE = `bench export [--entries 200000] [--rounds 3]
@@ -19,7 +14,6 @@ chancery export and export verify of a whole log, as processes of their own, sta
 hashedrekord with a certificate of its own, as people get them with their e-mail address.`;
 
 const MAIN = join(import.meta.dirname, "../../services/chancery/dist/main.js");
-const IN_FLIGHT = 2_048;
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -43,7 +37,7 @@ async function bench(entries: number, rounds: number): Promise<void> {
   await using opened = new AsyncDisposableStack();
   const server = opened.use(await startEmbedded({ directory: join(stack.data, "postgres") }));
   const db = opened.use(await Database.open(server.url));
-  await fill(db, stack.data, certificate, entries);
+  await fillRekor(db, stack.data, certificate, entries);
   const out = join(stack.data, "export");
   print(`${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}, Node ${process.version}, ${entries} entries`);
   print(`each figure: median of ${rounds} rounds (lowest–highest)`);
@@ -102,63 +96,4 @@ async function run(args: readonly string[]): Promise<Run> {
   if (code !== 0) throw new Error(`chancery ${args.join(" ")} ended with ${String(code)}`);
   const database = treeCpu(process.pid).children - before - cpu;
   return { seconds: (performance.now() - started) / 1000, cpu, database };
-}
-
-/** What a CI would be given here; its serial number and key are changed for each entry. */
-async function issueCertificate(url: string): Promise<Uint8Array> {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const token = await (await fetch(`${url}/idp/token?email=release@example.com`)).text();
-  const answer = await fetch(`${url}/api/v2/signingCert`, {
-    method: "POST",
-    body: JSON.stringify({
-      credentials: { oidcIdentityToken: token },
-      publicKeyRequest: {
-        publicKey: { algorithm: "ECDSA", content: publicKey.export({ type: "spki", format: "pem" }) },
-        proofOfPossession: sign("sha256", Buffer.from("release@example.com"), privateKey).toString("base64"),
-      },
-    }),
-  });
-  const issued = (await answer.json()) as { signedCertificateEmbeddedSct: { chain: { certificates: string[] } } };
-  const [pem = ""] = issued.signedCertificateEmbeddedSct.chain.certificates;
-  return Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ""), "base64");
-}
-
-/** Through the log's own engine: entries, tiles, tree and checkpoint are those of a log that grew. */
-async function fill(db: Database, data: string, certificate: Uint8Array, entries: number): Promise<void> {
-  const { hostname, treeId } = JSON.parse(await readFile(join(data, "installation.json"), "utf8")) as {
-    hostname: string;
-    treeId: string;
-  };
-  const signer = await loadKeyFile(join(data, "keys", "rekor.pem"));
-  const log = await TransparencyLog.open({
-    name: "rekor",
-    store: await PostgresLogStore.open(db),
-    anchor: await FileAnchor.open(join(data, "anchor"), "rekor"),
-    signer: rekorTreeHeadSigner({ hostname, treeId: BigInt(treeId), signer }),
-  });
-  const key = Buffer.from(certificate).indexOf(Buffer.from("03010703420004", "hex")) + 6;
-  for (let at = 0; at < entries; at += IN_FLIGHT) {
-    const batch = Array.from({ length: Math.min(IN_FLIGHT, entries - at) }, () => body(certificate, key));
-    await Promise.all(
-      batch.map((leaf) =>
-        log.append({ identity: leafHash(leaf), leaf: () => leaf, extra: new Uint8Array(), searchKeys: [] }),
-      ),
-    );
-  }
-  await log.close();
-}
-
-function body(certificate: Uint8Array, key: number): Uint8Array {
-  const own = Buffer.from(certificate);
-  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  publicKey.export({ type: "spki", format: "der" }).copy(own, key, 26);
-  randomBytes(8).copy(own, 20);
-  const spec = {
-    data: { hash: { algorithm: "sha256", value: createHash("sha256").update(randomBytes(8)).digest("hex") } },
-    signature: {
-      content: randomBytes(71).toString("base64"),
-      publicKey: { content: Buffer.from(encodePem("CERTIFICATE", own)).toString("base64") },
-    },
-  };
-  return Buffer.from(JSON.stringify({ apiVersion: "0.0.1", kind: "hashedrekord", spec }));
 }

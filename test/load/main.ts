@@ -9,6 +9,7 @@ import { closedLoop, type LoadResult } from "./closed-loop.ts";
 import { benchExplorer } from "./explorer-bench.ts";
 import { benchExport } from "./export-bench.ts";
 import { percentile, spread } from "./figures.ts";
+import { benchFsck } from "./fsck-bench.ts";
 import { benchFulcio } from "./fulcio-bench.ts";
 import { treeCpu } from "./process-cpu.ts";
 import { benchRekor } from "./rekor-bench.ts";
@@ -22,6 +23,7 @@ bench fulcio […]: certificates, in all cases that matter (see bench fulcio --h
 bench rekor […]: both Rekor APIs, and what ten times too much does (see bench rekor --help)
 bench ledger […]: what the CA's ledger costs a certificate (see bench ledger --help)
 bench export […]: what an export of a whole log takes (see bench export --help)
+bench fsck […]: what reading a whole log anew takes (see bench fsck --help)
 bench explorer […]: how soon its pages are of use, in a real browser (see bench explorer --help)
 bench auditor […]: what the auditor costs at rest, and how soon it sees (see bench auditor --help)
 bench log […]: the log's engine alone (see bench log --help)`;
@@ -123,6 +125,7 @@ else if (program === "fulcio") await benchFulcio(args);
 else if (program === "rekor") await benchRekor(args);
 else if (program === "auditor") await benchAuditor(args);
 else if (program === "ledger") await benchLedger(args);
+else if (program === "fsck") await benchFsck(args);
 else if (program === "export") await benchExport(args);
 else if (program === "explorer") await benchExplorer(args);
 else await main();

@@ -1,7 +1,7 @@
 import { RefusedToSign } from "@chancery/fault";
 import { bigintArray, type Database, type Prepared, type Queryable } from "@chancery/postgres";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
-import { unpackEntries } from "./packed-entries.ts";
+import { unpackEntries, unpackLeaves } from "./packed-entries.ts";
 import { type EntryRow, loggedEntry, PostgresReads } from "./postgres-reads.ts";
 import * as sql from "./postgres-statements.ts";
 import { PostgresSearch } from "./postgres-search.ts";
@@ -44,16 +44,21 @@ export class PostgresLogReader implements LogReader {
       const entry = await this.#reads.entry(start);
       return entry === undefined ? [] : [entry];
     }
-    return await this.#packed(sql.ENTRIES, start, count);
+    return await this.#packed(sql.ENTRIES, start, count, unpackEntries);
   }
 
   async leaves(start: bigint, count: number): Promise<Uint8Array[]> {
-    return (await this.#packed(sql.LEAVES, start, count)).map(({ leaf }) => leaf);
+    return (await this.#packed(sql.LEAVES, start, count, unpackLeaves)).map(({ leaf }) => leaf);
   }
 
-  async #packed(statement: Prepared, start: bigint, count: number): Promise<LoggedEntry[]> {
+  async #packed<Unpacked extends { readonly index: bigint }>(
+    statement: Prepared,
+    start: bigint,
+    count: number,
+    unpack: (packed: Uint8Array) => Unpacked[],
+  ): Promise<Unpacked[]> {
     const rows = await this.#runs.query<{ rows: Uint8Array }>(statement, [this.#log, start, start + BigInt(count)]);
-    const entries = rows.flatMap((row) => unpackEntries(row.rows));
+    const entries = rows.flatMap((row) => unpack(row.rows));
     if (entries.some((entry, at) => entry.index !== start + BigInt(at))) {
       throw new RefusedToSign(`an entry at or after index ${start} is missing from the database`);
     }

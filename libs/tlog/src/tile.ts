@@ -1,4 +1,4 @@
-import { concatBytes, TlsReader, TlsWriter } from "@chancery/encoding";
+import { TlsReader } from "@chancery/encoding";
 import { Malformed, TooLarge } from "@chancery/fault";
 
 /** Hashes in a full tile, entries in a full bundle. c2sp.org/tlog-tiles fixes it. */
@@ -64,7 +64,16 @@ export function encodeEntryBundle(entries: readonly Uint8Array[]): Uint8Array {
   }
   const oversized = entries.findIndex((entry) => entry.length > MAX_BUNDLED_ENTRY_BYTES);
   if (oversized >= 0) throw new TooLarge(`entry bundle: entry ${oversized} is above ${MAX_BUNDLED_ENTRY_BYTES} bytes`);
-  return concatBytes(...entries.map((entry) => new TlsWriter().opaque16(entry).finish()));
+  // At once: as vectors of their own, which are then joined, an entry took three allocations.
+  const bundle = new Uint8Array(entries.reduce((length, entry) => length + 2 + entry.length, 0));
+  let at = 0;
+  for (const entry of entries) {
+    bundle[at] = entry.length >> 8;
+    bundle[at + 1] = entry.length & 0xff;
+    bundle.set(entry, at + 2);
+    at += 2 + entry.length;
+  }
+  return bundle;
 }
 
 export function parseEntryBundle(bytes: Uint8Array, field = "entry bundle"): Uint8Array[] {

@@ -149,6 +149,8 @@ const CLAIMS: { readonly [type in keyof Typed]: Readonly<Record<string, Claims>>
     "of an empty workflow": { job_workflow_ref: "" },
     "of a workflow that climbs": { job_workflow_ref: "../evil/app/x.yml@refs/heads/main" },
     "of a workflow that climbs in escapes": { job_workflow_ref: "octo/%2e%2e/evil" },
+    "of a workflow that climbs when it is encoded": { job_workflow_ref: "octo/app%2F..%2F..%2Fevil/ü.yml@main" },
+    "of a workflow of another branch's name": { job_workflow_ref: "octo/app/ü.yml@refs/heads/m%61in" },
     "of a workflow that is a list": { job_workflow_ref: ["octo/app"] },
     "of a repository that is an object": { repository: { name: "octo/app" } },
     "of an ID that is a number": { repository_id: 1 },

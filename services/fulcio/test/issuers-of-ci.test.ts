@@ -74,12 +74,27 @@ describe("github-workflow", () => {
     expect(principal(settings, { ...GITHUB, job_workflow_ref: reference }).san.value).toBe(expected);
   });
 
-  test.for(["../evil/app", "octo/../evil", "octo/./app", "octo/%2e%2E/evil", "octo//app", "/octo", "octo/", "a%zz"])(
-    "refuses the path %s",
-    (repository) => {
-      expect(refusal(() => principal(settings, { ...GITHUB, repository }))).toMatch(/^a claim that names a path/);
-    },
-  );
+  test.for([
+    "../evil/app",
+    "octo/../evil",
+    "octo/./app",
+    "octo/%2e%2E/evil",
+    "octo//app",
+    "/octo",
+    "octo/",
+    "a%zz",
+    "octo/a%2F..%2F..%2Fevil ü",
+  ])("refuses the path %s", (repository) => {
+    expect(refusal(() => principal(settings, { ...GITHUB, repository }))).toMatch(/^a claim that names a path/);
+  });
+
+  test("refuses a ref by which one branch would be named as another, since the file's name is beyond ASCII", () => {
+    const workflow = "octo/app/.github/workflows/veröffentlichen.yml";
+    const main = { ...GITHUB, job_workflow_ref: `${workflow}@refs/heads/main` };
+    expect(principal(settings, main).san.value).toMatch(/ver%C3%B6ffentlichen\.yml@refs\/heads\/main$/);
+    const other = { ...GITHUB, job_workflow_ref: `${workflow}@refs/heads/m%61in` };
+    expect(refusal(() => principal(settings, other))).toMatch(/percent-encoded in part/);
+  });
 });
 
 const GITLAB = {
@@ -218,6 +233,13 @@ describe("ci-provider", () => {
   ])("names the ref %s as Go writes it", ([ref, expected]) => {
     expect(ofCi({ ...claims, ref }).san.value).toBe(expected);
   });
+
+  test.for(["ü%2F..%2Fmain", "m%61in/ü", "main#m%61in ü", "main#%zz"])(
+    "refuses the ref %s, which has two readings",
+    (ref) => {
+      expect(refusal(() => ofCi({ ...claims, ref }))).toMatch(/percent-encoded in part/);
+    },
+  );
 
   test.for(["main#", "main?x#"])("refuses the ref %s: cosign would read the certificate as main's", (ref) => {
     expect(refusal(() => ofCi({ ...claims, ref }))).toMatch(/ends in an empty fragment/);

@@ -3,6 +3,7 @@ export { type Anchor, type AnchoredHead, MemoryAnchor } from "./anchor.ts";
 export { checkLog, type CheckedLog, type LogCheck } from "./check.ts";
 export type { Appended, LoggedEntry, NewEntry, Place, PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
 export type { AnchorStep, Failpoint, Step } from "./failpoint.ts";
+export { type Cut, type CutTable, cutUnsigned } from "./cut-unsigned.ts";
 export { FileAnchor } from "./file-anchor.ts";
 export { MemoryLogStore } from "./memory-log-store.ts";
 export { PostgresLogStore } from "./postgres-log-store.ts";

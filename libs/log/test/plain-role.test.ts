@@ -1,6 +1,6 @@
 import { Database, grantUse } from "@chancery/postgres";
 import { expect, test } from "vitest";
-import { logSchema, PostgresLogStore } from "../src/index.ts";
+import { cutUnsigned, logSchema, PostgresLogStore } from "../src/index.ts";
 import { testServer } from "./postgres.ts";
 import { newEntry, World } from "./world.ts";
 
@@ -45,4 +45,28 @@ test("a log lives in a database of a role that is no superuser, and is append-on
   }
   await expect(db.query("UPDATE log.log SET name = 'other'")).rejects.toThrow("append-only");
   await world.check(log, 2);
+});
+
+test("damaged entries that nobody signed are cut off by an owner of the tables who is no superuser", async () => {
+  const admin = server.shared.db;
+  await admin.query("CREATE ROLE cutter LOGIN PASSWORD 'cutter'");
+  await admin.query("CREATE DATABASE cutter OWNER cutter TEMPLATE template0");
+  await using db = await openAs("cutter", "cutter");
+  const store = await PostgresLogStore.open(db, (step) => {
+    if (step === "committed") throw new Error("the process dies");
+  });
+  const world = new World({ store });
+  const log = await world.start();
+  await expect(log.append(newEntry("unsigned"))).rejects.toThrow("the process dies");
+  await db.query("INSERT INTO log.entry (log, index, time, leaf) SELECT id, 1, 1, 'stray' FROM log.log");
+  const { name, anchor, signer } = world;
+  const lines: unknown[] = [];
+  const { rows } = await cutUnsigned({ name, db, anchor, signer, keep: async (line) => void lines.push(line) });
+  expect(rows.get("log.entry")).toBe(2);
+
+  await expect(db.query("DELETE FROM log.entry")).rejects.toThrow(/permission denied/);
+  const next = world.with({ store: await PostgresLogStore.open(db) });
+  const again = await next.start();
+  expect(await next.append(again, newEntry("unsigned"))).toMatchObject({ duplicate: false, entry: { index: 0n } });
+  await next.check(again, 1);
 });

@@ -1,14 +1,13 @@
 import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeHex } from "@chancery/encoding";
-import { Malformed, Misconfigured, RefusedToSign } from "@chancery/fault";
+import { Malformed, RefusedToSign } from "@chancery/fault";
 import { acceptAnchor, type Anchor, type AnchoredHead, FileAnchor, PostgresLogStore } from "@chancery/log";
-import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { parseFlags } from "./flags.ts";
 import { readInstallation } from "./installation-file.ts";
 import { openInstallation, requireLogName } from "./installation.ts";
-import { onOwnDatabase } from "./own-database.ts";
-import { type Environment, resolveSettings, type Settings } from "./settings.ts";
+import { type Environment, resolveSettings } from "./settings.ts";
+import { openStopped } from "./stopped-database.ts";
 import { treeHeadSigner } from "./tree-head-signers.ts";
 
 const USAGE = `usage: chancery accept-anchor --log rekor|rekor-v2|ctlog [FLAGS]
@@ -58,34 +57,6 @@ export async function acceptAnchorCommand(
   const { before, after } = await acceptAnchor({ name, store, anchor, signer: treeHeadSigner(name, installation) });
   out(`${name}: anchor accepted in ${directory}\n  before  ${describe(before)}\n  after   ${describe(after)}\n`);
   return 0;
-}
-
-/** The installation's database, which no other Chancery uses: what runs might sign while its anchor is replaced. */
-async function openStopped({ data, databaseUrl }: Settings, opened: AsyncDisposableStack): Promise<Database> {
-  let url = databaseUrl;
-  if (url === undefined) {
-    const directory = join(data, "postgres");
-    const running = await runningEmbedded(directory);
-    // The address is left behind by one that has ended.
-    const answering = running && (await Database.open(running, { max: 1 }).catch(() => undefined));
-    if (answering) {
-      await answering.close();
-      throw runs(data);
-    }
-    url = opened.use(await startEmbedded({ directory })).url;
-  }
-  // One connection: any other of this name is another process.
-  const db = opened.use(await onOwnDatabase(databaseUrl, Database.open(url, { max: 1 })));
-  const others = await db.query(
-    `SELECT FROM pg_stat_activity
-     WHERE application_name = 'chancery' AND datname = current_database() AND pid <> pg_backend_pid()`,
-  );
-  if (others.length > 0) throw runs("its database");
-  return db;
-}
-
-function runs(place: string): Misconfigured {
-  return new Misconfigured("CHANCERY_DATA", `a chancery runs on ${place}; stop it first`);
 }
 
 /**

@@ -38,6 +38,7 @@ anyone on this machine be anyone.
   chancery index rebuild|verify     what entries are found by: chancery index --help
   chancery migrate [--role ROLE]    tables of a PostgreSQL of your own: chancery migrate --help
   chancery accept-anchor --log LOG  for a log that lost its anchor: chancery accept-anchor --help
+  chancery cut-unsigned --log LOG   for a log with damaged entries that nobody signed: chancery cut-unsigned --help
   chancery freeze --log LOG         a log takes no more entries, for ever: chancery freeze --help
   chancery presets                  issuers that are known by name: chancery presets --help
   chancery --version
@@ -95,6 +96,10 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
   if (argv[0] === "accept-anchor") {
     const { acceptAnchorCommand } = await import("./accept-anchor.ts");
     return acceptAnchorCommand(argv.slice(1), environment, (text) => terminal.out(text));
+  }
+  if (argv[0] === "cut-unsigned") {
+    const { cutUnsignedCommand } = await import("./cut-unsigned.ts");
+    return cutUnsignedCommand(argv.slice(1), environment, (text) => terminal.out(text));
   }
   if (argv[0] === "freeze") {
     const { freezeCommand } = await import("./freeze-command.ts");

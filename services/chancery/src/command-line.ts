@@ -63,8 +63,8 @@ const FLAGS = {
 } as const;
 
 export interface Terminal {
-  out(text: string): void;
-  err(text: string): void;
+  out(this: void, text: string): void;
+  err(this: void, text: string): void;
 }
 
 /** The program. Exit codes: 0 done, 1 failed, 2 told something impossible. */
@@ -76,59 +76,50 @@ export async function run(argv: readonly string[], environment: Environment, ter
   }
 }
 
+type Command = (argv: readonly string[], environment: Environment, terminal: Terminal) => Promise<number>;
+
+/** Each loaded only when it is asked for. */
+const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["fsck", async (...told) => (await import("./fsck/command.ts")).fsck(...told)],
+  ["auditor", async (...told) => (await import("./auditor-command.ts")).auditorCommand(...told)],
+  ["index", async (...told) => (await import("./index-command.ts")).indexCommand(...told)],
+  ["export", async (...told) => (await import("./export/command.ts")).exportCommand(...told)],
+  [
+    "migrate",
+    async (argv, environment, { out }) => (await import("./migrate-command.ts")).migrateCommand(argv, environment, out),
+  ],
+  [
+    "accept-anchor",
+    async (argv, environment, { out }) =>
+      (await import("./accept-anchor.ts")).acceptAnchorCommand(argv, environment, out),
+  ],
+  [
+    "cut-unsigned",
+    async (argv, environment, { out }) =>
+      (await import("./cut-unsigned.ts")).cutUnsignedCommand(argv, environment, out),
+  ],
+  [
+    "freeze",
+    async (argv, environment, { out }) => (await import("./freeze-command.ts")).freezeCommand(argv, environment, out),
+  ],
+  [
+    "explain-token",
+    async (argv, environment, { out }) =>
+      (await import("./explain-token.ts")).explainTokenCommand(argv, environment, out),
+  ],
+  ["issued", async (argv, environment, { out }) => (await import("./issued.ts")).issued(argv, environment, out)],
+  ["init", async (argv, environment, { out }) => (await import("./authority/init.ts")).init(argv, environment, out)],
+  [
+    "sign-intermediate",
+    async (argv, environment, { out }) =>
+      (await import("./authority/sign-intermediate.ts")).signIntermediate(argv, environment, out),
+  ],
+  ["presets", async (argv, _environment, { out }) => (await import("./presets-command.ts")).presetsCommand(argv, out)],
+]);
+
 async function obey(argv: readonly string[], environment: Environment, terminal: Terminal): Promise<number> {
-  if (argv[0] === "fsck") {
-    const { fsck } = await import("./fsck/command.ts");
-    return fsck(argv.slice(1), environment, terminal);
-  }
-  if (argv[0] === "auditor") {
-    const { auditorCommand } = await import("./auditor-command.ts");
-    return auditorCommand(argv.slice(1), environment, terminal);
-  }
-  if (argv[0] === "index") {
-    const { indexCommand } = await import("./index-command.ts");
-    return indexCommand(argv.slice(1), environment, terminal);
-  }
-  if (argv[0] === "migrate") {
-    const { migrateCommand } = await import("./migrate-command.ts");
-    return migrateCommand(argv.slice(1), environment, (text) => terminal.out(text));
-  }
-  if (argv[0] === "accept-anchor") {
-    const { acceptAnchorCommand } = await import("./accept-anchor.ts");
-    return acceptAnchorCommand(argv.slice(1), environment, (text) => terminal.out(text));
-  }
-  if (argv[0] === "cut-unsigned") {
-    const { cutUnsignedCommand } = await import("./cut-unsigned.ts");
-    return cutUnsignedCommand(argv.slice(1), environment, (text) => terminal.out(text));
-  }
-  if (argv[0] === "freeze") {
-    const { freezeCommand } = await import("./freeze-command.ts");
-    return freezeCommand(argv.slice(1), environment, (text) => terminal.out(text));
-  }
-  if (argv[0] === "explain-token") {
-    const { explainTokenCommand } = await import("./explain-token.ts");
-    return explainTokenCommand(argv.slice(1), environment, (text) => terminal.out(text));
-  }
-  if (argv[0] === "issued") {
-    const { issued } = await import("./issued.ts");
-    return issued(argv.slice(1), environment, (text) => terminal.out(text));
-  }
-  if (argv[0] === "export") {
-    const { exportCommand } = await import("./export/command.ts");
-    return exportCommand(argv.slice(1), environment, terminal);
-  }
-  if (argv[0] === "init") {
-    const { init } = await import("./authority/init.ts");
-    return init(argv.slice(1), environment, (text) => terminal.out(text));
-  }
-  if (argv[0] === "sign-intermediate") {
-    const { signIntermediate } = await import("./authority/sign-intermediate.ts");
-    return signIntermediate(argv.slice(1), environment, (text) => terminal.out(text));
-  }
-  if (argv[0] === "presets") {
-    const { presetsCommand } = await import("./presets-command.ts");
-    return presetsCommand(argv.slice(1), (text) => terminal.out(text));
-  }
+  const named = COMMANDS.get(argv[0] ?? "");
+  if (named !== undefined) return named(argv.slice(1), environment, terminal);
   const { command, flags } = parseCommandLine(argv, environment);
   if (flags.help === true || flags.version === true) {
     terminal.out(flags.help === true ? USAGE : `${version()}\n`);

@@ -1,16 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Database, runningEmbedded } from "@chancery/postgres";
 import { type ChanceryProcess, startChancery } from "@chancery/testing";
 import { closedLoop, type LoadRequest, type LoadResult } from "./closed-loop.ts";
 import { treeCpu } from "./process-cpu.ts";
 import { SCENARIOS } from "./scenarios.ts";
+import { measureDetection } from "./tip-detection.ts";
 
-const USAGE = `bench auditor [--entries 2000] [--rest 60] [--no-detect] [--soak MINUTES] [--rate REQUESTS]
+const USAGE = `bench auditor [--entries 2000] [--rest 60] [--no-detect] [--kinds LIST] [--soak MINUTES] [--rate REQUESTS]
 What the auditor beside the services costs at rest (CPU of program and PostgreSQL, with it and without it), and how long
-after a change to the newest rows its alarm is there. --soak instead: load for so long, a tenth of it invalid, and every alarm
-that is raised is a false one; exit code 1 if there is any. --rate: so many requests a second, not as many as it takes.`;
+after each kind of tampering with what is newest its alarm is there; exit code 1 if one takes more than ten seconds.
+--kinds: these alone, and no cost: entry, deleted, swapped, stale, node, leaf-hash, tile, partial, index, unindexed,
+certificate, trust, fork. --soak instead: load for so long, a tenth of it invalid, and every alarm that is raised is a false
+one; exit code 1 if there is any. --rate: so many requests a second, not as many as it takes.`;
 
 interface Audit {
   readonly canary: { readonly failures: number; readonly latencyMillis: number | null };
@@ -35,6 +36,7 @@ export async function benchAuditor(args: readonly string[]): Promise<void> {
       soak: { type: "string" },
       rate: { type: "string" },
       detect: { type: "boolean" },
+      kinds: { type: "string" },
       help: { type: "boolean" },
     },
   });
@@ -42,7 +44,12 @@ export async function benchAuditor(args: readonly string[]): Promise<void> {
   if (values.soak !== undefined)
     return soak(Number(values.soak), values.rate === undefined ? Infinity : Number(values.rate));
   const [entries, rest] = [Number(values.entries), Number(values.rest)];
-  const isDetecting = values.detect !== false;
+  const kinds = values.kinds?.split(",") ?? [];
+  if (kinds.length === 0) await measureCost(entries, rest);
+  if (values.detect !== false && !(await measureDetection(kinds, print))) process.exitCode = 1;
+}
+
+async function measureCost(entries: number, rest: number): Promise<void> {
   for (const auditor of ["off", "on"] as const) {
     await using stack = await startChancery({ auditor });
     await load(stack, "write", entries);
@@ -56,7 +63,6 @@ export async function benchAuditor(args: readonly string[]): Promise<void> {
       `auditor ${auditor}, ${entries} entries, at rest for ${rest} s: program ${share(before.program, after.program)} of a core, ` +
         `PostgreSQL ${share(before.children, after.children)}, resident ${(after.resident / 2 ** 20).toFixed(0)} MiB`,
     );
-    if (auditor === "on" && isDetecting) await measureDetection(stack);
   }
 }
 
@@ -68,57 +74,6 @@ async function untilJudged(stack: ChanceryProcess, entries: number): Promise<voi
     if (Number(/^\d+/.exec(judged)?.[0] ?? 0) >= entries) return;
     await delay(500);
   }
-}
-
-/** As whoever owns the machine could. An involution, so that the same mends it. */
-const flip = (table: string, column: string, where: string) =>
-  `UPDATE log.${table} SET ${column} = set_byte(${column}, 3, get_byte(${column}, 3) # 1) WHERE log = $1 AND ${where} RETURNING 1`;
-
-/** Away and back again. */
-const MOVE_KEYS = `UPDATE log.search SET place = place # (1::bigint << 39)
-  WHERE place IN (($1::bigint << 40) | $2, (($1::bigint << 40) | $2) # (1::bigint << 39)) RETURNING 1`;
-
-async function measureDetection(stack: ChanceryProcess): Promise<void> {
-  const url = await runningEmbedded(join(stack.data, "postgres"));
-  if (url === undefined) throw new Error("the embedded PostgreSQL does not run");
-  await using owner = await Database.open(url, { max: 1 });
-  const [row] = await owner.query<{ id: number; size: bigint }>(
-    "SELECT l.id, t.size FROM log.log l JOIN log.tree t ON t.log = l.id WHERE l.name = 'rekor'",
-  );
-  if (row === undefined) throw new Error("there is no log");
-  const last = row.size - 1n;
-  const kinds: [string, string, unknown[]][] = [
-    ["a bit of the newest entry", flip("entry", "leaf", "index = $2"), [row.id, last]],
-    ["a bit of its identity row", flip("identity", "hash", "index = $2"), [row.id, last]],
-    ["its row of search keys under another place", MOVE_KEYS, [row.id, last]],
-    ["a bit of the tile at the edge", flip("tile", "hashes", "level = 0 AND index = $2 / 256"), [row.id, last]],
-    ["a bit of the stored edge", flip("tree", "edge", "true"), [row.id]],
-    ["a bit of the stored root", flip("tree", "root", "true"), [row.id]],
-    ["a bit of the stored checkpoint's root", flip("published", "root", "true"), [row.id]],
-  ];
-  print("from a change to the newest rows to its alarm, five times each:");
-  for (const [what, sql, params] of kinds) {
-    const seconds: number[] = [];
-    for (let round = 0; round < 5; round++) {
-      // At no particular time of its loops.
-      await delay(Math.random() * 5_000);
-      await change(owner, sql, params);
-      const changed = performance.now();
-      while ((await openAlarms(stack)).length === 0) await delay(50);
-      seconds.push((performance.now() - changed) / 1000);
-      await change(owner, sql, params);
-      while ((await openAlarms(stack)).length > 0) await delay(100);
-    }
-    const [least, most] = [Math.min(...seconds), Math.max(...seconds)];
-    print(`  ${what.padEnd(40)} ${least.toFixed(1)}–${most.toFixed(1)} s`);
-  }
-}
-
-async function change(owner: Database, sql: string, params: readonly unknown[]): Promise<void> {
-  await owner.transaction(async (tx) => {
-    await tx.query("SET LOCAL session_replication_role = replica");
-    await tx.query(sql, params);
-  });
 }
 
 /** A round of each kind of load, a tenth of all invalid. */
@@ -214,11 +169,6 @@ async function invalid(stack: ChanceryProcess, count: number): Promise<number> {
     await answer.arrayBuffer();
   }
   return count;
-}
-
-async function openAlarms(stack: ChanceryProcess): Promise<Audit["alarms"]> {
-  const { alarms } = await audit(stack);
-  return alarms.filter(({ resolved }) => resolved === undefined);
 }
 
 async function audit(stack: ChanceryProcess): Promise<Audit> {

@@ -167,7 +167,11 @@ export class Publisher {
     } catch (error) {
       const passing = error instanceof Unavailable && !(error instanceof MissingHashes);
       if (!(error instanceof Fault) || passing) throw error;
-      const { standing } = this.#parts;
+      const { standing, stored } = this.#parts;
+      // A standby took over that had not received them: nobody was promised these, and the next look finds the tree it has.
+      if ((await stored.writer.tree()).size < tree.size) {
+        throw new Unavailable("the database lost what it had committed and not signed", 1, { cause: error });
+      }
       if (error instanceof RefusedToSign) throw standing.heed(error);
       const entries = `entries ${anchored.size} to ${tree.size - 1n}, committed and not signed,`;
       throw standing.refuse(`${entries} are not as they were committed (${error.message})`, error);

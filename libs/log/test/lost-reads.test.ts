@@ -8,6 +8,7 @@ import { newEntries, newEntry, range, World } from "./world.ts";
 /** A database address that leads to one server now, and to another, older one later. */
 class FailedOver implements LogStore {
   #current: StoredLog;
+  beforeEntries = () => {};
 
   constructor(first: StoredLog) {
     this.#current = first;
@@ -21,7 +22,10 @@ class FailedOver implements LogStore {
     const now = () => this.#current;
     const reader: LogReader = {
       published: () => now().reader.published(),
-      entries: (start, count) => now().reader.entries(start, count),
+      entries: (start, count) => {
+        this.beforeEntries();
+        return now().reader.entries(start, count);
+      },
       leaves: (start, count) => now().reader.leaves(start, count),
       tiles: (tiles) => now().reader.tiles(tiles),
       findIndex: (by, hash) => now().reader.findIndex(by, hash),
@@ -128,15 +132,30 @@ describe("on a database that failed over to an older state", () => {
   });
 });
 
-test("what a database lost before it was signed is not remembered: its heirs are proven by their own hashes", async () => {
+/** A log of five entries, and a standby that has them and nothing that comes after. */
+async function withStandby() {
   const world = new World({ store: new MemoryLogStore() });
   const first = await grown(5, world);
-  // The same five entries, as a standby has them, without what comes next.
   const standby = await new MemoryLogStore().create("standby", world.signer, 1);
   const { time } = await first.writer.tree();
   await standby.writer.commit([], (state) => addition(state, numbered(5), time));
   await standby.writer.publish((await first.reader.published())!);
-  const failing = new FailedOver(first);
+  return { world, first, standby, failing: new FailedOver(first) };
+}
+
+test("a database that fails over while what it has not signed is read, and loses it, is not taken for damaged", async () => {
+  const { world, first, standby, failing } = await withStandby();
+  const running = await world.with({ store: failing }).start();
+  await first.writer.commit([], (state) => addition(state, numbered(3, 100)));
+  failing.beforeEntries = () => failing.to(standby);
+  expect(await running.readiness()).toMatch(/the database lost what it had committed and not signed/);
+  expect(await running.readiness()).toBeUndefined();
+  await world.appendAll(running, newEntries(3, 200));
+  await world.check(running, 8);
+});
+
+test("what a database lost before it was signed is not remembered: its heirs are proven by their own hashes", async () => {
+  const { world, first, standby, failing } = await withStandby();
   const running = await world.with({ store: failing }).start();
 
   // Committed by a process that died before it was anchored, and met by whoever reads meanwhile.

@@ -7,10 +7,10 @@ const CONNECTIONS = 10;
 /** What a reader asks takes longer only if it is stuck. */
 const READ_MS = 30_000;
 /**
- * Readers that wait for others. Who finds more before him is told so at once: each may read for long, and whoever waits
- * for a connection for five seconds is sent away anyhow.
+ * Readers that wait for others, as many as the edges let in at once. Who finds more before him is told so at once, and
+ * whoever has waited for a connection for five seconds as well.
  */
-const READERS_WAITING = 1_000;
+const READERS_WAITING = 4_096;
 /** Of what is reserved: what hangs is to be known while its callers still wait for their answer. */
 const RESERVED_MS = 10_000;
 

@@ -10,7 +10,7 @@ const MAX_KEYS = 100;
 
 /**
  * RFC 7517, Section 5: what is of another type, use or algorithm stays out. At least one key must be left: a file
- * that is being written must not replace the keys there were.
+ * that is being written must not replace the keys there were. A SPIFFE trust bundle is such a set, too.
  */
 export function parseKeySet(bytes: Uint8Array): KeySet {
   const { keys: all } = parseObject(bytes);
@@ -19,7 +19,7 @@ export function parseKeySet(bytes: Uint8Array): KeySet {
     throw new Malformed("JWK set: a key is no JWK");
   }
   if (all.length > MAX_KEYS) throw new Malformed(`JWK set: has more than ${MAX_KEYS} keys`);
-  const keys = (all as JsonObject[]).filter(isVerificationKey);
+  const keys = (all as JsonObject[]).filter(isVerificationKey).map(withoutSpiffeUse);
   if (keys.length === 0) throw new Malformed("JWK set: has no key that verifies signatures");
   try {
     return createLocalJWKSet({ keys });
@@ -28,10 +28,20 @@ export function parseKeySet(bytes: Uint8Array): KeySet {
   }
 }
 
+/** SPIFFE Trust Domain and Bundle, Section 4.2.2: the keys of a trust bundle that JWT-SVIDs are signed with. */
+const SPIFFE_USE = "jwt-svid";
+
+function withoutSpiffeUse(key: JsonObject): JsonObject {
+  if (key["use"] !== SPIFFE_USE) return key;
+  const { use: _, ...rest } = key;
+  return rest;
+}
+
 /** RFC 7518, Section 6. jose chooses by `use`, `key_ops`, `alg` and curve; what it would take and should not is left out here. */
 function isVerificationKey(key: JsonObject): boolean {
   // A private key that was published is anyone's.
   if ("d" in key || "k" in key) return false;
+  if (![undefined, null, "sig", SPIFFE_USE].some((use) => key["use"] === use)) return false;
   if (key["kty"] === "EC" || key["kty"] === "OKP") return isReadable(key);
   return key["kty"] === "RSA" && isSound(key["n"], key["e"]);
 }

@@ -28,4 +28,16 @@ describe("a key set", () => {
   test("of unreadable keys alone is none", () => {
     expect(() => keysOf(offTheCurve)).toThrow(new Malformed("JWK set: has no key that verifies signatures"));
   });
+
+  test("may be a SPIFFE trust bundle, of which the keys of JWT-SVIDs are taken", () => {
+    const x509 = { ...good, use: "x509-svid", x5c: ["MIIB"] };
+    expect(keysOf(x509, { ...good, kid: "a", use: "jwt-svid" }, { ...good, kid: "b", use: "sig" })).toEqual([
+      { ...good, kid: "a" },
+      { ...good, kid: "b", use: "sig" },
+    ]);
+  });
+
+  test.for(["x509-svid", "enc", "", 1])("of the use %j alone has no key that verifies", (use) => {
+    expect(() => keysOf({ ...good, use })).toThrow(new Malformed("JWK set: has no key that verifies signatures"));
+  });
 });

@@ -104,6 +104,26 @@ describe("an issuer whose keys are written down", () => {
     expect(issuer.requests).toEqual([]);
   });
 
+  test("in a SPIFFE trust bundle, as spire-server writes one: JWT-SVIDs are taken, and X.509 keys sign none", async () => {
+    const [svids, x509] = [createSigningKey(), createSigningKey()];
+    await using issuer = await silentIssuer();
+    const bundle = {
+      spiffe_sequence: 3,
+      spiffe_refresh_hint: 300,
+      keys: [
+        { ...x509.jwk, kid: undefined, use: "x509-svid", x5c: ["MIIB"] },
+        { ...svids.jwk, use: "jwt-svid" },
+      ],
+    };
+    const file = write("bundle.json", JSON.stringify(bundle));
+    await using fulcio = await startFulcio({
+      config: `oidc-issuers: { "${issuer.url}": { client-id: sigstore, type: spiffe, spiffe-trust-domain: example.com, jwks-file: "${file}" } }`,
+    });
+    const sub = "spiffe://example.com/ns/build/sa/signer";
+    expect((await fulcio.enrol(tokenBy(svids, issuer, { sub, aud: ["sigstore"] }), sub)).status).toBe(200);
+    expect((await fulcio.enrol(tokenBy(x509, issuer, { sub }), sub)).status).toBe(400);
+  });
+
   test("at a URL without discovery: that URL is asked and nothing else", async () => {
     await using issuer = await FakeIssuer.start();
     await using elsewhere = await FakeIssuer.start();

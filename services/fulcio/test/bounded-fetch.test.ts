@@ -199,6 +199,24 @@ describe("an issuer that misbehaves", () => {
   });
 });
 
+// go-restful, which Kubernetes' API server is made with, answered Accept: application/json so, and no token of a cluster
+// ever got a certificate.
+test("an issuer that gives its keys as application/jwk-set+json alone, as Kubernetes does, is understood", async () => {
+  await using issuer = await FakeIssuer.start();
+  issuer.answers.set("/keys", (request, response) => {
+    const accepted = (request.headers.accept ?? "*/*").split(",").map((range) => range.split(";")[0]!.trim());
+    const isAcceptable = accepted.some((range) => range === "*/*" || range === "application/jwk-set+json");
+    response.writeHead(isAcceptable ? 200 : 406, { "Content-Type": "application/jwk-set+json" });
+    response.end(isAcceptable ? JSON.stringify({ keys: issuer.keys.map(({ jwk }) => jwk) }) : "406: Not Acceptable");
+  });
+  await using fulcio = await startFulcio({
+    config: `oidc-issuers: { "${issuer.url}": { client-id: sigstore, type: kubernetes } }`,
+  });
+  const claims = { "kubernetes.io": { namespace: "ci", serviceaccount: { name: "signer" } } };
+  const subject = "system:serviceaccount:ci:signer";
+  expect((await fulcio.enrol(issuer.token({ ...claims, sub: subject }), subject)).status).toBe(200);
+});
+
 describe("an issuer behind a pattern", () => {
   test("may not keep its keys on another host", async () => {
     await using tenant = await FakeIssuer.start({ path: "/tenant/a" });

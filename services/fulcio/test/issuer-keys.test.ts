@@ -121,6 +121,41 @@ describe("the keys of an issuer", () => {
   });
 });
 
+const cluster = "https://kubernetes.default.svc.cluster.local";
+
+/** Where the keys are asked for of an issuer whose discovery says they are at `jwksUri`. */
+async function keysAsked(url: string, jwksUri: string, type = "kubernetes"): Promise<string | undefined> {
+  const config = `oidc-issuers: { "${url}": { client-id: a, type: ${type} } }`;
+  const source: DocumentSource = async (at) => {
+    asked.push(at.href);
+    const document = at.pathname.endsWith("openid-configuration")
+      ? { issuer: url, jwks_uri: jwksUri }
+      : { keys: [jwk] };
+    return new TextEncoder().encode(JSON.stringify(document));
+  };
+  const issuer = new IssuerPool(parseFulcioConfig(config).issuers, false).match(url);
+  await new IssuerKeys(source, () => now, false).current(issuer);
+  return asked.at(-1);
+}
+
+describe("the keys of the cluster that we run in", () => {
+  test("are asked for at the name that we know it by, where our token is shown, whatever address it names", async () => {
+    const node = "https://172.18.0.2:6443/openid/v1/jwks";
+    expect(await keysAsked(cluster, node)).toBe(`${cluster}/openid/v1/jwks`);
+    expect(await keysAsked("https://kubernetes.default.svc", node)).toBe(
+      "https://kubernetes.default.svc/openid/v1/jwks",
+    );
+  });
+
+  test("are where the cluster says if that is no API server, and another issuer's always are", async () => {
+    const bucket = "https://keys.example.com/cluster/jwks.json";
+    expect(await keysAsked(cluster, bucket)).toBe(bucket);
+    const node = "https://172.18.0.2:6443/openid/v1/jwks";
+    expect(await keysAsked("https://cluster.example.com", node)).toBe(node);
+    expect(await keysAsked(cluster, node, "email")).toBe(node);
+  });
+});
+
 describe("a token that no known key verifies", () => {
   test("causes one load in ten seconds, however many there are", async () => {
     const known = await keys.current(one);

@@ -40,7 +40,18 @@ export function parseDiscovery(bytes: Uint8Array, issuer: ConcreteIssuer, mayUse
   if (issuer.settings.isPattern && url.host !== issuerUrl.host) {
     throw new Malformed("discovery document: jwks_uri is on another host than the issuer");
   }
-  return url;
+  // An API server names itself by the address that its nodes use, where our token is not shown and nobody is told the
+  // keys without one. They are the same at the name that we know it by.
+  return isOwnCluster(issuer) && url.pathname === CLUSTER_KEYS ? new URL(CLUSTER_KEYS, issuerUrl) : url;
+}
+
+const IN_CLUSTER = new Set(["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"]);
+/** Fixed in Kubernetes' API server. */
+const CLUSTER_KEYS = "/openid/v1/jwks";
+
+/** Whether the issuer is the API server of the cluster we run in. */
+export function isOwnCluster({ url, settings: { type, isPattern } }: ConcreteIssuer): boolean {
+  return type === "kubernetes" && !isPattern && IN_CLUSTER.has(url);
 }
 
 /** Where the configuration says the keys are; undefined where discovery must tell. */

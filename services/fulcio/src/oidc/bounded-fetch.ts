@@ -13,6 +13,8 @@ import { trustedAuthorities } from "./trusted-authorities.ts";
 const MAX_DOCUMENT_BYTES = 1024 * 1024;
 const MAX_REDIRECTS = 3;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Kubernetes' API server answers 406 to whoever takes nothing but application/json for its keys (RFC 7517, Section 8.5). */
+const ACCEPT = "application/json, application/jwk-set+json, */*;q=0.1";
 
 /**
  * The only outbound requests of the authority: discovery documents and key sets of configured issuers.
@@ -47,7 +49,7 @@ async function connection(
     signal,
     // A connection of its own: none is left open to an issuer, and none is shared between two.
     agent: false,
-    headers: { Accept: "application/json", "User-Agent": "chancery-fulcio", ...trust.headers },
+    headers: { Accept: ACCEPT, "User-Agent": "chancery-fulcio", ...trust.headers },
     minVersion: "TLSv1.2",
     // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED=0, set for something else, does not make anyone an issuer.
     rejectUnauthorized: true,

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { isOwnCluster } from "../domain/discovery.ts";
 import type { ConcreteIssuer } from "../domain/issuer-settings.ts";
 import { isConfiguredOrigin } from "./address-guard.ts";
 
@@ -13,8 +14,6 @@ export const STANDARD_CLUSTER_FILES: ClusterFiles = {
   token: "/var/run/secrets/kubernetes.io/serviceaccount/token",
 };
 
-const IN_CLUSTER = new Set(["https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"]);
-
 export interface ClusterTrust {
   readonly caCertificates?: string;
   readonly headers?: { readonly Authorization: string };
@@ -26,7 +25,7 @@ export interface ClusterTrust {
  * time, because the token is rotated.
  */
 export async function clusterTrust(url: URL, issuer: ConcreteIssuer, files: ClusterFiles): Promise<ClusterTrust> {
-  if (issuer.settings.type !== "kubernetes" || issuer.settings.isPattern || !IN_CLUSTER.has(issuer.url)) return {};
+  if (!isOwnCluster(issuer)) return {};
   const [token, ...authorities] = await Promise.all([files.token, ...files.authorities].map(contents));
   const caCertificates = authorities.filter((pem) => pem !== undefined).join("\n");
   return {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifySignature } from "@chancery/crypto";
 import { decodeBase64, decodeHex, utf8 } from "@chancery/encoding";
 import { leafHash, verifyCheckpoint, verifyInclusion } from "@chancery/tlog";
-import { aStatement, base64, keyPem } from "./proposals.ts";
+import { aCertificate, aStatement, base64, hashedrekord, keyPem } from "./proposals.ts";
 import { HOSTNAME, type RunningSearch, startSearch, TREE_ID } from "./running-search.ts";
 import { GITHUB, hexOf, seed, WORKFLOW } from "./search-seed.ts";
 
@@ -130,6 +130,45 @@ describe("one search for both logs", () => {
     });
     expect(entry.digests).toHaveLength(2);
   });
+});
+
+/** Numbers 2 to 6 and 9 to 24 of 1.3.6.1.4.1.57264.1, as Fulcio's documentation of them (docs/oid-info.md) names them. */
+const EXTENSIONS = {
+  "github-workflow-trigger": "githubWorkflowTrigger",
+  "github-workflow-sha": "githubWorkflowSha",
+  "github-workflow-name": "githubWorkflowName",
+  "github-workflow-repository": "githubWorkflowRepository",
+  "github-workflow-ref": "githubWorkflowRef",
+  "build-signer-uri": "buildSignerUri",
+  "build-signer-digest": "buildSignerDigest",
+  "runner-environment": "runnerEnvironment",
+  "source-repository-uri": "sourceRepositoryUri",
+  "source-repository-digest": "sourceRepositoryDigest",
+  "source-repository-ref": "sourceRepositoryRef",
+  "source-repository-identifier": "sourceRepositoryIdentifier",
+  "source-repository-owner-uri": "sourceRepositoryOwnerUri",
+  "source-repository-owner-identifier": "sourceRepositoryOwnerIdentifier",
+  "build-config-uri": "buildConfigUri",
+  "build-config-digest": "buildConfigDigest",
+  "build-trigger": "buildTrigger",
+  "run-invocation-uri": "runInvocationUri",
+  "source-repository-visibility-at-signing": "sourceRepositoryVisibilityAtSigning",
+  "deployment-environment": "deploymentEnvironment",
+  "token-subject": "tokenSubject",
+} as const;
+
+test("an entry is found by each of Fulcio's extensions under its own name, and not by another's value", async () => {
+  await using other = await startSearch();
+  const values = Object.fromEntries(Object.keys(EXTENSIONS).map((name) => [name, `the ${name}`]));
+  const made = await aCertificate([{ type: "email", value: "a@b.example" }], { issuer: GITHUB, ...values });
+  await other.logged(await hashedrekord({ signer: made.signer, verifier: made.leaf }));
+  for (const [name, parameter] of Object.entries(EXTENSIONS)) {
+    expect(await other.found({ [parameter]: `The ${name}` }), name).toEqual(["rekor/0"]);
+    expect(await other.found({ [parameter]: GITHUB }), name).toEqual([]);
+    expect(
+      await other.found({ [parameter]: `the ${name === "build-trigger" ? "token-subject" : "build-trigger"}` }),
+    ).toEqual([]);
+  }
 });
 
 describe("a search that asks for something impossible", () => {

@@ -1,6 +1,9 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Fault } from "@chancery/fault";
+import { ENTRY_KIND_NAMES } from "../src/domain/entries/entry-kind-names.ts";
 import { bodyOf, parseEntry } from "../src/domain/entries/entry-kinds.ts";
 import { dsse, everyKind, hashedrekord, type Proposal } from "./proposals.ts";
 
@@ -37,6 +40,26 @@ function bend(proposal: Proposal, path: Path, value: unknown): Proposal {
   if (value === MISSING) delete parent[last];
   else parent[last] = value;
   return { ...proposal, spec };
+}
+
+function bendIn(proposal: Proposal, path: Path, value: unknown): Proposal {
+  return path.length === 0 ? { ...proposal, spec: value } : bend(proposal, path, value);
+}
+
+const ELSEWHERE = "http://169.254.169.254/";
+const FETCHES_NOTHING = "the log fetches nothing, send the content itself";
+
+/** One of each file of real tools' proposals, whose specs are texts to their leaves: TUF's could be written out. */
+async function samplesOfKinds(): Promise<Proposal[]> {
+  const folder = join(import.meta.dirname, "kinds");
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+  const texts = await Promise.all(files.map((name) => readFile(join(folder, name), "utf8")));
+  return texts.flatMap((text) =>
+    (JSON.parse(text) as { proposed: Proposal }[])
+      .map(({ proposed }) => proposed)
+      .filter(({ kind, spec }) => kind !== "tuf" || typeof spec.root.content === "string")
+      .slice(0, 1),
+  );
 }
 
 let kinds: Proposal[] = [];
@@ -93,6 +116,22 @@ describe("every member of every kind", () => {
       const url = (await refusal(bend(proposal, [...path, "url"], "http://169.254.169.254/"))).message;
       expect(url).toContain(`${[...path, "url"].join(".")}: the log fetches nothing`);
     }
+  });
+
+  test("is nowhere a url that the log would fetch, beside what it is sent or in its place", async () => {
+    const names = new Set<string>();
+    for (const proposal of [...kinds, ...(await samplesOfKinds())]) {
+      names.add(proposal.kind);
+      for (const path of [[], ...places(proposal.spec)]) {
+        const inside = path.reduce((object, name) => object[name], proposal.spec);
+        if (typeof inside !== "object" || Array.isArray(inside)) continue;
+        const at = ["spec", ...path].join(".");
+        const refused = await refusal(bendIn(proposal, path, { ...inside, url: ELSEWHERE }));
+        expect(refused.message, `${proposal.kind} ${at}`).toBe(`${at}.url: ${FETCHES_NOTHING}`);
+        if ("content" in inside) await refusal(bendIn(proposal, path, { url: ELSEWHERE }));
+      }
+    }
+    expect([...names].toSorted()).toEqual([...ENTRY_KIND_NAMES].toSorted());
   });
 
   test("can be any JSON at all without an error that is nobody's", async () => {

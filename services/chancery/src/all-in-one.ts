@@ -285,12 +285,13 @@ function rekorModules(
   admitted: (name: "rekor" | "rekor-v2") => { readonly admission: AdmissionRules | undefined },
 ) {
   const origin = rekorV2Origin(hostname);
+  const { keyAlgorithms } = settings.rekor;
   const rekor = { log: logs.rekor, signer: keys.rekor };
   const rekorV2 = { log: logs.rekorV2, signer: keys["rekor-v2"] };
   const others = [{ name: `ctlog/${shard}`, log: logs.ctlog, publicKey: keys.ctlog.publicKey }];
   return [
     RekorModule.forRoot({ ...settings.rekor, ...admitted("rekor"), hostname, treeId }, rekor),
-    RekorV2Module.forRoot({ origin, ...admitted("rekor-v2") }, rekorV2),
+    RekorV2Module.forRoot({ origin, ...(keyAlgorithms && { keyAlgorithms }), ...admitted("rekor-v2") }, rekorV2),
     SearchModule.forRoot({ treeId, origin }, { rekor, rekorV2, others, otherParts: [issuanceApi, auditApi] }),
   ];
 }

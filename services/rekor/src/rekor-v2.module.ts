@@ -4,8 +4,7 @@ import type { Signer } from "@chancery/crypto";
 import type { TransparencyLog } from "@chancery/log";
 import { GrpcServices, GrpcStatus, ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
-import type { AdmissionRules } from "./domain/admission.ts";
-import { RekorV2Log } from "./domain/v2/rekor-v2-log.ts";
+import { RekorV2Log, type V2WritePolicy } from "./domain/v2/rekor-v2-log.ts";
 import type { RekorV2Identity } from "./domain/v2/tree-head-signer.ts";
 import { rekorV2Grpc } from "./grpc/rekor-v2.ts";
 import { MAX_REQUEST_BYTES } from "./http/v2/create-entry-request.ts";
@@ -13,10 +12,7 @@ import { V2EntriesController } from "./http/v2/entries.controller.ts";
 import { V2TilesController } from "./http/v2/tiles.controller.ts";
 import { rpcStatus } from "./http/v2/v2-errors.ts";
 
-export interface RekorV2Config extends RekorV2Identity {
-  /** Who may write; anyone if left out. */
-  readonly admission?: AdmissionRules | undefined;
-}
+export interface RekorV2Config extends RekorV2Identity, V2WritePolicy {}
 
 export interface RekorV2Links {
   /** Opened with `rekorV2TreeHeadSigner` of the same origin and key. */

@@ -29,7 +29,7 @@ export interface Answer {
 /** The v2 API over a log in memory. */
 export async function startRekorV2(
   algorithm: KeyAlgorithm = "ed25519",
-  { admission, ...edge }: Pick<RekorV2Config, "admission"> & Partial<ServiceOptions> = {},
+  { admission, keyAlgorithms, ...edge }: Omit<RekorV2Config, "origin"> & Partial<ServiceOptions> = {},
 ): Promise<RunningRekorV2> {
   const signer = ephemeralSigner(algorithm);
   const log = await TransparencyLog.open({
@@ -40,7 +40,9 @@ export async function startRekorV2(
     signer: rekorV2TreeHeadSigner({ origin: ORIGIN, signer }),
   });
   const service = await createService({
-    modules: [RekorV2Module.forRoot({ origin: ORIGIN, admission }, { log, signer })],
+    modules: [
+      RekorV2Module.forRoot({ origin: ORIGIN, admission, ...(keyAlgorithms && { keyAlgorithms }) }, { log, signer }),
+    ],
     grpc: { port: 0 },
     ...edge,
   });
@@ -97,6 +99,22 @@ export function hashedRekordRequest(artifact: string, key: SigningKey = newKey()
     hashedRekordRequestV002: {
       digest: base64(digest),
       signature: { content: base64(content), verifier: verifierOf(key) },
+    },
+  };
+}
+
+/** An envelope as clients send it, and what its signature is over. */
+export function dsseRequest(payload: string, key: SigningKey = newKey(), payloadType = "application/vnd.in-toto+json") {
+  const encoded = `DSSEv1 ${payloadType.length} ${payloadType} ${Buffer.byteLength(payload)} ${payload}`;
+  const sig = base64(sign(key.hash, Buffer.from(encoded), key.privateKey));
+  return {
+    encoded,
+    sig,
+    request: {
+      dsseRequestV002: {
+        envelope: { payload: base64(payload), payloadType, signatures: [{ sig, keyid: "hint" }] },
+        verifiers: [verifierOf(key)],
+      },
     },
   };
 }

@@ -1,16 +1,17 @@
-import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { ephemeralSigner } from "@chancery/crypto";
 import { leafHash, parseEntryBundle } from "@chancery/tlog";
 import { ed25519ph } from "@noble/curves/ed25519.js";
 import { describe, expect, test } from "vitest";
 import { rekorV2TreeHeadSigner } from "../src/index.ts";
+import { aCertificate } from "./proposals.ts";
 import {
   base64,
+  dsseRequest,
   expectProven,
   hashedRekordRequest,
   newKey,
   ORIGIN,
-  type SigningKey,
   startRekorV2,
   verifierOf,
 } from "./running-rekor-v2.ts";
@@ -21,21 +22,6 @@ const KEYS: readonly (readonly [string, string, string])[] = [
   ["P-521", "sha512", "PKIX_ECDSA_P521_SHA_512"],
 ];
 const ALGORITHMS: Record<string, string> = { sha256: "SHA2_256", sha384: "SHA2_384", sha512: "SHA2_512" };
-
-function dsseRequest(payload: string, key: SigningKey = newKey(), payloadType = "application/vnd.in-toto+json") {
-  const encoded = `DSSEv1 ${payloadType.length} ${payloadType} ${Buffer.byteLength(payload)} ${payload}`;
-  const sig = base64(sign(key.hash, Buffer.from(encoded), key.privateKey));
-  return {
-    encoded,
-    sig,
-    request: {
-      dsseRequestV002: {
-        envelope: { payload: base64(payload), payloadType, signatures: [{ sig, keyid: "hint" }] },
-        verifiers: [verifierOf(key)],
-      },
-    },
-  };
-}
 
 const urlSafe = (text: string) => text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
@@ -290,6 +276,22 @@ describe("a request that is not right", () => {
     const answer = await rekor.post(body);
     expect(answer.status, answer.text).toBe(400);
     expect(answer.json).toEqual({ code: 3, message: expect.stringContaining(field), details: [] });
+    expect((await rekor.log.published()).head.size).toBe(0n);
+  });
+
+  test("because its leaf is longer than an entry bundle holds gets a 400, and nothing is logged", async () => {
+    await using rekor = await startRekorV2();
+    const names = Array.from({ length: 13 }, (_, place) => `https://example.com/${place}/${"x".repeat(4_000)}`);
+    const { signer, leaf } = await aCertificate(names.map((value) => ({ type: "url", value })));
+    const rawBytes = leaf.replaceAll(/-----[A-Z ]+-----|\n/g, "");
+    const verifier = { x509Certificate: { rawBytes }, keyDetails: "PKIX_ECDSA_P256_SHA_256" };
+    const content = base64(await signer.sign(Buffer.from("artifact")));
+    const digest = createHash("sha256").update("artifact").digest("base64");
+    const answer = await rekor.post({ hashedRekordRequestV002: { digest, signature: { content, verifier } } });
+    expect([answer.status, answer.json.message]).toEqual([
+      400,
+      expect.stringMatching(/^entry: its canonical form has [67]\d{4} bytes, more than 65535$/),
+    ]);
     expect((await rekor.log.published()).head.size).toBe(0n);
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ephemeralSigner } from "@chancery/crypto";
 import { dsse, hashedrekord, intoto1 } from "./proposals.ts";
 import { ENTRIES, onlyEntry, startRekor } from "./running-rekor.ts";
+import { dsseRequest, expectProven, hashedRekordRequest, newKey, startRekorV2 } from "./running-rekor-v2.ts";
 
 describe("an installation that is told what may be written", () => {
   test("takes the kinds it names, and reads all", async () => {
@@ -30,6 +31,24 @@ describe("an installation that is told what may be written", () => {
     ]);
     await rekor.logged(await hashedrekord({ signer: ephemeralSigner("ecdsa-p384"), algorithm: "sha384" }));
     await rekor.logged(await dsse({ signers: [p256] }));
+  });
+
+  test("takes of the keys it names alone into the v2 log, as a digest or as an envelope", async () => {
+    await using rekor = await startRekorV2("ecdsa-p256", { keyAlgorithms: ["ecdsa-p384"] });
+    const [p256, p384] = [newKey(), newKey("P-384", "sha384", "PKIX_ECDSA_P384_SHA_384")];
+    const refusals = [
+      [hashedRekordRequest("artifact", p256), "hashedRekordRequestV002.signature.verifier"],
+      [dsseRequest("payload", p256).request, "dsseRequestV002.verifiers.0"],
+    ] as const;
+    for (const [request, field] of refusals) {
+      const refused = await rekor.post(request);
+      const message = `${field}.keyDetails: entry algorithm ecdsa-p256 not allowed`;
+      expect([refused.status, refused.json]).toEqual([400, { code: 3, message, details: [] }]);
+    }
+    expect((await rekor.log.published()).head.size).toBe(0n);
+    for (const request of [hashedRekordRequest("artifact", p384), dsseRequest("payload", p384).request]) {
+      expectProven(await rekor.post(request), rekor);
+    }
   });
 
   test.for([

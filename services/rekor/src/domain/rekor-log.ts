@@ -96,7 +96,7 @@ export class RekorLog {
     const proposed = read();
     assertKindEnabled(proposed.kind, this.#policy);
     const parsed = await parseEntry(proposed);
-    assertKeyAllowed(parsed.keyAlgorithm, this.#policy);
+    assertKeyAllowed(parsed.keyAlgorithm, this.#policy, "spec.signature.publicKey.content");
     this.#admission.assertSigners(parsed.signers);
     const longest = this.#policy.attestationBytes ?? DEFAULT_ATTESTATION_BYTES;
     const appended = await this.#log.append(newEntryOf(parsed, longest));

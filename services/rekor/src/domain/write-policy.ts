@@ -7,7 +7,7 @@ import { ENTRY_KIND_NAMES } from "./entries/entry-kind-names.ts";
 export interface WritePolicy {
   /** Upstream's `--enabled_entry_types`: all unless told. */
   readonly entryKinds?: readonly string[];
-  /** Upstream's `--client-signing-algorithms`, which it asks for hashedrekord alone: all unless told. */
+  /** Upstream's `--client-signing-algorithms`, which v1 asks for hashedrekord alone and v2 for every entry: all unless told. */
   readonly keyAlgorithms?: readonly KeyAlgorithm[];
   /** The longest payload that is kept beside an entry of a kind that stores its hash; 0 for none. */
   readonly attestationBytes?: number;
@@ -33,9 +33,14 @@ export function assertKindEnabled(kind: string, { entryKinds }: WritePolicy): vo
   throw new Unsupported(`kind: entry kind '${kind}' is not enabled for submission on this server`);
 }
 
-export function assertKeyAllowed(algorithm: KeyAlgorithm | undefined, { keyAlgorithms }: WritePolicy): void {
+/** `field` is where the key stands. */
+export function assertKeyAllowed(
+  algorithm: KeyAlgorithm | undefined,
+  { keyAlgorithms }: Pick<WritePolicy, "keyAlgorithms">,
+  field: string,
+): void {
   if (algorithm === undefined || keyAlgorithms === undefined || keyAlgorithms.includes(algorithm)) return;
-  throw new Unsupported(`spec.signature.publicKey.content: entry algorithm ${algorithm} not allowed`);
+  throw new Unsupported(`${field}: entry algorithm ${algorithm} not allowed`);
 }
 
 /** Misconfigured for a name that is unknown here; `key` is what the list stands under. */

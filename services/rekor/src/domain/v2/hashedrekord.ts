@@ -1,4 +1,4 @@
-import { HASH_LENGTH, type HashAlgorithm, verifyDigestAside } from "@chancery/crypto";
+import { HASH_LENGTH, type HashAlgorithm, type KeyAlgorithm, verifyDigestAside } from "@chancery/crypto";
 import { canonicalJson, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 import type { ParsedEntry } from "../entries/entry-kind.ts";
@@ -12,7 +12,9 @@ export interface HashedRekordRequest {
 }
 
 /** What is logged, and by what it will be found. */
-export type V2Leaf = Pick<ParsedEntry, "body" | "searchTexts" | "statement" | "signers">;
+export type V2Leaf = Pick<ParsedEntry, "body" | "searchTexts" | "statement" | "signers"> & {
+  readonly keyAlgorithm: KeyAlgorithm;
+};
 
 export const KIND = "hashedrekord";
 export const API_VERSION = "0.0.2";
@@ -72,5 +74,5 @@ export function leafOf(
     },
   });
   const searchTexts = [...keySearchTexts(verifier), `${hash}:${encodeHex(digest)}`];
-  return { body: utf8(body), searchTexts, signers: [verifier] };
+  return { body: utf8(body), searchTexts, signers: [verifier], keyAlgorithm: verifier.publicKey.algorithm };
 }

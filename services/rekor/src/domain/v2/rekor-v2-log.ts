@@ -3,11 +3,12 @@ import { Malformed } from "@chancery/fault";
 import type { Caller } from "@chancery/identity";
 import { type Appended, type PublishedCheckpoint, tileResource, type TransparencyLog } from "@chancery/log";
 import { type InclusionProof, MAX_BUNDLED_ENTRY_BYTES } from "@chancery/tlog";
-import { Admission, type AdmissionRules } from "../admission.ts";
+import { Admission } from "../admission.ts";
 import { newEntryOf } from "../search/new-entry.ts";
 import { parseDsse, type DsseRequest } from "./dsse.ts";
 import { type HashedRekordRequest, parseHashedRekord } from "./hashedrekord.ts";
 import { Turns } from "../turns.ts";
+import { assertKeyAllowed, type WritePolicy } from "../write-policy.ts";
 import { type RekorV2Identity, v2LogId } from "./tree-head-signer.ts";
 
 /** dev.sigstore.rekor.v2.CreateEntryRequest: one of the two. */
@@ -27,19 +28,24 @@ export interface CreatedV2Entry {
   readonly duplicate: boolean;
 }
 
+/** Its entries are of one kind, and nothing is kept beside them. */
+export type V2WritePolicy = Pick<WritePolicy, "keyAlgorithms" | "admission">;
+
 /** Rekor's v2 log: entries are written one by one and read as tiles. */
 export class RekorV2Log {
   readonly #log: TransparencyLog;
   readonly #logId: Uint8Array;
   readonly #admission: Admission;
+  readonly #policy: Pick<WritePolicy, "keyAlgorithms">;
   readonly #turns = new Turns();
 
   constructor(
-    { origin, admission }: RekorV2Identity & { readonly admission?: AdmissionRules | undefined },
+    { origin, admission, ...policy }: RekorV2Identity & V2WritePolicy,
     { log, signer }: { readonly log: TransparencyLog; readonly signer: Signer },
   ) {
     this.#log = log;
     this.#admission = new Admission(admission);
+    this.#policy = policy;
     this.#logId = v2LogId(origin, signer);
   }
 
@@ -52,7 +58,9 @@ export class RekorV2Log {
     await this.#turns.next();
     const request = read();
     const parsed = await ("dsse" in request ? parseDsse(request.dsse) : parseHashedRekord(request.hashedRekord));
-    const { body, signers } = parsed;
+    const { body, signers, keyAlgorithm } = parsed;
+    const verifier = "dsse" in request ? "dsseRequestV002.verifiers.0" : "hashedRekordRequestV002.signature.verifier";
+    assertKeyAllowed(keyAlgorithm, this.#policy, `${verifier}.keyDetails`);
     this.#admission.assertSigners(signers);
     // An entry bundle gives each entry a length of 16 bits. c2sp.org/tlog-tiles.
     if (body.length > MAX_BUNDLED_ENTRY_BYTES) {

@@ -1,10 +1,15 @@
 import { Misconfigured, RefusedToSign } from "@chancery/fault";
 import { consistencyProof, verifyConsistency } from "@chancery/tlog";
 import { type Anchor, type AnchoredHead, cutsOf } from "./anchor.ts";
+import { AnchoredSigner } from "./anchored-signer.ts";
 import type { TreeHeadSigner } from "./entry.ts";
 import { anchorKeyReason, keyReason, olderReason, treeReason } from "./standing.ts";
-import type { LogStore } from "./store.ts";
+import type { LogStore, StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
+import { proveUnsigned } from "./unsigned-entries.ts";
+
+/** What clocks differ by: libs/log/src/log-clock.ts. */
+const TOLERANCE_MS = 10_000;
 
 /**
  * Sets an anchor that is lost, or was put back to an older state, to what the database holds. An operator
@@ -15,9 +20,11 @@ export async function acceptAnchor(options: {
   readonly name: string;
   readonly store: LogStore;
   readonly anchor: Anchor;
-  readonly signer: Pick<TreeHeadSigner, "origin" | "keyId">;
+  readonly signer: TreeHeadSigner;
+  /** Milliseconds since 1970. */
+  readonly now?: number;
 }): Promise<{ readonly before: AnchoredHead | undefined; readonly after: AnchoredHead }> {
-  const { name, anchor, signer } = options;
+  const { name, anchor, signer, now = Date.now() } = options;
   const stored = await options.store.find(name);
   if (stored === undefined) throw new Misconfigured("CHANCERY_DATABASE_URL", `holds no log ${name}`);
   const state = await stored.writer.tree();
@@ -32,9 +39,18 @@ export async function acceptAnchor(options: {
     if (older === undefined) continue;
     verifyConsistency(await consistencyProof(older.size, state.size, tiles.hashes(state.size)), older, state);
   }
+  // What is beyond may never have been signed, and with this anchor it will be, unread.
+  const signed = await signedHead(stored, new AnchoredSigner(signer, anchor), before);
+  if (signed !== undefined && signed.size < state.size) await proveUnsigned(stored.unsigned, signed, state);
   const { size, root } = state;
   // A head signed again has a later time than its tree.
   const time = Math.max(state.time, before?.time ?? 0, state.published?.time ?? 0);
+  if (time > now + TOLERANCE_MS) {
+    const when = new Date(time).toISOString();
+    throw new RefusedToSign(
+      `log ${name}: its database has a time that is yet to come (${when}): it would log nothing before`,
+    );
+  }
   const after = {
     origin: signer.origin,
     keyId: signer.keyId,
@@ -47,4 +63,11 @@ export async function acceptAnchor(options: {
     throw new RefusedToSign(`log ${name}: its anchor moved meanwhile, so a process is running on it; stop it first`);
   }
   return { before, after };
+}
+
+/** The newest head that is known to have been signed. What stands as published must be the log's own. */
+async function signedHead(stored: StoredLog, signer: AnchoredSigner, before: AnchoredHead | undefined) {
+  const published = await stored.reader.published();
+  if (published !== undefined) signer.verify(published);
+  return published?.head ?? before;
 }

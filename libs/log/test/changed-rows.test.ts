@@ -1,8 +1,8 @@
 import { Malformed, RefusedToSign } from "@chancery/fault";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import type { Failpoint } from "../src/index.ts";
-import { testServer } from "./postgres.ts";
+import { acceptAnchor, type Failpoint, MemoryAnchor } from "../src/index.ts";
+import { type TestDatabase, testServer } from "./postgres.ts";
 import { newEntries, newEntry, World } from "./world.ts";
 
 const server = testServer();
@@ -16,8 +16,8 @@ async function fiveEntries() {
   return { world, log, db };
 }
 
-/** Five entries are committed; then their process dies, rows are changed, and another process starts. */
-async function diedWithFiveUnsigned(change: string) {
+/** Ten entries are signed and five committed; then their process dies. */
+async function diedUnsigned() {
   const made = await server.database();
   let dies = false;
   const failpoint: Failpoint = (step) => {
@@ -29,10 +29,20 @@ async function diedWithFiveUnsigned(change: string) {
   dies = true;
   const lost = await Promise.allSettled(newEntries(5, 10).map((entry) => log.append(entry)));
   expect(lost.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => "rejected"));
-  await made.db.transaction(async (tx) => {
+  return { world, made };
+}
+
+async function changeRows({ db }: TestDatabase, change: string): Promise<void> {
+  await db.transaction(async (tx) => {
     await tx.query("SET LOCAL session_replication_role = replica");
     await tx.query(change);
   });
+}
+
+/** Then rows are changed, and another process starts. */
+async function diedWithFiveUnsigned(change: string) {
+  const { world, made } = await diedUnsigned();
+  await changeRows(made, change);
   return { world, next: await world.with({ store: await made.store() }).start() };
 }
 
@@ -158,6 +168,35 @@ describe("what a process committed before it died, and was changed before anothe
     const { world, next } = await diedWithFiveUnsigned("SELECT 1");
     expect((await next.published()).head.size).toBe(15n);
     await world.check(next, 15);
+  });
+});
+
+/** The anchor that is accepted lets the log sign the whole of its tree, and nothing reads it after that. */
+describe("an anchor is not accepted for a database", () => {
+  test.each([
+    [
+      "in which what was never signed was changed",
+      "UPDATE log.entry SET leaf = set_byte(leaf, 0, 0) WHERE index = 12",
+      /do not hash to its root/,
+    ],
+    ["in which what was never signed is gone", "DELETE FROM log.entry WHERE index = 12", /is missing/],
+    ["whose published checkpoint was changed", "UPDATE log.published SET note = 'rubbish'", /^checkpoint: /],
+    ["that has a time yet to come", "UPDATE log.published SET time = time + 1000000000", /a time that is yet to come/],
+  ] as const)("%s", async (_what, change, reason) => {
+    const { world, made } = await diedUnsigned();
+    await changeRows(made, change);
+    const lost = world.with({ anchor: new MemoryAnchor(), store: await made.store() });
+    await expect(acceptAnchor(lost)).rejects.toThrow(reason);
+    expect(await lost.anchor.read()).toBeUndefined();
+  });
+
+  test("and is for the same one as it was committed", async () => {
+    const { world, made } = await diedUnsigned();
+    const lost = world.with({ anchor: new MemoryAnchor(), store: await made.store() });
+    expect(await acceptAnchor(lost)).toMatchObject({ before: undefined, after: { size: 15n } });
+    const log = await lost.start();
+    expect(await log.readiness()).toBeUndefined();
+    await world.check(log, 15);
   });
 });
 

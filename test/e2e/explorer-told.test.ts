@@ -93,6 +93,45 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     expect(own.wrongs).toEqual([]);
   });
 
+  test("a failing check says each thing in a line of its own, and what its alarm says only once", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const told = { what: "a leaf is another", meaning: "Somebody wrote to it.", remedy: "Keep a copy." };
+    const failing = { state: "failing", ...told };
+    const checks = [
+      { name: "leaves", ...failing },
+      { name: "tiles", ...failing },
+    ];
+    const alarms = [{ id: "1", since: "2026-01-01T00:00:00Z", severity: "critical", check: "leaves", ...told }];
+    await page.route("**/api/chancery/v1/audit", (route) =>
+      route.fulfill({ json: { auditor: "running", logs: [], checks, alarms, canary: { failures: 0 } } }),
+    );
+    await page.goto("/health");
+    const lines = page.locator(".checks p");
+    await lines.first().waitFor();
+    expect(await lines.allInnerTexts()).toEqual([
+      "a leaf is another\nIts alarm above says what it means and what to do.",
+      "a leaf is another\nSomebody wrote to it.\nKeep a copy.",
+    ]);
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("a pasted link leads to its entry, and a digest says what it cannot find of an image", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    await page.goto("/");
+    await page.getByRole("searchbox").fill(`${world.stack.url}/api/v1/log/entries?logIndex=0`);
+    await page.getByText("Understood as a log index.").waitFor();
+    await page.goto(`/search?q=${encodeURIComponent("https://log.example.com/entries/rekor-v2/1")}`);
+    await page.waitForURL("**/entries/rekor-v2/1");
+    await page.getByText("the timestamp that it needs is in the client's own alone").waitFor();
+    await page.goto(`/search?q=sha256:${"0".repeat(64)}`);
+    await page.getByText("What cosign 2 signed of an image is found by its name as well").waitFor();
+    await page.goto(`/search?q=${encodeURIComponent("registry.example.com/app:1.2")}`);
+    await page.getByText("docker buildx imagetools inspect. Or search for").waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
   test("finds a certificate by its serial number, and says what was tried before", async () => {
     const issued = await fetch(`${world.stack.url}/api/chancery/v1/certificates?limit=1`);
     const [first] = ((await issued.json()) as { results: { serial: string }[] }).results;

@@ -55,19 +55,16 @@ const lookedUp = async (text: string, had: Had = {}) => {
 };
 
 test("64 digits that are no digest here are found as the entry or the key that they are", async () => {
-  expect(await lookedUp(SHA256, { filters: { digest: [`sha256:${SHA256}`] } })).toMatchObject({
+  expect(await lookedUp(SHA256, { filters: { image: [`sha256:${SHA256}`] } })).toMatchObject({
     found: "a digest",
     tried: [],
-    asked: ["digest"],
+    asked: ["image"],
   });
   expect(await lookedUp(SHA256, { entry: true })).toMatchObject({ found: "an entry ID", tried: ["a digest"] });
   expect(await lookedUp(SHA256, { filters: { key: [SHA256] } })).toMatchObject({
     found: "a key's fingerprint",
     tried: ["a digest", "an entry ID"],
-    asked: ["digest", "rekor", "rekor-v2", "key"],
-  });
-  expect(await lookedUp(SHA256, { filters: { image: [`sha256:${SHA256}`] } })).toMatchObject({
-    found: "an image's digest",
+    asked: ["image", "rekor", "rekor-v2", "key"],
   });
 });
 
@@ -86,11 +83,7 @@ test.for([
     { subjectName: ["registry.example.com/acme/app"] },
   ],
   ["https://issuer.example/realms/a", "an issuer", { issuer: ["https://issuer.example/realms/a"] }],
-  [
-    "registry.example.com/app:1.2",
-    "what an attestation is about, by its name",
-    { subjectName: ["registry.example.com/app"] },
-  ],
+  ["registry.example.com/app:1.2", "the same without its tag", { subjectName: ["registry.example.com/app"] }],
 ] as const)("%s is found as %s", async ([text, found, filters]) => {
   expect(await lookedUp(text, { filters })).toMatchObject({ found });
 });
@@ -105,10 +98,10 @@ test("what is found by nothing says by how much it was looked for", async () => 
 });
 
 test("a meaning of which not all was looked through is not given up for another", async () => {
-  expect(await lookedUp(SHA256, { cursor: "more" })).toMatchObject({ found: "a digest", tried: [], asked: ["digest"] });
+  expect(await lookedUp(SHA256, { cursor: "more" })).toMatchObject({ found: "a digest", tried: [], asked: ["image"] });
 });
 
 test("a search that does not answer is not taken for one that found nothing", async () => {
   const search = { kind: "unavailable", message: "the server does not answer" } as const;
-  expect(await lookedUp(SHA256, { search })).toMatchObject({ found: undefined, trouble: search, asked: ["digest"] });
+  expect(await lookedUp(SHA256, { search })).toMatchObject({ found: undefined, trouble: search, asked: ["image"] });
 });

@@ -3,12 +3,13 @@ import { type Filters, understand } from "../src/web/query/understand.ts";
 
 const SHA256 = "a".repeat(64);
 const COMMIT = "b".repeat(40);
+const ID = "d".repeat(80);
 
 const searched: readonly (readonly [text: string, what: string, filters: Filters])[] = [
   ["", "everything, the newest first", {}],
-  [`sha256:${SHA256}`, "a digest", { digest: [`sha256:${SHA256}`] }],
-  [` SHA256:${SHA256.toUpperCase()}\n`, "a digest", { digest: [`sha256:${SHA256}`] }],
-  [SHA256, "a digest", { digest: [`sha256:${SHA256}`] }],
+  [`sha256:${SHA256}`, "a digest", { image: [`sha256:${SHA256}`] }],
+  [` SHA256:${SHA256.toUpperCase()}\n`, "a digest", { image: [`sha256:${SHA256}`] }],
+  [SHA256, "a digest", { image: [`sha256:${SHA256}`] }],
   [COMMIT, "a digest", { digest: [`sha1:${COMMIT}`] }],
   [`0x${"c".repeat(128)}`, "a digest", { digest: [`sha512:${"c".repeat(128)}`] }],
   [
@@ -60,7 +61,7 @@ const searched: readonly (readonly [text: string, what: string, filters: Filters
 
 describe("the search box", () => {
   test.for(searched)("takes %j for %s", ([text, what, filters]) => {
-    expect(understand(text).reading).toEqual({ what, goal: { kind: "search", filters } });
+    expect(understand(text).reading).toMatchObject({ what, goal: { kind: "search", filters } });
   });
 
   test.for([
@@ -69,12 +70,24 @@ describe("the search box", () => {
     ["rekor-v2 0012", { kind: "entry", id: "12", log: "rekor-v2" }],
     ["rekor/7", { kind: "entry", id: "7", log: "rekor" }],
     ["d".repeat(80), { kind: "entry", id: "d".repeat(80), log: "rekor" }],
+    ["https://log.example.com/entries/rekor-v2/12", { kind: "entry", id: "12", log: "rekor-v2" }],
+    [`http://localhost:8700/entries/rekor/${ID}`, { kind: "entry", id: ID, log: "rekor" }],
+    [`https://log.example.com/api/chancery/v1/entries/rekor/${ID}`, { kind: "entry", id: ID, log: "rekor" }],
+    [`https://log.example.com/api/v1/log/entries/${ID}`, { kind: "entry", id: ID, log: "rekor" }],
+    ["https://log.example.com/api/v1/log/entries?logIndex=12", { kind: "entry", id: "12" }],
+    [`https://search.example.com/?uuid=${SHA256}`, { kind: "entry", id: SHA256 }],
+    [`uuid:${ID}`, { kind: "entry", id: ID, log: "rekor" }],
+    ["logIndex: 12", { kind: "entry", id: "12" }],
+    ["tlog entry created with index: 12", { kind: "entry", id: "12" }],
   ] as const)("takes %s for one entry", ([text, goal]) => {
     expect(understand(text).reading.goal).toEqual(goal);
   });
 
   test.for([
     ["sha256:abc", /64 hexadecimal digits; this has 3/],
+    ["sha256:abc123…", /64 hexadecimal digits; this has 6/],
+    ["53b04be93d2b", /Only whole ones are found/],
+    ["0a4ad46b37f54e40...", /Only whole ones are found/],
     ["registry.example.com/acme/app:latest", /tag can be moved/],
     ["a*", /three plain characters/],
     ["e".repeat(50), /50 digits are no digest/],
@@ -103,9 +116,41 @@ describe("the search box", () => {
     expect(goals).toEqual([
       { kind: "entry", id: SHA256 },
       { kind: "search", filters: { key: [SHA256] } },
-      { kind: "search", filters: { image: [`sha256:${SHA256}`] } },
       { kind: "search", filters: { subjectDigest: [`sha256:${SHA256}`] } },
     ]);
+  });
+
+  test("says beside what a digest alone finds that of an image there may be more, and not beside a whole reference", () => {
+    expect(understand(`sha256:${SHA256}`).reading.misses).toMatch(/cosign 2.*repository@sha256/);
+    expect(understand(`reg.example.com/app@sha256:${SHA256}`).reading.misses).toBeUndefined();
+  });
+
+  test("takes a link that is no entry's for the URI it is, and offers that of one that is", () => {
+    const link = "https://ci.example.com/runs/entries/12";
+    expect(understand("https://ci.example.com/entries/rekor/x").reading.goal.kind).toBe("search");
+    expect(understand(link).others.map(({ goal }) => goal)).toContainEqual({
+      kind: "search",
+      filters: { san: [link] },
+    });
+  });
+
+  test.for(["facade", "deadbeef", "decade 12", "payments"])("leaves %s the word that it is", (text) => {
+    expect(understand(text).reading.goal).toEqual({ kind: "search", filters: { sanPrefix: [text] } });
+  });
+
+  test.for([
+    `sha256:${SHA256}`,
+    SHA256,
+    COMMIT,
+    "reg.example.com/acme/app:1.2",
+    `reg.example.com/app@sha512:${"a".repeat(128)}`,
+    "acme/app",
+    "dev@example.com",
+    "12ab34cd",
+  ])("offers no two meanings of %s in the same words", (text) => {
+    const { reading, others } = understand(text);
+    const words = [reading, ...others].map(({ what }) => what);
+    expect(new Set(words).size).toBe(words.length);
   });
 
   test.for([

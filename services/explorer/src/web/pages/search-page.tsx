@@ -11,7 +11,7 @@ import { Answered, Notice, Waiting } from "../parts/notice.tsx";
 import { SaveResults } from "../parts/save-results.tsx";
 import { SearchBox } from "../parts/search-box.tsx";
 import { Text } from "../parts/text.tsx";
-import { lookUp, type Outcome } from "../query/look-up.ts";
+import { type Hit, lookUp, type Outcome } from "../query/look-up.ts";
 import type { SearchAddress } from "../query/search-address.ts";
 import { type Filters, type Reading, understand } from "../query/understand.ts";
 import { certificatePath, entryPath, identityPath, useNavigation } from "../route.ts";
@@ -70,7 +70,7 @@ function Looked({ meanings, search }: LookedProps) {
         </Notice>
       )}
       <Tried tried={tried} hit={hit} />
-      {hit?.kind === "list" && <FoundEntries first={hit.found} filters={hit.filters} order={search.order} />}
+      {hit?.kind === "list" && <FoundEntries hit={hit} order={search.order} />}
       {hit?.kind === "entries" && hit.entries.length > 1 && (
         <Card title="In both logs">
           <EntryRows entries={hit.entries} />
@@ -105,12 +105,11 @@ function Tried({ tried, hit }: Pick<Outcome, "tried" | "hit">) {
 }
 
 interface FoundEntriesProps {
-  readonly first: Found;
-  readonly filters: Filters;
+  readonly hit: Extract<Hit, { readonly kind: "list" }>;
   readonly order: "newest" | "oldest";
 }
 
-function FoundEntries({ first, filters, order }: FoundEntriesProps) {
+function FoundEntries({ hit: { found: first, filters, meaning }, order }: FoundEntriesProps) {
   const canaries = useCanaryIdentities();
   const [pages, setPages] = useState<readonly Found[]>([first]);
   const [trouble, setTrouble] = useState<Answer<Found>>();
@@ -124,7 +123,7 @@ function FoundEntries({ first, filters, order }: FoundEntriesProps) {
   };
   // A page may be empty and not the last: one request looks at so many entries and no more.
   const isLast = last.cursor === undefined;
-  if (entries.length === 0 && isLast) return <NothingFound found={last} />;
+  if (entries.length === 0 && isLast) return <NothingFound found={last} misses={meaning.misses} />;
   const title = entries.length === 1 && isLast ? "One entry" : `${entries.length} entries${isLast ? "" : " so far"}`;
   return (
     <Card title={title} note={entries.length > 0 && <SaveResults entries={entries} isWhole={isLast} />}>
@@ -145,17 +144,23 @@ function FoundEntries({ first, filters, order }: FoundEntriesProps) {
         </div>
       )}
       <CompleteTo found={last} order={order} shown={entries.length} />
+      <Misses words={meaning.misses} />
     </Card>
   );
 }
 
-function NothingFound({ found }: { readonly found: Found }) {
+function NothingFound({ found, misses }: { readonly found: Found; readonly misses: string | undefined }) {
   return (
     <Card title="Nothing found">
       <p class="soft">No entry in the logs fits.</p>
       <CompleteTo found={found} shown={0} />
+      <Misses words={misses} />
     </Card>
   );
+}
+
+function Misses({ words }: { readonly words: string | undefined }) {
+  return words === undefined ? null : <p class="small">{words}</p>;
 }
 
 function IdentityHint({ filters }: { readonly filters: Filters }) {

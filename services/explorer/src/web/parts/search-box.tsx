@@ -94,7 +94,7 @@ function Understood({ text, search }: { readonly text: string; readonly search: 
       <strong>
         <Text value={current.what} />
       </strong>
-      . {current.goal.kind === "hint" && current.goal.words}
+      . {current.goal.kind === "hint" && `${current.goal.words} `}
       {meanings.length > 1 && (
         <>
           Or search for{" "}

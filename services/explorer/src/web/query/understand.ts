@@ -12,6 +12,8 @@ export interface Reading {
     | { readonly kind: "certificate"; readonly serial: string }
     /** Nothing can be found by it, and why. */
     | { readonly kind: "hint"; readonly words: string };
+  /** What it cannot find although it may be there: said beside what was found. */
+  readonly misses?: string;
 }
 
 export interface Understanding {
@@ -41,11 +43,14 @@ type Rule = (text: string) => Understanding | undefined;
 
 const RULES: readonly Rule[] = [
   pem,
+  entryAddress,
+  entryName,
   fields,
   namedDigest,
   imageReference,
   hexadecimal,
   logIndex,
+  cutOff,
   fingerprintWithColons,
   email,
   domainOfAddresses,
@@ -96,6 +101,36 @@ function pem(text: string): Understanding | undefined {
   );
 }
 
+/** A link to an entry: of these pages, of this API or of either Rekor's, `?logIndex=` and `?uuid=` as others have it. */
+function entryAddress(text: string): Understanding | undefined {
+  const parsed = /^https?:\/\//i.test(text) ? URL.parse(text) : null;
+  if (parsed === null) return undefined;
+  const [, log, last] =
+    /\/entries(?:\/(rekor-v2|rekor))?(?:\/(\d{1,19}|[0-9a-f]{64}|[0-9a-f]{80}))?\/?$/i.exec(parsed.pathname) ?? [];
+  const id = last ?? parsed.searchParams.get("uuid") ?? parsed.searchParams.get("logIndex") ?? "";
+  const found = entryOf(id, log?.toLowerCase());
+  if (found === undefined) return undefined;
+  const address = url(text);
+  return { reading: found, others: address === undefined ? [] : [address.reading, ...address.others] };
+}
+
+/** `uuid:…`, `logIndex 12`, and the line in which cosign tells where its entry is. */
+function entryName(text: string): Understanding | undefined {
+  const [, id = ""] =
+    /^(?:uuid|entry|entry ?id|log ?index|(?:tlog entry created with )?index)(?:[:=]\s?|\s)([0-9a-f]{1,80})$/i.exec(
+      text,
+    ) ?? [];
+  const found = entryOf(id, undefined);
+  return found === undefined ? undefined : only(found);
+}
+
+function entryOf(id: string, log: string | undefined): Reading | undefined {
+  const name = (["rekor", "rekor-v2"] as const).find((each) => each === log);
+  if (/^\d{1,19}$/.test(id)) return entry("a log index", String(BigInt(id)), name);
+  if (/^[0-9a-f]{80}$/i.test(id)) return entry("an entry ID of the v1 log", id.toLowerCase(), "rekor");
+  return /^[0-9a-f]{64}$/i.test(id) ? entry("an entry ID", id.toLowerCase(), name) : undefined;
+}
+
 /** `issuer:https://accounts.example.com kind:dsse`, all of which must hold. */
 function fields(text: string): Understanding | undefined {
   const filters: Record<string, string[]> = {};
@@ -109,7 +144,7 @@ function fields(text: string): Understanding | undefined {
 }
 
 function namedDigest(text: string): Understanding | undefined {
-  const [, name, hex] = /^(sha(?:1|224|256|384|512))[:-]([0-9a-f]+)$/i.exec(text) ?? [];
+  const [, name, hex] = /^(sha(?:1|224|256|384|512))[:-]([0-9a-f]+)(?:…|\.\.\.)?$/i.exec(text) ?? [];
   if (name === undefined || hex === undefined) return undefined;
   const expected = DIGEST_HEX[name.toLowerCase()];
   if (hex.length !== expected) {
@@ -131,17 +166,19 @@ function imageReference(text: string): Understanding | undefined {
     const [name = ""] = reference.split("@");
     // A signature of an image is over a text that holds its digest; only sha256 has one that clients write.
     const asImage = search("an image, by its digest", { image: [reference] });
-    const others = [understood.reading, ...understood.others, subjectName(name)].filter(
-      ({ goal }) => goal.kind !== "search" || goal.filters["image"] === undefined,
-    );
-    return found.toLowerCase().startsWith("sha256:") ? { reading: asImage, others } : { ...understood, others };
+    const others = [...understood.others, subjectName(name)];
+    if (!found.toLowerCase().startsWith("sha256:")) return { ...understood, others };
+    return { reading: asImage, others: [search("a digest", { digest: [found.toLowerCase()] }), ...others] };
   }
   if (!/^[\w.-]+(?::\d+)?(?:\/[\w.-]+)+:[\w][\w.-]*$/.test(text) || /^https?:/.test(text)) return undefined;
   const words =
     "A tag can be moved, so nothing is signed by it. Ask for the digest: crane digest, or docker buildx imagetools inspect.";
   return {
     reading: hint("an image, by its tag", words),
-    others: [subjectName(text), subjectName(text.slice(0, text.lastIndexOf(":")))],
+    others: [
+      subjectName(text),
+      search("the same without its tag", { subjectName: [text.slice(0, text.lastIndexOf(":"))] }),
+    ],
   };
 }
 
@@ -175,6 +212,15 @@ function logIndex(text: string): Understanding | undefined {
   const index = String(BigInt(digits));
   if (log !== undefined) return only(entry(`entry ${index} of ${log}`, index, log === "rekor" ? "rekor" : "rekor-v2"));
   return only(entry(`the log index ${index}`, index));
+}
+
+/** Lists show digests and IDs by their first digits, and Git its commits. A number is an index, a word without digits none. */
+function cutOff(text: string): Understanding | undefined {
+  if (!/^(?=.*\d)[0-9a-f]{7,}(?:…|\.\.\.)?$/i.test(text)) return undefined;
+  const words =
+    "Only whole ones are found: a SHA-256 digest has 64 hexadecimal digits, an entry ID 80 or 64, a commit 40 or 64.";
+  const name = search("a name that begins like this", { sanPrefix: [text] });
+  return { reading: hint("perhaps the beginning of a digest or an ID", words), others: [name, subjectName(text)] };
 }
 
 /** `3A:7F:…` is how tools print fingerprints, of 32 bytes, and serial numbers, of up to 20. */
@@ -296,12 +342,15 @@ function domain(text: string): Understanding | undefined {
   };
 }
 
+/**
+ * A SHA-256 digest may be an image's, of which clients log the digest of a text that has it inside. Asked for as an
+ * image's it finds all that the plain digest does.
+ */
 function digest(value: string): Understanding {
-  const image = value.startsWith("sha256:") ? [search("an image's digest", { image: [value] })] : [];
-  return {
-    reading: search("a digest", { digest: [value] }),
-    others: [...image, search("a digest that an attestation is about", { subjectDigest: [value] })],
-  };
+  const subject = search("a digest that an attestation is about", { subjectDigest: [value] });
+  if (!value.startsWith("sha256:")) return { reading: search("a digest", { digest: [value] }), others: [subject] };
+  const misses = `Is it an image's? What cosign 2 signed of an image is found by its name as well, and only so: repository@sha256:…`;
+  return { reading: { ...search("a digest", { image: [value] }), misses }, others: [subject] };
 }
 
 /** RFC 5280, Section 4.1.2.2: at most 20 bytes. Fulcio's are written whole. */

@@ -97,7 +97,7 @@ function Findings({ audit }: { readonly audit: Audit }) {
         <AlarmNotice key={alarm.id} alarm={alarm} />
       ))}
       <Watched audit={audit} />
-      <Checks checks={audit.checks} />
+      <Checks checks={audit.checks} alarms={standing} />
       {past.length > 0 && (
         <Card title="Over" note="alarms of before, kept for whoever asks what happened">
           {past.map((alarm) => (
@@ -230,7 +230,13 @@ function Watched({ audit: { logs, canary } }: { readonly audit: Audit }) {
 const SIGNS = { passed: "passed", failing: "failed", unknown: "open" } as const;
 const ORDER = ["failing", "unknown", "passed"];
 
-function Checks({ checks }: { readonly checks: readonly AuditCheck[] }) {
+interface ChecksProps {
+  readonly checks: readonly AuditCheck[];
+  /** Those that stand, and so are told above. */
+  readonly alarms: readonly Alarm[];
+}
+
+function Checks({ checks, alarms }: ChecksProps) {
   const held = checks.filter(({ state }) => state === "passed").length;
   const sorted = checks.toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
   return (
@@ -238,7 +244,7 @@ function Checks({ checks }: { readonly checks: readonly AuditCheck[] }) {
       <ul class="rows checks">
         {sorted.map((check) => (
           <li key={check.name}>
-            <CheckLine check={check} />
+            <CheckLine check={check} hasAlarm={alarms.some((alarm) => alarm.check === check.name)} />
           </li>
         ))}
       </ul>
@@ -246,7 +252,14 @@ function Checks({ checks }: { readonly checks: readonly AuditCheck[] }) {
   );
 }
 
-function CheckLine({ check: { name, state, at, what, meaning, remedy } }: { readonly check: AuditCheck }) {
+interface CheckLineProps {
+  readonly check: AuditCheck;
+  readonly hasAlarm: boolean;
+}
+
+function CheckLine({ check: { name, state, at, what, meaning, remedy }, hasAlarm }: CheckLineProps) {
+  const advice = hasAlarm ? ["Its alarm above says what it means and what to do."] : [meaning, remedy];
+  const lines = state === "failing" ? advice.filter((line) => line !== undefined) : [];
   return (
     <>
       <Sign state={SIGNS[state]} />
@@ -255,7 +268,12 @@ function CheckLine({ check: { name, state, at, what, meaning, remedy } }: { read
       </h3>
       <p>
         <Text value={what} />
-        {state === "failing" && <Text value={` ${[meaning, remedy].filter((line) => line !== undefined).join(" ")}`} />}
+        {lines.map((line) => (
+          <>
+            <br />
+            <Text value={line} />
+          </>
+        ))}
       </p>
       <span class="small" title={at === undefined ? "" : utcTime(at)}>
         {at !== undefined && ago(at, Date.now())}

@@ -43,9 +43,7 @@ export function RawCard({ entry, body }: RawCardProps) {
         {bundle !== undefined && bundle !== null && (
           <span class="small">The bundle is for cosign verify-blob --bundle, with the signed file beside it.</span>
         )}
-        {(bundle === undefined || bundle === null) && (
-          <span class="small">No bundle can be made of this entry alone.</span>
-        )}
+        {(bundle === undefined || bundle === null) && <span class="small">{whyNoBundle(entry)}</span>}
       </div>
       <Raw title="Entry (canonical JSON)" text={decodedJson(entry.body)} />
       {certificate !== undefined && <Raw title="Certificate (PEM)" text={encodePem("CERTIFICATE", certificate.der)} />}
@@ -53,6 +51,16 @@ export function RawCard({ entry, body }: RawCardProps) {
       <Raw title="Checkpoint (signed note)" text={entry.checkpoint} />
     </Card>
   );
+}
+
+function whyNoBundle({ log, kind }: ProvenEntry): string {
+  if (kind === "dsse") {
+    return "No bundle can be made of this entry: the log keeps the statement's digest alone. The client's own has the statement.";
+  }
+  if (log === "rekor-v2") {
+    return "No bundle can be made of this entry: the timestamp that it needs is in the client's own alone, which is the one to keep.";
+  }
+  return "No bundle can be made of this entry alone.";
 }
 
 function Raw({ title, text }: { readonly title: string; readonly text: string }) {

@@ -15,7 +15,7 @@ import { checkSameLogs, openSite, type Site } from "./site.ts";
 import type { Source } from "./source.ts";
 
 const USAGE = `usage: chancery export entries|certificates|refusals --out FILE [FLAGS]
-       chancery export verify FILE MANIFEST --key PEM
+       chancery export verify FILE MANIFEST --key PEM|--trusted-root FILE|--data FOLDER
 
 Writes FILE, and FILE.manifest: how many lines, of what, their SHA-256 and the logs' checkpoints, signed by the logs' keys.
 Works while chancery runs. Oldest first. What was interrupted goes on with --resume, and ends in the same file.

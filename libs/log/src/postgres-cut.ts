@@ -72,6 +72,8 @@ export class PostgresCut {
       await tx.query(
         "SELECT set_config('lock_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '60s', true)",
       );
+      // The owner has taken it from himself, and before PostgreSQL 17 cannot lock without it either.
+      await tx.query(`GRANT DELETE ON ${TABLES.join(", ")} TO CURRENT_USER`);
       await tx.query(`LOCK TABLE log.tree, log.published, ${TABLES.join(", ")} IN ACCESS EXCLUSIVE MODE`);
       const [tree] = await tx.query<{ size: bigint; root: Uint8Array }>(
         "SELECT size, root FROM log.tree WHERE log = $1",
@@ -86,6 +88,7 @@ export class PostgresCut {
       for (const [table, count] of rows) await this.#keep(tx, table, count, keep);
       await keep(undefined);
       for (const [table, count] of rows) await this.#delete(tx, table, count);
+      await tx.query(`REVOKE DELETE ON ${TABLES.join(", ")} FROM CURRENT_USER`);
       await this.#setTree(tx, after);
       await seal();
       return rows;
@@ -133,12 +136,9 @@ export class PostgresCut {
 
   async #delete(tx: Transaction, table: CutTable, count: number): Promise<void> {
     await tx.query(`ALTER TABLE ${table} DISABLE TRIGGER append_only`);
-    // The owner has taken it from himself.
-    await tx.query(`GRANT DELETE ON ${table} TO CURRENT_USER`);
     const [row] = await tx.query<{ count: bigint }>(
       `WITH gone AS (DELETE FROM ${table} WHERE ${this.#behind(table, this.#size)} RETURNING 1) SELECT count(*) AS count FROM gone`,
     );
-    await tx.query(`REVOKE DELETE ON ${table} FROM CURRENT_USER`);
     await tx.query(`ALTER TABLE ${table} ENABLE TRIGGER append_only`);
     if (Number(row?.count) !== count) throw new Error(`of ${count} rows of ${table} ${row?.count} were cut`);
   }

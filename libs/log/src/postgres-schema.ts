@@ -159,17 +159,16 @@ CREATE TABLE log.search_rebuilt (
   size    bigint  NOT NULL,
   PRIMARY KEY (log, size)
 );
--- No batch of theirs commits between what is counted here and the trigger below.
-LOCK TABLE log.search_key IN SHARE ROW EXCLUSIVE MODE;
-INSERT INTO log.search_gap (log, size) SELECT log, size FROM log.tree WHERE size > 0;
-
--- A process of before that still runs would go on writing entries that are not found.
+-- A process of before that still runs would go on writing entries that are not found. A trigger is made under SHARE ROW
+-- EXCLUSIVE, so no batch of theirs commits between what is counted here and the trigger's first word. (LOCK TABLE wants,
+-- before PostgreSQL 17, a right of which the owner has deprived himself above.)
 CREATE FUNCTION log.refuse_old_process() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'this database has moved on: start the newer Chancery instead of this one';
 END $$;
 CREATE TRIGGER moved_on BEFORE INSERT ON log.search_key
   FOR EACH ROW EXECUTE FUNCTION log.refuse_old_process();
+INSERT INTO log.search_gap (log, size) SELECT log, size FROM log.tree WHERE size > 0;
 
 ${["search", "name", "search_gap", "search_rebuilt"].map(appendOnly).join("")}
 `,

@@ -6,10 +6,11 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from "@nestjs/common";
-import { Metrics } from "@chancery/service";
+import { Metrics, ReadinessRegistry } from "@chancery/service";
 import { AUDIT_VIEW, AUDITOR_OFF, type AuditView } from "./audit-view.ts";
 import { AuditController } from "./http/audit.controller.ts";
 import { countAudit } from "./http/audit-metrics.ts";
+import { auditWarning } from "./http/audit-warning.ts";
 import { Auditor } from "./watch/auditor.ts";
 import type { AuditorLog, AuditorOptions } from "./watch/auditor-options.ts";
 
@@ -20,9 +21,14 @@ export type AuditorConfig = Omit<AuditorOptions, "told">;
 export class AuditorModule implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #view: AuditView;
 
-  constructor(@Inject(AUDIT_VIEW) view: AuditView, @Inject(Metrics) metrics: Metrics) {
+  constructor(
+    @Inject(AUDIT_VIEW) view: AuditView,
+    @Inject(Metrics) metrics: Metrics,
+    @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
+  ) {
     this.#view = view;
     countAudit(view, metrics.registry);
+    readiness.warn("auditor", () => auditWarning(view));
   }
 
   /** Undefined: none runs in this process. */

@@ -39,6 +39,23 @@ const USAGE = `usage: node services/chancery/launch.mjs COMMAND [ARGUMENTS]
   format   formats (npm run format)
 `;
 
+const TEST_USAGE = `usage: npm test -- [ARGUMENTS]
+
+Every test but the fault tests. Arguments go to vitest: part of a file's name for these files alone, -t NAME for
+tests of that name. Exit codes: 0 all passed, otherwise not, also where no test ran to its end.
+`;
+
+const FAULTS_USAGE = `usage: npm run faults -- [ARGUMENTS]
+       npm run soak -- [ARGUMENTS]
+
+The fault tests: kill, stop, cut and fill what the log runs on, and hold it to its promises; soak throws ten times as
+many faults. Arguments go to vitest: part of a file's name for these files alone, -t NAME for tests of that name.
+Exit codes: 0 all passed, otherwise not, also where no test ran to its end.
+
+  CHANCERY_FAULT_SEED    throws the same dice again           random, told at the start
+  CHANCERY_FAULT_FACTOR  how many times as many faults        1; of soak 10
+`;
+
 const COMMANDS = {
   async serve(args) {
     await install();
@@ -52,14 +69,17 @@ const COMMANDS = {
   },
 
   async test(args) {
+    if (asksForHelp(args)) return explain(TEST_USAGE);
     return await runTests([...TESTS, ...args]);
   },
 
   async faults(args) {
+    if (asksForHelp(args)) return explain(FAULTS_USAGE);
     return await runFaults(args);
   },
 
   async soak(args) {
+    if (asksForHelp(args)) return explain(FAULTS_USAGE);
     process.env.CHANCERY_FAULT_FACTOR ??= "10";
     return await runFaults(args);
   },
@@ -113,6 +133,15 @@ const COMMANDS = {
   },
 };
 
+function asksForHelp(args) {
+  return args.includes("--help") || args.includes("-h");
+}
+
+function explain(usage) {
+  process.stdout.write(usage);
+  return 0;
+}
+
 /** The same seed throws the same dice again: which process is killed, and when. */
 async function runFaults(args) {
   process.env.CHANCERY_FAULT_SEED ??= String(randomInt(2 ** 31));
@@ -134,9 +163,9 @@ async function runTests(args) {
     [BIN("vitest/vitest.mjs"), "run", ...reporters, `--reporter=${reporter}`, ...args],
     { env: { CHANCERY_TEST_COUNTS: counts } },
   );
-  printCounts(counts);
+  const counted = printCounts(counts);
   if (!kept) await rm(counts, { force: true });
-  return code;
+  return counted ? code : code || 1;
 }
 
 const [name, ...args] = process.argv.slice(2);

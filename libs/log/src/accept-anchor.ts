@@ -1,8 +1,9 @@
-import { Misconfigured, RefusedToSign } from "@chancery/fault";
+import { RefusedToSign } from "@chancery/fault";
 import { consistencyProof, verifyConsistency } from "@chancery/tlog";
 import { type Anchor, type AnchoredHead, cutsOf } from "./anchor.ts";
 import { AnchoredSigner } from "./anchored-signer.ts";
 import type { TreeHeadSigner } from "./entry.ts";
+import { noSuchLog } from "./no-such-log.ts";
 import { anchorKeyReason, keyReason, olderReason, treeReason } from "./standing.ts";
 import type { LogStore, StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
@@ -26,7 +27,7 @@ export async function acceptAnchor(options: {
 }): Promise<{ readonly before: AnchoredHead | undefined; readonly after: AnchoredHead }> {
   const { name, anchor, signer, now = Date.now() } = options;
   const stored = await options.store.find(name);
-  if (stored === undefined) throw new Misconfigured("CHANCERY_DATABASE_URL", `holds no log ${name}`);
+  if (stored === undefined) throw noSuchLog(name);
   const state = await stored.writer.tree();
   const before = await anchor.read();
   const reason =

@@ -1,10 +1,11 @@
 import { concatBytes } from "@chancery/encoding";
-import { Fault, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
+import { Fault, RefusedToSign, Unavailable } from "@chancery/fault";
 import type { Database } from "@chancery/postgres";
 import { consistencyProof, verifyConsistency } from "@chancery/tlog";
 import { type Anchor, type AnchoredHead, cutsOf } from "./anchor.ts";
 import { AnchoredSigner } from "./anchored-signer.ts";
 import type { PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
+import { noSuchLog } from "./no-such-log.ts";
 import { type CutTable, PostgresCut } from "./postgres-cut.ts";
 import { PostgresLogStore } from "./postgres-log-store.ts";
 import { anchorKeyReason, keyReason, olderReason, treeReason } from "./standing.ts";
@@ -49,7 +50,7 @@ export interface CutOptions {
  */
 export async function cutUnsigned({ name, db, anchor, signer, keep }: CutOptions): Promise<Cut> {
   const stored = await (await PostgresLogStore.open(db)).find(name);
-  if (stored === undefined) throw new Misconfigured("CHANCERY_DATABASE_URL", `holds no log ${name}`);
+  if (stored === undefined) throw noSuchLog(name);
   const refuse = (reason: string, cause?: unknown) => new RefusedToSign(`log ${name}: ${reason}`, { cause });
   const state = await stored.writer.tree();
   const anchored = await anchor.read();

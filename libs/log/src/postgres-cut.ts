@@ -1,6 +1,7 @@
 import { encodeHex, equalBytes } from "@chancery/encoding";
-import { Misconfigured, RefusedToSign } from "@chancery/fault";
+import { RefusedToSign } from "@chancery/fault";
 import type { Database, Queryable, Transaction } from "@chancery/postgres";
+import { noSuchLog } from "./no-such-log.ts";
 import { misledIdentities } from "./postgres-cut-identities.ts";
 import { placeOf } from "./postgres-search.ts";
 import * as sql from "./postgres-statements.ts";
@@ -42,7 +43,7 @@ export class PostgresCut {
 
   static async open(db: Database, name: string, size: bigint): Promise<PostgresCut> {
     const [row] = await db.query<{ id: number }>(sql.FIND_LOG, [name]);
-    if (row === undefined) throw new Misconfigured("CHANCERY_DATABASE_URL", `holds no log ${name}`);
+    if (row === undefined) throw noSuchLog(name);
     return new PostgresCut(db, row.id, size);
   }
 

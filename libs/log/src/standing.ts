@@ -8,8 +8,10 @@ import type { LogKey, LogWriter, TreeState } from "./store.ts";
 
 /** What to do, in the sentence that says what is wrong: README, "When something is wrong", says how. */
 export const NEWER_DATABASE = "stop, and bring the newer database back: nothing else makes this log whole";
-const NEWER_ANCHOR =
-  "bring the newer anchor back, or, if this database is the newest there was, accept it (accept-anchor)";
+/** The command is to be pasted: its name for a log is ours. */
+function newerAnchor(log: string): string {
+  return `bring the newer anchor back, or, if this database is the newest there was, accept it (npm run chancery -- accept-anchor --log ${log})`;
+}
 
 const DELETE_PUBLISHED = "delete the log's row of log.published, and start: it is made anew from tree and anchor";
 
@@ -108,11 +110,13 @@ export class Standing {
       const state = await writer.tree();
       this.assertTree(state, signed);
       if (before === undefined) {
-        throw this.#refuseAnchor(`its anchor is missing and its database holds ${state.size} entries: ${NEWER_ANCHOR}`);
+        throw this.#refuseAnchor(
+          `its anchor is missing and its database holds ${state.size} entries: ${newerAnchor(this.#log)}`,
+        );
       }
-      if (newerReason(before, state, this.#ahead) === undefined) return { anchored: before, state };
+      if (newerReason(this.#log, before, state, this.#ahead) === undefined) return { anchored: before, state };
       const after = (await this.#readAnchor()) ?? before;
-      const newer = newerReason(after, state, this.#ahead);
+      const newer = newerReason(this.#log, after, state, this.#ahead);
       if (newer !== undefined) throw this.#refuseAnchor(newer);
       if (after.size <= state.size) return { anchored: after, state };
       // Yet another batch went through: the anchor is of a tree that is newer than what was read.
@@ -171,16 +175,16 @@ export function olderReason(anchored: TreeHead, tree: TreeState): string | undef
 }
 
 /** An anchor that was put back: it no longer knows all that was signed. */
-function newerReason(anchored: AnchoredHead, tree: TreeState, ahead: bigint): string | undefined {
+function newerReason(log: string, anchored: AnchoredHead, tree: TreeState, ahead: bigint): string | undefined {
   const published = tree.published?.size ?? 0n;
   if (published > anchored.size) {
-    return `its anchor is older than what was published: it knows a tree of ${anchored.size} entries, ${published} were published; ${NEWER_ANCHOR}`;
+    return `its anchor is older than what was published: it knows a tree of ${anchored.size} entries, ${published} were published; ${newerAnchor(log)}`;
   }
   if (tree.published !== undefined && published === anchored.size && tree.published.time > anchored.time) {
-    return `its anchor is older than what was published: it knows the tree of ${published} entries as it was signed earlier; ${NEWER_ANCHOR}`;
+    return `its anchor is older than what was published: it knows the tree of ${published} entries as it was signed earlier; ${newerAnchor(log)}`;
   }
   if (tree.size - anchored.size > ahead) {
-    return `its anchor is older than its database by ${tree.size - anchored.size} entries, and a crash leaves at most ${ahead}; ${NEWER_ANCHOR}`;
+    return `its anchor is older than its database by ${tree.size - anchored.size} entries, and a crash leaves at most ${ahead}; ${newerAnchor(log)}`;
   }
   return undefined;
 }

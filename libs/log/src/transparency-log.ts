@@ -1,4 +1,4 @@
-import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
+import { Malformed, RefusedToSign, Unavailable } from "@chancery/fault";
 import {
   type ConsistencyProof,
   consistencyProof,
@@ -23,6 +23,7 @@ import { frozenFault, Pool, type PoolLimits } from "./pool.ts";
 import { PublishedReads } from "./published-reads.ts";
 import { isPublished, Publisher } from "./publisher.ts";
 import { Lookup } from "./lookup.ts";
+import { noSuchLog } from "./no-such-log.ts";
 import { assertSearchKeys } from "./search-key.ts";
 import { Sequencer } from "./sequencer.ts";
 import { NEWER_DATABASE, Standing } from "./standing.ts";
@@ -333,10 +334,7 @@ async function findOrCreate(options: LogOptions, signer: AnchoredSigner, standin
     return absentLog();
   }
   if (options.create !== true) {
-    throw new Misconfigured(
-      "CHANCERY_DATABASE_URL",
-      `holds no log ${options.name}, and a log is made only on a first start`,
-    );
+    throw noSuchLog(options.name, ", and a log is made only on a first start");
   }
   return await options.store.create(options.name, signer.key, (options.clock ?? Date.now)());
 }

@@ -157,6 +157,9 @@ describe.for(["text", "tree head"] as const)("one flipped bit is found where it 
     expect(await found(tree("size = size # 4"), log)).toMatchObject({
       place: { kind: "anchor", field: "size" },
       expected: "at most 1296, as the database says",
+      meaning: expect.stringMatching(
+        /^the database is older .* leave the anchor as it is, and bring the newer database back$/,
+      ),
     });
     expect(await found(tree("time = time - 10000000"), log)).toMatchObject({ place: { kind: "tree", field: "time" } });
   });
@@ -327,11 +330,16 @@ describe("published <= anchor <= database", () => {
     expect(await differenceOf(world.check())).toMatchObject({
       place: { kind: "checkpoint", field: "size" },
       expected: "at most 10, as the anchor says",
+      meaning: expect.stringMatching(/^the anchor is older than what was published: bring the newer one back/),
     });
     await writeFile(newest, text.replace("size 20", "size 21"));
     expect((await differenceOf(world.check())).place).toMatchObject({ kind: "anchor" });
     await Promise.all((await readdir(world.anchor)).map((name) => rm(join(world.anchor, name))));
-    expect(await differenceOf(world.check())).toMatchObject({ place: { kind: "anchor" }, found: "nothing" });
+    expect(await differenceOf(world.check())).toMatchObject({
+      place: { kind: "anchor" },
+      found: "nothing",
+      meaning: expect.stringContaining("no anchor of this log lies in this folder"),
+    });
   });
 
   test("an anchor file that cannot be read is told at once, and is no difference", async () => {

@@ -14,7 +14,7 @@ export async function openStopped({ data, databaseUrl }: Settings, opened: Async
     const answering = running && (await Database.open(running, { max: 1 }).catch(() => undefined));
     if (answering) {
       await answering.close();
-      throw runs(data);
+      throw new Misconfigured("data folder", `a chancery runs on ${data}; stop it first`);
     }
     url = opened.use(await startEmbedded({ directory })).url;
   }
@@ -24,10 +24,6 @@ export async function openStopped({ data, databaseUrl }: Settings, opened: Async
     `SELECT FROM pg_stat_activity
      WHERE application_name = 'chancery' AND datname = current_database() AND pid <> pg_backend_pid()`,
   );
-  if (others.length > 0) throw runs("its database");
+  if (others.length > 0) throw new Misconfigured("database", "a chancery runs on it; stop it first");
   return db;
-}
-
-function runs(place: string): Misconfigured {
-  return new Misconfigured("CHANCERY_DATA", `a chancery runs on ${place}; stop it first`);
 }

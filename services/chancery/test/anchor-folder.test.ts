@@ -42,7 +42,10 @@ describe("anchors in a folder of their own", () => {
     expect(out).toMatch(/^rekor: clean: 3 entries/m);
     const elsewhere = await chancery("fsck", "--data", data, "--log", "rekor");
     expect(elsewhere.code).toBe(1);
+    expect(elsewhere.out).toMatch(/^ {2}means {5}.* most likely another is meant \(CHANCERY_ANCHOR, --anchor/m);
     expect(elsewhere.out).toContain(`  anchor    ${join(data, "anchor", "rekor")}\n`);
+    const json = await chancery("fsck", "--data", data, "--log", "rekor", "--json");
+    expect(JSON.parse(json.out)).toMatchObject({ found: "nothing", meaning: expect.stringContaining("--anchor") });
   });
 
   test("are read there by the auditor beside the services, who watches their disk too, and by fsck at a database", async () => {
@@ -77,6 +80,7 @@ describe("anchors in a folder of their own", () => {
         503,
         expect.stringMatching(/its anchor is missing and its database holds \d+ entries/),
       ]);
+      expect(text).toContain("(npm run chancery -- accept-anchor --log rekor)");
       expect(text).not.toContain(folder);
       const said = stack.lines.filter((line) => line.includes("its anchor is missing") && line.includes("rekor"));
       expect(said.join("\n")).toContain(join(moved, "rekor"));

@@ -42,6 +42,13 @@ export interface DatabaseCheck {
   readonly progress?: Progress | undefined;
 }
 
+const OLDER_DATABASE =
+  "the database is older than what was signed: stop the log, leave the anchor as it is, and bring the newer database back";
+const OLDER_ANCHOR =
+  "the anchor is older than what was published: bring the newer one back, or, if this is another's folder, name the right one (CHANCERY_ANCHOR, --anchor)";
+const NO_ANCHOR =
+  "no anchor of this log lies in this folder: most likely another is meant (CHANCERY_ANCHOR, --anchor, as serve is told); if it is lost, see accept-anchor";
+
 /** Pages under way. Three keep two connections of the server busy while the fourth is hashed. */
 const PAGES_AHEAD = 4;
 
@@ -123,10 +130,11 @@ function statedHeads(check: DatabaseCheck, { tree, published, anchored }: Stated
   expectEqual({ kind: "log", field: "origin" }, origin, tree.origin);
   const heads: StatedHead[] = [{ by: "tree", size: tree.size, root: tree.root }];
   if (check.anchor !== undefined) {
-    if (anchored === undefined) throw new Difference({ kind: "anchor", field: "file" }, "a tree head", NOTHING);
+    if (anchored === undefined)
+      throw new Difference({ kind: "anchor", field: "file" }, "a tree head", NOTHING, NO_ANCHOR);
     expectEqual({ kind: "anchor", field: "origin" }, origin, anchored.origin);
     expectEqual({ kind: "anchor", field: "key" }, keyId, anchored.keyId);
-    expectAtMost("anchor", anchored.size, "the database", tree.size);
+    expectAtMost("anchor", anchored.size, { by: "the database", size: tree.size, meaning: OLDER_DATABASE });
     heads.unshift({ by: "anchor", ...anchored });
   }
   if (published === undefined) {
@@ -139,15 +147,21 @@ function statedHeads(check: DatabaseCheck, { tree, published, anchored }: Stated
   expectEqual({ kind: "checkpoint", field: "size" }, head.size, published.size);
   expectEqual({ kind: "checkpoint", field: "root" }, head.root, published.root);
   if (head.time !== undefined) expectEqual({ kind: "checkpoint", field: "time" }, head.time, published.time);
-  expectAtMost("checkpoint", head.size, anchored ? "the anchor" : "the database", anchored?.size ?? tree.size);
+  expectAtMost(
+    "checkpoint",
+    head.size,
+    anchored === undefined
+      ? { by: "the database", size: tree.size }
+      : { by: "the anchor", size: anchored.size, meaning: OLDER_ANCHOR },
+  );
   // It was in the anchor before it was published.
   if (anchored !== undefined && published.time > anchored.time) {
     const latest = `at most ${anchored.time}, as the anchor says`;
-    throw new Difference({ kind: "checkpoint", field: "time" }, latest, String(published.time));
+    throw new Difference({ kind: "checkpoint", field: "time" }, latest, String(published.time), OLDER_ANCHOR);
   }
   const before = check.proven;
   if (before !== undefined) {
-    expectAtMost("checkpoint", before.size, "the database", tree.size);
+    expectAtMost("checkpoint", before.size, { by: "the database", size: tree.size, meaning: OLDER_DATABASE });
     heads.unshift({ by: "checkpoint", size: before.size, root: before.root });
   }
   return [{ by: "checkpoint", size: head.size, root: head.root }, ...heads];
@@ -162,8 +176,17 @@ function publicKey(key: KeyObject): KeyObject {
   return key.type === "private" ? createPublicKey(key) : key;
 }
 
-function expectAtMost(kind: "anchor" | "checkpoint", size: bigint, limiter: string, limit: bigint): void {
-  if (size > limit) throw new Difference({ kind, field: "size" }, `at most ${limit}, as ${limiter} says`, String(size));
+interface Limit {
+  readonly by: string;
+  readonly size: bigint;
+  /** Of a size beyond it. */
+  readonly meaning?: string;
+}
+
+function expectAtMost(kind: "anchor" | "checkpoint", size: bigint, limit: Limit): void {
+  if (size <= limit.size) return;
+  const most = `at most ${limit.size}, as ${limit.by} says`;
+  throw new Difference({ kind, field: "size" }, most, String(size), limit.meaning);
 }
 
 interface EntryCheckParts {

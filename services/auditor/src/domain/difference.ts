@@ -12,14 +12,17 @@ export class Difference extends Error {
   readonly place: Place;
   readonly expected: string;
   readonly found: string;
+  /** What it says of the log, and what to do: where the two values alone would be read as their opposite. */
+  readonly meaning: string | undefined;
 
-  constructor(place: Place, expected: string | Uint8Array, found: string | Uint8Array) {
+  constructor(place: Place, expected: string | Uint8Array, found: string | Uint8Array, meaning?: string) {
     const [should, is] = [shown(expected), shown(found)];
     super(`${describePlace(place)}: expected ${should}, found ${is}`);
     this.name = "Difference";
     this.place = place;
     this.expected = should;
     this.found = is;
+    this.meaning = meaning;
   }
 }
 

@@ -81,8 +81,9 @@ async function checkOne(source: Source, json: boolean, terminal: Terminal): Prom
 
 function asText({ log, note, anchor }: Source, outcome: Outcome, seconds: number): string {
   if (outcome instanceof Difference) {
-    const { place, expected, found } = outcome;
+    const { place, expected, found, meaning } = outcome;
     const lines = [`DIFFERENCE at ${describePlace(place)}`, `  expected  ${expected}`, `  found     ${found}`];
+    if (meaning !== undefined) lines.push(`  means     ${meaning}`);
     // Most often another one was meant.
     if (anchor !== undefined) lines.push(`  anchor    ${anchor}`);
     return `${log}: ${lines.join("\n")}\n`;
@@ -102,11 +103,11 @@ function asText({ log, note, anchor }: Source, outcome: Outcome, seconds: number
 
 function asJson({ log, note }: Source, outcome: Outcome, seconds: number): object {
   if (outcome instanceof Difference) {
-    const { place, expected, found } = outcome;
+    const { place, expected, found, meaning } = outcome;
     const where = Object.fromEntries(
       Object.entries(place).map(([name, value]) => [name, typeof value === "bigint" ? String(value) : value]),
     );
-    return { log, result: "difference", place: where, where: describePlace(place), expected, found };
+    return { log, result: "difference", place: where, where: describePlace(place), expected, found, meaning };
   }
   if (outcome instanceof Error) return { log, result: "unreadable", reason: explain(outcome) };
   const { size, root, ...said } = outcome;

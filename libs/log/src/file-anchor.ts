@@ -17,6 +17,7 @@ import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
 import { type Anchor, type AnchoredHead, cutsOf, sameAnchor } from "./anchor.ts";
 import { onVolume, Patience } from "./anchor-volume.ts";
+import { volumeTrouble } from "./volume-trouble.ts";
 import { type AnchorStep, noFailpoint } from "./failpoint.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
@@ -212,7 +213,7 @@ export class FileAnchor implements Anchor {
         const place = new Malformed(`${this.#directory}: ${cause.message}`, { cause });
         throw new RefusedToSign(`its anchor is damaged (${cause.message})`, { cause: place });
       }
-      throw new Unavailable("the anchor cannot be read or written", 5, { cause });
+      throw new Unavailable(`the anchor cannot be read or written${volumeTrouble(cause)}`, 5, { cause });
     }
   }
 }

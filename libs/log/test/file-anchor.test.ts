@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, symlink, unlink, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, symlink, unlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type AnchoredHead, FileAnchor } from "../src/index.ts";
+import { volumeTrouble } from "../src/volume-trouble.ts";
 import { range } from "./world.ts";
 
 let directory: string;
@@ -139,6 +140,28 @@ test("a folder that is gone is trouble that may pass", async () => {
   await rm(join(directory, "log"), { recursive: true });
   await expect(anchor.read()).rejects.toBeInstanceOf(Unavailable);
   await expect(anchor.compareAndSwap(undefined, head(1))).rejects.toBeInstanceOf(Unavailable);
+});
+
+test("a folder that is gone is said to be, without its path, and read again once it is back", async () => {
+  const anchor = await open();
+  await anchor.compareAndSwap(undefined, head(1));
+  await rename(join(directory, "log"), join(directory, "away"));
+  const gone = { message: "the anchor cannot be read or written: its folder is gone" };
+  await expect(anchor.read()).rejects.toMatchObject(gone);
+  await expect(anchor.compareAndSwap(head(1), head(2))).rejects.toMatchObject(gone);
+  await rename(join(directory, "away"), join(directory, "log"));
+  expect(await anchor.compareAndSwap(head(1), head(2))).toBe(true);
+});
+
+test.each([
+  ["ENOSPC", ": its disk is full"],
+  ["EROFS", ": its volume is read-only"],
+  ["EACCES", ": this user has no permission"],
+  ["EIO", ": EIO"],
+  ["ERR_/secret/path", ""],
+  [undefined, ""],
+])("what the file system calls %s is told by word, and nothing else of it", (code, said) => {
+  expect(volumeTrouble(Object.assign(new Error("open '/secret/path'"), { code }))).toBe(said);
 });
 
 test("the folders above it are made where they are missing, by a relative path too", async () => {

@@ -259,7 +259,13 @@ describe("two installations on one database", () => {
 describe("a log is made only on purpose", () => {
   test("opening one that nobody made says so", async () => {
     const world = new World({ store: new MemoryLogStore(), created: true });
-    await expect(world.start()).rejects.toBeInstanceOf(Misconfigured);
+    const refusal = await world.start().catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(Misconfigured);
+    expect(refusal).toMatchObject({
+      message: expect.stringMatching(
+        /^database: holds no log .*: it was emptied, .* bring the database back that holds the log$/,
+      ),
+    });
     expect(await world.store.find(world.name)).toBeUndefined();
     expect(world.signer.signed).toEqual([]);
   });

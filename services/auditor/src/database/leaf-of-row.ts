@@ -8,7 +8,8 @@ const PEM_LABELS: Readonly<Record<number, string>> = { 2: "CERTIFICATE", 3: "PUB
 export function leafOfRow(row: Uint8Array): Uint8Array {
   if (row[0] !== 1) return row;
   const bytes = Buffer.from(row.buffer, row.byteOffset, row.length);
-  const pieces: Buffer[] = [];
+  // A character for each octet: text grows for less than bytes do.
+  let spelled = "";
   let at = 1;
   while (at < bytes.length) {
     if (at + 3 > bytes.length) return row;
@@ -17,17 +18,19 @@ export function leafOfRow(row: Uint8Array): Uint8Array {
     if (at > bytes.length) return row;
     const piece = spelledOut(kind, bytes.subarray(begin, at));
     if (piece === undefined) return row;
-    pieces.push(piece);
+    spelled += piece;
   }
-  return new Uint8Array(Buffer.concat(pieces));
+  const leaf = Buffer.from(spelled, "latin1");
+  return new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.length);
 }
 
-function spelledOut(kind: number, piece: Buffer): Buffer | undefined {
-  if (kind === 0) return piece;
-  if (kind === 1) return Buffer.from(piece.toString("base64"), "latin1");
+function spelledOut(kind: number, piece: Buffer): string | undefined {
+  if (kind === 0) return piece.toString("latin1");
+  if (kind === 1) return piece.toString("base64");
   const label = PEM_LABELS[kind];
   if (label === undefined) return undefined;
-  const lines = piece.toString("base64").match(/.{1,64}/g) ?? [];
-  const pem = [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
-  return Buffer.from(Buffer.from(pem, "latin1").toString("base64"), "latin1");
+  const base64 = piece.toString("base64");
+  let pem = `-----BEGIN ${label}-----\n`;
+  for (let cut = 0; cut < base64.length; cut += 64) pem += `${base64.slice(cut, cut + 64)}\n`;
+  return Buffer.from(`${pem}-----END ${label}-----\n`, "latin1").toString("base64");
 }

@@ -65,6 +65,18 @@ describe("a folder of metadata", () => {
   });
 });
 
+test("an old copy is refused with the names of both places, and what to do", async () => {
+  const directory = await FileDirectory.open(join(folder, "tuf"));
+  const floor = new FileVersionFloor(join(folder, "anchor/tuf"));
+  const targets = [{ name: "trusted_root.json", bytes: bytes("{}") }];
+  const open = () => TufRepository.open({ directory, floor, keys: tufKeys(), targets, now: START });
+  await open();
+  await floor.raise(2);
+  await expect(open()).rejects.toThrow(
+    `tuf: ${join(folder, "tuf")} is an old copy: it holds timestamp version 1, and 2 was given out before, as ${join(folder, "anchor/tuf")} says: stop, and put the newer directory in its place;`,
+  );
+});
+
 describe("a version floor", () => {
   test("starts at zero, rises, and never goes down", async () => {
     const floor = new FileVersionFloor(join(folder, "deep/floor"));

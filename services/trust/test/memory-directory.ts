@@ -2,6 +2,7 @@ import type { MetadataDirectory, VersionFloor } from "../src/index.ts";
 
 /** A directory that can lose power: after `powerFor` more writes or removals, all fail until it is back. */
 export class MemoryDirectory implements MetadataDirectory {
+  readonly place = "memory";
   readonly files = new Map<string, Uint8Array>();
   readonly written: string[] = [];
   powerFor = Infinity;
@@ -38,6 +39,7 @@ export class MemoryDirectory implements MetadataDirectory {
 }
 
 export class MemoryFloor implements VersionFloor {
+  readonly place = "memory";
   version = 0;
 
   read(): Promise<number> {

@@ -219,7 +219,9 @@ describe("what is refused rather than served", () => {
     await repository.renew(START + 2 * DAY);
     expect(world.floor.version).toBe(3);
     world.directory.files.set("timestamp.json", old.files.get("timestamp.json")!);
-    await expect(reopened()).rejects.toThrow(/it is an old copy/);
+    await expect(reopened()).rejects.toThrow(
+      /is an old copy: it holds timestamp version 2, and 3 was given out before/,
+    );
     await expect(repository.renew(START + 4 * DAY)).rejects.toThrow(RefusedToSign);
   });
 

@@ -22,6 +22,10 @@ export class FileDirectory implements MetadataDirectory {
     return new FileDirectory(path);
   }
 
+  get place(): string {
+    return this.#path;
+  }
+
   async names(): Promise<readonly string[]> {
     const [top, targets] = await Promise.all([files(this.#path), files(join(this.#path, "targets"))]);
     return [...top, ...targets.map((name) => `targets/${name}`)];
@@ -48,6 +52,10 @@ export class FileVersionFloor implements VersionFloor {
 
   constructor(path: string) {
     this.#path = path;
+  }
+
+  get place(): string {
+    return this.#path;
   }
 
   async read(): Promise<number> {

@@ -2,6 +2,8 @@
  * Where a TUF repository's files are kept. Names are relative and use `/`. One process writes at a time.
  */
 export interface MetadataDirectory {
+  /** For the operator, who is to know which one is meant. */
+  readonly place: string;
   /** All files there are; none when nothing was ever written. */
   names(): Promise<readonly string[]>;
   read(name: string): Promise<Uint8Array | undefined>;
@@ -22,6 +24,7 @@ export interface MetadataDirectory {
  * floor is how we notice first.
  */
 export interface VersionFloor {
+  readonly place: string;
   /** Zero when nothing was ever given out. */
   read(): Promise<number>;
   /** MUST be durable when it resolves, and MUST NOT go down. */

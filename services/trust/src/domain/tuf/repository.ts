@@ -114,7 +114,7 @@ async function create(options: TufRepositoryOptions, signers: TufSigners): Promi
   const { directory, floor, targets, now } = options;
   const served = await floor.read();
   if (served > 0) {
-    throw new Misconfigured("tuf", `the directory is empty, and timestamp version ${served} was given out before`);
+    throw new Misconfigured("tuf", `${directory.place} is empty, ${givenOut(served, floor)}`);
   }
   if (signers.root === undefined) throw new Misconfigured("tuf", "a new repository needs the root key");
   const release = await prepareRelease(undefined, signers, now, targets);
@@ -134,12 +134,16 @@ async function find({ directory, floor }: TufRepositoryOptions, signers: TufSign
   if (version < served) {
     throw new Misconfigured(
       "tuf",
-      `the directory holds timestamp version ${version}, and ${served} was given out before: it is an old copy`,
+      `${directory.place} is an old copy: it holds timestamp version ${version}, ${givenOut(served, floor)}`,
     );
   }
   requireKeys(state, signers);
   await floor.raise(version);
   return state;
+}
+
+function givenOut(served: number, { place }: VersionFloor): string {
+  return `and ${served} was given out before, as ${place} says: stop, and put the newer directory in its place; of several processes with one anchor folder, make it a link to the directory that they share`;
 }
 
 /** A signer that answers with a wrong signature must not cost clients their trust root. */

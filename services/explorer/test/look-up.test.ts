@@ -26,7 +26,7 @@ interface Had {
   readonly search?: Answer<never>;
 }
 
-const lookedUp = async (text: string, had: Had = {}) => {
+const lookedUp = async (text: string, had: Had = {}, chosen: Filters = {}) => {
   const asked: string[] = [];
   const found = (filters: Filters): Answer<Found> => {
     const isHit = had.filters !== undefined && JSON.stringify(had.filters) === JSON.stringify(filters);
@@ -49,7 +49,7 @@ const lookedUp = async (text: string, had: Had = {}) => {
     },
   };
   const { reading, others } = understand(text);
-  const address = { filters: {}, order: "newest" } as const;
+  const address = { filters: chosen, order: "newest" } as const;
   const { hit, tried, trouble } = await lookUp([reading, ...others], address, new AbortController().signal, questions);
   return { found: hit?.meaning.what, kind: hit?.kind, tried: tried.map(({ what }) => what), asked, trouble };
 };
@@ -104,4 +104,15 @@ test("a meaning of which not all was looked through is not given up for another"
 test("a search that does not answer is not taken for one that found nothing", async () => {
   const search = { kind: "unavailable", message: "the server does not answer" } as const;
   expect(await lookedUp(SHA256, { search })).toMatchObject({ found: undefined, trouble: search, asked: ["image"] });
+});
+
+test("a filter that contradicts the text is told, and not asked for beside it", async () => {
+  const filters = { san: ["other@example.com"] };
+  const { asked, found, trouble } = await lookedUp("dev@example.com", {}, filters);
+  expect({ asked, found }).toEqual({ asked: [], found: undefined });
+  expect(trouble).toMatchObject({
+    kind: "refused",
+    message: expect.stringContaining("different values of one kind (san)"),
+  });
+  expect((await lookedUp("dev@example.com", {}, { san: ["dev@example.com"] })).trouble).toBeUndefined();
 });

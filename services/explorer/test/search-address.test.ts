@@ -31,8 +31,17 @@ test("the last day is asked for with all its hours", () => {
 
 test("the box and the fields narrow each other", () => {
   expect(joinFilters({ san: ["a"], kind: ["dsse"] }, { san: ["a", "b"], issuer: ["i"] })).toEqual({
-    san: ["a", "b"],
+    san: ["a"],
     kind: ["dsse"],
     issuer: ["i"],
   });
+  const [early, late] = ["2026-02-27T12:00:00Z", "2026-02-28"];
+  expect(joinFilters({ from: [early], to: [early] }, { from: [late], to: [late] })).toEqual({
+    from: [late],
+    to: [early],
+  });
+});
+
+test("what the box and a field say of one thing, and is not the same, finds nothing rather than both", () => {
+  expect(joinFilters({ san: ["a"] }, { san: ["b"], issuer: ["i"] })).toEqual({ contradiction: "san" });
 });

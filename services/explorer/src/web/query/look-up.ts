@@ -80,7 +80,12 @@ async function look(
     return troubleOf(answer);
   }
   if (goal.kind === "search") {
-    const filters = apiTimes(joinFilters(goal.filters, others));
+    const joined = joinFilters(goal.filters, others);
+    if (isContradiction(joined)) {
+      const message = `The box and the filters name different values of one kind (${joined.contradiction}), and both at once cannot be asked for. Change one of them.`;
+      return { trouble: { kind: "refused", message } };
+    }
+    const filters = apiTimes(joined);
     const answer = await questions.search({ filters, order }, signal);
     if (answer.kind === "answered") return { hit: { kind: "list", meaning, filters, found: answer.value } };
     return { trouble: answer };
@@ -90,6 +95,10 @@ async function look(
   const entries = answers.flatMap((answer) => (answer.kind === "answered" ? [answer.value] : []));
   if (entries.length > 0) return { hit: { kind: "entries", meaning, id: goal.id, entries } };
   return answers.map((answer) => (answer.kind === "answered" ? undefined : troubleOf(answer))).find(Boolean);
+}
+
+function isContradiction(joined: ReturnType<typeof joinFilters>): joined is { readonly contradiction: string } {
+  return typeof joined["contradiction"] === "string";
 }
 
 /** That there is none, or that one may not see them, is no reason to stop looking elsewhere. */

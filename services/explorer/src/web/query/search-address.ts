@@ -48,12 +48,30 @@ export function writeSearchAddress({ text, meaning, filters, order }: SearchAddr
   return written === "" ? "/search" : `/search?${written}`;
 }
 
-/** All of both must hold; a filter that stands in both may be either, as the API has it. */
-export function joinFilters(first: Filters, second: Filters): Filters {
-  const names = new Set([...Object.keys(first), ...Object.keys(second)]);
-  return Object.fromEntries(
-    [...names].map((name) => [name, [...new Set([...(first[name] ?? []), ...(second[name] ?? [])])]]),
-  );
+/**
+ * All of both must hold. The API takes several values of one name for any of them, so of what both say only the common
+ * values are left, and of two ends of a time the narrower. The name of which nothing is left, where that is so: an entry
+ * that has both (of two signers) cannot be asked for, and either would be too many.
+ */
+export function joinFilters(first: Filters, second: Filters): Filters | { readonly contradiction: string } {
+  const joined: Record<string, readonly string[]> = { ...second };
+  for (const [name, values] of Object.entries(first)) {
+    const others = second[name];
+    joined[name] = others === undefined ? values : inBoth(name, values, others);
+    if (joined[name].length === 0) return { contradiction: name };
+  }
+  return joined;
+}
+
+function inBoth(name: string, values: readonly string[], others: readonly string[]): readonly string[] {
+  if (name !== "from" && name !== "to") return values.filter((value) => others.includes(value));
+  const later = name === "to" ? 1 : 0;
+  const sorted = [...values, ...others].toSorted((a, b) => timeOf(a, later) - timeOf(b, later));
+  return sorted.slice(name === "from" ? -1 : 0).slice(0, 1);
+}
+
+function timeOf(value: string, later: number): number {
+  return Date.parse(startOfDay(value, later));
 }
 
 /** A day of the filter form as the API's time: `to` is meant with that day, the API's is exclusive. */

@@ -88,3 +88,26 @@ describe("an answer that does not verify is an alarm at once", () => {
     expect(openTroubles(auditor.status())).toEqual([]);
   });
 });
+
+describe("an earlier answer in place of this one's, good as it was", () => {
+  const REPLAYED: [path: string, check: string][] = [
+    [V1, "canary entry in rekor"],
+    [V2, "canary entry in rekor-v2"],
+    ["/api/v2/signingCert", "canary certificate"],
+  ];
+  test.for(REPLAYED)("%s", async ([path, check]) => {
+    const liar = await world.liar();
+    const auditor = await world.auditor(`replay-${check.replaceAll(" ", "-")}`, {
+      url: liar.url,
+      tokenUrl: `${world.stack.url}/idp/token?email=canary@example.com`,
+    });
+    let first: Uint8Array | undefined;
+    liar.lies.set(path, (truth) => (first ??= truth));
+    await auditor.sing();
+    expect(openTroubles(auditor.status())).toEqual([]);
+    await auditor.sing();
+    const failed = auditor.status().checks.filter(({ name, state }) => name === check && state === "failing");
+    expect(failed).toEqual([expect.objectContaining({ what: expect.stringContaining("that came back") })]);
+    expect(openTroubles(auditor.status())).toContain("canary-failed");
+  });
+});

@@ -4,6 +4,7 @@ import { parsePem } from "@chancery/encoding";
 import type { Report } from "../domain/alarm.ts";
 import type { CanaryKey } from "../domain/canary/canary-key.ts";
 import { encodeCertificateRequest } from "../domain/canary/certificate-request.ts";
+import { expectOwnEntry } from "../domain/canary/own-entry.ts";
 import { CanaryFault, openV1Answer, openV2Answer, type ProvenAnswer } from "../domain/canary/proven-answer.ts";
 import { encodeTimestampRequest, openTimestamp } from "../domain/canary/timestamp.ts";
 import { alternativeNames, readCertificate } from "../domain/certificate/certificate.ts";
@@ -142,7 +143,14 @@ export class Canary {
     });
   }
 
-  async #log(watch: LogWatch, { identity, digest, signature }: Song): Promise<ProvenAnswer> {
+  async #log(watch: LogWatch, song: Song): Promise<ProvenAnswer> {
+    const answer = await this.#ask(watch, song);
+    const { identity, digest, signature } = song;
+    expectOwnEntry(answer.body, { digest, signature, verifier: identity.certificate ?? publicHalf(identity.key) });
+    return answer;
+  }
+
+  async #ask(watch: LogWatch, { identity, digest, signature }: Song): Promise<ProvenAnswer> {
     const { identity: log, kind } = watch.log;
     const { hash, keyDetails } = identity.kind;
     if (kind === "rekor") {
@@ -162,7 +170,7 @@ export class Canary {
     }
     const verifier =
       identity.certificate === undefined
-        ? { publicKey: { rawBytes: base64(createPublicKey(identity.key).export({ type: "spki", format: "der" })) } }
+        ? { publicKey: { rawBytes: base64(publicHalf(identity.key)) } }
         : { x509Certificate: { rawBytes: base64(identity.certificate) } };
     const answer = await this.#server.postJson(
       "/api/v2/log/entries",
@@ -193,6 +201,9 @@ export class Canary {
     const [pem = ""] = member(member(signed, "chain", isObject), "certificates", isTexts);
     const [block] = parsePem(pem, "certificate", { labels: ["CERTIFICATE"] });
     const leaf = readCertificate(block?.der ?? new Uint8Array());
+    if (Buffer.compare(leaf.spki, publicHalf(key)) !== 0) {
+      throw new CanaryFault("the certificate that came back is for another key than the one that was shown");
+    }
     const issuer = this.#around.trust.issuers.find(({ subject }) => Buffer.compare(subject, leaf.issuer) === 0);
     if (issuer === undefined) throw new CanaryFault("the certificate is of a CA that clients do not trust");
     const complaints = lintLeaf(leaf, isLogged ? "certificate" : "unlogged", issuer);
@@ -316,6 +327,11 @@ async function readToken(source: TokenSource, { fetch, signal }: Way): Promise<s
   const answer = await new HttpLog(origin, { fetch, signal }).get(pathname + search);
   if (answer === undefined) throw new CanaryFault(`${origin}${pathname} answers no token`);
   return Buffer.from(answer).toString("utf8").trim();
+}
+
+/** DER of its SubjectPublicKeyInfo. */
+function publicHalf(key: KeyObject): Uint8Array {
+  return createPublicKey(key).export({ type: "spki", format: "der" });
 }
 
 function base64(bytes: Uint8Array): string {

@@ -3,14 +3,12 @@ import { consistencyProof, verifyConsistency } from "@chancery/tlog";
 import { type Anchor, type AnchoredHead, cutsOf } from "./anchor.ts";
 import { AnchoredSigner } from "./anchored-signer.ts";
 import type { TreeHeadSigner } from "./entry.ts";
+import { TOLERANCE_MS } from "./log-clock.ts";
 import { noSuchLog } from "./no-such-log.ts";
 import { anchorKeyReason, keyReason, olderReason, treeReason } from "./standing.ts";
 import type { LogStore, StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
 import { proveUnsigned } from "./unsigned-entries.ts";
-
-/** What clocks differ by: libs/log/src/log-clock.ts. */
-const TOLERANCE_MS = 10_000;
 
 /**
  * Sets an anchor that is lost, or was put back to an older state, to what the database holds. An operator

@@ -8,13 +8,10 @@ import type { PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
 import { noSuchLog } from "./no-such-log.ts";
 import { type CutTable, PostgresCut } from "./postgres-cut.ts";
 import { PostgresLogStore } from "./postgres-log-store.ts";
-import { anchorKeyReason, keyReason, olderReason, treeReason } from "./standing.ts";
+import { anchorKeyReason, keyReason, MOST_AHEAD, olderReason, treeReason } from "./standing.ts";
 import type { StoredLog, TreeState } from "./store.ts";
 import { MissingHashes, TileReads } from "./tile-reads.ts";
 import { edgeOf, proveUnsigned } from "./unsigned-entries.ts";
-
-/** More than a crash leaves was signed, and the anchor is an old one. */
-const MOST_ENTRIES = 4096n;
 
 export type { CutTable } from "./postgres-cut.ts";
 
@@ -58,7 +55,7 @@ export async function cutUnsigned({ name, db, anchor, signer, keep }: CutOptions
   const reason = keyReason(signer, state) ?? anchorKeyReason(signer, anchored) ?? olderReason(anchored, state);
   if (reason !== undefined) throw refuse(reason);
   const published = await signedCheckpoint(stored, new AnchoredSigner(signer, anchor), anchored, refuse);
-  if (state.size - anchored.size > MOST_ENTRIES) {
+  if (state.size - anchored.size > MOST_AHEAD) {
     throw refuse(
       `its anchor is older than its database by ${state.size - anchored.size} entries: more than a crash leaves`,
     );

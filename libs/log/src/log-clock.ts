@@ -5,7 +5,7 @@ import { Unavailable } from "@chancery/fault";
  * What the clocks of well-kept machines differ by at most. A log that is stamped from several machines lives with
  * it, and so does a certificate of ten minutes. (A clock skew between its nodes ended Mammoth2025h1.)
  */
-const TOLERANCE_MS = 10_000;
+export const TOLERANCE_MS = 10_000;
 const RETRY_AFTER = 10;
 
 /**

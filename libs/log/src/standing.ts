@@ -6,6 +6,9 @@ import type { AnchoredSigner } from "./anchored-signer.ts";
 import type { PublishedCheckpoint } from "./entry.ts";
 import type { LogKey, LogWriter, TreeState } from "./store.ts";
 
+/** Entries that a crash leaves committed and not anchored, at most: with more the anchor is an old one. */
+export const MOST_AHEAD = 4096n;
+
 /** What to do, in the sentence that says what is wrong: README, "When something is wrong", says how. */
 export const NEWER_DATABASE = "stop, and bring the newer database back: nothing else makes this log whole";
 /** The command is to be pasted: its name for a log is ours. */

@@ -26,7 +26,7 @@ import { Lookup } from "./lookup.ts";
 import { noSuchLog } from "./no-such-log.ts";
 import { assertSearchKeys } from "./search-key.ts";
 import { Sequencer } from "./sequencer.ts";
-import { NEWER_DATABASE, Standing } from "./standing.ts";
+import { MOST_AHEAD, NEWER_DATABASE, Standing } from "./standing.ts";
 import type { LogKey, LogStore, StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
 import { within } from "./within.ts";
@@ -62,7 +62,7 @@ const DEFAULT_LIMITS: LogLimits = {
   bytes: 64 * 1024 * 1024,
   batchEntries: 1024,
   batchBytes: 16 * 1024 * 1024,
-  ahead: 4096,
+  ahead: Number(MOST_AHEAD),
   doubtMs: 15_000,
   answerMs: 15_000,
 };

@@ -2,13 +2,10 @@ import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeHex } from "@chancery/encoding";
 import { Malformed, RefusedToSign } from "@chancery/fault";
-import { acceptAnchor, type Anchor, type AnchoredHead, FileAnchor, PostgresLogStore } from "@chancery/log";
+import { acceptAnchor, type Anchor, type AnchoredHead, PostgresLogStore } from "@chancery/log";
 import { parseFlags } from "./flags.ts";
-import { readInstallation } from "./installation-file.ts";
-import { openInstallation, requireLogName } from "./installation.ts";
-import { type Environment, resolveSettings } from "./settings.ts";
-import { openStopped } from "./stopped-database.ts";
-import { treeHeadSigner } from "./tree-head-signers.ts";
+import type { Environment } from "./settings.ts";
+import { openStoppedLog } from "./stopped-log.ts";
 
 const USAGE = `usage: chancery accept-anchor --log rekor|rekor-v2|ctlog [FLAGS]
 
@@ -42,19 +39,12 @@ export async function acceptAnchorCommand(
     out(USAGE);
     return 0;
   }
-  const name = requireLogName(flags.log);
-  const { data, anchor: folder, "database-url": url } = flags;
-  const settings = await resolveSettings({ data, anchor: folder, "database-url": url }, environment);
-  // Before it is opened, which would make one where there is none.
-  const { hostname } = await readInstallation(settings.data);
-  const installation = await openInstallation(settings, hostname, new Date());
   await using opened = new AsyncDisposableStack();
-  const db = await openStopped(settings, opened);
-  const anchor = await FileAnchor.open(settings.anchor, name);
+  const { name, settings, db, anchor, signer } = await openStoppedLog(flags, environment, opened);
   const directory = join(settings.anchor, name);
   await setDamagedAside(anchor, directory, out);
   const store = await PostgresLogStore.open(db);
-  const { before, after } = await acceptAnchor({ name, store, anchor, signer: treeHeadSigner(name, installation) });
+  const { before, after } = await acceptAnchor({ name, store, anchor, signer });
   out(`${name}: anchor accepted in ${directory}\n  before  ${describe(before)}\n  after   ${describe(after)}\n`);
   return 0;
 }

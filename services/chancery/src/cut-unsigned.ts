@@ -1,15 +1,12 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Misconfigured } from "@chancery/fault";
-import { type Cut, cutUnsigned, FileAnchor } from "@chancery/log";
+import { type Cut, cutUnsigned } from "@chancery/log";
 import { parseFlags } from "./flags.ts";
-import { readInstallation } from "./installation-file.ts";
-import { openInstallation, requireLogName } from "./installation.ts";
 import { refuseOutgrown } from "./left-anchor.ts";
 import { onOwnDatabase } from "./own-database.ts";
-import { type Environment, resolveSettings } from "./settings.ts";
-import { openStopped } from "./stopped-database.ts";
-import { treeHeadSigner } from "./tree-head-signers.ts";
+import type { Environment } from "./settings.ts";
+import { openStoppedLog } from "./stopped-log.ts";
 
 const USAGE = `usage: chancery cut-unsigned --log rekor|rekor-v2|ctlog [--keep FILE] [FLAGS]
 
@@ -49,16 +46,10 @@ export async function cutUnsignedCommand(
     out(USAGE);
     return 0;
   }
-  const name = requireLogName(flags.log);
-  const { data, anchor: folder, "database-url": url } = flags;
-  const settings = await resolveSettings({ data, anchor: folder, "database-url": url }, environment);
-  const { hostname } = await readInstallation(settings.data);
-  const installation = await openInstallation(settings, hostname, new Date());
   await using opened = new AsyncDisposableStack();
-  const db = await openStopped(settings, opened);
-  const anchor = await FileAnchor.open(settings.anchor, name);
+  const { name, settings, db, anchor, signer } = await openStoppedLog(flags, environment, opened);
   await refuseOutgrown(settings, name, anchor);
-  const options = { name, db, anchor, signer: treeHeadSigner(name, installation) };
+  const options = { name, db, anchor, signer };
   const planned = await onOwnDatabase(settings.databaseUrl, cutUnsigned(options));
   out(describe(name, planned, join(settings.anchor, name)));
   if (flags.keep === undefined) {

@@ -249,6 +249,40 @@ test("a bad certificate hides none of those behind it, and stays an alarm over a
   expect(await (await watching(world)).pass()).toEqual(told);
 });
 
+test("a changed leaf of the CT log hides none of those behind it, and is not forgotten by whoever has passed it", async () => {
+  const world = await installation();
+  let changed = [1];
+  const fetch = async (url: string) => {
+    const first = Number(new URL(url).searchParams.get("start"));
+    const { entries } = (await (await world.fetch(url)).json()) as { entries: { leaf_input: string }[] };
+    for (const [at, entry] of entries.entries()) {
+      if (changed.includes(first + at)) entry.leaf_input = Buffer.from("another").toString("base64");
+    }
+    return Response.json({ entries });
+  };
+  const { pass, checkAll, alarms } = await watching({ ...world, fetch });
+  for (const last of [1, 2, 3, 4]) await world.issue(leafRequest({ serial: serial(last) }));
+  const [honest] = world.extras.slice(2);
+  world.extras[2] = Buffer.concat([honest!.subarray(0, -1), Buffer.of(7)]);
+  const told = [
+    expect.stringContaining("certificate-mismatch: beside CT leaf 2 stands another chain than the CA's"),
+    expect.stringContaining("changed-entry: rekor, entry 1, leaf: expected"),
+  ];
+  expect(await pass()).toEqual(told);
+  await checkAll();
+  expect(await pass()).toEqual(told);
+  const again = await watching({ ...world, fetch });
+  expect(await again.pass()).toEqual(told);
+  changed = [1, 3];
+  expect(await again.pass()).toEqual(told);
+  await again.checkAll();
+  expect(again.alarms.open.map(({ what }) => what)).toContainEqual(expect.stringContaining("entry 3, leaf"));
+  [changed, world.extras[2]] = [[], honest!];
+  await again.checkAll();
+  expect(await again.pass()).toEqual([]);
+  expect(alarms.open).not.toEqual([]);
+}, 60_000);
+
 test("a certificate that never was in the CT log is told as that, whatever else is wrong with it, until its row is taken away", async () => {
   const world = await installation();
   const { pass } = await watching(world);

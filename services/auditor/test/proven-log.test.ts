@@ -51,16 +51,39 @@ test("full tiles above the lowest are looked at with the last tile below them, t
       return lie === `${level}/${index}` ? flipped(truth, 77) : truth;
     },
   };
-  await log.expectTilesAbove(254n, tiles);
+  const changes = async (index: bigint) => (await log.changesAbove(index, tiles)).map(({ message }) => message);
+  expect(await changes(254n)).toEqual([]);
   expect(asked).toEqual([]);
-  await log.expectTilesAbove(255n, tiles);
-  await log.expectTilesAbove(65_535n, tiles);
+  expect(await changes(255n)).toEqual([]);
+  expect(await changes(65_535n)).toEqual([]);
   expect(asked).toEqual(["1/0", "1/255", "2/0"]);
   for (lie of ["1/0", "1/255", "2/0"]) {
     const at = lie === "1/0" ? 255n : 65_535n;
-    await expect(log.expectTilesAbove(at, tiles)).rejects.toThrow(`tile ${lie}, hash 77: expected `);
+    expect(await changes(at)).toEqual([expect.stringContaining(`tile ${lie}, hash 77: expected `)]);
   }
   const small = logOf(first);
   const gone = { tile: async () => undefined };
-  await expect(small.expectTilesAbove(255n, gone)).rejects.toThrow(/^tile 1\/0, hash 0: .* found nothing$/);
+  expect((await small.changesAbove(255n, gone)).map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^tile 1\/0, hash 0 and 255 that follow: .* found nothing$/),
+  ]);
+});
+
+test("a hash of a tile and a leaf beneath it that are both changed are told apart, and so are leaves of one tile", async () => {
+  const leaves = Array.from({ length: 256 }, (_, at) => Buffer.from(`leaf ${at}`));
+  const tile = Buffer.concat(leaves.map((leaf) => createHash("sha256").update(Uint8Array.of(0)).update(leaf).digest()));
+  const log = logOf(Buffer.concat([subtree(tile), randomBytes(255 * HASH)]));
+  const changes = async (served: readonly Uint8Array[], hashes: Uint8Array) => {
+    const shown = { tiles: { tile: async () => hashes }, leaves: { read: async () => [...served] } };
+    return (await log.changesOfTile(0n, shown)).map(({ message }) => message.split(":", 1)[0]);
+  };
+  const other = Buffer.from("another");
+  expect(await changes(leaves, tile)).toEqual([]);
+  expect(await changes(leaves.with(3, other).with(4, other).with(255, other), tile)).toEqual([
+    "entry 3 and 1 that follow, leaf",
+    "entry 255, leaf",
+  ]);
+  expect(await changes(leaves, flipped(flipped(tile, 0), 77))).toEqual(["tile 0/0, hash 0", "tile 0/0, hash 77"]);
+  expect(await changes(leaves.with(3, other), flipped(tile, 77))).toEqual(["tile 0/0, hash 77", "entry 3, leaf"]);
+  // Of the same: nothing says which it was.
+  expect(await changes(leaves.with(3, other), flipped(tile, 3))).toEqual(["tile 0/0, hash 0 and 255 that follow"]);
 });

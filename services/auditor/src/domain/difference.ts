@@ -1,10 +1,20 @@
 type EntryField = "leaf" | "time" | "identity" | "inclusion proof" | "entry ID";
 
-/** Where a log is not what it should be. */
+/** Where a log is not what it should be. `more`: so many that follow at once are not either, as where one row of many is gone. */
 export type Place =
-  | { readonly kind: "entry"; readonly index: bigint; readonly field: EntryField }
-  | { readonly kind: "tile"; readonly level: number; readonly index: bigint; readonly offset: number }
-  | { readonly kind: "identity" | "leaf hash" | "search key"; readonly index: bigint }
+  | { readonly kind: "entry"; readonly index: bigint; readonly field: EntryField; readonly more?: number | undefined }
+  | {
+      readonly kind: "tile";
+      readonly level: number;
+      readonly index: bigint;
+      readonly offset: number;
+      readonly more?: number | undefined;
+    }
+  | {
+      readonly kind: "identity" | "leaf hash" | "search key";
+      readonly index: bigint;
+      readonly more?: number | undefined;
+    }
   | { readonly kind: "checkpoint" | "anchor" | "tree" | "log"; readonly field: string };
 
 /** The first place at which a log is not what its bytes make it. Hashes are hexadecimal. */
@@ -26,11 +36,14 @@ export class Difference extends Error {
   }
 }
 
-/** Leaf and lowest tile of the same 256 entries: which of them was changed, several checks may say differently. */
-export function subjectOf(log: string, { kind, ...place }: Place): string | undefined {
-  if (kind === "entry" && "index" in place) return `${log} tile 0/${place.index >> 8n}`;
-  if (kind === "tile" && "level" in place) return `${log} tile ${place.level}/${place.index}`;
-  return undefined;
+/** A leaf and its hash in the lowest tile are one: which of them was changed, several checks may say differently. */
+export function subjectOf(log: string, place: Place): string | undefined {
+  if (place.kind !== "entry" && place.kind !== "tile") return undefined;
+  const { index, more = 0 } = place;
+  const isLeaf = place.kind === "entry" || place.level === 0;
+  if (!isLeaf) return `${log} tile ${place.level}/${index} hash ${place.offset}`;
+  const leaf = place.kind === "entry" ? index : index * 256n + BigInt(place.offset);
+  return more === 255 ? `${log} tile 0/${leaf >> 8n}` : `${log} leaf ${leaf}`;
 }
 
 export const NOTHING = "nothing";
@@ -38,16 +51,20 @@ export const NOTHING = "nothing";
 export function describePlace(place: Place): string {
   switch (place.kind) {
     case "entry":
-      return `entry ${place.index}, ${place.field}`;
+      return `entry ${place.index}${following(place)}, ${place.field}`;
     case "tile":
-      return `tile ${place.level}/${place.index}, hash ${place.offset}`;
+      return `tile ${place.level}/${place.index}, hash ${place.offset}${following(place)}`;
     case "identity":
     case "leaf hash":
     case "search key":
-      return `${place.kind} row of entry ${place.index}`;
+      return `${place.kind} row of entry ${place.index}${following(place)}`;
     default:
       return `${place.kind}, ${place.field}`;
   }
+}
+
+function following({ more = 0 }: { readonly more?: number | undefined }): string {
+  return more === 0 ? "" : ` and ${more} that follow`;
 }
 
 export function expectEqual(place: Place, expected: string | bigint | Uint8Array, found: string | bigint | Uint8Array) {

@@ -1,4 +1,4 @@
-import { Difference, expectEqual, NOTHING } from "./difference.ts";
+import { Difference, NOTHING } from "./difference.ts";
 import {
   type DerivedTile,
   EMPTY_TREE_HASH,
@@ -10,12 +10,20 @@ import {
   TILE_HASHES,
   wholeSubtrees,
 } from "./merkle.ts";
+import { provenHashes } from "./proven-tile.ts";
+import { leafDifferences, tileDifferences } from "./tile-difference.ts";
 import { TreeCheck, type TileSource } from "./tree-check.ts";
 import type { SignedHead } from "./checkpoint.ts";
 
 /** The leaves of a log as they are read: MUST resolve to those of [first, end), or fewer where it ends. */
 export interface LeafSource {
   read(first: bigint, end: bigint): Promise<Uint8Array[]>;
+}
+
+/** What one place shows of a log. */
+export interface Shown {
+  readonly tiles: TileSource;
+  readonly leaves: LeafSource;
 }
 
 /** The hash of each full lowest tile that was ever proven, in order: 32 bytes for 256 entries. */
@@ -161,54 +169,84 @@ export class ProvenLog {
     }
   }
 
-  /** The root at a size that was passed. What is in between two kept hashes comes from `tiles`, and is believed only if it fits. */
-  async rootAt(size: bigint, tiles: TileSource): Promise<Uint8Array> {
+  /** The root at a size that was passed. What is in between two kept hashes comes from what is shown, and is believed only if it fits. */
+  async rootAt(size: bigint, shown: Shown): Promise<Uint8Array> {
     if (size === this.size) return this.root;
     if (size === 0n) return EMPTY_TREE_HASH;
     const [full, rest] = [Number(size / PAGE), Number(size % PAGE)];
     const above = new RederivedTree();
     for (const _ of above.add(await this.#tiles.read(0, full)));
     const part =
-      rest === 0 ? [] : wholeSubtrees((await this.#lowestTile(BigInt(full), tiles)).subarray(0, rest * HASH_BYTES));
+      rest === 0 ? [] : wholeSubtrees((await this.#lowestTile(BigInt(full), shown)).subarray(0, rest * HASH_BYTES));
     return rootOfEdge([...above.edge(), ...part]);
   }
 
   /** The hashes of the lowest tile at this index, as they were proven. Throws the Difference to what is there now. */
-  async #lowestTile(index: bigint, tiles: TileSource): Promise<Uint8Array> {
-    if (index === this.size / PAGE)
+  async #lowestTile(index: bigint, shown: Shown): Promise<Uint8Array> {
+    if (index === this.size / PAGE) {
       return this.partialTiles().find(({ level }) => level === 0)?.hashes ?? new Uint8Array();
-    const now = await tiles.tile(0, index, TILE_HASHES);
-    await this.expectTile(index, now);
-    return now ?? new Uint8Array();
+    }
+    const above = await this.tileHash(index);
+    const tile = (await shown.tiles.tile(0, index, TILE_HASHES)) ?? new Uint8Array();
+    const own = provenHashes(above, tile, new Uint8Array());
+    if (own !== undefined) return own;
+    const leaves = await shown.leaves.read(index * PAGE, (index + 1n) * PAGE);
+    const recovered = provenHashes(above, tile, concatHashes(leaves));
+    if (recovered === undefined) throw changedTile(index, above, tile);
+    return recovered;
   }
 
   /** That these leaves, of one lowest tile, are those that were proven. Throws the Difference of the first that is not. */
-  async expectLeaves(first: bigint, end: bigint, leaves: readonly Uint8Array[], tiles: TileSource): Promise<void> {
-    const hashes = concatHashes(leaves);
-    const whole = leaves.length === TILE_HASHES && end - first === PAGE;
-    if (whole && Buffer.compare(hashSubtree(hashes), await this.tileHash(first / PAGE)) === 0) return;
-    const own = await this.#lowestTile(first / PAGE, tiles);
-    for (let index = first; index < end; index++) {
-      const [at, place] = [Number(index - first) * HASH_BYTES, Number(index % PAGE) * HASH_BYTES];
-      const expected = own.subarray(place, place + HASH_BYTES);
-      expectEqual({ kind: "entry", index, field: "leaf" }, expected, hashes.subarray(at, at + HASH_BYTES));
-    }
+  async expectLeaves(first: bigint, end: bigint, leaves: readonly Uint8Array[], shown: Shown): Promise<void> {
+    const [changed] = await this.changedLeaves(first, end, leaves, shown);
+    if (changed !== undefined) throw changed;
   }
 
-  /** That the full tiles above which this lowest one is the last of are what the lowest ones make them. */
-  async expectTilesAbove(lowest: bigint, tiles: TileSource): Promise<void> {
+  /** Those of these leaves, of one lowest tile, that are not what was proven. Throws the tile's Difference where nothing tells. */
+  async changedLeaves(
+    first: bigint,
+    end: bigint,
+    leaves: readonly Uint8Array[],
+    shown: Shown,
+  ): Promise<readonly Difference[]> {
+    const hashes = concatHashes(leaves);
+    const isWhole = leaves.length === TILE_HASHES && end - first === PAGE;
+    if (isWhole && Buffer.compare(hashSubtree(hashes), await this.tileHash(first / PAGE)) === 0) return [];
+    const own = await this.#lowestTile(first / PAGE, shown);
+    const [from, to] = [Number(first % PAGE), Number(first % PAGE) + Number(end - first)];
+    return leafDifferences(first, own.subarray(from * HASH_BYTES, to * HASH_BYTES), hashes);
+  }
+
+  /** What of a full lowest tile, its leaves, and the tiles above that it is the last of is not what was proven. */
+  async changesOfTile(index: bigint, shown: Shown): Promise<readonly Difference[]> {
+    const above = await this.tileHash(index);
+    const tile = (await shown.tiles.tile(0, index, TILE_HASHES)) ?? new Uint8Array();
+    const isSame = provenHashes(above, tile, new Uint8Array()) !== undefined;
+    const leaves = await shown.leaves.read(index * PAGE, (index + 1n) * PAGE).catch((error: unknown) => {
+      // What is known to be other is told, whatever cannot be read beside it.
+      if (isSame) throw error;
+      return [];
+    });
+    const found = concatHashes(leaves);
+    const own = provenHashes(above, tile, found);
+    const lowest =
+      own === undefined
+        ? [changedTile(index, above, tile)]
+        : [...tileDifferences({ level: 0, index, hashes: own }, tile), ...leafDifferences(index * PAGE, own, found)];
+    return [...lowest, ...(await this.changesAbove(index, shown.tiles))];
+  }
+
+  /** Of the full tiles above which this lowest one is the last of: what is not what the lowest ones make it. */
+  async changesAbove(lowest: bigint, tiles: TileSource): Promise<readonly Difference[]> {
+    const changes: Difference[] = [];
     for (let level = 1; level <= HIGHEST; level++) {
       const span = PAGE ** BigInt(level);
-      if ((lowest + 1n) % span !== 0n) return;
+      if ((lowest + 1n) % span !== 0n) break;
       const index = lowest / span;
       const hashes = await this.#hashesBelow(level, index);
-      const now = await tiles.tile(level, index, TILE_HASHES);
-      for (let offset = 0; offset < TILE_HASHES; offset++) {
-        const [at, end] = [offset * HASH_BYTES, (offset + 1) * HASH_BYTES];
-        const found = now?.subarray(at, end) ?? NOTHING;
-        expectEqual({ kind: "tile", level, index, offset }, hashes.subarray(at, end), found);
-      }
+      changes.push(...tileDifferences({ level, index, hashes }, await tiles.tile(level, index, TILE_HASHES)));
     }
+    return changes;
   }
 
   async #hashesBelow(level: number, index: bigint): Promise<Uint8Array> {
@@ -220,13 +258,12 @@ export class ProvenLog {
       Array.from({ length: TILE_HASHES }, (_, at) => hashSubtree(below.subarray(at * each, (at + 1) * each))),
     );
   }
+}
 
-  /** That a full lowest tile is still what it was. */
-  async expectTile(index: bigint, now: Uint8Array | undefined): Promise<void> {
-    const place = { kind: "tile", level: 0, index, offset: 0 } as const;
-    const whole = now?.length === TILE_HASHES * HASH_BYTES;
-    expectEqual(place, await this.tileHash(index), whole ? hashSubtree(now) : NOTHING);
-  }
+/** Which of its hashes, nothing says any more. */
+function changedTile(index: bigint, above: Uint8Array, tile: Uint8Array): Difference {
+  const place = { kind: "tile", level: 0, index, offset: 0, more: TILE_HASHES - 1 } as const;
+  return new Difference(place, above, tile.length === TILE_HASHES * HASH_BYTES ? hashSubtree(tile) : NOTHING);
 }
 
 function stateOf(tree: RederivedTree): ProvenState {

@@ -8,13 +8,10 @@ import {
   embeddedScts,
   isChainOf,
   precertificateMatches,
-  readCtEntry,
 } from "../domain/certificate/ct-entry.ts";
 import { type LeafForm, lintLeaf } from "../domain/certificate/fulcio-profile.ts";
-import { type Difference, subjectOf } from "../domain/difference.ts";
 import { sha256 } from "../domain/merkle.ts";
-import { isText, member } from "../domain/json-member.ts";
-import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
+import type { Way } from "../public/http-log.ts";
 import {
   evidenceOf,
   formatPlace,
@@ -30,10 +27,11 @@ import {
   unsigned,
 } from "../database/ledger.ts";
 import { CHECKS } from "./certificate-checks.ts";
+import { changedIn, CtEntries } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { digestOf, judgeColumns, judgeScts, judgeTime, readRow } from "./ledger-row-check.ts";
-import { messageOf, Unchecked, Wrong } from "./wrong.ts";
+import { Unchecked, Wrong } from "./wrong.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
 
 /** The CA's own chains, the issuing certificate first, by which its leaves are told from those of others. */
@@ -59,6 +57,7 @@ const PAGE = 256n;
 const LEDGER_PAGE = 200;
 /** Of a larger ledger the others are judged anew each time: some 12 MB. */
 const MOST_GOOD = 50_000;
+const MOST_BAD = 10_000;
 /** The ledger follows the CT log by some milliseconds; a busy database may take its time. */
 const LEDGER_GRACE_MS = 60_000;
 const TOLD_MS = 24 * 60 * 60_000;
@@ -75,7 +74,7 @@ export class CertificateWatch {
   readonly #watch: LogWatch;
   readonly #ctKey: readonly KeyObject[];
   readonly #around: Around;
-  readonly #http: HttpLog;
+  readonly #entries: CtEntries;
   /** CT entries below it were looked at, ledger rows up to it. */
   #next: bigint;
   #ledger: LedgerPlace;
@@ -95,7 +94,7 @@ export class CertificateWatch {
     this.#watch = watch;
     this.#ctKey = watch.log.identity.keys;
     this.#around = around;
-    this.#http = new HttpLog(watch.main.url, { ...WATCHING, ...around.way });
+    this.#entries = new CtEntries(watch, around.way);
     this.#next = BigInt(watch.folder.cursor("certificates") ?? 0);
     this.#ledger = parsePlace(watch.folder.cursor("ledger"));
     const kept = (name: string) => (watch.folder.cursor(name) ?? "").split(",").filter(Boolean);
@@ -136,12 +135,12 @@ export class CertificateWatch {
     while (next < size) {
       const started = performance.now();
       const end = min((next / PAGE + 1n) * PAGE, size);
-      const entries = await this.#read(next, end);
+      const entries = await this.#readPage(next, end, findings);
       for (const [at, entry] of entries.entries()) {
         const index = next + BigInt(at);
-        if (!whole && !(entry instanceof Wrong) && entry.tbs !== undefined) this.#around.promised.seen(entry.tbs);
+        if (!whole) this.#seen(entry);
         if (await findings.collect(() => this.#judgeEntry(index, entry), this.#entrySubject(index))) continue;
-        this.#badEntries.add(index);
+        this.#addBad(index, index + 1n);
       }
       await this.#expectLedgered(next, entries);
       next = end;
@@ -156,12 +155,36 @@ export class CertificateWatch {
   }
 
   async #judgeBadEntries(findings: Findings): Promise<void> {
-    for (const index of this.#badEntries) {
-      const [entry] = await this.#read(index, index + 1n);
-      const judge = () => entry && this.#judgeEntry(index, entry);
-      const isGood = await findings.collect(judge, this.#entrySubject(index));
-      if (isGood) this.#badEntries.delete(index);
+    const pages = new Set([...this.#badEntries].map((index) => index / PAGE));
+    for (const page of pages) {
+      const first = page * PAGE;
+      const entries = await this.#readPage(first, min(first + PAGE, this.#watch.proven.size), findings);
+      for (const [at, entry] of entries.entries()) {
+        const index = first + BigInt(at);
+        if (!this.#badEntries.has(index)) continue;
+        const isGood = await findings.collect(() => this.#judgeEntry(index, entry), this.#entrySubject(index));
+        if (!isGood) continue;
+        this.#seen(entry);
+        this.#badEntries.delete(index);
+      }
     }
+  }
+
+  #seen(entry: CtEntry | Wrong): void {
+    if (!(entry instanceof Wrong) && entry.tbs !== undefined) this.#around.promised.seen(entry.tbs);
+  }
+
+  /** One that cannot be read, or held against what was proven, is a finding, and no end: all of it counts as bad. */
+  async #readPage(first: bigint, end: bigint, findings: Findings): Promise<readonly (CtEntry | Wrong)[]> {
+    let entries: readonly (CtEntry | Wrong)[] = [];
+    const isRead = await findings.collect(async () => void (entries = await this.#entries.read(first, end)));
+    if (!isRead) this.#addBad(first, end);
+    return entries;
+  }
+
+  /** Of more the round through all tells. */
+  #addBad(first: bigint, end: bigint): void {
+    for (let index = first; index < end && this.#badEntries.size < MOST_BAD; index++) this.#badEntries.add(index);
   }
 
   #entrySubject(index: bigint): string {
@@ -173,35 +196,6 @@ export class CertificateWatch {
     const { folder } = this.#watch;
     await folder.setCursor("bad certificates", [...this.#badEntries].join(","));
     await folder.setCursor("certificates", String((this.#next = next)));
-  }
-
-  /** Of [first, end), bound to the proven tree by their leaf hashes; what cannot be read is a finding in its place. */
-  async #read(first: bigint, end: bigint): Promise<(CtEntry | Wrong)[]> {
-    const raw = await this.#ask(first, end);
-    const leaves = raw.map(({ leaf }) => leaf);
-    await this.#watch.proven.expectLeaves(first, end, leaves, this.#watch.main.tiles);
-    return raw.map(({ leaf, extra }, at) => {
-      try {
-        return readCtEntry(leaf, extra);
-      } catch (error) {
-        return new Wrong("certificate-mismatch", `CT entry ${first + BigInt(at)} cannot be read: ${messageOf(error)}`);
-      }
-    });
-  }
-
-  /** RFC 6962, Section 4.6: a log may answer with fewer than it was asked for. */
-  async #ask(first: bigint, end: bigint) {
-    const raw: { readonly leaf: Uint8Array; readonly extra: Uint8Array }[] = [];
-    for (let next = first; next < end; next = first + BigInt(raw.length)) {
-      const path = `/ct/v1/get-entries?start=${next}&end=${end - 1n}`;
-      const answer = member(await this.#http.getJson(path), "entries", Array.isArray);
-      if (answer.length === 0) throw this.#http.notAnAnswer(path, "has no entries");
-      for (const entry of answer) {
-        const [leaf, extra] = [member(entry, "leaf_input", isText), member(entry, "extra_data", isText)];
-        raw.push({ leaf: Buffer.from(leaf, "base64"), extra: Buffer.from(extra, "base64") });
-      }
-    }
-    return raw;
   }
 
   #judgeEntry(index: bigint, entry: CtEntry | Wrong): void {
@@ -365,9 +359,10 @@ export class CertificateWatch {
     const unlogged = (why: string) => new Wrong("unlogged-certificate", `${nameOf(row)} ${why}`, evidenceOf(row));
     if (ctIndex === undefined || ctIndex >= size) throw unlogged("names no entry of the CT log");
     const page = ctIndex / PAGE;
-    const entries = pages.get(page) ?? (await this.#read(page * PAGE, min((page + 1n) * PAGE, size)));
+    const entries = pages.get(page) ?? (await this.#entries.read(page * PAGE, min((page + 1n) * PAGE, size)));
     pages.set(page, entries);
     const entry = entries[Number(ctIndex % PAGE)];
+    if (entry instanceof Wrong && entry.trouble === "changed-entry") throw entry;
     if (entry !== undefined && !(entry instanceof Wrong) && certificateMatches(certificate, entry)) return entry;
     throw unlogged(`is not the one at ${ctIndex} of the CT log`);
   }
@@ -383,15 +378,9 @@ export class CertificateWatch {
     await judgeAll(check, work, {
       report: this.#around.report,
       couldNot,
-      wrongOf: (difference) => this.#wrongOf(difference),
+      wrongOf: (difference) => changedIn(this.#watch.log.name, difference),
       goneBack: () => this.#watch.goneBack(),
     });
-  }
-
-  #wrongOf({ place, message }: Difference): Wrong {
-    const { name } = this.#watch.log;
-    const trouble = place.kind === "tile" ? "changed-tile" : "changed-entry";
-    return new Wrong(trouble, `${name}, ${message}`, undefined, subjectOf(name, place));
   }
 }
 

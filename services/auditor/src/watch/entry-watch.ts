@@ -3,7 +3,7 @@ import { findUnfound, type Sought, soughtOf } from "../database/search-keys.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { judgeEntry } from "../domain/entry/logged-entry.ts";
-import { Difference, subjectOf } from "../domain/difference.ts";
+import { changedIn } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { Wrong } from "./wrong.ts";
@@ -93,7 +93,7 @@ export class EntryWatch {
         const started = performance.now();
         const id = this.#id;
         await findings.collect(async () => {
-          const judged = await this.#readPage(next, min((next / PAGE + 1n) * PAGE, size));
+          const judged = await this.#read(next, min((next / PAGE + 1n) * PAGE, size), false);
           const sought = judged.flatMap(({ index, texts }) => soughtOf(index, texts));
           this.#expectFound(await findUnfound(stored.db, id, sought), findings);
         });
@@ -110,21 +110,6 @@ export class EntryWatch {
     }
   }
 
-  /** A page that is another than was proven is a finding, and no end. */
-  async #readPage(first: bigint, end: bigint) {
-    try {
-      return await this.#read(first, end, false);
-    } catch (error) {
-      throw error instanceof Difference ? this.#wrongOf(error) : error;
-    }
-  }
-
-  #wrongOf(difference: Difference): Wrong {
-    const trouble = difference.place.kind === "tile" ? "changed-tile" : "changed-entry";
-    const { name } = this.#watch.log;
-    return new Wrong(trouble, `${name}, ${difference.message}`, undefined, subjectOf(name, difference.place));
-  }
-
   /** What is in the log stays there, and so does what is said of it. */
   async #expectValid(index: bigint): Promise<void> {
     const [judged] = await this.#read(index, index + 1n, true);
@@ -138,7 +123,7 @@ export class EntryWatch {
   async #read(first: bigint, end: bigint, verify: boolean) {
     const { main, proven } = this.#watch;
     const leaves = await main.leaves.read(first, end);
-    await proven.expectLeaves(first, end, leaves, main.tiles);
+    await proven.expectLeaves(first, end, leaves, main);
     return leaves.map((leaf, at) => Object.assign(judgeEntry(leaf, { verify }), { index: first + BigInt(at), leaf }));
   }
 
@@ -146,7 +131,7 @@ export class EntryWatch {
     await judgeAll(check, work, {
       report: this.#around.report,
       couldNot: `entries of ${this.#watch.log.name} could not be read`,
-      wrongOf: (difference) => this.#wrongOf(difference),
+      wrongOf: (difference) => changedIn(this.#watch.log.name, difference),
       goneBack: () => this.#watch.goneBack(),
     });
   }

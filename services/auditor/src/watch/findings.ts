@@ -1,12 +1,14 @@
 import type { Report } from "../domain/alarm.ts";
 import { Difference } from "../domain/difference.ts";
 import type { Trouble } from "../domain/troubles.ts";
-import { Unanswered } from "../public/http-log.ts";
+import { Refused, Unanswered } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
 import { Unchecked, Wrong } from "./wrong.ts";
 
 /** More at once are one disaster: who looks into it finds the others. */
 const MOST_TOLD = 10;
+/** A server that refuses more than so many of one look does not serve. */
+const MOST_REFUSED = 10;
 
 /** Of bytes that are served otherwise than they were proven. */
 const SERVED: ReadonlySet<Trouble> = new Set(["changed-entry", "changed-tile", "changed-index"]);
@@ -14,7 +16,14 @@ const SERVED: ReadonlySet<Trouble> = new Set(["changed-entry", "changed-tile", "
 /** All that one look found, so that nothing hides behind what was found first. */
 export class Findings {
   readonly #told: Wrong[] = [];
+  readonly #wrongOf: (difference: Difference) => Wrong;
   #count = 0;
+  #refused: Refused | undefined;
+  #refusals = 0;
+
+  constructor(wrongOf: (difference: Difference) => Wrong) {
+    this.#wrongOf = wrongOf;
+  }
 
   get count(): number {
     return this.#count;
@@ -24,15 +33,26 @@ export class Findings {
     if (++this.#count <= MOST_TOLD) this.#told.push(wrong);
   }
 
+  /** What was refused, so that it could not be looked at. */
+  get refused(): Refused | undefined {
+    return this.#refused;
+  }
+
   /** Resolves to whether nothing was found. What is no finding is thrown. */
   async collect(work: () => Promise<void> | void, subject?: string): Promise<boolean> {
     try {
       await work();
       return true;
     } catch (error) {
-      if (!(error instanceof Wrong)) throw error;
-      const { trouble, message, evidence } = error;
-      this.add(new Wrong(trouble, message, evidence, error.subject ?? subject));
+      // A server that answers, and not this, may lack just this.
+      if (error instanceof Refused && ++this.#refusals <= MOST_REFUSED) {
+        this.#refused ??= error;
+        return false;
+      }
+      const wrong = error instanceof Difference ? this.#wrongOf(error) : error;
+      if (!(wrong instanceof Wrong)) throw error;
+      const { trouble, message, evidence } = wrong;
+      this.add(new Wrong(trouble, message, evidence, wrong.subject ?? subject));
       return false;
     }
   }
@@ -70,17 +90,19 @@ export async function judgeAll(
   work: (findings: Findings) => Promise<string>,
   { report, couldNot, wrongOf, goneBack }: Look,
 ): Promise<void> {
-  const findings = new Findings();
+  const findings = new Findings(wrongOf);
   let unknown: string | undefined;
   let away: unknown;
   try {
     const passed = await work(findings);
-    if (findings.count === 0) report.passed(check, passed);
+    away = findings.refused;
+    if (findings.count === 0 && away === undefined) report.passed(check, passed);
   } catch (error) {
     const wrong = error instanceof Difference ? wrongOf(error) : error;
     if (wrong instanceof Wrong) findings.add(wrong);
     else if (wrong instanceof Unchecked) unknown = wrong.message;
     else away = wrong;
+    away ??= findings.refused;
   }
   if (findings.count > 0 || away !== undefined) {
     const back = await goneBack();

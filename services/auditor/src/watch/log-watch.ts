@@ -3,7 +3,7 @@ import type { Report } from "../domain/alarm.ts";
 import { openCheckpoint, type SignedHead } from "../domain/checkpoint.ts";
 import { describePlace, Difference, type Place, subjectOf } from "../domain/difference.ts";
 import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
-import { tileDifference } from "../domain/tile-difference.ts";
+import { tileDifferences } from "../domain/tile-difference.ts";
 import { ProvenLog, type ProvenState, rootOfTiles } from "../domain/proven-log.ts";
 import type { Trouble } from "../domain/troubles.ts";
 import type { AuditedLog, ServedLog } from "../public/served-log.ts";
@@ -157,7 +157,8 @@ export class LogWatch {
     await this.#judgeUnlessBack(check, async () => {
       for (const { level, index, hashes } of this.proven.partialTiles()) {
         const now = await this.main.tiles.tile(level, index, hashes.length / HASH_BYTES);
-        if (now === undefined || Buffer.compare(now, hashes) !== 0) throw tileDifference({ level, index, hashes }, now);
+        const [changed] = tileDifferences({ level, index, hashes }, now);
+        if (changed !== undefined) throw changed;
       }
       const start = size - (size % BigInt(TILE_HASHES));
       await this.#expectLeaves(start, size);
@@ -168,9 +169,8 @@ export class LogWatch {
   /** That a full bundle and its tile are still what they were when they were proven. Resolves to whether they are. */
   async checkTile(index: bigint): Promise<boolean> {
     return this.#judgeUnlessBack(`old tiles of ${this.log.name}`, async () => {
-      await this.proven.expectTile(index, await this.main.tiles.tile(0, index, TILE_HASHES));
-      await this.#expectLeaves(index * BigInt(TILE_HASHES), (index + 1n) * BigInt(TILE_HASHES));
-      await this.proven.expectTilesAbove(index, this.main.tiles);
+      const [changed] = await this.proven.changesOfTile(index, this.main);
+      if (changed !== undefined) throw changed;
       return `up to ${index}, full tiles and bundles are what they were`;
     });
   }
@@ -178,7 +178,7 @@ export class LogWatch {
   async #expectLeaves(first: bigint, end: bigint): Promise<void> {
     if (first === end) return;
     const leaves = await this.main.leaves.read(first, end);
-    await this.proven.expectLeaves(first, end, leaves, this.main.tiles);
+    await this.proven.expectLeaves(first, end, leaves, this.main);
   }
 
   async #look(served: ServedLog): Promise<void> {
@@ -283,7 +283,7 @@ export class LogWatch {
   }
 
   async #expectRoot(head: SignedHead, note?: Uint8Array): Promise<void> {
-    const root = await this.proven.rootAt(head.size, this.main.tiles);
+    const root = await this.proven.rootAt(head.size, this.main);
     if (Buffer.compare(root, head.root) === 0) return;
     throw new Wrong(
       "fork",

@@ -62,8 +62,12 @@ async function installation() {
       serial: Uint8Array.fromHex(serial.toHex().replace(/^(00)+/, "")),
       certificate_hash: hashOf(certificate),
       key_hash: hashOf(spki),
+      claims_hash: hashOf(Buffer.from("claims")),
       issuer: "https://issuer.example.com",
+      subject: "subject",
+      san_type: "email",
       san: "dev@example.com",
+      would_refuse: null,
       certificate,
     });
     submit(precertificate, tbs, time);
@@ -101,6 +105,7 @@ async function watching({ log, chain, db, fetch }: Awaited<ReturnType<typeof ins
   const certificates = new CertificateWatch(watch, {
     ...around,
     promised,
+    federatedIssuers: ["https://dex.example.com"],
     pause: async () => {},
     pauseInLedger: async () => {},
   });
@@ -315,6 +320,48 @@ test("a row of a small ledger that is edited is seen by the next look, which rea
   world.ledger[1]!["san"] = "dev@example.com";
   await checkAllLedgered();
   expect(alarms.open).toEqual([]);
+});
+
+test.for([
+  [
+    "time",
+    (time: unknown) => (time as bigint) + 16_000n,
+    /its row has the time 2026-.*, 17\.\d+ s after the certificate/,
+  ],
+  [
+    "time",
+    (time: unknown) => (time as bigint) - 3_000n,
+    /its row has the time 2026-.*, -1\.\d+ s after the certificate/,
+  ],
+  ["issuer", () => "https://other.example.com", /has the issuer https:\/\/other\.example\.com, the certificate/],
+  ["subject", () => "somebody else", /has the subject somebody else, the certificate in it subject$/],
+  ["san_type", () => "uri", /has the kind of name uri, the certificate in it email$/],
+] as const)("a row whose %s its certificate denies is an alarm until it is mended", async ([column, change, told]) => {
+  const world = await installation();
+  const { pass, checkAll } = await watching(world);
+  await world.issue(leafRequest({ serial: serial(1) }));
+  await world.issue();
+  expect(await pass()).toEqual([]);
+  const row = world.ledger[0]!;
+  const honest = row[column];
+  row[column] = change(honest);
+  await checkAll();
+  const [alarm = "", ...others] = await pass();
+  expect([alarm, others]).toEqual([expect.stringMatching(told), []]);
+  expect(alarm).toMatch(/^changed-ledger: /);
+  row[column] = honest;
+  await checkAll();
+  expect(await pass()).toEqual([]);
+});
+
+test("a token's issuer that names another one in its certificates, as it is configured to, is no alarm", async () => {
+  const world = await installation();
+  const { pass, checkAll } = await watching(world);
+  await world.issue();
+  world.ledger[0]!["issuer"] = "https://dex.example.com";
+  expect(await pass()).toEqual([]);
+  await checkAll();
+  expect(await pass()).toEqual([]);
 });
 
 test("certificates behind what was proven of the CT log are unknown, and no alarm each", async () => {

@@ -39,7 +39,7 @@ export class AuditorBeside {
 
   /** Undefined: none is to run. */
   config({ keys }: Installation, db: Database, service: () => RunningService): AuditorConfig | undefined {
-    const { auditor, data, anchor, tls, fulcio } = this.#settings;
+    const { auditor, data, anchor, tls, fulcio, issuers = [] } = this.#settings;
     if (auditor === undefined) return undefined;
     const url = this.#url();
     const { canary, ...settings } = auditor;
@@ -52,6 +52,7 @@ export class AuditorBeside {
         ...(tls === undefined ? {} : { fetch: (asked, request) => injected(service(), asked, request) }),
       },
       ctLog: typeof fulcio.ctLog === "string" ? fulcio.ctLog : "other",
+      federatedIssuers: issuers.filter(({ issuerClaim }) => issuerClaim !== undefined).map(({ url: issuer }) => issuer),
       canary: canary && {
         everyMs: canary.everyMs,
         token: this.#tokenSource(url),

@@ -29,6 +29,8 @@ in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goe
   --token-file FILE    an identity token for it, which something keeps fresh
   --time-server HOST   a clock to hold this machine's against, by SNTP; HOST:PORT,   none
                        any number of times
+  --federated-issuer URL  one that the CA is configured for with issuer-claim: its    none
+                       certificates name who vouched. Any number of times
   --read-token-file FILE  a bearer token, where not everyone may read
   --once               every check once: exit code 0 clean, 1 alarms
   --host HOST          address of its own answers                              127.0.0.1
@@ -47,6 +49,7 @@ const FLAGS = {
   "canary-into": { type: "string", multiple: true },
   "token-file": { type: "string" },
   "time-server": { type: "string", multiple: true },
+  "federated-issuer": { type: "string", multiple: true },
   "read-token-file": { type: "string" },
   once: { type: "boolean" },
   host: { type: "string" },
@@ -80,6 +83,7 @@ export async function auditorCommand(
     webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
     verifyIndex: db && ((log: string, signal: AbortSignal) => auditIndex(db, log, { signal })),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
+    federatedIssuers: flags["federated-issuer"] ?? [],
     way: wayOf(flags["read-token-file"]),
     timeServers: (flags["time-server"] ?? []).map((one) => parseTimeServer("--time-server", one)),
     canary: canaryOf(flags.canary ?? String(CANARY_SECONDS), flags["token-file"], flags["canary-into"]),

@@ -7,7 +7,12 @@ import { expect, test } from "vitest";
 import { certificateContents } from "../src/domain/issued-certificate.ts";
 import type { IssuedEntry } from "../src/domain/issuance-ledger.ts";
 
+const BEGIN = Date.parse("2026-11-21T10:00:00Z");
 const SERIAL = `00${"ab".repeat(19)}`;
+
+/** What the token said, as DER UTF8String. */
+const claim = (oid: string, text: string) =>
+  new x509.Extension(oid, false, Uint8Array.of(0x0c, text.length, ...Buffer.from(text)));
 
 /** A row as the CA writes it. */
 async function row(): Promise<IssuedEntry> {
@@ -17,11 +22,16 @@ async function row(): Promise<IssuedEntry> {
     serialNumber: SERIAL,
     keys,
     signingAlgorithm: algorithm,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: "email", value: "dev@example.com" }], true)],
+    notBefore: new Date(BEGIN),
+    extensions: [
+      new x509.SubjectAlternativeNameExtension([{ type: "email", value: "dev@example.com" }], true),
+      claim("1.3.6.1.4.1.57264.1.8", "https://issuer.example.com"),
+      claim("1.3.6.1.4.1.57264.1.24", "dev"),
+    ],
   });
   const certificate = new Uint8Array(made.rawData);
   return {
-    time: 0,
+    time: BEGIN + 700,
     issuer: "https://issuer.example.com",
     subject: "dev",
     san: { type: "email", value: "dev@example.com" },
@@ -45,6 +55,16 @@ test.for<[keyof IssuedEntry, Partial<IssuedEntry>]>([
   ["serial", { serial: decodeHex(`01${"ab".repeat(19)}`, "serial") }],
   ["keyHash", { keyHash: new Uint8Array(32) }],
   ["certificateHash", { certificateHash: new Uint8Array(32) }],
+  ["time", { time: BEGIN - 1_001 }],
+  ["time", { time: BEGIN + 15_001 }],
+  ["issuer", { issuer: "https://other.example.com" }],
+  ["subject", { subject: "else" }],
 ])("a row with another %s is contradicted", async ([member, change]) => {
   expect(certificateContents({ ...(await row()), ...change }).contradicts).toBe(member);
+});
+
+test("a row of the latest time that a slow CT log leaves, or of a token that names who vouched, is not", async () => {
+  expect(certificateContents({ ...(await row()), time: BEGIN + 15_000 }).contradicts).toBeUndefined();
+  const dex = { ...(await row()), issuer: "https://dex.example.com" };
+  expect(certificateContents(dex, (issuer) => issuer === "https://dex.example.com").contradicts).toBeUndefined();
 });

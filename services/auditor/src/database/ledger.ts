@@ -1,14 +1,18 @@
 import { bytesArray, type Queryable } from "@chancery/postgres";
 
-/** A row of the CA's ledger, as far as it can be held against the certificate in it. */
+/** A row of the CA's ledger. */
 export interface LedgerRow {
   readonly time: bigint;
   readonly ctIndex: bigint | undefined;
   readonly serial: Uint8Array;
   readonly certificateHash: Uint8Array;
   readonly keyHash: Uint8Array;
+  readonly claimsHash: Uint8Array;
   readonly issuer: string;
+  readonly subject: string;
+  readonly sanType: string;
   readonly san: string;
+  readonly wouldRefuse: string | undefined;
   readonly certificate: Uint8Array;
 }
 
@@ -18,8 +22,12 @@ interface StoredRow {
   readonly serial: Uint8Array;
   readonly certificate_hash: Uint8Array;
   readonly key_hash: Uint8Array;
+  readonly claims_hash: Uint8Array;
   readonly issuer: string;
+  readonly subject: string;
+  readonly san_type: string;
   readonly san: string;
+  readonly would_refuse: string | null;
   readonly certificate: Uint8Array;
 }
 
@@ -73,8 +81,12 @@ function ledgerRow(row: StoredRow): LedgerRow {
     serial: row.serial,
     certificateHash: row.certificate_hash,
     keyHash: row.key_hash,
+    claimsHash: row.claims_hash,
     issuer: row.issuer,
+    subject: row.subject,
+    sanType: row.san_type,
     san: row.san,
+    wouldRefuse: row.would_refuse ?? undefined,
     certificate: row.certificate,
   };
 }
@@ -97,7 +109,8 @@ export function unsigned(serial: Uint8Array): string {
 
 const SERIAL_BYTES = 20;
 
-const COLUMNS = "time, ct_index, serial, certificate_hash, key_hash, issuer, san, certificate";
+const COLUMNS =
+  "time, ct_index, serial, certificate_hash, key_hash, claims_hash, issuer, subject, san_type, san, would_refuse, certificate";
 
 const ROW = `SELECT ${COLUMNS} FROM fulcio.certificate WHERE time = $1 AND serial = $2`;
 

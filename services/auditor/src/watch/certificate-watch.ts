@@ -47,6 +47,7 @@ interface Around {
   readonly db: Queryable | undefined;
   readonly authorities: Authorities;
   readonly promised: PromisedCertificates;
+  readonly federatedIssuers: readonly string[];
   /** Between two pages of what is looked at again, given what one took. */
   readonly pause: (spentMs: number) => Promise<void>;
   /** The same in the ledger, which is gone through again and again. */
@@ -60,7 +61,7 @@ const MOST_GOOD = 50_000;
 const MOST_BAD = 10_000;
 /** The ledger follows the CT log by some milliseconds; a busy database may take its time. */
 const LEDGER_GRACE_MS = 60_000;
-const TOLD_MS = 24 * 60 * 60_000;
+const TOLD_MS = 86_400_000;
 /** A cache in front of the log may be so far behind. */
 const EARLY_MS = 6_000;
 /** For what is new in the log: the rest comes with the next look. */
@@ -351,7 +352,7 @@ export class CertificateWatch {
       judgeTime(row, certificate, entry);
     }
     // Last: then the certificate is known to be the one that was issued.
-    judgeColumns(row, certificate);
+    judgeColumns(row, certificate, this.#around.federatedIssuers);
   }
 
   async #entryOf(row: LedgerRow, certificate: Certificate, pages: Map<bigint, (CtEntry | Wrong)[]>): Promise<CtEntry> {
@@ -374,10 +375,9 @@ export class CertificateWatch {
   }
 
   async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
-    const couldNot = "the CT log or the ledger could not be checked";
     await judgeAll(check, work, {
       report: this.#around.report,
-      couldNot,
+      couldNot: "the CT log or the ledger could not be checked",
       wrongOf: (difference) => changedIn(this.#watch.log.name, difference),
       goneBack: () => this.#watch.goneBack(),
     });

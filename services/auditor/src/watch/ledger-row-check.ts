@@ -1,12 +1,12 @@
 import type { KeyObject } from "node:crypto";
-import { evidenceOf, type LedgerRow, nameOf, unsigned } from "../database/ledger.ts";
+import { evidenceOf, type LedgerRow, nameOf, timeOf, unsigned } from "../database/ledger.ts";
 import { type Certificate, readCertificate } from "../domain/certificate/certificate.ts";
 import { type CtEntry, embeddedScts, isSctOf } from "../domain/certificate/ct-entry.ts";
-import { issuerClaim, namesOf } from "../domain/certificate/fulcio-profile.ts";
+import { issuerClaim, namesOf, subjectClaim } from "../domain/certificate/fulcio-profile.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { messageOf, Wrong } from "./wrong.ts";
 
-/** Between a certificate's beginning, whole seconds, and its SCT. */
+/** Between a certificate's beginning, whole seconds, and its SCT and its row. */
 const TIME_TOLERANCE = { before: 1_000, after: 15_000 };
 
 export function readRow(row: LedgerRow): Certificate {
@@ -18,20 +18,36 @@ export function readRow(row: LedgerRow): Certificate {
   }
 }
 
-/** Of a row whose certificate is the one that was issued: what the row says of it beside. */
-export function judgeColumns(row: LedgerRow, certificate: Certificate): void {
+/**
+ * Of a row whose certificate is the one that was issued: what the row says of it beside. Of a federating issuer's tokens the
+ * certificate names another issuer, as the token does.
+ */
+export function judgeColumns(row: LedgerRow, certificate: Certificate, federated: readonly string[]): void {
+  const [name] = namesOf(certificate);
+  const issuer = federated.includes(row.issuer) ? row.issuer : issuerClaim(certificate);
   const told = [
     ["hash", row.certificateHash.toHex(), sha256(row.certificate).toHex()],
     ["serial", unsigned(row.serial), unsigned(certificate.serial)],
     ["key hash", row.keyHash.toHex(), sha256(certificate.spki).toHex()],
-    ["issuer", row.issuer, issuerClaim(certificate)],
-    ["name", row.san, namesOf(certificate)[0]],
+    ["issuer", row.issuer, issuer],
+    ["subject", row.subject, subjectClaim(certificate) ?? row.subject],
+    ["kind of name", row.sanType, name?.type],
+    ["name", row.san, name?.value],
   ] as const;
   for (const [column, stored, is] of told) {
     if (stored === is) continue;
     const what = `${nameOf(row)}: its row has the ${column} ${stored}, the certificate in it ${is}`;
     throw new Wrong("changed-ledger", what, evidenceOf(row));
   }
+  const delay = Number(row.time) - certificate.notBefore.getTime();
+  if (isSoonAfter(delay)) return;
+  const what = `${nameOf(row)}: its row has the time ${timeOf(row)}, ${delay / 1000} s after the certificate in it begins`;
+  throw new Wrong("changed-ledger", what, evidenceOf(row));
+}
+
+/** As the CA takes it: a row is written when the CT log has answered. */
+function isSoonAfter(delay: number): boolean {
+  return delay >= -TIME_TOLERANCE.before && delay <= TIME_TOLERANCE.after;
 }
 
 /**
@@ -40,16 +56,17 @@ export function judgeColumns(row: LedgerRow, certificate: Certificate): void {
  */
 export function judgeTime(row: LedgerRow, certificate: Certificate, { timestamp }: CtEntry): void {
   const delay = Number(timestamp) - certificate.notBefore.getTime();
-  if (delay >= -TIME_TOLERANCE.before && delay <= TIME_TOLERANCE.after) return;
+  if (isSoonAfter(delay)) return;
   const what = `${nameOf(row)} begins ${delay / 1000} s before the time of its CT entry`;
   throw new Wrong("certificate-profile", what, evidenceOf(row));
 }
 
-/** Of every column that is judged. */
+/** Of every column. */
 export function digestOf(row: LedgerRow): string {
-  const { time, ctIndex, serial, certificateHash, keyHash, issuer, san, certificate } = row;
-  const fixed = [time, ctIndex ?? "-", serial.toHex(), certificateHash.toHex(), keyHash.toHex(), certificate.toHex()];
-  return sha256(Buffer.from(JSON.stringify([...fixed.map(String), issuer, san]))).toHex();
+  const { time, ctIndex, serial, certificateHash, keyHash, claimsHash, certificate } = row;
+  const bytes = [serial, certificateHash, keyHash, claimsHash, certificate].map((column) => column.toHex());
+  const texts = [row.issuer, row.subject, row.sanType, row.san, row.wouldRefuse ?? null];
+  return sha256(Buffer.from(JSON.stringify([String(time), String(ctIndex ?? "-"), ...bytes, ...texts]))).toHex();
 }
 
 /** The certificate carries the SCT of its entry, by one of the log's keys. */

@@ -41,7 +41,7 @@ interface Around {
 export function watchLog(
   found: AuditedLog,
   folder: LogFolder,
-  { url, vantagePoints = [], keys = {}, insight, way = {}, ctLog = "own" }: AuditorOptions,
+  { url, vantagePoints = [], keys = {}, insight, way = {}, ctLog = "own", federatedIssuers = [] }: AuditorOptions,
   { trust, promised, rest, ...around }: Around,
 ): Watched {
   const log = keys[found.kind] === undefined ? asFirstSeen(found, folder) : found;
@@ -56,7 +56,7 @@ export function watchLog(
   const breathe = (spentMs: number) => rest(spentMs * REST.new);
   if (found.kind === "ctlog") {
     const authorities = () => trust.authorities?.certificate ?? [];
-    const beside = { db: insight?.db, authorities, promised };
+    const beside = { db: insight?.db, authorities, promised, federatedIssuers };
     const certificates = new CertificateWatch(watch, { ...around, ...beside, pause, pauseInLedger, way, ctLog });
     return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }

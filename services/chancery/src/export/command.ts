@@ -34,7 +34,8 @@ Works while chancery runs. Oldest first. What was interrupted goes on with --res
 entries       --log rekor|rekor-v2, and what the search takes, with its meaning: --digest, --image, --key, --san, --san-prefix, --san-glob,
               --san-domain, --issuer, --kind, --predicate-type, --subject-digest, --subject-name, --source-repository-uri
               and every other field of a certificate. One of a flag's values, of each flag
-certificates  --san, --issuer, --subject, --serial, --key-hash
+certificates  --san, --issuer, --subject, --serial, --key-hash; --federated-issuer URL, as often as there are: one that is configured
+              with issuer-claim, whose certificates name who vouched in its place
 refusals      --issuer, --subject, --code. Ends two minutes ago at the latest: counts of a storm are written up to one late
 
 chancery export verify --help says what verify checks. Exit codes: 0 done, 1 failed, 2 told something impossible.
@@ -46,6 +47,7 @@ const FLAGS = {
   format: { type: "string" },
   resume: { type: "boolean" },
   threads: { type: "string" },
+  "federated-issuer": { type: "string", multiple: true },
   data: { type: "string" },
   "database-url": { type: "string" },
   help: { type: "boolean", short: "h" },
@@ -113,7 +115,7 @@ async function exportTo(
   const parsed = parseBegun(file.begun);
   await checkSameLogs(site.data, parsed.logs);
   for (const log of parsed.logs) checkExportedHead(log, await publicKeyIn(site.data, log.log));
-  const source = await openSource(site, parsed, threads);
+  const source = await openSource(site, parsed, threads, flags["federated-issuer"]);
   if (!(await writeAll(file, source, kind, terminal))) return 1;
   await finish(file, parsed, source, site, out, terminal);
   return 0;
@@ -171,10 +173,15 @@ async function begin(
   return { kind, format, created, filters: all, ...held };
 }
 
-async function openSource(site: Site, begun: Begun, threads: number | undefined): Promise<Source> {
+async function openSource(
+  site: Site,
+  begun: Begun,
+  threads: number | undefined,
+  federated: readonly string[] = [],
+): Promise<Source> {
   return begun.kind === "entries"
     ? await openEntries(site, begun, threads)
-    : (await ledgerExport()).openLedger(site, begun);
+    : (await ledgerExport()).openLedger(site, begun, federated);
 }
 
 /** The ledger is the CA's, and all of the CA loads with it: half a second that entries do without. */

@@ -43,7 +43,11 @@ export async function beginLedger(
   return { logs: [log], range };
 }
 
-export function openLedger(site: Site, { kind, format, filters, logs: [log], range }: Begun): Source {
+export function openLedger(
+  site: Site,
+  { kind, format, filters, logs: [log], range }: Begun,
+  federated: readonly string[],
+): Source {
   if (log === undefined) throw new TypeError("an export of the ledger has a log");
   const history = new PostgresIssuanceHistory(site.db);
   const one = (name: string) => filters[name]?.[0];
@@ -60,7 +64,7 @@ export function openLedger(site: Site, { kind, format, filters, logs: [log], ran
     serial: serial === undefined ? undefined : parseSerial(serial),
     keyHash: keyHash === undefined ? undefined : decodeHex(keyHash, "keyHash"),
   };
-  return certificateSource({ history, format, range, log, query });
+  return certificateSource({ history, format, range, log, query, federated });
 }
 
 function refusalCode(text: string | undefined) {

@@ -39,11 +39,17 @@ interface LedgerExport<Query> {
   readonly log: ExportedLog;
 }
 
-export function certificateSource(options: LedgerExport<CertificateQuery>): Source {
+interface CertificateExport extends LedgerExport<CertificateQuery> {
+  /** Issuers whose tokens name another one, which the certificate then has. */
+  readonly federated: readonly string[];
+}
+
+export function certificateSource(options: CertificateExport): Source {
+  const isFederated = (issuer: string) => options.federated.includes(issuer);
   return ledgerSource(options, {
     columns: CERTIFICATE_COLUMNS,
-    json: (entry: IssuedEntry) => ({ ...toldOf(entry), certificate: encodeBase64(entry.certificate) }),
-    cells: certificateCells,
+    json: (entry: IssuedEntry) => ({ ...toldOf(entry, isFederated), certificate: encodeBase64(entry.certificate) }),
+    cells: (entry: IssuedEntry) => certificateCells(entry, toldOf(entry, isFederated)),
     read: (query: CertificateQuery) => options.history.certificates(query),
     positionOf: ({ time, serial }: IssuedEntry) => ({ time, serial: encodeHex(serial) }),
     placeOf: ({ time, serial }) => ({ time, serial: decodeHex(String(serial), "state") }),
@@ -113,17 +119,17 @@ const CERTIFICATE_COLUMNS = [
 ];
 
 /** Nothing is signed for that the certificate itself denies. */
-function toldOf(entry: IssuedEntry): ReturnType<typeof certificateJson> {
-  const told = certificateJson(entry);
+function toldOf(entry: IssuedEntry, isFederated: (issuer: string) => boolean): ReturnType<typeof certificateJson> {
+  const told = certificateJson(entry, isFederated);
   if (!("contradicts" in told)) return told;
   throw new RefusedToSign(
-    `the ledger's row of the certificate ${told.serial} has another ${told.contradicts} than the certificate: the database was changed`,
+    `the ledger's row of the certificate ${told.serial} has another ${told.contradicts} than the certificate: the database was changed${told.contradicts === "issuer" ? ", or --federated-issuer is missing (export --help)" : ""}`,
   );
 }
 
-function certificateCells(entry: IssuedEntry): Cell[] {
+function certificateCells(entry: IssuedEntry, told: ReturnType<typeof certificateJson>): Cell[] {
   const json: Readonly<Record<string, unknown>> = {
-    ...toldOf(entry),
+    ...told,
     sanType: entry.san.type,
     san: entry.san.value,
   };

@@ -24,16 +24,33 @@ export interface CertificateContents {
   readonly contradicts: keyof IssuedEntry | undefined;
 }
 
-export function certificateContents(entry: IssuedEntry): CertificateContents {
+/** Whether certificates name others as the issuer of this one's tokens (`issuer-claim`). */
+export type IsFederated = (issuer: string) => boolean;
+
+/** Milliseconds from a certificate's beginning, whole seconds, to its row. */
+const ROW_TIME = { from: -1_000, to: 15_000 };
+
+export function certificateContents(entry: IssuedEntry, isFederated: IsFederated = () => false): CertificateContents {
   const parsed = parseCertificate(entry.certificate, "certificate");
   const { notBefore, notAfter } = parsed;
+  const extensions = parseFulcioExtensions(parsed);
   return {
     notBefore,
     notAfter,
-    extensions: parseFulcioExtensions(parsed),
+    extensions,
     ctLog: embeddedScts(parsed)[0]?.logId,
-    contradicts: contradicted(entry, parsed),
+    contradicts: contradicted(entry, parsed) ?? claimContradicted(entry, extensions, isFederated),
   };
+}
+
+/** The hash of the claims and what a policy in dry run said stand in no certificate. */
+function claimContradicted(
+  { issuer, subject }: IssuedEntry,
+  extensions: FulcioExtensions,
+  isFederated: IsFederated,
+): keyof IssuedEntry | undefined {
+  if (extensions.issuer !== issuer && !isFederated(issuer)) return "issuer";
+  return (extensions["token-subject"] ?? subject) === subject ? undefined : "subject";
 }
 
 function contradicted(entry: IssuedEntry, certificate: Certificate): keyof IssuedEntry | undefined {
@@ -43,5 +60,7 @@ function contradicted(entry: IssuedEntry, certificate: Certificate): keyof Issue
   if (!equalBytes(entry.keyHash, sha256(certificate.spki))) return "keyHash";
   const [name, ...others] = parseSubjectAlternativeNames(certificate);
   const isName = others.length === 0 && name?.type === entry.san.type && name.value === entry.san.value;
-  return isName ? undefined : "san";
+  if (!isName) return "san";
+  const delay = entry.time - certificate.notBefore.getTime();
+  return delay >= ROW_TIME.from && delay <= ROW_TIME.to ? undefined : "time";
 }

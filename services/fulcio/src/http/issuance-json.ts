@@ -2,21 +2,21 @@ import { encodeHex, encodePem } from "@chancery/encoding";
 import { Fault } from "@chancery/fault";
 import type { CertificateCounts, RefusalCounts, TimeRange } from "../domain/issuance-history.ts";
 import type { IssuedEntry, PlacedRefusal } from "../domain/issuance-ledger.ts";
-import { certificateContents } from "../domain/issued-certificate.ts";
+import { certificateContents, type IsFederated } from "../domain/issued-certificate.ts";
 
 /*
  * How auditors are told. Texts of strangers stay what they are: JSON escapes what it must, and who shows them
  * escapes the rest.
  */
 
-export function certificateJson(entry: IssuedEntry) {
+export function certificateJson(entry: IssuedEntry, isFederated?: IsFederated) {
   return {
     serial: encodeHex(entry.serial),
     issuedAt: timeJson(entry.time),
     issuer: entry.issuer,
     subject: entry.subject,
     sans: [entry.san],
-    ...contentsJson(entry),
+    ...contentsJson(entry, isFederated),
     keyHash: encodeHex(entry.keyHash),
     certificateHash: encodeHex(entry.certificateHash),
     claimsHash: encodeHex(entry.claimsHash),
@@ -26,9 +26,9 @@ export function certificateJson(entry: IssuedEntry) {
 }
 
 /** One that cannot be read any more is told of all the same, or it would hide the page it stands on. */
-function contentsJson(entry: IssuedEntry) {
+function contentsJson(entry: IssuedEntry, isFederated?: IsFederated) {
   try {
-    const { notBefore, notAfter, extensions, ctLog, contradicts } = certificateContents(entry);
+    const { notBefore, notAfter, extensions, ctLog, contradicts } = certificateContents(entry, isFederated);
     return {
       notBefore: timeJson(notBefore.getTime()),
       notAfter: timeJson(notAfter.getTime()),
@@ -43,8 +43,8 @@ function contentsJson(entry: IssuedEntry) {
   }
 }
 
-export function certificateWithPemJson(entry: IssuedEntry) {
-  return { ...certificateJson(entry), pem: encodePem("CERTIFICATE", entry.certificate) };
+export function certificateWithPemJson(entry: IssuedEntry, isFederated?: IsFederated) {
+  return { ...certificateJson(entry, isFederated), pem: encodePem("CERTIFICATE", entry.certificate) };
 }
 
 export function refusalJson({ time, code, reason, issuer, subject, rule, count }: PlacedRefusal) {

@@ -1,7 +1,9 @@
 import { Controller, Get, Header, Inject, Param, Query, UseFilters } from "@nestjs/common";
 import { NotFound } from "@chancery/fault";
 import { codedErrorShape, faultFilter } from "@chancery/service";
+import { CurrentIssuers } from "../domain/current-issuers.ts";
 import { IssuanceAudit } from "../domain/issuance-audit.ts";
+import type { IssuedEntry } from "../domain/issuance-ledger.ts";
 import { certificateJson, certificateWithPemJson, refusalJson, summaryJson } from "./issuance-json.ts";
 import {
   encodeCursor,
@@ -18,16 +20,21 @@ import {
 @UseFilters(faultFilter(codedErrorShape))
 export class IssuanceController {
   readonly #audit: IssuanceAudit;
+  readonly #issuers: CurrentIssuers;
 
-  constructor(@Inject(IssuanceAudit) audit: IssuanceAudit) {
+  constructor(@Inject(IssuanceAudit) audit: IssuanceAudit, @Inject(CurrentIssuers) issuers: CurrentIssuers) {
     this.#audit = audit;
+    this.#issuers = issuers;
   }
 
   @Get("certificates")
   @Header("Cache-Control", "no-store")
   async certificates(@Query() parameters: Parameters) {
     const { entries, next } = await this.#audit.history.certificates(readCertificateQuery(parameters));
-    return { results: entries.map(certificateJson), ...(next && { cursor: encodeCursor(parameters, next) }) };
+    return {
+      results: entries.map((entry) => this.#json(entry)),
+      ...(next && { cursor: encodeCursor(parameters, next) }),
+    };
   }
 
   @Get("certificates/:serial")
@@ -37,7 +44,7 @@ export class IssuanceController {
     const { entries } = await this.#audit.history.certificates({ serial, order: "newest", limit: 1 });
     const [entry] = entries;
     if (entry === undefined) throw new NotFound("serial: no certificate of this ledger has it");
-    return certificateWithPemJson(entry);
+    return certificateWithPemJson(entry, this.#isFederated);
   }
 
   @Get("refusals")
@@ -65,6 +72,13 @@ export class IssuanceController {
     return page;
   }
 
+  #json(entry: IssuedEntry) {
+    return certificateJson(entry, this.#isFederated);
+  }
+
+  readonly #isFederated = (issuer: string): boolean =>
+    this.#issuers.settings.some(({ url, issuerClaim }) => issuerClaim !== undefined && url === issuer);
+
   async #unused(
     parameters: Parameters,
     query: ReturnType<typeof readUnusedQuery> | ReturnType<typeof readSummaryRange>,
@@ -72,6 +86,9 @@ export class IssuanceController {
     const page = await this.#audit.unused(query);
     if (page === undefined) return undefined;
     const { entries, next } = page;
-    return { results: entries.map(certificateJson), ...(next && { cursor: encodeCursor(parameters, next) }) };
+    return {
+      results: entries.map((entry) => this.#json(entry)),
+      ...(next && { cursor: encodeCursor(parameters, next) }),
+    };
   }
 }

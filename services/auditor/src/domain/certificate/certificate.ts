@@ -126,27 +126,45 @@ export function isSignedBy(certificate: Certificate, issuer: KeyObject): boolean
   return verify(algorithm, certificate.tbs, issuer, certificate.signature);
 }
 
+export interface AlternativeName {
+  readonly type: "email" | "dns" | "uri" | "username";
+  readonly value: string;
+}
+
+/** GeneralName: rfc822Name [1], dNSName [2], uniformResourceIdentifier [6], RFC 5280, Section 4.2.1.6. */
+const NAME_TYPES: ReadonlyMap<number | undefined, AlternativeName["type"]> = new Map([
+  [0x81, "email"],
+  [0x82, "dns"],
+  [0x86, "uri"],
+]);
+
 /** Names in a SAN: e-mail addresses, URIs, DNS names, and Fulcio's user names. */
 export function alternativeNames(certificate: Certificate): string[] {
+  return typedNames(certificate).map(({ value }) => value);
+}
+
+export function typedNames(certificate: Certificate): AlternativeName[] {
   const extension = extensionOf(certificate, "2.5.29.17");
   if (extension === undefined) return [];
   const names = new DerReader(extension.value, "subject alternative name").sequence();
-  const texts: string[] = [];
+  const found: AlternativeName[] = [];
   while (!names.done()) {
     const tag = names.tag();
-    if (tag === 0x81 || tag === 0x82 || tag === 0x86) texts.push(Buffer.from(names.read(tag)).toString("utf8"));
-    else if (tag === 0xa0) texts.push(...userNames(names.open(0xa0)));
+    const type = NAME_TYPES.get(tag);
+    if (tag !== undefined && type !== undefined) {
+      found.push({ type, value: Buffer.from(names.read(tag)).toString("utf8") });
+    } else if (tag === 0xa0) found.push(...userNames(names.open(0xa0)));
     else names.any();
   }
-  return texts;
+  return found;
 }
 
 /** Fulcio's own, of all the names that an otherName can be: others (a UPN, a Kerberos principal) are no identity here. */
 const USER_NAME = "1.3.6.1.4.1.57264.1.7";
 
 /** otherName [0] { type-id OBJECT IDENTIFIER, value [0] EXPLICIT UTF8String } */
-function userNames(other: DerReader): string[] {
+function userNames(other: DerReader): AlternativeName[] {
   if (other.oid() !== USER_NAME) return [];
-  const name = other.explicit(0)?.string();
-  return name === undefined ? [] : [name];
+  const value = other.explicit(0)?.string();
+  return value === undefined ? [] : [{ type: "username", value }];
 }

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { DerReader } from "@chancery/encoding";
-import { alternativeNames, type Certificate, extensionOf, isSignedBy, keyOf } from "./certificate.ts";
+import { type AlternativeName, type Certificate, extensionOf, isSignedBy, keyOf, typedNames } from "./certificate.ts";
 import { judgeKey } from "./key-policy.ts";
 
 /** Which of a pair: the precertificate carries the poison, the certificate the SCT list. */
@@ -85,9 +85,9 @@ function lintClaims(leaf: Certificate, own: readonly string[]): string[] {
   ];
 }
 
-export function namesOf(leaf: Certificate): string[] {
+export function namesOf(leaf: Certificate): AlternativeName[] {
   try {
-    return alternativeNames(leaf);
+    return typedNames(leaf);
   } catch {
     return [];
   }
@@ -95,6 +95,11 @@ export function namesOf(leaf: Certificate): string[] {
 
 export function issuerClaim(leaf: Certificate): string | undefined {
   return claim(leaf, `${FULCIO_ARC}8`);
+}
+
+/** `sub` of the token. */
+export function subjectClaim(leaf: Certificate): string | undefined {
+  return claim(leaf, `${FULCIO_ARC}24`);
 }
 
 /** The first six are bare text, the others DER UTF8String. */

@@ -30,6 +30,7 @@ export type FaultCode =
   | "pushback"
   | "rate-limited"
   | "unavailable"
+  | "deadline-exceeded"
   | "refused-to-sign"
   | "misconfigured";
 
@@ -119,6 +120,11 @@ export class Unavailable extends Fault {
     super(message, options);
     this.retryAfter = retryAfter;
   }
+}
+
+/** The time that the client gave is over. What it asked for may have been done, or may yet be. */
+export class DeadlineExceeded extends Fault {
+  readonly code = "deadline-exceeded";
 }
 
 /**

@@ -30,8 +30,8 @@ export class FailureLog {
     const path = url.split("?", 1)[0];
     const line = { requestId: id, method, path, status, code };
     const err = error instanceof Error ? error : new Error(String(error));
-    // Pushback is the design under load.
-    if (code === "pushback") return this.#logger.debug(line, err.message);
+    // Pushback is the design under load; how long a client waits is its own affair.
+    if (code === "pushback" || code === "deadline-exceeded") return this.#logger.debug(line, err.message);
     const level = status === 503 ? "warn" : "error";
     if (!this.#isCounting) setTimeout(() => this.#summarize(), SECOND).unref();
     this.#isCounting = true;

@@ -28,6 +28,7 @@ const STATUS: Readonly<Record<FaultCode, number>> = {
   pushback: 503,
   "rate-limited": 429,
   unavailable: 503,
+  "deadline-exceeded": 504,
   "refused-to-sign": 503,
   misconfigured: 500,
 };

@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import { Injectable } from "@nestjs/common";
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Counter, Histogram, Registry } from "prom-client";
+import { onRequestEnd } from "./ended-requests.ts";
 import { listenOn } from "./listen.ts";
 
 /** Where services keep their own series beside those of the process. */
@@ -40,7 +41,7 @@ export function countRequests(fastify: FastifyInstance, registry: Registry): voi
   const labelNames = ["code", "method", "route"] as const;
   const requests = new Counter({
     name: "http_requests_total",
-    help: "Requests answered.",
+    help: "Requests that ended; 499 where the client was gone before its answer.",
     labelNames,
     registers: [registry],
   });
@@ -51,12 +52,11 @@ export function countRequests(fastify: FastifyInstance, registry: Registry): voi
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
     registers: [registry],
   });
-  fastify.addHook("onResponse", (request, reply, done) => {
+  onRequestEnd(fastify, ({ request, status, milliseconds }) => {
     const route = request.routeOptions.url ?? "none";
     const method = route === "none" ? "any" : request.method.toLowerCase();
-    requests.inc({ code: reply.statusCode, method, route });
-    seconds.observe({ method, route }, reply.elapsedTime / 1000);
-    done();
+    requests.inc({ code: status, method, route });
+    seconds.observe({ method, route }, milliseconds / 1000);
   });
 }
 

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { BodyBudget } from "./body-budget.ts";
 import { limitConnections } from "./connection-limit.ts";
 import { drain } from "./drain.ts";
+import { onRequestEnd } from "./ended-requests.ts";
 import { failureOf } from "./failure.ts";
 import { FailureLog } from "./failure-log.ts";
 import { defaultErrorShape, faultFilter } from "./fault-filter.ts";
@@ -272,13 +273,9 @@ async function listen(fastify: FastifyInstance, host: string, port: number): Pro
 }
 
 function logRequests(fastify: FastifyInstance, logger: Logger): void {
-  fastify.addHook("onResponse", (request, reply, done) => {
-    const milliseconds = Math.round(reply.elapsedTime * 10) / 10;
+  onRequestEnd(fastify, ({ request, status, milliseconds }) => {
     const path = request.url.split("?", 1)[0];
-    logger.info(
-      { requestId: request.id, method: request.method, path, status: reply.statusCode, milliseconds },
-      "request",
-    );
-    done();
+    const took = Math.round(milliseconds * 10) / 10;
+    logger.info({ requestId: request.id, method: request.method, path, status, milliseconds: took }, "request");
   });
 }

@@ -175,6 +175,23 @@ describe("a call", () => {
     expect(performance.now() - before).toBeLessThan(4_500);
   });
 
+  test("whose client's time is over is told so, and counted so", async () => {
+    const { service } = await start();
+    const session: ClientHttp2Session = connect(`http://${service.grpcAddress}`);
+    const stream = session.request({
+      [constants.HTTP2_HEADER_METHOD]: "POST",
+      [constants.HTTP2_HEADER_PATH]: "/test.echo.v1.Echo/Say",
+      "content-type": "application/grpc",
+      "grpc-timeout": "100m",
+      te: "trailers",
+    });
+    const [headers] = (await once(stream, "response")) as [Record<string, string>];
+    expect(headers["grpc-status"]).toBe(String(status.DEADLINE_EXCEEDED));
+    session.destroy();
+    const counted = `grpc_server_handled_total{${labels("Say")},grpc_code="DeadlineExceeded"} 1`;
+    await expect.poll(async () => (await fetch(service.metricsUrl!)).text()).toContain(counted);
+  });
+
   test("of a client that would wait for ever ends in the server's time", async () => {
     const { echo } = await start({ timeouts: { headers: 300, request: 300 } });
     const { error } = await echo("Wait", "5000");

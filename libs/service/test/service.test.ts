@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -229,5 +230,20 @@ describe("health", () => {
     expect(text).toContain('http_requests_total{code="409",method="get",route="/api/v1/entries/:id"} 2');
     expect(text).not.toContain("random");
     expect((await inject("GET", "/metrics")).statusCode).toBe(404);
+  });
+
+  test("a request whose client hung up is counted and logged as 499, as upstream's services do", async () => {
+    const { service, lines } = await start({ metrics: { port: 0 }, accessLog: true });
+    const { port, hostname } = new URL(service.url);
+    for (const leave of ["destroy", "end"] as const) {
+      const taken = once(service.app.getHttpServer(), "request");
+      const socket = connect(Number(port), hostname);
+      socket.write("GET /api/v1/slow HTTP/1.1\r\nHost: a\r\n\r\n");
+      await taken;
+      socket[leave]();
+    }
+    const gone = 'http_requests_total{code="499",method="get",route="/api/v1/slow"} 2';
+    await expect.poll(async () => (await fetch(service.metricsUrl!)).text(), { timeout: 5_000 }).toContain(gone);
+    expect(lines.filter((line) => line.includes('"status":499'))).toHaveLength(2);
   });
 });

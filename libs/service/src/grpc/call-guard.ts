@@ -55,7 +55,8 @@ export function guardCalls(limits: CallLimits, metrics: GrpcMetrics): ServerInte
             share?.received(limits.sizeOf(message as object));
             pass(message);
           },
-          onCancel: () => end(status.CANCELLED),
+          // The library ends a call itself when the client's own time is over, and tells it as this.
+          onCancel: () => end(Number(call.getDeadline()) <= Date.now() ? status.DEADLINE_EXCEEDED : status.CANCELLED),
         });
       },
       sendMessage: (message, next) => {

@@ -40,6 +40,7 @@ const CODES: Readonly<Record<Failure["code"], status>> = {
   pushback: status.UNAVAILABLE,
   "rate-limited": status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
+  "deadline-exceeded": status.DEADLINE_EXCEEDED,
   "refused-to-sign": status.UNAVAILABLE,
   misconfigured: status.INTERNAL,
   http: status.INVALID_ARGUMENT,

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { RekorV2Log } from "../../domain/v2/rekor-v2-log.ts";
 import { readCreateEntryRequest } from "./create-entry-request.ts";
 import { alreadyThere, DUPLICATE_HEADER } from "./duplicate.ts";
+import { withinGrpcTimeout } from "./grpc-timeout.ts";
 import { encodeTransparencyLogEntry } from "./transparency-log-entry.ts";
 import { rpcStatus, v2Errors } from "./v2-errors.ts";
 
@@ -23,7 +24,9 @@ export class V2EntriesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { entry, duplicate } = await this.#log.create(callerOf(request), () => readCreateEntryRequest(body));
+    const { entry, duplicate } = await withinGrpcTimeout(request.headers["grpc-timeout"], () =>
+      this.#log.create(callerOf(request), () => readCreateEntryRequest(body)),
+    );
     if (!duplicate) return encodeTransparencyLogEntry(entry);
     const { index } = entry.proof;
     reply.code(409).header(DUPLICATE_HEADER, String(index)).type("application/json");

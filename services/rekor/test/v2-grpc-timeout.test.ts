@@ -1,0 +1,34 @@
+import { describe, expect, test } from "vitest";
+import { expectProven, hashedRekordRequest, type RunningRekorV2, startRekorV2 } from "./running-rekor-v2.ts";
+
+const within = async (rekor: RunningRekorV2, timeout: string) =>
+  rekor.post(hashedRekordRequest(`within ${timeout}`), { "grpc-timeout": timeout });
+
+describe("a client that gives little time", () => {
+  test("is told 504 when it is over, as by upstream's gateway; its entry is logged or not", async () => {
+    await using rekor = await startRekorV2();
+    const late = { status: 504, json: { code: 4, message: "context deadline exceeded", details: [] } };
+    expect(await within(rekor, "1n")).toMatchObject(late);
+    // Held back by a client that came before.
+    const append = rekor.log.append.bind(rekor.log);
+    const held = Promise.withResolvers<void>();
+    rekor.log.append = async (entry) => {
+      await held.promise;
+      return append(entry);
+    };
+    const request = hashedRekordRequest("held back");
+    expect(await rekor.post(request, { "grpc-timeout": "20m" })).toMatchObject(late);
+    held.resolve();
+    await expect.poll(async () => (await rekor.log.published()).head.size).toBe(1n);
+    expect(await rekor.post(request)).toMatchObject({ status: 409 });
+  });
+
+  test("is answered when there is time enough, and told when it says none", async () => {
+    await using rekor = await startRekorV2();
+    for (const timeout of ["30S", "99999999H", "0m", ""]) expectProven(await within(rekor, timeout), rekor);
+    for (const timeout of ["30", "S", "-1S", "1s", "123456789m", "1S, 1S", "1e3S"]) {
+      const refused = { status: 400, json: { code: 3, message: `invalid grpc-timeout: ${timeout}` } };
+      expect(await within(rekor, timeout), timeout).toMatchObject(refused);
+    }
+  });
+});

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Alarm, type Audit, type AuditCheck, fetchAudit } from "../api/audit.ts";
+import { auditVerdict } from "../api/audit-verdict.ts";
 import { fetchReadiness, type Readiness } from "../api/readiness.ts";
 import { Card, Facts, Lead } from "../parts/card.tsx";
 import { Answered, Notice } from "../parts/notice.tsx";
@@ -114,25 +115,11 @@ function Findings({ audit }: { readonly audit: Audit }) {
   );
 }
 
-function Quiet({ audit: { checks, lastPass, since } }: { readonly audit: Audit }) {
-  const isFailing = checks.some(({ state }) => state === "failing");
-  if (isFailing || lastPass === undefined) {
-    return (
-      <Notice
-        tone={isFailing ? "bad" : "warn"}
-        title={isFailing ? "A check fails" : "The auditor has not finished a pass yet"}
-      >
-        {since !== undefined && (
-          <>
-            It watches since <Time value={since} />.
-          </>
-        )}
-      </Notice>
-    );
-  }
+function Quiet({ audit }: { readonly audit: Audit }) {
+  const { tone, title, words } = auditVerdict(audit, Date.now());
   return (
-    <Notice tone="good" title="The auditor has nothing to complain about">
-      Last pass <Time value={lastPass} />.
+    <Notice tone={tone} title={title}>
+      <Text value={words} />
     </Notice>
   );
 }

@@ -72,9 +72,18 @@ describe("a link", () => {
 });
 
 test("a cell is never a formula", () => {
-  const cells = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "|cmd", "%x", "＝1", 'a"b', "a,b", "a\nb", "plain"];
+  const cells = ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "|cmd", "%x", "＝1", 'a"b', "a,b", "plain", ""];
+  expect(csv([cells])).toBe(`"'=1+1","'+1","'-1","'@SUM(A1)","' =1","'|cmd","'%x","'＝1","a""b","a,b",plain,\r\n`);
+});
+
+test("a cell is one cell where semicolons part them, and no formula begins after one", () => {
+  expect(csv([["a;b", "x;=1+1", 'x;"=1', "x; @SUM(A1);+2"]])).toBe(`"a;b","x;'=1+1","x;""'=1","x; '@SUM(A1);'+2"\r\n`);
+});
+
+test("tabs, lines and what turns a text around are told by their numbers in a cell", () => {
+  const cells = ["a\tb", "\t=1", "a\r\nb", "gpj.\u202eexe", "ad\u200bmin", "a\u0000b", "ü 🦊"];
   expect(csv([cells])).toBe(
-    `"'=1+1","'+1","'-1","'@SUM(A1)","'\t=1","'|cmd","'%x","'＝1","a""b","a,b","a\nb",plain\r\n`,
+    "a\\u{0009}b,\\u{0009}=1,a\\u{000D}\\u{000A}b,gpj.\\u{202E}exe,ad\\u{200B}min,a\\u{0000}b,ü 🦊\r\n",
   );
 });
 

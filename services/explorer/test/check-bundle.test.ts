@@ -245,6 +245,25 @@ describe("a bundle that its signer never signed is red", () => {
 
 type Doubt = readonly [what: string, step: StepId, options: BundleOptions, others?: readonly (keyof TrustedParties)[]];
 
+const endedAt = async (kind: BundleKind, name: "logKeys" | "ctLogKeys", end: number) => {
+  const keys = world.parties[name].map((one) => ({ ...one, validFor: { end: new Date(end).toISOString() } }));
+  const { failed, doubtful } = await check(await world.bundle(kind), { ...world.parties, [name]: keys });
+  return [...failed, ...doubtful];
+};
+
+describe("a key that the trusted root has ended", () => {
+  const SIGNED = NOT_BEFORE.getTime();
+  test.for(KINDS)("is red for %s of after that, and holds for one of before", async (kind) => {
+    expect(await endedAt(kind, "logKeys", SIGNED)).toEqual(["log-signature"]);
+    expect(await endedAt(kind, "logKeys", SIGNED + 3_600_000)).toEqual([]);
+  });
+
+  test("of a certificate log is red for a certificate that it logged after that", async () => {
+    expect(await endedAt("v1 file", "ctLogKeys", SIGNED - 1000)).toEqual(["certificate-log"]);
+    expect(await endedAt("v1 file", "ctLogKeys", SIGNED)).toEqual([]);
+  });
+});
+
 describe("a bundle that cannot be checked to the end is not green", () => {
   const DOUBTS: readonly Doubt[] = [
     ["signed by a bare key", "certificate", { certified: false }],

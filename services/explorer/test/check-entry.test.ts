@@ -6,8 +6,8 @@ import { checkEntry, type Expected, firstFailure, isTimeSigned } from "../src/we
 import { loggedEntry } from "../src/web/proof/logged-entry.ts";
 import { parsePublicKey } from "../src/web/proof/public-key.ts";
 import type { StepId } from "../src/web/proof/step.ts";
-import type { TrustedParties } from "../src/web/proof/trusted-keys.ts";
-import { type ProofWorld, proofWorld } from "./proof-world.ts";
+import type { TrustedParties, Validity } from "../src/web/proof/trusted-keys.ts";
+import { INTEGRATED_TIME, type ProofWorld, proofWorld } from "./proof-world.ts";
 
 let world: ProofWorld;
 beforeAll(async () => {
@@ -207,7 +207,7 @@ describe("a tampered answer", () => {
 
   test("without a signed time does not pass for one whose certificate was valid: its key may have leaked since", async () => {
     const v2 = { ...world.file, ...world.v2 };
-    expect(await states(v2)).toMatchObject({ promise: "open", certificate: "open" });
+    expect(await states(v2)).toMatchObject({ promise: "open", certificate: "doubtful" });
     const { certificate: _, ...others } = await states({ ...v2, integratedTime: undefined });
     expect(Object.values(others)).not.toContain("failed");
   });
@@ -258,5 +258,43 @@ describe("whom one trusts", () => {
     const other = await proofWorld();
     const authorities = other.parties.authorities.map(({ chain }) => ({ chain, source: "pasted" as const }));
     expect(await failing(world.file, { ...world.parties, authorities })).toBe("certificate");
+  });
+});
+
+const at = (milliseconds: number) => new Date(milliseconds).toISOString();
+const fileInV2 = (): ProvenEntry => ({ ...world.file, ...world.v2 });
+
+describe("a log key that the trusted root has ended", () => {
+  const LOGGED = INTEGRATED_TIME * 1000;
+  const judged = async (entry: ProvenEntry, validFor: Validity, now = LOGGED + 86_400_000) => {
+    const logKeys = world.parties.logKeys.map((one) => ({ ...one, validFor }));
+    const { steps } = await checkEntry(loggedEntry(entry), { ...world.parties, logKeys }, {}, now);
+    const { state, words = "" } = steps.find(({ id }) => id === "log-signature") ?? {};
+    return [state, words];
+  };
+
+  test("before the entry's time is red: whoever has it now may have made it", async () => {
+    expect(await judged(world.file, { end: at(LOGGED - 1000) })).toEqual([
+      "failed",
+      expect.stringContaining("ended this key on 2026-02-01 00:00:29 UTC"),
+    ]);
+    expect(await judged(world.file, { start: at(LOGGED + 1000) })).toEqual(["failed", expect.any(String)]);
+  });
+
+  test("after the entry's time holds, to the second", async () => {
+    expect((await judged(world.file, { start: at(LOGGED + 999), end: at(LOGGED) }))[0]).toBe("passed");
+  });
+
+  test("is not green for an entry without a signed time", async () => {
+    const end = at(LOGGED + 1000);
+    expect(await judged(fileInV2(), { end })).toEqual(["doubtful", expect.stringMatching(/no time is proven/)]);
+    expect((await judged(fileInV2(), { end }, LOGGED))[0]).toBe("passed");
+    expect((await judged(fileInV2(), { start: end }, LOGGED))[0]).toBe("doubtful");
+  });
+
+  test("does not get a time from a promise that does not hold", async () => {
+    const forged = { ...world.file, integratedTime: INTEGRATED_TIME - 60 };
+    expect(await judged(forged, { end: at(LOGGED - 1000) })).toEqual(["doubtful", expect.any(String)]);
+    expect(await failing(forged)).toBe("promise");
   });
 });

@@ -29,6 +29,18 @@ describe("a log's checkpoint", () => {
     },
   );
 
+  test("under a key that the trusted root has ended is not green, as it tells no time", async () => {
+    const signer = ephemeralSigner("ecdsa-p256");
+    const note = await signCheckpoint({ origin: ORIGIN, ...HEAD, extensions: [] }, ORIGIN, signer);
+    const key = { key: pageKey(signer.publicKey.spki), source: "server" as const, label: "test" };
+    const logKeys = [{ ...key, validFor: { start: "2026-01-01T00:00:00Z", end: "2026-02-01T00:00:00Z" } }];
+    const told = { ...TOLD, checkpoint: new TextDecoder().decode(note) };
+    const stateAt = async (now: string) =>
+      (await checkLog(told, { ...NOBODY, logKeys }, Date.parse(now))).steps.map(({ state }) => state);
+    expect(await stateAt("2026-01-31T23:59:59Z")).toEqual(["passed", "passed"]);
+    expect(await stateAt("2026-02-01T00:00:01Z")).toEqual(["passed", "doubtful"]);
+  });
+
   test("of a certificate log is signed as RFC 6962 does, and not over its text", async () => {
     const signer = ephemeralSigner("ecdsa-p256");
     const key = pageKey(signer.publicKey.spki);

@@ -1,5 +1,5 @@
 import { encodeBase64 } from "@chancery/encoding";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { checkEntry, firstFailure } from "../src/web/proof/check-entry.ts";
 import { loggedEntry } from "../src/web/proof/logged-entry.ts";
 import { keepParties, keptParties } from "../src/web/proof/own-keys.ts";
@@ -81,4 +81,36 @@ test("what is kept in the browser comes back, authorities too, each once", () =>
   expect(kept.logKeys.map(({ key }) => key)).toEqual(own.logKeys.map(({ key }) => key));
   keepParties(storage, NOBODY);
   expect(keptParties(storage)).toEqual(NOBODY);
+});
+
+const keysUntil = (end: string | undefined): TrustedParties => ({
+  ...NOBODY,
+  logKeys: world.parties.logKeys.map((one) => ({ ...one, ...(end && { validFor: { end } }) })),
+});
+const endsOf = (own: TrustedParties, server: TrustedParties) =>
+  effectiveParties(own, server).logKeys.map(({ validFor }) => validFor?.end);
+
+describe("the end of a log's key", () => {
+  const END = "2026-02-01T00:00:00Z";
+  const LATER = "2026-03-01T00:00:00Z";
+
+  test("is kept with a key that is kept in the browser", () => {
+    const storage = memory();
+    keepParties(storage, keysUntil(END));
+    expect(keptParties(storage).logKeys).toMatchObject([{ validFor: { end: END } }]);
+  });
+
+  test("that the server tells ends a kept key too, which nobody would hear of else, and never makes it longer", () => {
+    expect(endsOf(keysUntil(undefined), keysUntil(END))).toEqual([END]);
+    expect(endsOf(keysUntil(LATER), keysUntil(END))).toEqual([END]);
+    expect(endsOf(keysUntil(END), keysUntil(LATER))).toEqual([END]);
+    expect(endsOf(keysUntil(END), keysUntil(undefined))).toEqual([END]);
+    expect(endsOf(keysUntil(undefined), other.parties)).toEqual([undefined]);
+  });
+
+  test.for(["soon", 1, ["2026-01-01T00:00:00Z"]])("that is no time is refused, and not taken for none: %j", (time) => {
+    const [{ key } = { key: undefined }] = world.parties.logKeys;
+    const publicKey = { rawBytes: encodeBase64(key?.spki ?? new Uint8Array()), validFor: { end: time } };
+    expect(() => parseTrustedText(JSON.stringify({ tlogs: [{ publicKey }] }))).toThrow("validFor.end is not a time");
+  });
 });

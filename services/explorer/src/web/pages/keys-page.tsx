@@ -6,6 +6,7 @@ import { Notice } from "../parts/notice.tsx";
 import { Copy, Hash, Text } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
 import { useParties } from "../parts/use-parties.ts";
+import { lifeWords } from "../proof/key-life.ts";
 import { keepParties, keptParties } from "../proof/own-keys.ts";
 import { fingerprint, parsePublicKeyPem } from "../proof/public-key.ts";
 import { digestOf } from "../proof/signature.ts";
@@ -110,13 +111,14 @@ function PartyList({ parties: { logKeys, authorities } }: { readonly parties: Tr
   const names = useLogNames();
   return (
     <ul class="rows">
-      {logKeys.map(({ key, label, source }) => (
+      {logKeys.map(({ key, label, source, validFor }) => (
         <li key={fingerprint(key).toHex()} class="found">
           <Facts
             lines={[
               ["Log", <Text value={names.get(fingerprint(key).toHex()) ?? "none of this server's"} />],
               ["Named", <Text value={label} />],
               ["Where from", SOURCES[source]],
+              validFor === undefined ? undefined : ["Believed", lifeWords(validFor)],
               [
                 "Key",
                 <>

@@ -9,6 +9,7 @@ import { useAnswer } from "../parts/use-answer.ts";
 import { useParties } from "../parts/use-parties.ts";
 import { parsePublicKeyPem, fingerprint, type PublicKey } from "../proof/public-key.ts";
 import { checkLog } from "../proof/check-log.ts";
+import { lifeWords } from "../proof/key-life.ts";
 import { serversWord } from "../proof/trusted-keys.ts";
 import { grouped, utcDay, utcTime } from "../text/time.ts";
 import { printableLines } from "../text/printable.ts";
@@ -182,13 +183,7 @@ function Window({ pem }: { readonly pem: string }) {
   if (parties === undefined || key === undefined) return <>the trusted root is not read yet</>;
   const known = parties.server.logKeys.find((trusted) => equalBytes(trusted.key.spki, key.spki));
   if (known === undefined) return <>not at all: the trusted root does not have this key</>;
-  const { start, end } = known.validFor ?? {};
-  return (
-    <>
-      {start === undefined ? "from ever" : `from ${utcTime(start)}`},{" "}
-      {end === undefined ? "without an end" : `to ${utcTime(end)}`}
-    </>
-  );
+  return <>{lifeWords(known.validFor ?? {})}</>;
 }
 
 function readKey(pem: string): PublicKey | undefined {

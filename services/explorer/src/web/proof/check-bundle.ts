@@ -6,6 +6,7 @@ import type { BundleContent, Envelope } from "./bundle.ts";
 import { checkCertificate, checkCertificateLog, type FoundAuthority } from "./check-certificate.ts";
 import { checkLogged, firstFailure, type LoggedSteps } from "./check-entry.ts";
 import { hashNamed, IN_TOTO, preAuthenticationEncoding } from "./check-signer.ts";
+import { withKeyLife } from "./key-life.ts";
 import { fingerprint, type PublicKey } from "./public-key.ts";
 import { type DigestAlgorithm, digestOf, verifyDigest, verifyMessage } from "./signature.ts";
 import { attempt, type Finding, type Step } from "./step.ts";
@@ -21,12 +22,16 @@ export interface CheckedBundle extends FoundAuthority {
 }
 
 /** Each way from the entry to the log's key, and that the entry is of this bundle. Every step is taken, whatever failed. */
-export async function checkBundle(content: BundleContent, parties: TrustedParties): Promise<CheckedBundle> {
-  const entries = await Promise.all(
+export async function checkBundle(
+  content: BundleContent,
+  parties: TrustedParties,
+  now: number = Date.now(),
+): Promise<CheckedBundle> {
+  const logged = await Promise.all(
     content.entries.map((entry) => checkLogged(entry, parties, entry.kind === undefined ? {} : { kind: entry.kind })),
   );
-  const bodies = entries.map(({ body }) => body);
-  const times = entries.flatMap(({ promisedTime }) => promisedTime ?? []);
+  const bodies = logged.map(({ body }) => body);
+  const times = logged.flatMap(({ promisedTime }) => promisedTime ?? []);
   const found: FoundAuthority = { authority: undefined };
   const key = content.certificate?.key ?? bodies[0]?.signatures[0]?.key;
   const steps = [
@@ -36,6 +41,7 @@ export async function checkBundle(content: BundleContent, parties: TrustedPartie
     await attempt("certificate", () => checkCertificate(content.certificate, parties, { times, of: "bundle" }, found)),
     await attempt("certificate-log", () => checkCertificateLog(content.certificate, found.authority, parties)),
   ];
+  const entries = logged.map((entry) => Object.assign({}, entry, { steps: withKeyLife(entry, times, now) }));
   const isRed = firstFailure([...entries.flatMap((entry) => entry.steps), ...steps]) !== undefined;
   return { entries, steps, ...found, signedDigests: isRed ? [] : signedDigests(content, bodies[0]) };
 }

@@ -4,7 +4,7 @@ import { parseTimestampList, timestampedBytes } from "../certificate/precertific
 import { fingerprint } from "./public-key.ts";
 import { verifyMessage } from "./signature.ts";
 import type { Finding } from "./step.ts";
-import type { TrustedAuthority, TrustedParties } from "./trusted-keys.ts";
+import { isAfter, isBefore, type TrustedAuthority, type TrustedParties } from "./trusted-keys.ts";
 
 /** Which authority has issued the certificate, for the verdict. */
 export interface FoundAuthority {
@@ -74,8 +74,8 @@ function withoutTime({ of }: CertificateQuestion, values: Finding["values"]): Fi
   if (of === "bundle") throw new Unverified("no time is proven at which it would have to be valid");
   // Whoever finds the key of a certificate years later can still sign with it, and log that.
   const words =
-    "An authority of the trusted root has issued it. Whether it was still valid when it signed cannot be told here: no time that the log signed is with the entry. Verify the bundle with its timestamp.";
-  return { state: "open", words, ...(values && { values }) };
+    "An authority of the trusted root has issued it, for a few minutes. This log signs no time, so whether it was still valid when the entry was made cannot be told from the entry: check the signer's bundle, whose timestamp proves it.";
+  return { state: "doubtful", words, ...(values && { values }) };
 }
 
 async function findIssuers(
@@ -101,9 +101,7 @@ export async function isChain(chain: readonly Certificate[]): Promise<boolean> {
 }
 
 export function isAuthorityAt({ chain, validFor }: TrustedAuthority, at: number): boolean {
-  const { start, end } = validFor ?? {};
-  if (start !== undefined && at < Date.parse(start)) return false;
-  if (end !== undefined && at > Date.parse(end)) return false;
+  if (isBefore(at, validFor ?? {}) || isAfter(at, validFor ?? {})) return false;
   return chain.every((certificate) => isValid(certificate, at));
 }
 
@@ -129,14 +127,20 @@ export async function checkCertificateLog(
   }
   for (const timestamp of parseTimestampList(certificate.sctList)) {
     const id = timestamp.logId.toHex();
-    const log = ctLogKeys.find(({ key }) => fingerprint(key).toHex() === id);
+    const known = ctLogKeys.filter(({ key }) => fingerprint(key).toHex() === id);
+    const at = Number(timestamp.timestamp);
+    const log = known.find(({ validFor = {} }) => !isBefore(at, validFor) && !isAfter(at, validFor)) ?? known[0];
     if (log === undefined) continue;
     const signed = timestampedBytes(certificate, issuer, timestamp);
     if (!(await verifyMessage(log.key, signed, timestamp.signature))) {
       throw new Unverified("the certificate log did not sign this certificate");
     }
+    const { validFor = {} } = log;
+    if (isBefore(at, validFor) || isAfter(at, validFor)) {
+      throw new Unverified("the trusted root does not believe the certificate log's key at the time that it signed");
+    }
     const values = [
-      ["Logged", new Date(Number(timestamp.timestamp)).toISOString()],
+      ["Logged", new Date(at).toISOString()],
       ["Log's key", id],
       ["Named", log.label],
     ] as const;

@@ -6,6 +6,7 @@ import { checkCertificate, checkCertificateLog, type FoundAuthority } from "./ch
 import { checkPayload, checkSigner } from "./check-signer.ts";
 import { climb, leafHash } from "./inclusion.ts";
 import type { LoggedEntry } from "./logged-entry.ts";
+import { withKeyLife } from "./key-life.ts";
 import { checkSignature, type FoundKey } from "./log-signature.ts";
 import { fingerprint } from "./public-key.ts";
 import { verifyMessage } from "./signature.ts";
@@ -33,7 +34,7 @@ export interface Expected {
   readonly digests?: readonly string[];
 }
 
-/** An entry as far as the log's own word goes. */
+/** An entry as far as the log's own word goes. How long its key is believed is for who knows all times: `withKeyLife`. */
 export interface LoggedSteps extends Pick<CheckedEntry, "steps" | "body" | "checkpoint" | "logKey"> {
   /** Milliseconds; only where the log's signature over it holds. */
   readonly promisedTime: number | undefined;
@@ -76,10 +77,13 @@ export async function checkEntry(
   entry: LoggedEntry,
   parties: TrustedParties,
   expected: Expected = {},
+  now: number = Date.now(),
 ): Promise<CheckedEntry> {
-  const { promisedTime: _, ...logged } = await checkLogged(entry, parties, expected);
+  const { promisedTime, ...told } = await checkLogged(entry, parties, expected);
   const found: FoundAuthority = { authority: undefined };
-  const { steps, body } = logged;
+  const steps = withKeyLife(told, promisedTime === undefined ? [] : [promisedTime], now);
+  const logged = { ...told, steps };
+  const { body } = told;
   if (body === undefined) return { ...logged, ...found };
   const certificate = body.signatures.find((one) => one.certificate !== undefined)?.certificate;
   // Believed only as far as the step before held: where it did not, the verdict is red already.

@@ -1,6 +1,7 @@
 import { decodeHex, equalBytes, utf8 } from "@chancery/encoding";
 import { Unverified } from "@chancery/fault";
 import { isNamedLog } from "./log-name.ts";
+import { withKeyLife } from "./key-life.ts";
 import { checkSignature, type FoundKey } from "./log-signature.ts";
 import { parseSignedCheckpoint, type SignedCheckpoint } from "./signed-note.ts";
 import { attempt, type Step } from "./step.ts";
@@ -22,7 +23,7 @@ export interface CheckedLog {
 }
 
 /** Whether size and root, as told, are what the log signed. */
-export async function checkLog(log: ToldLog, parties: TrustedParties): Promise<CheckedLog> {
+export async function checkLog(log: ToldLog, parties: TrustedParties, now = Date.now()): Promise<CheckedLog> {
   let checkpoint: SignedCheckpoint | undefined;
   const found: FoundKey = { logKey: undefined };
   const steps = [
@@ -43,5 +44,5 @@ export async function checkLog(log: ToldLog, parties: TrustedParties): Promise<C
       checkSignature(checkpoint, parties.logKeys, found, isNamedLog(log.log) ? log.log : undefined),
     ),
   ];
-  return { steps, logKey: found.logKey };
+  return { steps: withKeyLife({ steps, ...found }, [], now), ...found };
 }

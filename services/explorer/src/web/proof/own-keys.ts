@@ -27,8 +27,8 @@ export function keepParties(storage: Kept, parties: TrustedParties): void {
   writeList(storage, TIMESTAMP_AUTHORITIES, parties.timestampAuthorities.map(writtenAuthority));
 }
 
-function writtenKey({ key, source, label }: TrustedKey) {
-  return { spki: encodeBase64(key.spki), source, label };
+function writtenKey({ key, source, label, validFor }: TrustedKey) {
+  return { spki: encodeBase64(key.spki), source, label, validFor };
 }
 
 function writtenAuthority({ chain, source, validFor }: TrustedAuthority) {
@@ -50,9 +50,10 @@ function writeList(storage: Kept, name: string, values: readonly object[]): void
 }
 
 function readKey(value: unknown): TrustedKey {
-  const { spki, source, label } = value as Record<"spki" | "source" | "label", unknown>;
+  const { spki, source, label, validFor } = value as Record<"spki" | "source" | "label" | "validFor", unknown>;
   if (typeof spki !== "string" || typeof label !== "string") throw new TypeError("not a kept key");
-  return { key: parsePublicKey(decodeBase64(spki, "kept key"), "kept key"), source: keptSource(source), label };
+  const key = parsePublicKey(decodeBase64(spki, "kept key"), "kept key");
+  return { key, source: keptSource(source), label, ...(isValidity(validFor) && { validFor }) };
 }
 
 function readAuthority(value: unknown): TrustedAuthority {

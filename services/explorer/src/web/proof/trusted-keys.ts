@@ -1,4 +1,12 @@
-import { decodeBase64, decodeBase64Lenient, type JsonObject, type JsonValue, parseJson } from "@chancery/encoding";
+import {
+  decodeBase64,
+  decodeBase64Lenient,
+  equalBytes,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+} from "@chancery/encoding";
+import { Malformed } from "@chancery/fault";
 import { type Certificate, parseCertificate } from "../certificate/certificate.ts";
 import { fingerprint, parsePublicKey, parsePublicKeyPem, type PublicKey } from "./public-key.ts";
 
@@ -74,6 +82,15 @@ function readAuthorities(authorities: JsonValue | undefined, source: KeySource):
   });
 }
 
+/** Fractions of a second do not count: a log's promise of a time has none. */
+export function isBefore(at: number, { start }: Validity): boolean {
+  return start !== undefined && Math.floor(at / 1000) < Math.floor(Date.parse(start) / 1000);
+}
+
+export function isAfter(at: number, { end }: Validity): boolean {
+  return end !== undefined && Math.floor(at / 1000) > Math.floor(Date.parse(end) / 1000);
+}
+
 /** What a person pastes or drops: a PEM of keys, or a trusted root. */
 export function parseTrustedText(text: string): TrustedParties {
   if (text.trimStart().startsWith("{")) return parseTrustedRoot(text, "pasted");
@@ -82,13 +99,13 @@ export function parseTrustedText(text: string): TrustedParties {
 }
 
 /**
- * Whoever put keys, or authorities, into this browser wants those and no others: what the server says is then not asked.
- * Otherwise its own trusted root has to do. It stands there with its source, so that each step says by whose word it is.
+ * Whoever put keys, or authorities, into this browser wants those and no others: what the server says is then not asked,
+ * but for the end of a key: who keeps one would never hear of it, and it can take trust away alone. Otherwise its own trusted root has to do. It stands there with its source, so that each step says by whose word it is.
  */
 export function effectiveParties(own: TrustedParties, server: TrustedParties): TrustedParties {
   return {
-    logKeys: ownIfAny(own.logKeys, server.logKeys),
-    ctLogKeys: ownIfAny(own.ctLogKeys, server.ctLogKeys),
+    logKeys: ownIfAny(ended(own.logKeys, server.logKeys), server.logKeys),
+    ctLogKeys: ownIfAny(ended(own.ctLogKeys, server.ctLogKeys), server.ctLogKeys),
     authorities: ownIfAny(own.authorities, server.authorities),
     timestampAuthorities: ownIfAny(own.timestampAuthorities, server.timestampAuthorities),
   };
@@ -96,6 +113,20 @@ export function effectiveParties(own: TrustedParties, server: TrustedParties): T
 
 function ownIfAny<T>(own: readonly T[], server: readonly T[]): readonly T[] {
   return own.length === 0 ? server : own;
+}
+
+function ended(own: readonly TrustedKey[], server: readonly TrustedKey[]): readonly TrustedKey[] {
+  return own.map((one) => {
+    const same = server.filter(({ key }) => equalBytes(key.spki, one.key.spki));
+    const ends = same.map(({ validFor }) => validFor?.end);
+    // Believed again later: its last end counts, and none where it goes on.
+    const told = ends.includes(undefined)
+      ? undefined
+      : ends.toSorted((a, b) => Date.parse(a ?? "") - Date.parse(b ?? "")).at(-1);
+    const { end } = one.validFor ?? {};
+    if (told === undefined || (end !== undefined && Date.parse(end) <= Date.parse(told))) return one;
+    return { ...one, validFor: { ...one.validFor, end: told } };
+  });
 }
 
 /** With what is added: each key and each authority once; what was put in last names it. */
@@ -134,7 +165,16 @@ export function serversWord(
 
 function readValidity(validFor: JsonValue | undefined): Validity {
   const { start, end } = asObject(validFor);
-  return { ...(typeof start === "string" && { start }), ...(typeof end === "string" && { end }) };
+  return { ...readTime("start", start), ...readTime("end", end) };
+}
+
+/** A key whose end cannot be read would never end. */
+function readTime(name: "start" | "end", time: JsonValue | undefined): Validity {
+  if (time === undefined || time === null) return {};
+  if (typeof time !== "string" || Number.isNaN(Date.parse(time))) {
+    throw new Malformed(`trusted root: validFor.${name} is not a time`);
+  }
+  return { [name]: time };
 }
 
 function asObject(value: unknown): JsonObject {

@@ -222,12 +222,18 @@ function anything(known: readonly Known[]): fc.Arbitrary<Asked> {
       .chain((text) =>
         ["kind", "log"].includes(name) ? fc.constant(text) : fc.constantFrom(text, text.toUpperCase()),
       );
-    return fc.tuple(fc.constant(name), fc.array(value, { minLength: 1, maxLength: 3 }));
+    // Three patterns are the most in all.
+    return fc.tuple(fc.constant(name), fc.array(value, { minLength: 1, maxLength: name === "sanGlob" ? 1 : 3 }));
   });
   const minute = fc.option(fc.integer({ min: 0, max: 80 }), { nil: undefined });
   return fc
     .record({
-      filters: fc.uniqueArray(filter, { minLength: 0, maxLength: 3, selector: ([name]) => name }),
+      // A name may be there again, as a further group; the log alone may not.
+      filters: fc.uniqueArray(filter, {
+        minLength: 0,
+        maxLength: 3,
+        selector: (one) => (one[0] === "log" ? "log" : one),
+      }),
       times: fc.tuple(minute, minute),
       oldest: fc.boolean(),
       limit: fc.constantFrom(1, 2, 3, 7, 50, 500),
@@ -260,7 +266,12 @@ function bruteForce(known: readonly Known[], { filters, from = -Infinity, to = I
 
 function queryOf({ filters, from, to, oldest }: Asked): string {
   const query = new URLSearchParams();
-  for (const [name, values] of filters) for (const value of values) query.append(name, value);
+  const groups = new Map<string, number>();
+  for (const [name, values] of filters) {
+    const group = (groups.get(name) ?? 0) + 1;
+    groups.set(name, group);
+    for (const value of values) query.append(group === 1 ? name : `${name}.${group}`, value);
+  }
   if (from !== undefined) query.set("from", new Date(from).toISOString());
   if (to !== undefined) query.set("to", new Date(to).toISOString());
   if (oldest) query.set("order", "oldest");

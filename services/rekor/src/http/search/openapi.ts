@@ -52,6 +52,8 @@ export const searchApi: ApiPart = {
       get: {
         operationId: "search",
         summary: "Entries of both logs",
+        description:
+          "A filter that is repeated asks for any of its values, different ones for all of them. With a number from 2 to 20 behind its name it is one more that has to hold as well: `san=a&san.2=b` asks for entries that have both, `digest=a&digest=b&digest.2=c` for those that have `c` and one of the others. Not so `log`, `from` and `to`.",
         parameters: [
           ...filters,
           repeated("log", { enum: LOG_NAMES }, "Only these logs."),
@@ -118,7 +120,7 @@ export function openApi(parts: readonly ApiPart[]) {
       title: "Chancery: what was logged and issued, and what the auditor found",
       version: "1",
       description:
-        "Of the search: repeating a parameter asks for any of its values, different parameters for all of them. Letter case carries no meaning. An answer with a cursor and few or no results has looked at as many entries as one request may: go on with the cursor.",
+        "Of the search: repeating a parameter asks for any of its values, different parameters for all of them, and so does a number behind a filter's name (`san=a&san.2=b`). Letter case carries no meaning. An answer with a cursor and few or no results has looked at as many entries as one request may: go on with the cursor.",
     },
     paths: Object.assign({}, ...parts.map(({ paths }) => paths)) as ApiPart["paths"],
     components: { schemas: Object.assign({}, ...parts.map((part) => part.schemas)) as ApiPart["schemas"] },

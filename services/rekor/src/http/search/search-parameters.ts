@@ -18,10 +18,14 @@ const PLAIN = new Set(["log", "from", "to", "order", "limit", "cursor"]);
 /** The query of `GET /api/chancery/v1/search`. Every refusal begins with the parameter's name. */
 export function readSearch(query: Query): LogsSearch {
   const groups: Condition[][] = [];
-  for (const [name, value] of Object.entries(query)) {
-    if (PLAIN.has(name)) continue;
-    if (!FILTER_NAMES.includes(name)) throw new Malformed(`${name.slice(0, 64)}: no such parameter`);
-    groups.push(valuesOf(name, value).flatMap((text) => parseConditions(name, text)));
+  const asMany = new Map<string, number>();
+  for (const [parameter, value] of Object.entries(query)) {
+    if (PLAIN.has(parameter)) continue;
+    const name = filterOf(parameter);
+    const values = valuesOf(parameter, value);
+    asMany.set(name, (asMany.get(name) ?? 0) + values.length);
+    requireBounded(name, asMany.get(name) ?? 0);
+    groups.push(values.flatMap((text) => parseConditions(name, text)));
   }
   if (groups.flat().length > MAX_CONDITIONS) throw new Malformed(`query: more than ${MAX_CONDITIONS} values in all`);
   const asked = Object.entries(query).filter(([name]) => name !== "limit" && name !== "cursor");
@@ -70,11 +74,22 @@ export function choice<Name extends string>(query: Query, name: string, of: read
   return chosen;
 }
 
+/** `san.2`: what must hold as well as `san`. */
+function filterOf(parameter: string): string {
+  const [, name = parameter] = /^(\w+)\.(?:[2-9]|1[0-9]|20)$/.exec(parameter) ?? [];
+  if (FILTER_NAMES.includes(name)) return name;
+  throw new Malformed(`${parameter.slice(0, 64)}: no such parameter`);
+}
+
 function valuesOf(name: string, value: Query[string]): readonly string[] {
   const values = typeof value === "string" ? [value] : (value ?? []);
-  const most = name === "sanGlob" ? MAX_GLOBS : MAX_VALUES;
-  if (values.length > most) throw new Malformed(`${name}: is there more than ${most} times`);
+  requireBounded(name, values.length);
   return values;
+}
+
+function requireBounded(name: string, values: number): void {
+  const most = name === "sanGlob" ? MAX_GLOBS : MAX_VALUES;
+  if (values > most) throw new Malformed(`${name}: is there more than ${most} times`);
 }
 
 function logName(text: string): string {

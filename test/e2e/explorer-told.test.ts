@@ -122,13 +122,46 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     await page.goto("/");
     await page.getByRole("searchbox").fill(`${world.stack.url}/api/v1/log/entries?logIndex=0`);
     await page.getByText("Understood as a log index.").waitFor();
-    await page.goto(`/search?q=${encodeURIComponent("https://log.example.com/entries/rekor-v2/1")}`);
+    await page.goto(`/search?q=${encodeURIComponent(`${world.stack.url}/entries/rekor-v2/1`)}`);
     await page.waitForURL("**/entries/rekor-v2/1");
     await page.getByText("the timestamp that it needs is in the client's own alone").waitFor();
     await page.goto(`/search?q=sha256:${"0".repeat(64)}`);
     await page.getByText("What cosign 2 signed of an image is found by its name as well").waitFor();
     await page.goto(`/search?q=${encodeURIComponent("registry.example.com/app:1.2")}`);
     await page.getByText("docker buildx imagetools inspect. Or search for").waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("a link to another host's entry opens none of these logs, and offers to look for the same bytes", async () => {
+    const [entry] = await entries("log=rekor-v2");
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    await page.goto(`/search?q=${encodeURIComponent("https://log.example.com/entries/rekor-v2/1")}`);
+    await page.getByText("This is a link to an entry of log.example.com").waitFor();
+    await page.getByText("The entry of that index here is another one").first().waitFor();
+    await page.goto(`/search?q=${encodeURIComponent(`https://log.example.com/entries/rekor-v2/${entry?.entryId}`)}`);
+    await page.getByText("This is a link to an entry of log.example.com").waitFor();
+    await page.waitForLoadState("networkidle");
+    expect(new URL(page.url()).pathname).toBe("/search");
+    await page.getByRole("button", { name: "the same entry in these logs, by its hash" }).click();
+    await page.waitForURL(`**/entries/rekor-v2/${entry?.entryId}`);
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("an auditor that stands still is not green on the health page", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const checks = [{ name: "leaves", state: "passed", what: "x" }];
+    let lastPass = "2026-01-01T00:00:00Z";
+    await page.route("**/api/chancery/v1/audit", (route) =>
+      route.fulfill({ json: { auditor: "running", lastPass, logs: [], checks, alarms: [], canary: { failures: 0 } } }),
+    );
+    await page.goto("/health");
+    await page.getByText("The auditor stands still").waitFor();
+    expect(await page.getByText("nothing to complain about").count()).toBe(0);
+    lastPass = new Date().toISOString();
+    await page.reload();
+    await page.getByText("The auditor has nothing to complain about").waitFor();
     expect(own.wrongs).toEqual([]);
   });
 
@@ -317,7 +350,7 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
       await route.fulfill({ json: { ...json, attestation, digests: [...json.digests, ...subject.digests] } });
     });
     await page.goto(`/entries/rekor-v2/${entry?.entryId}`);
-    await page.getByText("Checked in your browser").waitFor();
+    await page.getByText("Checked, with a doubt").waitFor();
     await page.getByRole("heading", { name: "Attestation: SLSA provenance" }).waitFor();
     const told = page.getByRole("region", { name: "Attestation: SLSA provenance" });
     await told.getByText("registry.example.com/acme/web").waitFor();

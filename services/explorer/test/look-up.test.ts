@@ -3,7 +3,8 @@ import type { Answer } from "../src/web/api/answer.ts";
 import type { ListedEntry, ProvenEntry } from "../src/web/api/entries.ts";
 import type { Found } from "../src/web/api/search.ts";
 import { lookUp, type Questions } from "../src/web/query/look-up.ts";
-import { type Filters, understand } from "../src/web/query/understand.ts";
+import type { Filters } from "../src/web/query/reading.ts";
+import { understand } from "../src/web/query/understand.ts";
 
 const SHA256 = "a".repeat(64);
 const ENTRY = {
@@ -48,7 +49,7 @@ const lookedUp = async (text: string, had: Had = {}, chosen: Filters = {}) => {
       return { kind: "answered", value: { serial } as never };
     },
   };
-  const { reading, others } = understand(text);
+  const { reading, others } = understand(text, "log.example.com");
   const address = { filters: chosen, order: "newest" } as const;
   const { hit, tried, trouble } = await lookUp([reading, ...others], address, new AbortController().signal, questions);
   return { found: hit?.meaning.what, kind: hit?.kind, tried: tried.map(({ what }) => what), asked, trouble };
@@ -106,13 +107,27 @@ test("a search that does not answer is not taken for one that found nothing", as
   expect(await lookedUp(SHA256, { search })).toMatchObject({ found: undefined, trouble: search, asked: ["image"] });
 });
 
-test("a filter that contradicts the text is told, and not asked for beside it", async () => {
-  const filters = { san: ["other@example.com"] };
-  const { asked, found, trouble } = await lookedUp("dev@example.com", {}, filters);
+test("a filter of what the text is too narrows it: an entry of two signers has both names", async () => {
+  const both = { san: ["dev@example.com"], "san.2": ["other@example.com"] };
+  const { asked, found } = await lookedUp("dev@example.com", { filters: both }, { san: ["other@example.com"] });
+  expect({ asked, found }).toEqual({ asked: ["san,san.2"], found: "an e-mail address" });
+});
+
+test("a log that contradicts the text is told, and not asked for beside it", async () => {
+  const { asked, found, trouble } = await lookedUp("log:rekor kind:dsse", {}, { log: ["rekor-v2"] });
   expect({ asked, found }).toEqual({ asked: [], found: undefined });
-  expect(trouble).toMatchObject({
-    kind: "refused",
-    message: expect.stringContaining("different values of one kind (san)"),
+  expect(trouble).toMatchObject({ kind: "refused", message: expect.stringContaining("different logs") });
+});
+
+test("two issuers in the box are those of entries that have both, and else of any", async () => {
+  const text = "issuer:https://a.example issuer:https://b.example";
+  const [a, b] = [["https://a.example"], ["https://b.example"]];
+  expect(await lookedUp(text, { filters: { issuer: a, "issuer.2": b } })).toMatchObject({
+    found: "filters, each of which holds",
+    asked: ["issuer,issuer.2"],
   });
-  expect((await lookedUp("dev@example.com", {}, { san: ["dev@example.com"] })).trouble).toBeUndefined();
+  expect(await lookedUp(text, { filters: { issuer: [...a, ...b] } })).toMatchObject({
+    found: "filters, any value of a name",
+    tried: ["filters, each of which holds"],
+  });
 });

@@ -30,10 +30,16 @@ test("the last day is asked for with all its hours", () => {
 });
 
 test("the box and the fields narrow each other", () => {
-  expect(joinFilters({ san: ["a"], kind: ["dsse"] }, { san: ["a", "b"], issuer: ["i"] })).toEqual({
+  expect(joinFilters({ san: ["a"], kind: ["dsse"] }, { san: ["b", "c"], issuer: ["i"], kind: ["dsse"] })).toEqual({
     san: ["a"],
+    "san.2": ["b", "c"],
     kind: ["dsse"],
     issuer: ["i"],
+  });
+  expect(joinFilters({ san: ["a"], "san.2": ["b"] }, { san: ["c"] })).toEqual({
+    san: ["a"],
+    "san.2": ["b"],
+    "san.3": ["c"],
   });
   const [early, late] = ["2026-02-27T12:00:00Z", "2026-02-28"];
   expect(joinFilters({ from: [early], to: [early] }, { from: [late], to: [late] })).toEqual({
@@ -42,6 +48,7 @@ test("the box and the fields narrow each other", () => {
   });
 });
 
-test("what the box and a field say of one thing, and is not the same, finds nothing rather than both", () => {
-  expect(joinFilters({ san: ["a"] }, { san: ["b"], issuer: ["i"] })).toEqual({ contradiction: "san" });
+test("a log that is not the box's is told, as no entry is in both", () => {
+  expect(joinFilters({ log: ["rekor"] }, { log: ["rekor-v2"] })).toEqual({ contradiction: "log" });
+  expect(joinFilters({ log: ["rekor"] }, { log: ["rekor-v2", "rekor"] })).toEqual({ log: ["rekor"] });
 });

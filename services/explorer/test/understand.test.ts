@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { type Filters, understand } from "../src/web/query/understand.ts";
+import type { Filters } from "../src/web/query/reading.ts";
+import { understand as understandAt } from "../src/web/query/understand.ts";
+
+const HOST = "log.example.com";
+const understand = (text: string) => understandAt(text, HOST);
 
 const SHA256 = "a".repeat(64);
 const COMMIT = "b".repeat(40);
@@ -22,6 +26,7 @@ const searched: readonly (readonly [text: string, what: string, filters: Filters
     "an image, by its digest",
     { image: [`ghcr.io/acme/app:1.2@sha256:${SHA256}`] },
   ],
+  [`https://search.elsewhere.example/?hash=sha256:${SHA256}`, "a digest", { image: [`sha256:${SHA256}`] }],
   ["dev@example.com", "an e-mail address", { san: ["dev@example.com"] }],
   ["*@example.com", "all addresses of a domain", { sanDomain: ["example.com"] }],
   ["@example.com", "all addresses of a domain", { sanDomain: ["example.com"] }],
@@ -71,16 +76,44 @@ describe("the search box", () => {
     ["rekor/7", { kind: "entry", id: "7", log: "rekor" }],
     ["d".repeat(80), { kind: "entry", id: "d".repeat(80), log: "rekor" }],
     ["https://log.example.com/entries/rekor-v2/12", { kind: "entry", id: "12", log: "rekor-v2" }],
-    [`http://localhost:8700/entries/rekor/${ID}`, { kind: "entry", id: ID, log: "rekor" }],
+    [`http://LOG.example.com/entries/rekor/${ID}/`, { kind: "entry", id: ID, log: "rekor" }],
     [`https://log.example.com/api/chancery/v1/entries/rekor/${ID}`, { kind: "entry", id: ID, log: "rekor" }],
     [`https://log.example.com/api/v1/log/entries/${ID}`, { kind: "entry", id: ID, log: "rekor" }],
     ["https://log.example.com/api/v1/log/entries?logIndex=12", { kind: "entry", id: "12" }],
-    [`https://search.example.com/?uuid=${SHA256}`, { kind: "entry", id: SHA256 }],
+    [`https://log.example.com/?uuid=${SHA256}`, { kind: "entry", id: SHA256 }],
     [`uuid:${ID}`, { kind: "entry", id: ID, log: "rekor" }],
     ["logIndex: 12", { kind: "entry", id: "12" }],
     ["tlog entry created with index: 12", { kind: "entry", id: "12" }],
   ] as const)("takes %s for one entry", ([text, goal]) => {
     expect(understand(text).reading.goal).toEqual(goal);
+  });
+
+  test.for([
+    "https://rekor.elsewhere.example/api/v1/log/entries?logIndex=12",
+    "https://search.elsewhere.example/?logIndex=12",
+    "https://log.example.com:8443/entries/rekor/12",
+    "https://log.example.com.elsewhere.example/entries/rekor-v2/12",
+    "https://elsewhere.example/log.example.com/entries/rekor/12",
+  ])("a link to another host's entry does not open the entry of that index here: %s", (link) => {
+    const { reading, others } = understand(link);
+    expect(reading).toMatchObject({ what: `a link to an entry of ${new URL(link).host}`, goal: { kind: "hint" } });
+    expect(others.filter(({ goal }) => goal.kind === "entry")).toEqual([]);
+  });
+
+  test.for([
+    `https://rekor.elsewhere.example/api/v1/log/entries/${ID}`,
+    `https://search.elsewhere.example/?uuid=${ID}`,
+  ])("the entry of another host's link is looked for by its hash, and only by whoever asks for it: %s", (link) => {
+    const { reading, others } = understand(link);
+    expect(reading.goal.kind).toBe("hint");
+    const offered = others.filter(({ goal }) => goal.kind === "entry");
+    expect(offered).toEqual([
+      {
+        what: "the same entry in these logs, by its hash",
+        goal: { kind: "entry", id: ID.slice(16) },
+        onlyIfChosen: true,
+      },
+    ]);
   });
 
   test.for([

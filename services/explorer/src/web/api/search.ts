@@ -1,4 +1,4 @@
-import type { Filters } from "../query/understand.ts";
+import type { Filters } from "../query/reading.ts";
 import { type Answer, ask } from "./answer.ts";
 import { listedEntry } from "./entries.ts";
 import { decimal, list, optional, shape, type Shaped, text } from "./shape.ts";

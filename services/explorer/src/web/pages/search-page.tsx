@@ -13,15 +13,16 @@ import { SearchBox } from "../parts/search-box.tsx";
 import { Text } from "../parts/text.tsx";
 import { type Hit, lookUp, type Outcome } from "../query/look-up.ts";
 import type { SearchAddress } from "../query/search-address.ts";
-import { type Filters, type Reading, understand } from "../query/understand.ts";
+import type { Filters, Reading } from "../query/reading.ts";
+import { understand } from "../query/understand.ts";
 import { certificatePath, entryPath, identityPath, useNavigation } from "../route.ts";
 
 export function SearchPage({ search }: { readonly search: SearchAddress }) {
-  const { reading, others } = understand(search.text);
+  const { reading, others } = understand(search.text, location.host);
   const all = [reading, ...others];
   const chosen = all[search.meaning] ?? reading;
   // Whoever chose one meaning wants that one.
-  const meanings = search.meaning === 0 ? all : [chosen];
+  const meanings = search.meaning === 0 ? all.filter(({ onlyIfChosen }) => onlyIfChosen !== true) : [chosen];
   return (
     <>
       <Lead title={search.text === "" ? "Search" : `Search: ${search.text}`} heading="Search" />

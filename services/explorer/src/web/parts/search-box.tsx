@@ -1,5 +1,6 @@
 import { useId, useRef, useState } from "preact/hooks";
-import { type Reading, understand } from "../query/understand.ts";
+import type { Reading } from "../query/reading.ts";
+import { understand } from "../query/understand.ts";
 import { NO_SEARCH, type SearchAddress, writeSearchAddress } from "../query/search-address.ts";
 import { useNavigation } from "../route.ts";
 import { DropZone } from "./drop-zone.tsx";
@@ -85,7 +86,7 @@ function ChooseFile({ onFile }: { readonly onFile: (file: File) => void }) {
 function Understood({ text, search }: { readonly text: string; readonly search: SearchAddress }) {
   const { go } = useNavigation();
   if (text.trim() === "") return <>Or drop a file here: it is hashed in this browser and stays on this machine.</>;
-  const { reading, others } = understand(text);
+  const { reading, others } = understand(text, location.host);
   const meanings: readonly Reading[] = [reading, ...others];
   const current = search.text === text.trim() ? (meanings[search.meaning] ?? reading) : reading;
   return (

@@ -3,7 +3,7 @@ import { fetchEntry, LOG_NAMES, type ListedEntry } from "../api/entries.ts";
 import { fetchCertificate, type IssuedCertificate } from "../api/issuance.ts";
 import { type Found, search as searchLogs } from "../api/search.ts";
 import { apiTimes, joinFilters, type SearchAddress } from "./search-address.ts";
-import type { Filters, Reading } from "./understand.ts";
+import type { Filters, Reading } from "./reading.ts";
 
 /** What was found by one meaning of a text. */
 export type Hit =
@@ -82,7 +82,8 @@ async function look(
   if (goal.kind === "search") {
     const joined = joinFilters(goal.filters, others);
     if (isContradiction(joined)) {
-      const message = `The box and the filters name different values of one kind (${joined.contradiction}), and both at once cannot be asked for. Change one of them.`;
+      const message =
+        "The box and the filters name different logs, and an entry is in one of them. Change one of them.";
       return { trouble: { kind: "refused", message } };
     }
     const filters = apiTimes(joined);

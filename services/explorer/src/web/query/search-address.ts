@@ -1,4 +1,5 @@
-import type { Filters } from "./understand.ts";
+import { freeGroup } from "./named-filters.ts";
+import type { Filters } from "./reading.ts";
 
 /** What stands in a search page's address, and so can be kept, sent and come back to. */
 export interface SearchAddress {
@@ -49,24 +50,24 @@ export function writeSearchAddress({ text, meaning, filters, order }: SearchAddr
 }
 
 /**
- * All of both must hold. The API takes several values of one name for any of them, so of what both say only the common
- * values are left, and of two ends of a time the narrower. The name of which nothing is left, where that is so: an entry
- * that has both (of two signers) cannot be asked for, and either would be too many.
+ * All of both must hold: what both name is a further group of the API's. A log and an end of a time it takes once, so of
+ * those what both allow is left; of logs perhaps none, which cannot be asked for.
  */
 export function joinFilters(first: Filters, second: Filters): Filters | { readonly contradiction: string } {
-  const joined: Record<string, readonly string[]> = { ...second };
-  for (const [name, values] of Object.entries(first)) {
-    const others = second[name];
-    joined[name] = others === undefined ? values : inBoth(name, values, others);
-    if (joined[name].length === 0) return { contradiction: name };
+  const joined: Record<string, readonly string[]> = { ...first };
+  for (const [name, values] of Object.entries(second)) {
+    const others = first[name];
+    if (others === undefined) joined[name] = values;
+    else if (name === "log") joined[name] = values.filter((value) => others.includes(value));
+    else if (name === "from" || name === "to") joined[name] = narrower(name, [...values, ...others]);
+    else if (values.join("\n") !== others.join("\n")) joined[freeGroup(joined, name)] = values;
   }
-  return joined;
+  return joined["log"]?.length === 0 ? { contradiction: "log" } : joined;
 }
 
-function inBoth(name: string, values: readonly string[], others: readonly string[]): readonly string[] {
-  if (name !== "from" && name !== "to") return values.filter((value) => others.includes(value));
+function narrower(name: "from" | "to", values: readonly string[]): readonly string[] {
   const later = name === "to" ? 1 : 0;
-  const sorted = [...values, ...others].toSorted((a, b) => timeOf(a, later) - timeOf(b, later));
+  const sorted = values.toSorted((a, b) => timeOf(a, later) - timeOf(b, later));
   return sorted.slice(name === "from" ? -1 : 0).slice(0, 1);
 }
 

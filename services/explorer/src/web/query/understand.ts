@@ -1,51 +1,31 @@
-/** The search API's own parameters; each may come several times, which means any of them. */
-export type Filters = Readonly<Record<string, readonly string[]>>;
-
-/** What the search box made of what was typed: said to the reader before anything is searched. */
-export interface Reading {
-  /** "a digest", "an e-mail address" … */
-  readonly what: string;
-  readonly goal:
-    | { readonly kind: "search"; readonly filters: Filters }
-    | { readonly kind: "entry"; readonly log?: "rekor" | "rekor-v2"; readonly id: string }
-    /** One that was issued, by its serial number. */
-    | { readonly kind: "certificate"; readonly serial: string }
-    /** Nothing can be found by it, and why. */
-    | { readonly kind: "hint"; readonly words: string };
-  /** What it cannot find although it may be there: said beside what was found. */
-  readonly misses?: string;
-}
-
-export interface Understanding {
-  readonly reading: Reading;
-  /** What it could mean as well, for the reader to choose. */
-  readonly others: readonly Reading[];
-}
+import { entryLink, entryName } from "./entry-link.ts";
+import { namedFilters } from "./named-filters.ts";
+import { entry, hint, only, type Reading, search, type Understanding } from "./reading.ts";
 
 /** What follows is matched against expressions that take a square of it at worst. A certificate in PEM is longer. */
 const LONGEST = 2_048;
 const LONGEST_PEM = 16_384;
 
-/** Takes anything. The first rule that fits is what is searched for. */
-export function understand(input: string): Understanding {
+/** Takes anything. The first rule that fits is what is searched for. `ownHost` is where these pages are. */
+export function understand(input: string, ownHost: string): Understanding {
   const text = input.trim();
   if (text === "") return only(search("everything, the newest first", {}));
   if (text.length > (text.startsWith("-----BEGIN ") ? LONGEST_PEM : LONGEST))
     return only(hint("too much text", "Drop it as a file instead: it is hashed here, and searched by its digest."));
   for (const rule of RULES) {
-    const found = rule(text);
+    const found = rule(text, ownHost);
     if (found !== undefined) return found;
   }
   return { reading: search("a name that begins like this", { sanPrefix: [text] }), others: [subjectName(text)] };
 }
 
-type Rule = (text: string) => Understanding | undefined;
+type Rule = (text: string, ownHost: string) => Understanding | undefined;
 
 const RULES: readonly Rule[] = [
   pem,
   entryAddress,
   entryName,
-  fields,
+  namedFilters,
   namedDigest,
   imageReference,
   hexadecimal,
@@ -64,33 +44,6 @@ const RULES: readonly Rule[] = [
 const DIGEST_LENGTHS: Readonly<Record<number, string>> = { 40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512" };
 const DIGEST_HEX: Readonly<Record<string, number>> = { sha1: 40, sha224: 56, sha256: 64, sha384: 96, sha512: 128 };
 
-/** Names that a person may write before a value: `issuer:https://…`. The API's own, and short ones. */
-const FIELD_NAMES: Readonly<Record<string, string>> = {
-  email: "san",
-  identity: "san",
-  repo: "sourceRepositoryUri",
-  repository: "sourceRepositoryUri",
-  predicate: "predicateType",
-  subject: "subjectDigest",
-  ...Object.fromEntries(
-    ["san", "sanPrefix", "sanGlob", "sanDomain", "issuer", "kind", "predicateType", "subjectDigest", "subjectName"]
-      .concat([
-        "image",
-        "log",
-        "from",
-        "to",
-        "key",
-        "digest",
-        "sourceRepositoryUri",
-        "sourceRepositoryRef",
-        "buildSignerUri",
-      ])
-      .concat(["buildConfigUri", "buildTrigger", "runInvocationUri", "sourceRepositoryOwnerUri", "tokenSubject"])
-      .concat(["githubWorkflowRepository", "githubWorkflowRef", "githubWorkflowName", "githubWorkflowSha"])
-      .map((name) => [name.toLowerCase(), name]),
-  ),
-};
-
 function pem(text: string): Understanding | undefined {
   if (!text.startsWith("-----BEGIN ")) return undefined;
   const isKey = /^-----BEGIN (PUBLIC KEY|CERTIFICATE)-----/.test(text);
@@ -101,46 +54,16 @@ function pem(text: string): Understanding | undefined {
   );
 }
 
-/** A link to an entry: of these pages, of this API or of either Rekor's, `?logIndex=` and `?uuid=` as others have it. */
-function entryAddress(text: string): Understanding | undefined {
+/** A digest in a link is the same everywhere; what else it may be is the URI that it is. */
+function entryAddress(text: string, ownHost: string): Understanding | undefined {
   const parsed = /^https?:\/\//i.test(text) ? URL.parse(text) : null;
   if (parsed === null) return undefined;
-  const [, log, last] =
-    /\/entries(?:\/(rekor-v2|rekor))?(?:\/(\d{1,19}|[0-9a-f]{64}|[0-9a-f]{80}))?\/?$/i.exec(parsed.pathname) ?? [];
-  const id = last ?? parsed.searchParams.get("uuid") ?? parsed.searchParams.get("logIndex") ?? "";
-  const found = entryOf(id, log?.toLowerCase());
-  if (found === undefined) return undefined;
+  const hash = parsed.searchParams.get("hash");
+  if (hash !== null) return namedDigest(hash) ?? hexadecimal(hash);
+  const found = entryLink(parsed, ownHost);
   const address = url(text);
-  return { reading: found, others: address === undefined ? [] : [address.reading, ...address.others] };
-}
-
-/** `uuid:…`, `logIndex 12`, and the line in which cosign tells where its entry is. */
-function entryName(text: string): Understanding | undefined {
-  const [, id = ""] =
-    /^(?:uuid|entry|entry ?id|log ?index|(?:tlog entry created with )?index)(?:[:=]\s?|\s)([0-9a-f]{1,80})$/i.exec(
-      text,
-    ) ?? [];
-  const found = entryOf(id, undefined);
-  return found === undefined ? undefined : only(found);
-}
-
-function entryOf(id: string, log: string | undefined): Reading | undefined {
-  const name = (["rekor", "rekor-v2"] as const).find((each) => each === log);
-  if (/^\d{1,19}$/.test(id)) return entry("a log index", String(BigInt(id)), name);
-  if (/^[0-9a-f]{80}$/i.test(id)) return entry("an entry ID of the v1 log", id.toLowerCase(), "rekor");
-  return /^[0-9a-f]{64}$/i.test(id) ? entry("an entry ID", id.toLowerCase(), name) : undefined;
-}
-
-/** `issuer:https://accounts.example.com kind:dsse`, all of which must hold. */
-function fields(text: string): Understanding | undefined {
-  const filters: Record<string, string[]> = {};
-  for (const part of text.split(/\s+/)) {
-    const [, name, value] = /^([A-Za-z]+):(.+)$/.exec(part) ?? [];
-    const known = name === undefined ? undefined : FIELD_NAMES[name.toLowerCase()];
-    if (known === undefined || value === undefined) return undefined;
-    (filters[known] ??= []).push(value);
-  }
-  return only(search("filters", filters));
+  if (found === undefined || address === undefined) return found;
+  return { reading: found.reading, others: [...found.others, address.reading, ...address.others] };
 }
 
 function namedDigest(text: string): Understanding | undefined {
@@ -364,20 +287,4 @@ function subjectName(text: string): Reading {
 
 function withoutSlash(text: string): string {
   return text.replace(/\/$/, "");
-}
-
-function search(what: string, filters: Filters): Reading {
-  return { what, goal: { kind: "search", filters } };
-}
-
-function entry(what: string, id: string, log?: "rekor" | "rekor-v2"): Reading {
-  return { what, goal: { kind: "entry", id, ...(log === undefined ? {} : { log }) } };
-}
-
-function hint(what: string, words: string): Reading {
-  return { what, goal: { kind: "hint", words } };
-}
-
-function only(reading: Reading): Understanding {
-  return { reading, others: [] };
 }

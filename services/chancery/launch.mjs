@@ -163,9 +163,9 @@ async function runTests(args) {
     [BIN("vitest/vitest.mjs"), "run", ...reporters, `--reporter=${reporter}`, ...args],
     { env: { CHANCERY_TEST_COUNTS: counts } },
   );
-  const counted = printCounts(counts);
+  const passed = printCounts(counts);
   if (!kept) await rm(counts, { force: true });
-  return counted ? code : code || 1;
+  return passed ? code : code || 1;
 }
 
 const [name, ...args] = process.argv.slice(2);

@@ -46,7 +46,7 @@ describe("an encrypted key that is made", () => {
     expect(await refusal(path)).toEqual(new Misconfigured(path, "the key is encrypted, and no passphrase was given"));
   });
 
-  test.skipIf(!hasOpenssl)("is read by openssl", async () => {
+  test.skipIf(!hasOpenssl)("is read by openssl (skipped without it)", async () => {
     const path = join(folder, "for-openssl.pem");
     const made = await createKeyFile(path, "ecdsa-p256", { passphrase: "abc" });
     const spki = execFileSync("openssl", ["pkey", "-in", path, "-passin", "pass:abc", "-pubout", "-outform", "DER"]);
@@ -54,7 +54,7 @@ describe("an encrypted key that is made", () => {
   });
 });
 
-describe.skipIf(!hasOpenssl)("a key that openssl encrypted", () => {
+describe.skipIf(!hasOpenssl)("a key that openssl encrypted (skipped without it)", () => {
   test.for([
     ["-v2 aes-256-cbc"],
     ["-v2 aes-128-cbc -v2prf hmacWithSHA512 -iter 100000"],

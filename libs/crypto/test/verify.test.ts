@@ -316,7 +316,7 @@ describe("Ed25519", () => {
   });
 });
 
-describe.skipIf(!hasOpenssl())("the openssl command, given the digest alone, agrees", () => {
+describe.skipIf(!hasOpenssl())("the openssl command, given the digest alone, agrees (skipped without it)", () => {
   test.for(["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "rsa-2048"] as const)("%s", async (algorithm) => {
     const signer = ephemeralSigner(algorithm);
     const h = defaultHash(algorithm);

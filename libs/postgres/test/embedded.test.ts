@@ -122,19 +122,22 @@ test("a password that cannot be read is told, and no new one is put in its place
   expect(await readdir(join(directory, "password"))).toEqual([]);
 });
 
-test.skipIf(!isLinux)("a server that does nothing is told from one that runs, and from one that recovers", async () => {
-  await using server = await startEmbedded({ directory });
-  const { pid } = (await readPostmasterFile(join(directory, "data")))!;
-  await expect.poll(() => isStalled(pid)).toBe(false);
-  await using db = await Database.open(server.url, { max: 1 });
-  // What a server looks like whose processes are gone: this one's, held still while they are killed.
-  process.kill(pid, "SIGSTOP");
-  for (const child of await children(pid)) process.kill(child, "SIGKILL");
-  await expect.poll(() => isStalled(pid)).toBe(true);
-  process.kill(pid, "SIGCONT");
-  await expect.poll(() => isStalled(pid), { timeout: 10_000 }).toBe(false);
-  await expect.poll(async () => await db.query("SELECT 1").catch(() => []), { timeout: 10_000 }).toHaveLength(1);
-});
+test.skipIf(!isLinux)(
+  "a server that does nothing is told from one that runs, and from one that recovers (skipped where it is not Linux)",
+  async () => {
+    await using server = await startEmbedded({ directory });
+    const { pid } = (await readPostmasterFile(join(directory, "data")))!;
+    await expect.poll(() => isStalled(pid)).toBe(false);
+    await using db = await Database.open(server.url, { max: 1 });
+    // What a server looks like whose processes are gone: this one's, held still while they are killed.
+    process.kill(pid, "SIGSTOP");
+    for (const child of await children(pid)) process.kill(child, "SIGKILL");
+    await expect.poll(() => isStalled(pid)).toBe(true);
+    process.kill(pid, "SIGCONT");
+    await expect.poll(() => isStalled(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(async () => await db.query("SELECT 1").catch(() => []), { timeout: 10_000 }).toHaveLength(1);
+  },
+);
 
 async function children(pid: number): Promise<number[]> {
   return (await readFile(`/proc/${pid}/task/${pid}/children`, "utf8")).trim().split(" ").map(Number);

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -29,5 +29,36 @@ test("a run that left no counts is no passing one", async () => {
   await expect(count()).rejects.toMatchObject({ code: 9, stderr: "chancery: the test run left no counts\n" });
   await writeFile(file, JSON.stringify({ passed: 2, failed: 0, leftOut: {} }));
   expect((await count()).stdout).toBe("2 passed, 0 failed\n");
+  await writeFile(file, JSON.stringify({ passed: 2, failed: 1, leftOut: {} }));
+  await expect(count()).rejects.toMatchObject({ code: 9, stdout: "2 passed, 1 failed\n" });
   await rm(file);
 });
+
+test.each([
+  ["1", { passed: 1, failed: 2 }],
+  ["", { passed: 1, failed: 0 }],
+])(
+  "a test that is skipped and says no reason is a failure where all clients are required (%j)",
+  async (all, counts) => {
+    const folder = await mkdtemp(join(tmpdir(), "chancery-skipped-"));
+    await writeFile(
+      join(folder, "a.test.ts"),
+      `import { describe, expect, test } from "vitest";
+     test("runs", () => expect(1).toBe(1));
+     test.skip("is skipped", () => {});
+     describe.skip("a whole", () => test("is skipped", () => {}));
+     describe.skip("a browser [left out: no chromium (set CHROMIUM)]", () => test("is skipped", () => {}));
+     test.skip("data of others (skipped without DATA)", () => {});
+     test("says why", ({ skip }) => skip("because"));`,
+    );
+    const env = { ...process.env, CHANCERY_REQUIRE_CLIENTS: all, CHANCERY_TEST_COUNTS: join(folder, "counts.json") };
+    const program = join(FOLDER, "../../node_modules/vitest/vitest.mjs");
+    const reporter = join(FOLDER, "launch/count-reporter.mjs");
+    const run = [program, "run", "--root", folder, `--reporter=${reporter}`];
+    await promisify(execFile)(process.execPath, run, { cwd: FOLDER, env });
+    const told = JSON.parse(await readFile(join(folder, "counts.json"), "utf8")) as { leftOut: object };
+    expect(told).toMatchObject({ ...counts, skipped: 5 });
+    expect(Object.keys(told.leftOut)).toHaveLength(5);
+    await rm(folder, { recursive: true });
+  },
+);

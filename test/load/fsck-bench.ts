@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
@@ -8,6 +7,7 @@ import { Database, startEmbedded } from "@chancery/postgres";
 import { startChancery } from "@chancery/testing";
 import { spread } from "./figures.ts";
 import { fillRekor, issueCertificate } from "./filled-log.ts";
+import { describeMachine } from "./machine.ts";
 import { treeCpu } from "./process-cpu.ts";
 
 const USAGE = `bench fsck [--entries 300000] [--rounds 5] [--profile DIR]
@@ -36,7 +36,7 @@ export async function benchFsck(args: readonly string[]): Promise<void> {
   await first.stop();
   await fill(first.data, certificate, entries);
   await using stack = await startChancery({ data: first.data, node: profile });
-  print(`${cpus().length} cores, shared by reader, server and PostgreSQL; Node ${process.version}, ${entries} entries`);
+  print(`${describeMachine("reader, server and PostgreSQL")}; ${entries} entries`);
   print(`each figure: median of ${rounds} rounds (lowest–highest)`);
   const ways = { "by its URL": ["--url", stack.url], "in its database": ["--data", stack.data] };
   const runs = new Map(Object.keys(ways).map((way): [string, Run[]] => [way, []]));

@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startChancery, startFakeIssuer } from "@chancery/testing";
 import { closedLoop, type LoadRequest, type LoadResult } from "./closed-loop.ts";
 import { percentile, spread } from "./figures.ts";
 import { EMAIL, GITHUB, type Identity, signingRequests } from "./fulcio-requests.ts";
+import { describeMachine } from "./machine.ts";
 import { treeCpu } from "./process-cpu.ts";
 import { repeat } from "./scenario.ts";
 import { startUpstreamFulcio } from "./upstream-fulcio.ts";
@@ -132,7 +133,7 @@ async function stopped(child: ChildProcess): Promise<void> {
 }
 
 async function run(cases: readonly Case[], rounds: number, seconds: number): Promise<void> {
-  print(`${cpus().length} cores, shared by server, PostgreSQL and this client; Node ${process.version}`);
+  print(describeMachine("server, PostgreSQL and this client"));
   // Until the compiler has seen enough: the first thousands of certificates cost several times the later ones.
   for (const one of cases) await measure({ ...one, clients: WARM_CLIENTS }, WARM_SECONDS);
   for (let round = 0; round < rounds; round++) {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createKeyFile } from "../../libs/crypto/src/index.ts";
@@ -10,6 +10,7 @@ import { type EmbeddedPostgres, startEmbedded } from "../../libs/postgres/src/in
 import { percentile, spread } from "./figures.ts";
 import { inFlight, type Measured } from "./in-flight.ts";
 import { type LogSite, newEntry, openLog, type OpenLog } from "./log-node.ts";
+import { describeMachine } from "./machine.ts";
 import { treeCpu } from "./process-cpu.ts";
 
 const USAGE = `bench log [--sizes 10000] [--large] [--clients 1,8,32,128,512] [--processes 1,2,3,4] [--readers 8]
@@ -64,7 +65,7 @@ async function main(): Promise<void> {
     seconds: Number(values.seconds),
   };
   const directory = values.directory ?? (await mkdtemp(join(tmpdir(), "chancery-bench-")));
-  print(`${cpus().length} cores, shared by the log, its embedded PostgreSQL and this client; Node ${process.version}`);
+  print(describeMachine("the log, its embedded PostgreSQL and this client"));
   print(`each figure: median of ${plan.rounds} rounds of ${plan.seconds} s (lowest–highest)\n`);
   try {
     await bench(directory, plan);

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startChancery, type ChanceryProcess } from "@chancery/testing";
@@ -14,6 +13,7 @@ import { benchFulcio } from "./fulcio-bench.ts";
 import { treeCpu } from "./process-cpu.ts";
 import { benchRekor } from "./rekor-bench.ts";
 import { benchLedger } from "./ledger-bench.ts";
+import { describeMachine } from "./machine.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
@@ -56,9 +56,7 @@ async function main(): Promise<void> {
     return;
   }
   await using stack = await startChancery();
-  print(
-    `${cpus().length} cores, shared by the program, its embedded PostgreSQL and this client; Node ${process.version}`,
-  );
+  print(describeMachine("the program, its embedded PostgreSQL and this client"));
   print(`each figure: median of ${values.rounds} rounds of ${values.seconds} s (lowest–highest)\n`);
   for (const scenario of SCENARIOS) {
     if (positionals.length > 0 && !positionals.includes(scenario.name)) continue;

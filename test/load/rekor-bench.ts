@@ -1,10 +1,11 @@
 import { readdirSync, statSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type ChanceryProcess, startChancery } from "@chancery/testing";
 import { closedLoop, type LoadRequest, type LoadResult } from "./closed-loop.ts";
 import { percentile, spread } from "./figures.ts";
+import { describeMachine } from "./machine.ts";
 import { treeCpu } from "./process-cpu.ts";
 import { certificates, type Certified, v1Entries, v2Entries } from "./rekor-requests.ts";
 import { overload } from "./rekor-overload.ts";
@@ -56,7 +57,7 @@ export async function benchRekor(args: readonly string[]): Promise<void> {
   if (values.help) return void print(USAGE);
   const profile = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`];
   await using stack = await startChancery({ node: profile });
-  print(`${cpus().length} cores, shared by the program, its PostgreSQL and this client; Node ${process.version}`);
+  print(describeMachine("the program, its PostgreSQL and this client"));
   const signers = await certificates(stack, Number(values.signers));
   if (values.overload) {
     return await overload(stack, signers, { seconds: Number(values.seconds ?? 60), factor: Number(values.factor) });

@@ -11,7 +11,8 @@ import { SharedQuery } from "./shared-query.ts";
 import type { LogReader, PartialEntry, TileName } from "./store.ts";
 
 export class PostgresLogReader implements LogReader {
-  readonly #db: Database;
+  /** What a search asks: each statement has two seconds. */
+  readonly #searches: Queryable;
   readonly #runs: Queryable;
   readonly #log: number;
   readonly #reads: PostgresReads;
@@ -22,11 +23,11 @@ export class PostgresLogReader implements LogReader {
 
   /** `runs`: where runs of entries are read, and entries looked up. */
   constructor(db: Database, log: number, runs: Queryable = db) {
-    this.#db = db;
+    this.#searches = db.searches;
     this.#runs = runs;
     this.#log = log;
-    this.#search = new PostgresSearch(db, log);
-    this.#sharedSearch = new PostgresSharedSearch(db, log);
+    this.#search = new PostgresSearch(db.searches, log);
+    this.#sharedSearch = new PostgresSharedSearch(db.searches, log);
     // A writer answers with these, too; they are shared, and so there are few however many ask.
     this.#reads = new PostgresReads(db.reserved, log);
     this.#published = new SharedQuery(async (asked) => {
@@ -76,7 +77,7 @@ export class PostgresLogReader implements LogReader {
   }
 
   async sizesAt(times: readonly number[], size: bigint): Promise<bigint[]> {
-    const rows = await this.#db.query<{ size: bigint | null }>(sql.SIZES_AT, [
+    const rows = await this.#searches.query<{ size: bigint | null }>(sql.SIZES_AT, [
       this.#log,
       bigintArray(times.map((time) => BigInt(time))),
       size,
@@ -88,7 +89,7 @@ export class PostgresLogReader implements LogReader {
   }
 
   async entriesAt(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]> {
-    const rows = await this.#db.query<EntryRow & { length: number }>(sql.ENTRIES_IN_PART, [
+    const rows = await this.#searches.query<EntryRow & { length: number }>(sql.ENTRIES_IN_PART, [
       this.#log,
       bigintArray(indexes),
       extraBytes,
@@ -107,7 +108,7 @@ export class PostgresLogReader implements LogReader {
   }
 
   async names(prefix: string, limit: number): Promise<Uint8Array[]> {
-    const rows = await this.#db.query<{ key: Uint8Array }>(sql.NAMES, [this.#log, prefix, limit]);
+    const rows = await this.#searches.query<{ key: Uint8Array }>(sql.NAMES, [this.#log, prefix, limit]);
     return rows.map(({ key }) => key);
   }
 
@@ -119,7 +120,7 @@ export class PostgresLogReader implements LogReader {
   /** A gap never grows, and what was rebuilt once stays so: nothing changes any more where there is none left. */
   async #searchState(): Promise<SearchState> {
     if (this.#settled !== undefined) return this.#settled;
-    const [row] = await this.#db.query<{ gap: bigint; rebuilt: bigint | null }>(sql.SEARCH_STATE, [this.#log]);
+    const [row] = await this.#searches.query<{ gap: bigint; rebuilt: bigint | null }>(sql.SEARCH_STATE, [this.#log]);
     const state = { gap: row?.gap ?? 0n, rebuilt: row?.rebuilt ?? 0n };
     if (state.rebuilt >= state.gap) this.#settled = state;
     return state;

@@ -1,4 +1,4 @@
-import { bigintArray, type Database, fixedArray, integerArray, type Prepared } from "@chancery/postgres";
+import { bigintArray, fixedArray, integerArray, type Prepared, type Queryable } from "@chancery/postgres";
 import {
   type KeySearch,
   type KeysFound,
@@ -23,10 +23,10 @@ export function indexAt(place: bigint): bigint {
 
 /** Looks up keys of one log. Each statement's cost is bounded by how many candidates it may look at. */
 export class PostgresSearch {
-  readonly #db: Database;
+  readonly #db: Queryable;
   readonly #log: number;
 
-  constructor(db: Database, log: number) {
+  constructor(db: Queryable, log: number) {
     this.#db = db;
     this.#log = log;
   }

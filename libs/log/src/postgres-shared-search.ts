@@ -1,4 +1,4 @@
-import { bigintArray, type Database, fixedArray, integerArray, type Prepared } from "@chancery/postgres";
+import { bigintArray, fixedArray, integerArray, type Prepared, type Queryable } from "@chancery/postgres";
 import { indexAt, placeOf } from "./postgres-search.ts";
 import type { KeySearch, KeysFound, SearchColumn, SearchKey } from "./search-key.ts";
 import { SharedQuery } from "./shared-query.ts";
@@ -13,11 +13,11 @@ const MOST_KEYS = 4;
  * for those who wait together takes a quarter off the server's part, and a seventh off the whole.
  */
 export class PostgresSharedSearch {
-  readonly #db: Database;
+  readonly #db: Queryable;
   readonly #log: number;
   readonly #shared: SharedQuery<Question, readonly bigint[]>;
 
-  constructor(db: Database, log: number) {
+  constructor(db: Queryable, log: number) {
     this.#db = db;
     this.#log = log;
     this.#shared = new SharedQuery((questions) => this.#read(questions));

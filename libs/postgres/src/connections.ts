@@ -11,6 +11,8 @@ export interface ConnectionLimits {
   readonly statementMs: number;
   /** How many may wait for one; any number if not given. */
   readonly waiting?: number;
+  /** What is told of a statement that the server ended for its time. */
+  readonly tooLong?: string;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -39,10 +41,12 @@ const session = (statementMs: number) => `SELECT set_config('statement_timeout',
 export class Connections implements Queryable, AsyncDisposable {
   readonly #pool: Pool;
   readonly #waiting: number;
+  readonly #tooLong: string | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(url: string, { max, statementMs, waiting = Infinity }: ConnectionLimits) {
+  constructor(url: string, { max, statementMs, waiting = Infinity, tooLong }: ConnectionLimits) {
     this.#waiting = waiting;
+    this.#tooLong = tooLong;
     this.#pool = new Pool({
       ...connectionOptions(url),
       max,
@@ -68,7 +72,7 @@ export class Connections implements Queryable, AsyncDisposable {
       return await run<Row>(client, sql, params);
     } catch (error) {
       broken = !isServerAnswer(error);
-      throw databaseFault(error);
+      throw databaseFault(error, this.#tooLong);
     } finally {
       client.release(broken);
     }

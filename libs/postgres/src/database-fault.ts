@@ -4,6 +4,8 @@ import { DatabaseError } from "pg";
 /** Seconds a client is told to wait: PostgreSQL is back from a crash after 0.5–2.4 s (measured). */
 const RETRY_AFTER = 2;
 
+const DOES_NOT_ANSWER = "the database does not answer";
+
 /**
  * Trouble that passes, by SQLSTATE (PostgreSQL 18, Appendix A), against mistakes of ours, which must
  * stay loud. Class 08 connection, 53 resources (53100 disk full), 57P admin or crash shutdown and
@@ -13,8 +15,11 @@ const PASSING = /^(08|53|57P|58|40|25006|25P0[34]|55P03|57014)/;
 /** Wrong password, no such role, no such database: no waiting will help. */
 const SETTING = /^(28|3D000)/;
 
+/** statement_timeout, or an operator's pg_cancel_backend. */
+const CANCELLED = "57014";
+
 /** What a failed call to PostgreSQL means to the rest of the program. */
-export function databaseFault(error: unknown): unknown {
+export function databaseFault(error: unknown, tooLong = DOES_NOT_ANSWER): unknown {
   if (error instanceof Fault) return error;
   const state = sqlState(error);
   if (state !== undefined && SETTING.test(state)) {
@@ -23,7 +28,7 @@ export function databaseFault(error: unknown): unknown {
     });
   }
   if (state !== undefined && !PASSING.test(state)) return error;
-  return new Unavailable("the database does not answer", RETRY_AFTER, { cause: error });
+  return new Unavailable(state === CANCELLED ? tooLong : DOES_NOT_ANSWER, RETRY_AFTER, { cause: error });
 }
 
 /** True when the server itself said no: the statement's outcome is known, the connection may be used again. */

@@ -11,11 +11,13 @@ const READ_MS = 30_000;
  * whoever has waited for a connection for five seconds as well.
  */
 const READERS_WAITING = 4_096;
+/** What a search asks takes tenths of a second where the indexes lie in memory, and anyone may ask it. */
+const SEARCH_MS = 2_000;
 /** Of what is reserved: what hangs is to be known while its callers still wait for their answer. */
 const RESERVED_MS = 10_000;
 
 /**
- * Two kinds of connections to one database. Any number of readers may ask at once, and wait for each other; what the
+ * Three kinds of connections to one database. Any number of readers may ask at once, and wait for each other; what the
  * program bounds itself, its writers and what they read on their way, has `reserved` ones and waits for no reader: in
  * one queue with 300 that read 100 entries each, a batch took 2.8 s instead of 0.05. Trouble with a connection is
  * Unavailable, with its cause.
@@ -23,15 +25,21 @@ const RESERVED_MS = 10_000;
 export class Database implements Queryable, AsyncDisposable {
   /** For what there is only so much of at a time, however many ask. */
   readonly reserved: Queryable;
+  /** For look-ups by what strangers name. They wait for each other, and hold up no reader who knows what he reads. */
+  readonly searches: Queryable;
   readonly #url: string;
   readonly #reading: Connections;
   readonly #reserved: Connections;
+  readonly #searching: Connections;
 
   private constructor(url: string, max: number, waiting: number) {
     this.#url = url;
     this.#reading = new Connections(url, { max, statementMs: READ_MS, waiting });
     this.#reserved = new Connections(url, { max, statementMs: RESERVED_MS });
     this.reserved = this.#reserved;
+    const tooLong = `search: took the database longer than ${SEARCH_MS / 1_000} s; ask for less, or again`;
+    this.#searching = new Connections(url, { max, statementMs: SEARCH_MS, waiting, tooLong });
+    this.searches = this.#searching;
   }
 
   /** Connects once, so that a wrong URL is told at start and by name. `max` is of each kind, `waiting` of readers. */
@@ -67,7 +75,7 @@ export class Database implements Queryable, AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#reading.close(), this.#reserved.close()]);
+    await Promise.all([this.#reading.close(), this.#reserved.close(), this.#searching.close()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

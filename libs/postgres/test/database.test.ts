@@ -155,6 +155,7 @@ describe("connections", () => {
     expect(await db.query(setting)).toEqual([{ limit: "30s" }]);
     expect(await db.reserved.query(setting)).toEqual([{ limit: "10s" }]);
     expect(await db.transaction((tx) => tx.query(setting))).toEqual([{ limit: "10s" }]);
+    expect(await db.searches.query(setting)).toEqual([{ limit: "2s" }]);
     expect(await db.unhurried((tx) => tx.query(setting))).toEqual([{ limit: "0" }]);
   });
 

@@ -19,6 +19,7 @@ export interface RunningSearch extends AsyncDisposable {
   /** Logs a request in v2, resolves with its index. */
   loggedV2(request: unknown): Promise<string>;
   get(path: string): Promise<Answer>;
+  post(path: string, body: object): Promise<Answer>;
   /** IDs that v1's `index/retrieve` answers. */
   retrieve(query: object): Promise<string[]>;
   /** An answer that is 200. */
@@ -88,7 +89,7 @@ export async function startSearch(
     const isJson = String(answer.headers["content-type"]).startsWith("application/json");
     return { status: answer.statusCode, headers: answer.headers, json: isJson ? JSON.parse(answer.body) : answer.body };
   };
-  const post = async (url: string, payload: unknown) => {
+  const create = async (url: string, payload: unknown) => {
     const answer = await send("POST", url, payload);
     expect(answer.status, JSON.stringify(answer.json)).toBe(201);
     return answer.json;
@@ -105,14 +106,15 @@ export async function startSearch(
     signers,
     clock,
     get,
+    post: (path, body) => send("POST", path, body),
     search,
     retrieve: async (query) => {
       const answer = await send("POST", "/api/v1/index/retrieve", query);
       expect(answer.status, JSON.stringify(answer.json)).toBe(200);
       return answer.json;
     },
-    logged: async (proposal) => Object.keys(await post("/api/v1/log/entries", proposal))[0]!,
-    loggedV2: async (request) => (await post("/api/v2/log/entries", request)).logIndex,
+    logged: async (proposal) => Object.keys(await create("/api/v1/log/entries", proposal))[0]!,
+    loggedV2: async (request) => (await create("/api/v2/log/entries", request)).logIndex,
     found: async (query, limit = 50) => {
       const found: string[] = [];
       let cursor: string | undefined;

@@ -41,6 +41,8 @@ export interface LogOptions {
    * installation sets it: a database that lost its log must not get a new one under the old key.
    */
   readonly create?: boolean;
+  /** Of a log that is created: no entry has an earlier time, whatever this machine's clock says. Milliseconds since 1970. */
+  readonly since?: number;
   readonly clock?: () => number;
   /** Milliseconds since any one moment, by a clock that nobody can set; that of the machine's start if not given. */
   readonly elapsed?: () => number;
@@ -237,8 +239,12 @@ export class TransparencyLog {
   async readiness(): Promise<string | undefined> {
     if (this.#standing.refusal !== undefined) return this.#standing.refusal;
     if (this.#closed) return `log ${this.#name}: is closing`;
+    const wasFrozen = this.#frozen;
     try {
       const { anchored, state } = await this.#standing.examine(this.#stored.writer);
+      if (wasFrozen && !state.frozen) {
+        throw this.#standing.refuse("it was frozen for ever, and its database says that it takes entries again");
+      }
       this.#frozen ||= state.frozen;
       // A power cut takes a publication back, and who published it may never come again.
       const published = state.published?.size ?? -1n;
@@ -336,5 +342,6 @@ async function findOrCreate(options: LogOptions, signer: AnchoredSigner, standin
   if (options.create !== true) {
     throw noSuchLog(options.name, ", and a log is made only on a first start");
   }
-  return await options.store.create(options.name, signer.key, (options.clock ?? Date.now)());
+  const now = (options.clock ?? Date.now)();
+  return await options.store.create(options.name, signer.key, Math.max(now, options.since ?? now));
 }

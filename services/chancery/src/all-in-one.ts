@@ -19,7 +19,15 @@ import {
 import type { TokenKeys } from "@chancery/identity";
 import { FileAnchor, PostgresLogStore, TransparencyLog } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
-import { type AdmissionRules, RekorModule, RekorV2Module, rekorV2Origin, SearchModule, v2LogId } from "@chancery/rekor";
+import {
+  type AdmissionRules,
+  type InactiveShard,
+  RekorModule,
+  RekorV2Module,
+  rekorV2Origin,
+  SearchModule,
+  v2LogId,
+} from "@chancery/rekor";
 import { createService, type Logger, Metrics, type RunningService } from "@chancery/service";
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
@@ -44,6 +52,7 @@ import { refuseOutgrown } from "./left-anchor.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
+import type { RekorShard } from "./rekor-shards.ts";
 import type { Settings } from "./settings.ts";
 import { treeHeadSigner } from "./tree-head-signers.ts";
 
@@ -61,9 +70,15 @@ export interface StackOptions {
 
 /** Both of Rekor's and the CT log, each its own tree, on one database. */
 interface Logs {
-  readonly rekor: TransparencyLog;
+  /** The shards of the v1 log: the one that takes entries, and those before it, oldest first. */
+  readonly rekor: OpenShard;
+  readonly inactive: readonly (OpenShard & InactiveShard)[];
   readonly rekorV2: TransparencyLog;
   readonly ctlog: TransparencyLog;
+}
+
+interface OpenShard extends RekorShard {
+  readonly log: TransparencyLog;
 }
 
 /**
@@ -113,7 +128,7 @@ export async function startStack(
       ...modules(settings, installation, authority, logs, {
         ledger: narratedLedger(ledger, fulcioLog),
         history: new PostgresIssuanceHistory(db),
-        keyUse: keyUseIn([logs.rekor, logs.rekorV2]),
+        keyUse: keyUseIn([logs.rekor.log, ...logs.inactive.map(({ log }) => log), logs.rekorV2]),
         warn: (text) => fulcioLog.warn(text),
         issuerKeys,
       }),
@@ -208,7 +223,7 @@ async function openLogs(
   // In development a jump ahead is believed: a laptop's virtual machine stands still while the laptop sleeps.
   const elapsed = issuers === undefined ? { elapsed: Date.now } : {};
   const store = await PostgresLogStore.open(db);
-  const open = async (name: LogName) => {
+  const open = async (name: LogName, since?: Date) => {
     const signer = treeHeadSigner(name, installation);
     const anchor = await FileAnchor.open(directory, name);
     await refuseOutgrown(settings, name, anchor);
@@ -218,6 +233,7 @@ async function openLogs(
       anchor,
       signer,
       create: installation.awaitsLogs.includes(name),
+      ...(since === undefined ? {} : { since: since.getTime() }),
       ...elapsed,
     });
     opened.defer(() => log.close());
@@ -226,18 +242,26 @@ async function openLogs(
     if (refusal !== undefined) logger.child({ from: name }).error(`${refusal} (its anchor: ${join(directory, name)})`);
     return log;
   };
-  const rekor = await open("rekor");
+  const shards: OpenShard[] = [];
+  for (const shard of installation.rekorShards) {
+    shards.push({ ...shard, log: await open(shard.name, shard.validFor.start) });
+  }
   const ctlog = await open("ctlog");
   const rekorV2 = await open("rekor-v2");
-  return { rekor, rekorV2, ctlog };
+  const inactive = shards.flatMap(({ length, ...shard }) => (length === undefined ? [] : [{ ...shard, length }]));
+  const rekor = shards.at(-1);
+  if (rekor === undefined) throw new TypeError("an installation has a v1 log");
+  return { rekor, inactive, rekorV2, ctlog };
 }
 
 /**
  * On a first start, where nothing has been served yet and another database may still be named. Most often it is that of
  * another installation; confirmed on that one, these logs could never be made anywhere else.
  */
-async function requireMade({ rekor, rekorV2, ctlog }: Logs): Promise<void> {
-  const reason = (await rekor.readiness()) ?? (await rekorV2.readiness()) ?? (await ctlog.readiness());
+async function requireMade({ rekor, inactive, rekorV2, ctlog }: Logs): Promise<void> {
+  let reason: string | undefined;
+  for (const log of [...inactive, rekor].map((shard) => shard.log).concat(rekorV2, ctlog))
+    reason ??= await log.readiness();
   if (reason !== undefined)
     throw new Misconfigured("CHANCERY_DATABASE_URL", `cannot hold the logs of a new installation: ${reason}`);
 }
@@ -280,13 +304,14 @@ function modules(
 /** Both APIs, and one search for their logs. */
 function rekorModules(
   settings: Settings,
-  { hostname, treeId, shard, keys }: Installation,
+  { hostname, shard, keys }: Installation,
   logs: Logs,
   admitted: (name: "rekor" | "rekor-v2") => { readonly admission: AdmissionRules | undefined },
 ) {
   const origin = rekorV2Origin(hostname);
   const { keyAlgorithms } = settings.rekor;
-  const rekor = { log: logs.rekor, signer: keys.rekor };
+  const { treeId, log, signer } = logs.rekor;
+  const rekor = { log, signer, inactive: logs.inactive };
   const rekorV2 = { log: logs.rekorV2, signer: keys["rekor-v2"] };
   const others = [{ name: `ctlog/${shard}`, log: logs.ctlog, publicKey: keys.ctlog.publicKey }];
   return [
@@ -316,7 +341,11 @@ function trustedParties(
   const login = loginIssuer(settings);
   return {
     certificateAuthorities: generations.map((one) => ({ uri: url, ...one })),
-    transparencyLogs: [{ baseUrl: url, publicKey: keys.rekor.publicKey, validFor }],
+    transparencyLogs: [...logs.inactive, logs.rekor].map((one) => ({
+      baseUrl: url,
+      publicKey: one.signer.publicKey,
+      validFor: one.validFor,
+    })),
     rekorV2Logs: [
       {
         baseUrl: url,
@@ -336,7 +365,7 @@ function trustedParties(
       certificateAuthority: { url, validFor },
       // Nobody is sent to a log that takes nothing.
       transparencyLogs: ([1, 2] as const)
-        .filter((version) => !(version === 1 ? logs.rekor : logs.rekorV2).state.frozen)
+        .filter((version) => !(version === 1 ? logs.rekor.log : logs.rekorV2).state.frozen)
         .map((majorApiVersion) => ({ url, validFor, majorApiVersion })),
       timestampAuthority: { url: timestamps, validFor },
       ...(login === undefined ? {} : { identityProvider: { url: login, validFor } }),

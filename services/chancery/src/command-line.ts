@@ -40,6 +40,7 @@ anyone on this machine be anyone.
   chancery accept-anchor --log LOG  for a log that lost its anchor: chancery accept-anchor --help
   chancery cut-unsigned --log LOG   for a log with damaged entries that nobody signed: chancery cut-unsigned --help
   chancery freeze --log LOG         a log takes no more entries, for ever: chancery freeze --help
+  chancery shard --log rekor        a new tree and key for the v1 log: chancery shard --help
   chancery presets                  issuers that are known by name: chancery presets --help
   chancery --version
   chancery --help
@@ -101,6 +102,10 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   [
     "freeze",
     async (argv, environment, { out }) => (await import("./freeze-command.ts")).freezeCommand(argv, environment, out),
+  ],
+  [
+    "shard",
+    async (argv, environment, { out }) => (await import("./shard-command.ts")).shardCommand(argv, environment, out),
   ],
   [
     "explain-token",

@@ -2,7 +2,8 @@ import { Misconfigured } from "@chancery/fault";
 import { PostgresLogStore } from "@chancery/log";
 import { parseFlags } from "./flags.ts";
 import { readInstallation } from "./installation-file.ts";
-import { requireLogName } from "./installation.ts";
+import { isRekorShard, requireLogName } from "./log-names.ts";
+import { rekorShardsOf } from "./log-origins.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings } from "./settings.ts";
@@ -45,14 +46,16 @@ export async function freezeCommand(
     throw new Misconfigured("--for-ever", `say it: ${name} would never take entries again`);
   const told = { data: flags.data, "database-url": flags["database-url"] };
   const { data, databaseUrl } = await resolveSettings(told, environment);
-  await readInstallation(data);
+  const [active] = rekorShardsOf(await readInstallation(data)).slice(-1);
   await using opened = new AsyncDisposableStack();
   const db = await openInstallationDatabase(data, databaseUrl, opened);
   const store = await onOwnDatabase(databaseUrl, PostgresLogStore.open(db));
   const log = await store.find(name);
   if (log === undefined) throw new Misconfigured("--data", `its database holds no log ${name}`);
   const before = await log.writer.tree();
-  if (before.frozen) out(`${name}: was frozen already, with ${before.size} entries\n`);
+  // Of the v1 log the newest shard is most likely meant; which one ends for ever is not for us to guess.
+  const other = isRekorShard(name) && active?.name !== name ? `; what takes entries is ${active?.name}` : "";
+  if (before.frozen) out(`${name}: was frozen already, with ${before.size} entries${other}\n`);
   else {
     await log.writer.freeze();
     out(`${name}: frozen for ever, with ${(await log.writer.tree()).size} entries\n`);

@@ -3,7 +3,10 @@ import { PostgresLogStore, PostgresSearchIndex } from "@chancery/log";
 import { type IndexDifference, rebuildIndex, verifyIndex } from "@chancery/rekor";
 import { parseFlags } from "./flags.ts";
 import { showBar } from "./fsck/progress-bar.ts";
+import { readInstallation } from "./installation-file.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
+import { isRekorShard, type LogName } from "./log-names.ts";
+import { logNamesOf } from "./log-origins.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings } from "./settings.ts";
 
@@ -17,6 +20,7 @@ What entries are found by. It is written with each entry, and is a function of n
 Both while chancery runs, and with a role that may only read and add. Exit codes: 0 well, 1 a difference, 2 failed.
 
   --log NAME           only one of rekor, rekor-v2               both
+                       (rekor is all its shards; rekor-shard-2 is one)
   --json               one line of JSON a log
   --data FOLDER        the installation                          CHANCERY_DATA, or ./.chancery
   --database-url URL   its PostgreSQL, if not the embedded one   CHANCERY_DATABASE_URL
@@ -29,8 +33,6 @@ const FLAGS = {
   "database-url": { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
-
-const LOGS: readonly string[] = ["rekor", "rekor-v2"];
 
 interface Terminal {
   out(text: string): void;
@@ -54,12 +56,11 @@ export async function indexCommand(
     terminal.out(USAGE);
     return verb === "" ? 2 : 0;
   }
-  const names = LOGS.filter((name) => flags.log === undefined || name === flags.log);
-  if (names.length === 0) throw new Misconfigured("--log", `${flags.log} is none of ${LOGS.join(", ")}`);
   const { data, databaseUrl } = await resolveSettings(
     { data: flags.data, "database-url": flags["database-url"] },
     environment,
   );
+  const names = await chosenLogs(flags.log, data, databaseUrl);
   await using opened = new AsyncDisposableStack();
   const db = await openInstallationDatabase(data, databaseUrl, opened);
   // The tables may be of before.
@@ -71,6 +72,24 @@ export async function indexCommand(
     codes.push(await work(index, name, flags.json === true, terminal));
   }
   return Math.max(...codes);
+}
+
+/** Those that are searched; by `rekor` all its shards are meant. With a database alone, those that every installation has. */
+async function chosenLogs(
+  asked: string | undefined,
+  data: string,
+  databaseUrl: string | undefined,
+): Promise<LogName[]> {
+  const installation = await readInstallation(data).catch((error: unknown) => {
+    if (databaseUrl === undefined) throw error;
+    return { treeId: "1", rekorShards: [] };
+  });
+  const all = logNamesOf(installation).filter((name) => name !== "ctlog");
+  const names = all.filter(
+    (name) => asked === undefined || name === asked || (asked === "rekor" && isRekorShard(name)),
+  );
+  if (names.length === 0) throw new Misconfigured("--log", `${asked} is none of ${all.join(", ")}`);
+  return names;
 }
 
 async function rebuild(index: PostgresSearchIndex, log: string, json: boolean, terminal: Terminal): Promise<number> {

@@ -5,9 +5,15 @@ import { z } from "zod";
 import { withLock } from "./durable-file.ts";
 
 /** Only what is needed of it; who opens the installation to run it checks the rest. */
-const installationFile = z.object({ hostname: z.string(), treeId: z.string(), shard: z.string() });
+const installationFile = z.object({
+  hostname: z.string(),
+  treeId: z.string(),
+  shard: z.string(),
+  rekorShards: z.array(z.object({ treeId: z.string(), first: z.string() })).default([]),
+});
+export type ReadInstallation = z.infer<typeof installationFile>;
 
-export async function readInstallation(data: string) {
+export async function readInstallation(data: string): Promise<ReadInstallation> {
   const path = join(data, "installation.json");
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) throw new Misconfigured("--data", `${data} holds no installation`);

@@ -1,18 +1,27 @@
 import { randomBytes } from "node:crypto";
-import { access, constants, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { access, constants, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createKeyFile, type KeyAlgorithm, loadKeyFile, type Signer, spkiHash } from "@chancery/crypto";
 import { encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
-import { parseYaml } from "@chancery/service";
 import type { Certificate } from "@chancery/x509";
-import { z } from "zod";
 import { issueFulcioChain, issueTimestampChain, loadTimestampChain } from "./authorities.ts";
 import { keyPath } from "./authority/authority.ts";
 import { writeGenerations } from "./authority/generations.ts";
 import { requestCertificate } from "./authority/request.ts";
-import { removeDurably, writeDurably } from "./durable-file.ts";
+import { writeDurably } from "./durable-file.ts";
 import { alone } from "./installation-file.ts";
+import {
+  awaitedLogs,
+  awaitFirstLogs,
+  awaitLog,
+  INSTALLATION_FILE,
+  type InstallationFile,
+  readInstallationFile,
+  writeInstallationFile,
+} from "./installation-state.ts";
+import { isLogName, isRekorShard, LOG_NAMES, type LogName } from "./log-names.ts";
+import { loadRekorShards, type RekorShard } from "./rekor-shards.ts";
 import { ANCHOR, type Folders } from "./settings-sources.ts";
 
 /** The private keys that sign while it serves, but for the CA's. Each has its own file, `keys/<name>.pem`. */
@@ -20,20 +29,12 @@ export const KEY_NAMES = ["rekor", "rekor-v2", "ctlog", "tsa", "tuf-root", "tuf-
 export type KeyName = (typeof KEY_NAMES)[number];
 export type Keys = Readonly<Record<KeyName, Signer>>;
 
-/** The logs, each of which has the key of its name. */
-export const LOG_NAMES = ["rekor", "rekor-v2", "ctlog"] as const satisfies readonly KeyName[];
-export type LogName = (typeof LOG_NAMES)[number];
+export { confirmLogs } from "./installation-state.ts";
+export { LOG_NAMES, type LogName, requireLogName } from "./log-names.ts";
 
 /** What the v2 log's key may be: P-256 unless said, which is what the other logs have. */
 export const REKOR_V2_KEYS = ["ecdsa-p256", "ed25519"] as const satisfies readonly KeyAlgorithm[];
 export type RekorV2Key = (typeof REKOR_V2_KEYS)[number];
-
-/** The log that a command's `--log` names. */
-export function requireLogName(flag: string | undefined): LogName {
-  const name = LOG_NAMES.find((log) => log === flag);
-  if (name === undefined) throw new Misconfigured("--log", `say one of ${LOG_NAMES.join(", ")}`);
-  return name;
-}
 
 /** Those of roots: they sign once, when their chain is made, and are never opened again. */
 const ROOT_KEY_NAMES = ["fulcio-root", "tsa-root"] as const;
@@ -42,8 +43,10 @@ const ROOT_KEY_NAMES = ["fulcio-root", "tsa-root"] as const;
 export interface Installation {
   /** Stands in the origin of every checkpoint. */
   readonly hostname: string;
-  /** Of the Rekor log; upstream's entry IDs begin with it. */
+  /** Of the first shard of the Rekor log; upstream's entry IDs begin with it. */
   readonly treeId: bigint;
+  /** Oldest first, one at least: the first has the key `rekor`. */
+  readonly rekorShards: readonly RekorShard[];
   /** The CT log's name below /ctlog/. */
   readonly shard: string;
   readonly created: Date;
@@ -61,38 +64,11 @@ export type AuthorityPlan =
 
 export const OWN_AUTHORITY: AuthorityPlan = { kind: "own", algorithm: "ecdsa-p256" };
 
-const FILE = "installation.json";
 const UNFINISHED = "installation.unfinished";
-/** From before `installation.json` until its logs are in the database: all of them, or the one that it names. */
-const AWAITS_LOGS = "logs.unmade";
 /** What a first run makes before anything is published. */
 const MADE = ["keys", "certificates", "authority.json"];
 /** What only a finished installation makes. */
 const PUBLISHED = ["tuf", ANCHOR, "postgres"];
-
-const fingerprint = z.string().regex(/^[0-9a-f]{64}$/);
-
-const installationFile = z.strictObject({
-  version: z.literal(1),
-  hostname: z.string().min(1),
-  treeId: z.string().regex(/^[1-9]\d{0,18}$/),
-  shard: z.string().min(1),
-  created: z.iso.datetime(),
-  /** SHA-256 of each public key: a key file that was swapped is found before it signs. */
-  keys: z.strictObject({
-    rekor: fingerprint,
-    /** Older installations have none; the next start adds it. */
-    "rekor-v2": fingerprint.optional(),
-    ctlog: fingerprint,
-    tsa: fingerprint,
-    "tuf-root": fingerprint,
-    "tuf-online": fingerprint,
-    "tsa-root": fingerprint,
-    "fulcio-root": fingerprint.optional(),
-    "fulcio-intermediate": fingerprint.optional(),
-  }),
-});
-type InstallationFile = z.infer<typeof installationFile>;
 
 /** What an installation is made with. */
 interface Wanted {
@@ -138,17 +114,12 @@ export async function installedHostname(directory: string): Promise<string | und
   }
 }
 
-/** To be called when the logs are in the database and before anything is served: from here on a missing log was lost. */
-export async function confirmLogs(directory: string): Promise<void> {
-  await removeDurably(join(directory, AWAITS_LOGS));
-}
-
 async function openAlone(directory: string, wanted: Wanted): Promise<Installation> {
   const names = await readdir(directory);
-  if (names.includes(FILE)) {
+  if (names.includes(INSTALLATION_FILE)) {
     const found = await find(directory, wanted);
     await rm(join(directory, UNFINISHED), { force: true });
-    return { ...found, awaitsLogs: await awaitedLogs(directory) };
+    return { ...found, awaitsLogs: await awaitedLogs(directory, logsOf(found)) };
   }
   // A mark that came back, out of an old backup, must not make a first run of what has published.
   refuseForeign(directory, names, names.includes(UNFINISHED) ? PUBLISHED : [...MADE, ...PUBLISHED]);
@@ -176,12 +147,13 @@ async function make(directory: string, { hostname, now, plan, rekorV2Key }: Want
     created: created.toISOString(),
     keys: { ...fingerprints(keys), "tsa-root": fingerprintOf(tsaRoot), ...fulcio },
   };
-  await writeDurably(join(directory, AWAITS_LOGS), "");
-  await writeDurably(join(directory, FILE), `${JSON.stringify(file, null, 2)}\n`);
+  await awaitFirstLogs(directory);
+  await writeInstallationFile(directory, file);
   // Crash here: the next start finds the file, and the mark means nothing any more.
   await rm(join(directory, UNFINISHED), { force: true });
   const tsaChain = await loadTimestampChain(certificates, keys.tsa);
-  return { ...describe(file), keys, tsaChain, awaitsLogs: LOG_NAMES };
+  const rekorShards = await loadRekorShards(directory, file, keys.rekor);
+  return { ...describe(file), keys, rekorShards, tsaChain, awaitsLogs: LOG_NAMES };
 }
 
 /** Answers the fingerprints of what it made, if that is whole. */
@@ -219,8 +191,10 @@ async function find(
     throw new Misconfigured(keyPath(directory, swapped), "is not the key that this installation was made with");
   }
   for (const name of ROOT_KEY_NAMES) await refuseOpenFile(keyPath(directory, name));
+  const rekorShards = await loadRekorShards(directory, file, keys.rekor);
+  await refuseOlderFile(directory, anchor, rekorShards);
   const tsaChain = await loadTimestampChain(join(directory, "certificates"), keys.tsa);
-  return { ...describe(file), keys, tsaChain };
+  return { ...describe(file), keys, rekorShards, tsaChain };
 }
 
 /**
@@ -235,15 +209,29 @@ async function withRekorV2(
   if (file.keys["rekor-v2"] !== undefined) return file;
   const path = keyPath(directory, "rekor-v2");
   if ((await anchoredIn(anchor)).includes("rekor-v2")) {
-    throw new Misconfigured(join(directory, FILE), "is older than its v2 log; put the newer one back from a backup");
+    throw new Misconfigured(
+      join(directory, INSTALLATION_FILE),
+      "is older than its v2 log; put the newer one back from a backup",
+    );
   }
   await rm(path, { force: true });
   const key = await createKeyFile(path, algorithm);
-  // One that is there already awaits every log.
-  if (!(await readdir(directory)).includes(AWAITS_LOGS)) await writeDurably(join(directory, AWAITS_LOGS), "rekor-v2\n");
+  await awaitLog(directory, "rekor-v2");
   const whole = { ...file, keys: { ...file.keys, "rekor-v2": fingerprintOf(key) } };
-  await writeDurably(join(directory, FILE), `${JSON.stringify(whole, null, 2)}\n`);
+  await writeInstallationFile(directory, whole);
   return whole;
+}
+
+/** A shard that has signed and is not known here: another one of its name would have another key. */
+async function refuseOlderFile(directory: string, anchor: string, shards: readonly RekorShard[]): Promise<void> {
+  const unknown = (await anchoredIn(anchor)).find(
+    (log) => isRekorShard(log) && !shards.some(({ name }) => name === log),
+  );
+  if (unknown === undefined) return;
+  throw new Misconfigured(
+    join(directory, INSTALLATION_FILE),
+    `is older than its log ${unknown}, whose anchor is in ${anchor}; put the newer one back from a backup`,
+  );
 }
 
 function refuseOtherKey({ publicKey }: Signer, said: RekorV2Key | undefined): void {
@@ -254,29 +242,17 @@ function refuseOtherKey({ publicKey }: Signer, said: RekorV2Key | undefined): vo
   );
 }
 
-async function awaitedLogs(directory: string): Promise<readonly LogName[]> {
-  const mark = await readFile(join(directory, AWAITS_LOGS), "utf8").catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  });
-  if (mark === undefined) return [];
-  return mark.trim() === "" ? LOG_NAMES : LOG_NAMES.filter((name) => name === mark.trim());
-}
-
-async function readInstallationFile(directory: string): Promise<InstallationFile> {
-  const path = join(directory, FILE);
-  const parsed = installationFile.safeParse(parseYaml(await readFile(path, "utf8"), path));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Misconfigured(path, `${issue?.path.join(".") ?? ""} ${issue?.message ?? "is not whole"}`.trim());
-}
-
 /** A root's key is not opened, and may have been taken away, as it should be; but none may lie open here. */
 async function refuseOpenFile(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found !== undefined && (found.mode & 0o077) !== 0 && process.platform !== "win32") {
     throw new Misconfigured(path, "the file is open to other users; chmod 600 it");
   }
+}
+
+/** All of an installation's logs. */
+export function logsOf({ rekorShards }: Pick<Installation, "rekorShards">): LogName[] {
+  return [...rekorShards.map(({ name }) => name), "rekor-v2", "ctlog"];
 }
 
 function describe(file: InstallationFile) {
@@ -293,7 +269,7 @@ function refuseForeign(directory: string, names: readonly string[], traces: read
   if (left === undefined) return;
   throw new Misconfigured(
     "CHANCERY_DATA",
-    `${directory} holds ${left} and no ${FILE}; put the file back from a backup of the keys, or choose an empty folder`,
+    `${directory} holds ${left} and no ${INSTALLATION_FILE}; put the file back from a backup of the keys, or choose an empty folder`,
   );
 }
 
@@ -303,14 +279,14 @@ async function refuseOthersAnchors(directory: string, anchor: string): Promise<v
   if (log === undefined) return;
   throw new Misconfigured(
     "CHANCERY_ANCHOR",
-    `${anchor} holds the anchor of ${log}, and ${directory} no ${FILE}; put the file back from a backup of the keys, or choose an empty folder`,
+    `${anchor} holds the anchor of ${log}, and ${directory} no ${INSTALLATION_FILE}; put the file back from a backup of the keys, or choose an empty folder`,
   );
 }
 
 /** The logs that have an anchor there. */
 async function anchoredIn(anchor: string): Promise<LogName[]> {
   const names: readonly string[] = await readdir(anchor).catch(() => []);
-  return LOG_NAMES.filter((name) => names.includes(name));
+  return names.filter(isLogName);
 }
 
 export async function makePrivateDirectory(path: string): Promise<void> {
@@ -346,6 +322,6 @@ function fingerprintOf(signer: Signer): string {
 }
 
 /** Positive, 63 bits, and with all 16 hexadecimal digits, as upstream's tree IDs are written. */
-function newTreeId(): bigint {
+export function newTreeId(): bigint {
   return (randomBytes(8).readBigUInt64BE() & 0x7fff_ffff_ffff_ffffn) | 0x1000_0000_0000_0000n;
 }

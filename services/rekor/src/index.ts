@@ -1,6 +1,6 @@
 export { rekorTreeHeadSigner, type RekorIdentity } from "./domain/tree-head-signer.ts";
 export { certificateSearchKeys } from "./domain/search-key.ts";
-export { RekorLog } from "./domain/rekor-log.ts";
+export { type InactiveShard, RekorLog, type RekorLogLinks } from "./domain/rekor-log.ts";
 export type { AdmissionRules, CallerRules, ClientCertificateRule, SignerRules } from "./domain/admission.ts";
 export { type RekorConfig, type RekorLinks, RekorModule } from "./rekor.module.ts";
 export { type Operation, parseOperations } from "./http/operations.ts";

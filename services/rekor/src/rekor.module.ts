@@ -1,10 +1,8 @@
 import { type DynamicModule, Inject, Module, type NestModule, type OnModuleInit } from "@nestjs/common";
 import { HttpAdapterHost } from "@nestjs/core";
-import type { Signer } from "@chancery/crypto";
-import type { TransparencyLog } from "@chancery/log";
 import { ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
-import { RekorLog } from "./domain/rekor-log.ts";
+import { RekorLog, type RekorLogLinks } from "./domain/rekor-log.ts";
 import { checkIdentity, type RekorIdentity } from "./domain/tree-head-signer.ts";
 import type { WritePolicy } from "./domain/write-policy.ts";
 import { EntriesController } from "./http/entries.controller.ts";
@@ -19,11 +17,8 @@ export interface RekorConfig extends RekorIdentity, WritePolicy {
   readonly enabledOperations?: readonly Operation[];
 }
 
-export interface RekorLinks {
-  /** Opened with `rekorTreeHeadSigner` of the same name, tree ID and key. */
-  readonly log: TransparencyLog;
-  readonly signer: Signer;
-}
+/** The log of the configured name and tree ID, which takes entries, and those before it. */
+export type RekorLinks = RekorLogLinks;
 
 const BODY_LIMITS: BodyLimits = {
   createLogEntry: MAX_ENTRY_BYTES,
@@ -33,7 +28,7 @@ const BODY_LIMITS: BodyLimits = {
 
 const CONFIG = Symbol("rekor config");
 
-/** The Rekor v1 API over one log. */
+/** The Rekor v1 API over one log, of one shard or more. */
 @Module({})
 export class RekorModule implements NestModule, OnModuleInit {
   readonly #adapterHost: HttpAdapterHost;

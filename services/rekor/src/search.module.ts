@@ -34,16 +34,17 @@ export class SearchModule {
     config: SearchConfig,
     { rekor, rekorV2, others = [], clock = Date.now, otherParts = [] }: SearchLinks,
   ): DynamicModule {
-    const logs = [searchedV1(rekor, config.treeId), searchedV2(rekorV2, config.origin)];
-    const described: DescribedLog[] = logs.map(({ name, log, logId }) => {
-      const { signer } = name === "rekor" ? rekor : rekorV2;
-      return { name, log, logId, publicKey: signer.publicKey };
-    });
+    const [v1, v2] = [searchedV1(rekor, config.treeId), searchedV2(rekorV2, config.origin)];
+    const { log, signer, inactive = [] } = rekor;
+    const described: DescribedLog[] = [
+      { name: "rekor", log, publicKey: signer.publicKey, treeId: config.treeId, inactive },
+      { name: v2.name, log: v2.log, logId: v2.logId, publicKey: rekorV2.signer.publicKey },
+    ];
     return {
       module: SearchModule,
       controllers: [SearchController, EntryController, LogsController, IdentitiesController, OpenApiController],
       providers: [
-        { provide: SearchLogs, useValue: new SearchLogs(logs) },
+        { provide: SearchLogs, useValue: new SearchLogs([...v1, v2]) },
         { provide: DESCRIBED_LOGS, useValue: [...described, ...others] },
         { provide: CLOCK, useValue: clock },
         { provide: OTHER_PARTS, useValue: otherParts },

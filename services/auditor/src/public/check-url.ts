@@ -11,13 +11,15 @@ export interface UrlCheck {
   /** An installation's origin, or the URL of one log of it. */
   readonly url: string;
   readonly log: "rekor" | "rekor-v2" | "ctlog";
+  /** Of a Rekor v1 log, which of its trees; undefined: the one that grows. */
+  readonly treeId?: string | undefined;
   /** Undefined: the one the server publishes. */
   readonly key?: KeyObject | undefined;
   readonly progress?: Progress | undefined;
 }
 
 /** Reads a log as any stranger can. Throws the first Difference. */
-export async function checkUrl({ url, log, key: given, progress }: UrlCheck): Promise<CleanLog> {
+export async function checkUrl({ url, log, treeId, key: given, progress }: UrlCheck): Promise<CleanLog> {
   const asked = new URL(url);
   const isWhole = asked.pathname === "/";
   const trusted = (await publishedTrust(asked.origin))?.[log === "ctlog" ? "ctlog" : "rekor"] ?? [];
@@ -27,7 +29,7 @@ export async function checkUrl({ url, log, key: given, progress }: UrlCheck): Pr
   if (keys.length === 0) throw new Misconfigured("--key", `${asked.origin} publishes no key of its ${log}`);
   // The log's own name, even when it is read through another one.
   const named = published[0]?.baseUrl ?? asked;
-  if (log === "rekor") return checkRekor(url, { hostname: named.hostname, keys }, progress);
+  if (log === "rekor") return checkRekor(url, treeId, { hostname: named.hostname, keys }, progress);
   if (log === "rekor-v2") {
     const base = new HttpLog(url);
     const origin = named.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -38,16 +40,25 @@ export async function checkUrl({ url, log, key: given, progress }: UrlCheck): Pr
   return checkTiledLog(base, { origin, signer: origin, signs: "tree head", keys }, getEntries(base), progress);
 }
 
+/** The IDs of a Rekor v1 log's trees, oldest first; the last one grows. */
+export async function rekorTrees(url: string): Promise<readonly string[]> {
+  const { inactive, treeId } = await readHead(new HttpLog(url));
+  return [...inactive.map((shard) => shard.treeId), treeId];
+}
+
 /** By tiles where the server has them; upstream's has not. */
 async function checkRekor(
   url: string,
+  asked: string | undefined,
   who: { readonly hostname: string; readonly keys: readonly KeyObject[] },
   progress: Progress | undefined,
 ): Promise<CleanLog> {
   const api = new HttpLog(url);
-  const tiles = new HttpLog(`${api.base}/api/v1/log`);
-  if ((await tiles.get("/checkpoint")) === undefined) return checkRekorApi(api, who, progress);
-  const { treeId, treeSize } = await readHead(api);
+  if ((await api.get("/api/v1/log/checkpoint")) === undefined) return checkRekorApi(api, who, progress);
+  const head = await readHead(api);
+  const shard = head.inactive.find(({ treeId }) => treeId === asked);
+  const { treeId, treeSize } = shard ?? head;
+  const tiles = new HttpLog(`${api.base}/api/v1/log${shard === undefined ? "" : `/shards/${shard.treeId}`}`);
   const identity = {
     origin: `${who.hostname} - ${treeId}`,
     signer: who.hostname,

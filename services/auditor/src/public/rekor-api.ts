@@ -60,6 +60,11 @@ export async function readHead(log: HttpLog) {
   const path = "/api/v1/log";
   const answer = await log.getJson(path);
   if (answer === undefined) throw log.notAnAnswer(path, "there is no Rekor log here");
+  const inactive = isObject(answer) ? answer["inactiveShards"] : undefined;
+  return { ...readTree(answer), inactive: Array.isArray(inactive) ? inactive.map(readTree) : [] };
+}
+
+function readTree(answer: unknown) {
   return {
     note: Buffer.from(member(answer, "signedTreeHead", isText)),
     treeId: member(answer, "treeID", isText),

@@ -1,24 +1,24 @@
-import { namedLog } from "@chancery/rekor/search";
-import type { LogName } from "../installation.ts";
+import { isRekorShard, type LogName } from "../log-names.ts";
+import { logNamesOf, logOrigin, rekorShardsOf } from "../log-origins.ts";
 import type { Begun } from "./begun.ts";
 import { type EntryRange, entrySource, exportedLog, indexAt } from "./entry-source.ts";
 import { type Filters, searchOf } from "./filters.ts";
-import { inThisThread, inThreads, threadsFor } from "./line-makers.ts";
+import { inThisThread, inThreads, nameEntries, threadsFor } from "./line-makers.ts";
 import { verifyExportedHead } from "./log-keys.ts";
 import { logReader } from "./log-reader.ts";
 import { publishedLog, type Site } from "./site.ts";
 import type { Source } from "./source.ts";
 
-/** The logs that hold signatures, in the order they are exported. */
-const LOGS = ["rekor", "rekor-v2"] as const satisfies readonly LogName[];
-
 /** What is published now, and of it what was logged in the time that is asked for. */
 export async function beginEntries(site: Site, filters: Filters): Promise<Pick<Begun, "logs" | "range">> {
-  const asked = LOGS.filter((name) => filters.all["log"]?.includes(name) ?? true);
+  // Those that hold signatures; the shards of the v1 log go by its name.
+  const asked = logNamesOf(site.installation)
+    .filter((name) => name !== "ctlog")
+    .filter((name) => filters.all["log"]?.includes(isRekorShard(name) ? "rekor" : name) ?? true);
   const logs = await Promise.all(
     asked.map(async (name) => {
       const { reader, key, checkpoint } = await publishedLog(site, name);
-      const log = exportedLog(name, site.origins[name], checkpoint);
+      const log = exportedLog(name, logOrigin(site.installation, name), checkpoint, firstOf(site, name));
       const { size } = verifyExportedHead(log, key);
       const from = filters.range.from === undefined ? 0n : await indexAt(reader, size, filters.range.from);
       const to = filters.range.to === undefined ? size : await indexAt(reader, size, filters.range.to);
@@ -43,11 +43,16 @@ export async function openEntries(
     const count = threads ?? (isRead ? threadsFor(end - begin) : 0);
     const reader = await logReader(site.db, name);
     const { databaseUrl } = site;
+    const shard = rekorShardsOf(site.installation).find((each) => each.name === name);
     const maker = () =>
       count === 0
-        ? inThisThread({ log: namedLog(name, site.treeId), search, format }, reader)
-        : inThreads({ log: name, treeId: String(site.treeId), filters, format, databaseUrl }, count);
+        ? inThisThread({ log: nameEntries(shard), search, format }, reader)
+        : inThreads({ log: name, shard, filters, format, databaseUrl }, count);
     return { log: rest, reader, begin, end, maker };
   });
   return entrySource(await Promise.all(ranges), format);
+}
+
+function firstOf({ installation }: Site, name: LogName): bigint {
+  return rekorShardsOf(installation).find((shard) => shard.name === name)?.first ?? 0n;
 }

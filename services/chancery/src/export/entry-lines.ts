@@ -69,7 +69,7 @@ function writeLine(lines: EntryLines, entry: UnnamedEntry, hash: Uint8Array, to:
 
 /** Place and time, and the body that everything else can be read from. Nothing in it is to be escaped. */
 function writeBareLine(log: NamedLog, { index, time, leaf }: UnnamedEntry, hash: Uint8Array, to: LineBuffer): true {
-  const place = `"log":"${log.name}","logIndex":"${index}","entryId":"${log.entryId({ identity: hash })}"`;
+  const place = `"log":"${log.name}","logIndex":"${log.first + index}","entryId":"${log.entryId({ identity: hash })}"`;
   to.ascii(`{${place},"time":"${encodeRfc3339(time)}"`);
   writeBody(leaf, hash, to);
   return true;

@@ -109,7 +109,9 @@ export function exportedLog(
   name: ExportedLog["log"],
   origin: string,
   { head, note }: PublishedCheckpoint,
+  first = 0n,
 ): ExportedLog {
   const checkpoint = new TextDecoder().decode(note);
-  return { log: name, origin, size: String(head.size), root: encodeHex(head.root), checkpoint };
+  const told = { log: name, origin, size: String(head.size), root: encodeHex(head.root), checkpoint };
+  return first === 0n ? told : { ...told, first: String(first) };
 }

@@ -11,6 +11,7 @@ import type { Begun } from "./begun.ts";
 import { exportedLog } from "./entry-source.ts";
 import type { Filters } from "./filters.ts";
 import { certificateSource, refusalSource, settled } from "./ledger-source.ts";
+import { logOrigin } from "../log-origins.ts";
 import { verifyExportedHead } from "./log-keys.ts";
 import { publishedLog, type Site } from "./site.ts";
 import type { Source } from "./source.ts";
@@ -38,7 +39,7 @@ export async function beginLedger(
   const range = { from: Math.min(filters.range.from ?? 0, to), to };
   await settled(to, now, () => writersEnded(site.db));
   const { key, checkpoint } = await publishedLog(site, "ctlog");
-  const log = exportedLog("ctlog", site.origins.ctlog, checkpoint);
+  const log = exportedLog("ctlog", logOrigin(site.installation, "ctlog"), checkpoint);
   verifyExportedHead(log, key);
   return { logs: [log], range };
 }

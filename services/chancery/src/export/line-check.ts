@@ -4,6 +4,7 @@ import { encodeHex } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { EMPTY_TREE, edgeRoot, growTree, leafHash, type TreeEdge } from "@chancery/tlog";
 import { parseCertificate, parseSubjectAlternativeNames, SERIAL_BYTES } from "@chancery/x509";
+import { isRekorShard } from "../log-names.ts";
 import { printable } from "../printable.ts";
 import type { ExportedLog, Manifest } from "./manifest.ts";
 
@@ -93,8 +94,9 @@ export class LineCheck {
       const at = typeof text === "string" && TIME.test(text) ? Date.parse(text) : Number.NaN;
       return Number.isNaN(at) ? undefined : { rank: 0, at: BigInt(at), strictly: false, text: String(text) };
     }
-    const rank = this.#manifest.logs.findIndex((known) => known.log === log);
-    if (rank < 0 || typeof logIndex !== "string" || !/^\d{1,19}$/.test(logIndex)) return undefined;
+    if (typeof logIndex !== "string" || !/^\d{1,19}$/.test(logIndex)) return undefined;
+    const rank = rankOf(this.#manifest, log, BigInt(logIndex));
+    if (rank < 0) return undefined;
     return { rank, at: BigInt(logIndex), strictly: true, text: `entry ${logIndex} of ${String(log)}` };
   }
 
@@ -103,8 +105,9 @@ export class LineCheck {
     if (hash === undefined || encodeHex(hash) !== told) {
       this.find(`line ${this.#lines}: the body is not the one its leafHash is of`);
     }
-    const tree = typeof log === "string" ? this.#trees.get(log) : undefined;
-    const finding = hash && tree?.add(typeof logIndex === "string" ? logIndex : "without an index", hash);
+    const index = typeof logIndex === "string" ? logIndex : "without an index";
+    const rank = rankOf(this.#manifest, log, /^\d{1,19}$/.test(index) ? BigInt(index) : 0n);
+    const finding = hash && this.#trees.get(this.#manifest.logs[rank]?.log ?? "")?.add(index, hash);
     if (finding !== undefined) this.find(`line ${this.#lines}: ${finding}`);
   }
 
@@ -132,6 +135,15 @@ function deniedMember({ serial, keyHash, sans }: Line, der: Uint8Array): string 
     if (error instanceof Malformed) return "certificate";
     throw error;
   }
+}
+
+/** The shards of the v1 log are one log in the lines, whose index goes on over them. */
+function nameInLines({ log }: ExportedLog): string {
+  return isRekorShard(log) ? "rekor" : log;
+}
+
+function rankOf({ logs }: Manifest, log: unknown, index: bigint): number {
+  return logs.findLastIndex((known) => nameInLines(known) === log && index >= BigInt(known.first ?? "0"));
 }
 
 interface Place {
@@ -171,11 +183,12 @@ function parseLine(bytes: Uint8Array): Line | undefined {
 class TreeOfLines {
   readonly #log: ExportedLog;
   #tree: TreeEdge = EMPTY_TREE;
-  #next = 0n;
+  #next: bigint;
   #waiting: Uint8Array[] = [];
 
   constructor(log: ExportedLog) {
     this.#log = log;
+    this.#next = BigInt(log.first ?? "0");
   }
 
   /** What is wrong with it. */

@@ -4,7 +4,9 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { RefusedToSign, Unavailable } from "@chancery/fault";
 import type { LoggedEntry, LogReader } from "@chancery/log";
+import { NAMED_V2, type NamedLog, namedShard } from "@chancery/rekor/search";
 import { HASH_SIZE } from "@chancery/tlog";
+import type { LogName } from "../log-names.ts";
 import type { Begun } from "./begun.ts";
 import { type EntryLines, linesOf } from "./entry-lines.ts";
 import { readPage } from "./entry-page.ts";
@@ -43,10 +45,21 @@ export function inThisThread(lines: EntryLines, reader: Pick<LogReader, "entries
   };
 }
 
+interface NamedShard {
+  readonly treeId: bigint;
+  readonly first: bigint;
+}
+
+/** How the API names the entries of a shard of v1, or of the v2 log. */
+export function nameEntries(shard: NamedShard | undefined): NamedLog {
+  return shard === undefined ? NAMED_V2 : namedShard(shard.treeId, shard.first);
+}
+
 /** What a thread needs to write the same lines. */
 export interface ThreadTask {
-  readonly log: "rekor" | "rekor-v2";
-  readonly treeId: string;
+  readonly log: LogName;
+  /** Undefined of the v2 log. */
+  readonly shard: NamedShard | undefined;
   readonly filters: Begun["filters"];
   readonly format: Begun["format"];
   readonly databaseUrl: string;

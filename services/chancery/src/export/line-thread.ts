@@ -2,16 +2,22 @@ import { parentPort, workerData } from "node:worker_threads";
 import { concatBytes } from "@chancery/encoding";
 import { RefusedToSign, Unavailable } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
-import { namedLog } from "@chancery/rekor/search";
 import { linesOf } from "./entry-lines.ts";
 import { readPage } from "./entry-page.ts";
 import { searchOf } from "./filters.ts";
-import type { MadeLines, ThreadAnswer, ThreadFailure, ThreadQuestion, ThreadTask } from "./line-makers.ts";
+import {
+  type MadeLines,
+  nameEntries,
+  type ThreadAnswer,
+  type ThreadFailure,
+  type ThreadQuestion,
+  type ThreadTask,
+} from "./line-makers.ts";
 import { logReader } from "./log-reader.ts";
 
 /** A thread that reads pages of entries and writes them as lines: asked for a page, it answers with bytes, in the order of the questions. */
-const { log, treeId, filters, format, databaseUrl } = workerData as ThreadTask;
-const lines = { log: namedLog(log, BigInt(treeId)), search: searchOf(filters), format };
+const { log, shard, filters, format, databaseUrl } = workerData as ThreadTask;
+const lines = { log: nameEntries(shard), search: searchOf(filters), format };
 /** One page is on its way while another is written. */
 const db = await Database.open(databaseUrl, { max: 2 });
 const reader = await logReader(db, log);

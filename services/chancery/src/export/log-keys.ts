@@ -5,7 +5,7 @@ import { loadKeyFile, type PublicKey, publicKeyFromKeyObject } from "@chancery/c
 import { encodeHex, equalBytes } from "@chancery/encoding";
 import { Misconfigured, Unverified } from "@chancery/fault";
 import { verifyCheckpoint, verifyTreeHead, type TreeHead } from "@chancery/tlog";
-import type { LogName } from "../installation.ts";
+import { isRekorShard, type LogName } from "../log-names.ts";
 import type { ExportedLog, ManifestSigner } from "./manifest.ts";
 
 const fileOf = (data: string, log: LogName) => join(data, "keys", `${log}.pem`);
@@ -41,7 +41,7 @@ export async function manifestSigner(
 export function verifyExportedHead({ log, origin, checkpoint }: ExportedLog, key: PublicKey): TreeHead {
   const note = new TextEncoder().encode(checkpoint);
   // Rekor v1 signs under its host name, which is not the whole of its origin.
-  const name = log === "rekor" ? (origin.split(" - ", 1)[0] ?? origin) : origin;
+  const name = isRekorShard(log) ? (origin.split(" - ", 1)[0] ?? origin) : origin;
   return log === "ctlog" ? verifyTreeHead(note, origin, key) : verifyCheckpoint(note, origin, key, name);
 }
 

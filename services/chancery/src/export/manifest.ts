@@ -3,6 +3,7 @@ import { encodeHex, equalBytes, utf8 } from "@chancery/encoding";
 import { Malformed, Unverified } from "@chancery/fault";
 import { encodeNote, noteKeyHash, noteKeyRule, type NoteSignature, parseNote } from "@chancery/tlog";
 import { z } from "zod";
+import { isLogName, type LogName } from "../log-names.ts";
 
 /**
  * What an export is and what it was made from, signed by the keys of the logs it is of. A signed note
@@ -26,7 +27,8 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 export const exportFormat = z.enum(["jsonl", "bare", "csv"]);
 
 export const exportedLog = z.strictObject({
-  log: z.enum(["rekor", "rekor-v2", "ctlog"]),
+  /** A shard of the v1 log has a name of its own. In the lines all of them are `rekor`. */
+  log: z.custom<LogName>((value) => typeof value === "string" && isLogName(value)),
   origin: z.string().min(1),
   size: decimal,
   root: hash,
@@ -35,6 +37,8 @@ export const exportedLog = z.strictObject({
   /** Of entries: the range that was looked at. */
   from: decimal.optional(),
   to: decimal.optional(),
+  /** Of a shard: the log's index of its first entry, if that is not 0. `size`, `from` and `to` count its own. */
+  first: decimal.optional(),
 });
 
 const manifestJson = z.strictObject({

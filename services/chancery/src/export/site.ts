@@ -2,10 +2,10 @@ import type { PublicKey } from "@chancery/crypto";
 import { Misconfigured } from "@chancery/fault";
 import type { LogReader, PublishedCheckpoint } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
-import { readInstallation } from "../installation-file.ts";
+import { type ReadInstallation, readInstallation } from "../installation-file.ts";
 import type { LogName } from "../installation.ts";
 import { openWithUrl } from "../installation-database.ts";
-import { logOrigins } from "../log-origins.ts";
+import { logOrigin } from "../log-origins.ts";
 import { type Environment, resolveStorage } from "../settings-sources.ts";
 import { publicKeyIn } from "./log-keys.ts";
 import { logReader } from "./log-reader.ts";
@@ -15,8 +15,7 @@ import type { ExportedLog } from "./manifest.ts";
 export interface Site {
   readonly data: string;
   readonly hostname: string;
-  readonly treeId: bigint;
-  readonly origins: Readonly<Record<LogName, string>>;
+  readonly installation: ReadInstallation;
   readonly db: Database;
   /** What `db` was opened by. */
   readonly databaseUrl: string;
@@ -44,19 +43,18 @@ export async function openSite(
   );
   const installation = await readInstallation(data);
   const { db, url } = await openWithUrl(data, databaseUrl, opened);
-  const { hostname, treeId } = installation;
-  return { data, hostname, treeId: BigInt(treeId), origins: logOrigins(installation), db, databaseUrl: url };
+  return { data, hostname: installation.hostname, installation, db, databaseUrl: url };
 }
 
 /** A log of another origin is another log, whatever its name: nothing is signed for one with what was read of the other. */
 export async function checkSameLogs(data: string, logs: readonly Pick<ExportedLog, "log" | "origin">[]): Promise<void> {
-  const origins = logOrigins(await readInstallation(data));
-  const other = logs.find(({ log, origin }) => origins[log] !== origin);
+  const installation = await readInstallation(data);
+  const other = logs.find(({ log, origin }) => logOrigin(installation, log) !== origin);
   if (other === undefined) return;
   const { log, origin } = other;
   throw new Misconfigured(
     "--data",
-    `its log ${log} is ${origins[log]} now and was ${origin} when the export began; take what was exported away and begin anew`,
+    `its log ${log} is ${logOrigin(installation, log)} now and was ${origin} when the export began; take what was exported away and begin anew`,
   );
 }
 

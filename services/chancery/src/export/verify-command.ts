@@ -7,7 +7,7 @@ import { Fault, Misconfigured, Unverified } from "@chancery/fault";
 import { z } from "zod";
 import { showBar } from "../fsck/progress-bar.ts";
 import { readInstallation } from "../installation-file.ts";
-import { LOG_NAMES } from "../installation.ts";
+import { logNamesOf } from "../log-origins.ts";
 import { printable } from "../printable.ts";
 import { type Environment, resolveStorage } from "../settings-sources.ts";
 import { checkExportedHead } from "./log-keys.ts";
@@ -116,8 +116,8 @@ async function readKeys(
   if (data === undefined)
     throw new Misconfigured("--key", "say whose signature it has to be: --key, --trusted-root or --data");
   const settings = await resolveStorage({ data }, environment);
-  await readInstallation(settings.data);
-  return await Promise.all(LOG_NAMES.map((log) => readKey(join(settings.data, "keys", `${log}.pem`))));
+  const installation = await readInstallation(settings.data);
+  return await Promise.all(logNamesOf(installation).map((log) => readKey(join(settings.data, "keys", `${log}.pem`))));
 }
 
 async function readKey(path: string): Promise<PublicKey> {
@@ -143,7 +143,8 @@ async function readTrustedRoot(path: string): Promise<PublicKey[]> {
   }
 }
 
-const MAX_MANIFEST_BYTES = 64 * 1024;
+/** Some hundred logs, each with its checkpoint. */
+const MAX_MANIFEST_BYTES = 128 * 1024;
 
 async function readInput(path: string): Promise<Uint8Array> {
   const bytes = await readFile(path).catch((cause: unknown) => {

@@ -15,6 +15,7 @@ entries is 'chancery index verify'. The logs may be in use. Exit codes: 0 clean,
 be read.
 
   --log NAME           only one of rekor, rekor-v2, ctlog        all
+                       (rekor is all its shards; rekor-shard-2 is one)
   --url URL            from outside, through what anyone may read
   --database-url URL   from this PostgreSQL, with --log and --key; its anchor only if --anchor is given
   --data FOLDER        from this installation: its database, keys and anchor (the default,

@@ -1,14 +1,14 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { checkDatabase, checkUrl, type CleanLog, type Progress } from "@chancery/auditor";
+import { checkDatabase, checkUrl, type CleanLog, type Progress, rekorTrees } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
 import { openInstallationDatabase } from "../installation-database.ts";
 import { type Environment, resolveSettings } from "../settings.ts";
 import { readInstallation } from "../installation-file.ts";
-import { LOG_NAMES, type LogName } from "../installation.ts";
-import { logOrigins } from "../log-origins.ts";
+import { isLogName, isRekorShard, LOG_NAMES, type LogName, rekorShardName } from "../log-names.ts";
+import { logNamesOf, logOrigin } from "../log-origins.ts";
 import type { FsckFlags } from "./command.ts";
 
 /** A log and how it is read. */
@@ -31,7 +31,7 @@ export async function openSources(flags: FsckFlags, environment: Environment): P
   const names = chosenLogs(flags);
   const given = flags.key === undefined ? undefined : await readKey(flags.key);
   if (given !== undefined && names.length > 1) throw new Misconfigured("--key", "is of one log: say which with --log");
-  if (flags.url !== undefined) return urlSources(flags, flags.url, names, given);
+  if (flags.url !== undefined) return await urlSources(flags, flags.url, names, given);
   await using opened = new AsyncDisposableStack();
   const logs =
     flags["database-url"] !== undefined && flags.data === undefined
@@ -43,9 +43,19 @@ export async function openSources(flags: FsckFlags, environment: Environment): P
 
 function chosenLogs({ log }: FsckFlags): readonly LogName[] {
   if (log === undefined) return LOG_NAMES;
-  const names = LOG_NAMES.filter((name) => name === log);
-  if (names.length === 0) throw new Misconfigured("--log", `${log} is none of ${LOG_NAMES.join(", ")}`);
-  return names;
+  if (!isLogName(log)) throw new Misconfigured("--log", `${log} is none of ${LOG_NAMES.join(", ")}`);
+  return [log];
+}
+
+/** Of the names that were chosen; by `rekor` all shards of the v1 log are meant. */
+function chosenOf(names: readonly LogName[], all: readonly LogName[]): readonly LogName[] {
+  const chosen = all.filter((log) => names.includes(log) || (names.includes("rekor") && isRekorShard(log)));
+  if (chosen.length === 0) throw new Misconfigured("--log", `${names.join(", ")} is none of ${all.join(", ")}`);
+  return chosen;
+}
+
+function kindOf(log: LogName): "rekor" | "rekor-v2" | "ctlog" {
+  return isRekorShard(log) ? "rekor" : log;
 }
 
 async function readKey(path: string): Promise<KeyObject> {
@@ -57,7 +67,12 @@ async function readKey(path: string): Promise<KeyObject> {
   }
 }
 
-function urlSources(flags: FsckFlags, url: string, names: readonly LogName[], key: KeyObject | undefined): Sources {
+async function urlSources(
+  flags: FsckFlags,
+  url: string,
+  names: readonly LogName[],
+  key: KeyObject | undefined,
+): Promise<Sources> {
   if (flags.data !== undefined || flags["database-url"] !== undefined || flags.anchor !== undefined) {
     throw new Misconfigured("--url", "reads from outside: not together with --data, --database-url or --anchor");
   }
@@ -66,12 +81,19 @@ function urlSources(flags: FsckFlags, url: string, names: readonly LogName[], ke
   }
   const note =
     key === undefined ? "the key is the server's own word: --key FILE checks against one you have" : undefined;
-  const logs = names.map((log) => ({
-    log,
-    note,
-    check: (progress: Progress) => checkUrl({ url, log, key, progress }),
-  }));
+  const trees = names.some(isRekorShard) ? await servedTrees(url) : [];
+  const all = [...trees.map((_, at) => rekorShardName(at)), "rekor-v2", "ctlog"] as const;
+  const logs = chosenOf(names, all).map((log) => {
+    const [kind, treeId] = [kindOf(log), trees[all.indexOf(log)]];
+    return { log, note, check: (progress: Progress) => checkUrl({ url, log: kind, treeId, key, progress }) };
+  });
+  if (key !== undefined && logs.length > 1) throw new Misconfigured("--key", "is of one log: say which shard");
   return { logs, [Symbol.asyncDispose]: async () => {} };
+}
+
+/** The trees of the v1 log, oldest first. One, of which nothing is known, where it does not say so. */
+async function servedTrees(url: string): Promise<readonly (string | undefined)[]> {
+  return await rekorTrees(url).catch(() => [undefined]);
 }
 
 async function databaseSources(
@@ -87,7 +109,7 @@ async function databaseSources(
   const db = opened.use(await Database.open(url, { max: CONNECTIONS }));
   const anchor = flags.anchor && join(resolve(flags.anchor), log);
   const note = anchor ? undefined : "without its anchor: a database that was put back as a whole cannot be told";
-  const parts = { db, name: log, kind: log, key, signs: signs(log), anchor };
+  const parts = { db, name: log, kind: kindOf(log), key, signs: signs(log), anchor };
   return [{ log, note, anchor, check: (progress) => checkDatabase({ ...parts, progress }) }];
 }
 
@@ -100,13 +122,23 @@ async function installationSources(
 ): Promise<Source[]> {
   const told = { data: flags.data, anchor: flags.anchor, "database-url": flags["database-url"] };
   const { data, anchor: anchors, databaseUrl } = await resolveSettings(told, environment);
-  const origins = logOrigins(await readInstallation(data));
+  const installation = await readInstallation(data);
+  const chosen = chosenOf(names, logNamesOf(installation));
+  if (given !== undefined && chosen.length > 1) throw new Misconfigured("--key", "is of one log: say which shard");
   const db = await openInstallationDatabase(data, databaseUrl, opened);
   return Promise.all(
-    names.map(async (name) => {
+    chosen.map(async (name) => {
       const key = given ?? (await readKey(join(data, "keys", `${name}.pem`)));
       const anchor = join(anchors, name);
-      const parts = { db, name, kind: name, key, signs: signs(name), origin: origins[name], anchor };
+      const parts = {
+        db,
+        name,
+        kind: kindOf(name),
+        key,
+        signs: signs(name),
+        origin: logOrigin(installation, name),
+        anchor,
+      };
       return { log: name, anchor, check: (progress: Progress) => checkDatabase({ ...parts, progress }) };
     }),
   );

@@ -1,43 +1,19 @@
-import { type Signer, spkiHash } from "@chancery/crypto";
-import { encodeBase64, encodeHex, encodePem } from "@chancery/encoding";
-import { Malformed, RefusedToSign } from "@chancery/fault";
+import { Malformed, RefusedToSign, Unavailable } from "@chancery/fault";
 import type { Caller } from "@chancery/identity";
-import {
-  type Appended,
-  type LoggedEntry,
-  type PublishedCheckpoint,
-  tileResource,
-  type TransparencyLog,
-} from "@chancery/log";
-import { type InclusionProof, leafHash, verifyInclusion } from "@chancery/tlog";
+import type { PublishedCheckpoint } from "@chancery/log";
+import { leafHash } from "@chancery/tlog";
 import { Admission } from "./admission.ts";
 import { bodyOf, parseEntry } from "./entries/entry-kinds.ts";
 import type { ProposedEntry } from "./entries/entry-kind.ts";
-import { encodeEntryId, parseEntryId } from "./entry-id.ts";
-import { IndexMemory } from "./index-memory.ts";
+import { parseEntryId } from "./entry-id.ts";
 import { newEntryOf } from "./search/new-entry.ts";
-import { attestationBeside } from "./search/stored-facts.ts";
 import { askedKeys } from "./search-key.ts";
-import { type EntryPromise, signEntryTimestamp } from "./signed-entry-timestamp.ts";
+import { type InactiveShard, type ProvenEntry, Shard, type ShardLinks } from "./shard.ts";
 import type { RekorIdentity } from "./tree-head-signer.ts";
 import { Turns } from "./turns.ts";
 import { assertKeyAllowed, assertKindEnabled, DEFAULT_ATTESTATION_BYTES, type WritePolicy } from "./write-policy.ts";
 
-/** An entry with everything a client needs to verify it offline. */
-export interface ProvenEntry {
-  readonly entryId: string;
-  /** Base64 of the canonical body. */
-  readonly body: string;
-  /** Seconds since 1970. */
-  readonly integratedTime: number;
-  readonly logId: string;
-  readonly logIndex: number;
-  readonly signedEntryTimestamp: Uint8Array;
-  readonly proof: InclusionProof;
-  readonly checkpoint: PublishedCheckpoint;
-  /** The signed payload, where it was kept. */
-  readonly attestation: Uint8Array | undefined;
-}
+export type { InactiveShard, ProvenEntry } from "./shard.ts";
 
 export interface CreatedEntry {
   readonly entry: ProvenEntry;
@@ -52,37 +28,47 @@ export interface EntryQuery {
   readonly indexes: readonly bigint[];
 }
 
-const SEARCH_PAGE = 32;
+export interface RekorLogLinks extends Omit<ShardLinks, "treeId"> {
+  /** Those that were frozen and followed, oldest first; none in most installations. */
+  readonly inactive?: readonly InactiveShard[];
+}
 
-/** Rekor's v1 log: what the API does, in the log's own terms. */
+/** A tree's published head, by the tree's ID. */
+export interface ShardHead extends PublishedCheckpoint {
+  readonly treeId: bigint;
+}
+
+/**
+ * Rekor's v1 log: what the API does, in the log's own terms. It is made of shards, of which the newest grows. An entry's
+ * index goes on from shard to shard, so that it counts those of all before; everything else of an entry is its shard's own.
+ */
 export class RekorLog {
-  readonly #log: TransparencyLog;
-  readonly #signer: Signer;
-  readonly #treeId: bigint;
-  readonly #logId: string;
+  readonly #active: Shard;
+  /** Oldest first. */
+  readonly #inactive: readonly Shard[];
   readonly #searchLimit: number;
   readonly #policy: WritePolicy;
   readonly #admission: Admission;
   readonly #turns = new Turns();
-  /**
-   * A search answers with nothing else, and reading a thousand entries for it, payloads and all, took 1.6 s of CPU for a
-   * request of 250 bytes that anyone may repeat.
-   */
-  readonly #ids = new IndexMemory<string>();
-  /** The promise of an entry never changes: signing it again took 47 µs of every read. */
-  readonly #timestamps = new IndexMemory<Uint8Array>();
+  /** Whether the shards that indexes rest on were found as they were when they were followed. */
+  #looked: boolean;
+  #refusal: string | undefined;
 
   constructor(
     identity: RekorIdentity & WritePolicy,
-    links: { readonly log: TransparencyLog; readonly signer: Signer },
+    { inactive = [], ...links }: RekorLogLinks,
     limits: { readonly searchResults?: number } = {},
   ) {
-    this.#log = links.log;
-    this.#signer = links.signer;
-    this.#treeId = identity.treeId;
+    let first = 0n;
+    this.#inactive = inactive.map((shard) => {
+      const begin = first;
+      first += shard.length;
+      return new Shard(shard, begin, shard.length);
+    });
+    this.#active = new Shard({ ...links, treeId: identity.treeId }, first);
+    this.#looked = inactive.length === 0;
     this.#policy = identity;
     this.#admission = new Admission(identity.admission);
-    this.#logId = encodeHex(spkiHash(links.signer.publicKey));
     this.#searchLimit = limits.searchResults ?? 1_000;
   }
 
@@ -91,6 +77,7 @@ export class RekorLog {
    * published tree head covers it.
    */
   async create(caller: Caller, read: () => ProposedEntry): Promise<CreatedEntry> {
+    if (!this.#looked || this.#refusal !== undefined) await this.#assertWhole();
     await this.#admission.assertCaller(caller);
     await this.#turns.next();
     const proposed = read();
@@ -99,20 +86,26 @@ export class RekorLog {
     assertKeyAllowed(parsed.keyAlgorithm, this.#policy, "spec.signature.publicKey.content");
     this.#admission.assertSigners(parsed.signers);
     const longest = this.#policy.attestationBytes ?? DEFAULT_ATTESTATION_BYTES;
-    const appended = await this.#log.append(newEntryOf(parsed, longest));
-    return { entry: await this.#prove(appended), duplicate: appended.duplicate };
+    // As upstream, whose tree is asked alone: an equal entry in a shard of before does not stop this one.
+    const appended = await this.#active.log.append(newEntryOf(parsed, longest));
+    return { entry: await this.#active.prove(appended), duplicate: appended.duplicate };
   }
 
-  /** The entry at a virtual index: there is one shard, so it is the tree's own. */
+  /** The entry at a virtual index. */
   async byIndex(index: bigint): Promise<ProvenEntry | undefined> {
-    return this.#proveStored(await this.#log.entry(index));
+    const shard = [...this.#inactive, this.#active].findLast(({ first }) => first <= index);
+    return await shard?.byIndex(index - shard.first);
   }
 
-  /** The entry of a UUID or a full entry ID. An ID of another tree is not in this log. */
+  /** The entry of a UUID, which all shards are asked for, the newest first; or of a full entry ID, in the shard of its tree. */
   async byId(text: string): Promise<ProvenEntry | undefined> {
     const { treeId, leafHash: hash } = parseEntryId(text);
-    if (treeId !== undefined && treeId !== this.#treeId) return undefined;
-    return this.#byLeafHash(hash);
+    if (treeId !== undefined) return await this.#shard(treeId)?.byLeafHash(hash);
+    for (const shard of this.#askedInTurn()) {
+      const found = await shard.byLeafHash(hash);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /** Misses are left out. What a write would cost, to verify a proposal, is for a caller who may write. */
@@ -125,10 +118,12 @@ export class RekorLog {
       await this.#turns.next();
       bodies.push(await bodyOf(proposal));
     }
+    const hashes = [...bare.map((id) => parseEntryId(id).leafHash), ...bodies.map((body) => leafHash(body))];
+    // As upstream, of each shard that has it: equal entries of two are two.
+    const shards = this.#askedInTurn();
     const found = await Promise.all([
       ...whole.map((id) => this.byId(id)),
-      ...bare.map((id) => this.byId(id)),
-      ...bodies.map((body) => this.#byLeafHash(leafHash(body))),
+      ...hashes.flatMap((hash) => shards.map((shard) => shard.byLeafHash(hash))),
       ...indexes.map((index) => this.byIndex(index)),
     ]);
     return found.filter((entry) => entry !== undefined);
@@ -139,119 +134,85 @@ export class RekorLog {
     if (texts.length === 0) return [];
     const keys = texts.map(askedKeys);
     const groups = operator === "or" ? [keys.flat()] : keys;
-    const indexes = await this.#log.lookup.newest(groups, this.#searchLimit);
     const ids: string[] = [];
-    // A page at a time: an entry may have its attestation beside it.
-    for (let at = 0; at < indexes.length; at += SEARCH_PAGE) {
-      const page = await Promise.all(indexes.slice(at, at + SEARCH_PAGE).map((index) => this.#idAt(index)));
-      ids.push(...page.filter((id) => id !== undefined));
+    for (const shard of [this.#active, ...this.#inactive.toReversed()]) {
+      if (ids.length >= this.#searchLimit) break;
+      ids.push(...(await shard.search(groups, this.#searchLimit - ids.length)));
     }
     return ids;
   }
 
-  treeHead(): Promise<PublishedCheckpoint> {
-    return this.#log.published();
+  treeHead(treeId: bigint | undefined): Promise<PublishedCheckpoint> {
+    return this.#expectShard(treeId).published();
   }
 
-  /** Hashes from one tree size to another, and the tree head that is published now. */
-  async consistency(
-    from: bigint,
-    to: bigint,
-    treeId: bigint | undefined,
-  ): Promise<{ readonly hashes: readonly Uint8Array[]; readonly head: PublishedCheckpoint["head"] }> {
+  /** Of the shards before the one that grows, oldest first. */
+  async inactiveHeads(): Promise<ShardHead[]> {
+    return await Promise.all(
+      this.#inactive.map(async (shard) => ({ ...(await shard.published()), treeId: shard.treeId })),
+    );
+  }
+
+  /** Hashes from one size of a tree to another, and its tree head that is published now. */
+  async consistency(from: bigint, to: bigint, treeId: bigint | undefined): ReturnType<Shard["consistency"]> {
     if (from > to) throw new Malformed(`firstSize(${from}) must be less than lastSize(${to})`);
-    this.#checkTree(treeId);
-    const { head } = await this.#log.published();
-    if (to > head.size) {
-      throw new Malformed(`the tree size requested(${to}) was greater than what is currently observable(${head.size})`);
-    }
-    const hashes = from === to ? [] : (await this.#log.consistencyProof(from, to)).path;
-    return { hashes, head };
+    return await this.#expectShard(treeId).consistency(from, to);
   }
 
-  /** The log's own key, PEM. */
+  /** A tree's own key, PEM. */
   publicKeyPem(treeId: bigint | undefined): string {
-    this.#checkTree(treeId);
-    return encodePem("PUBLIC KEY", this.#signer.publicKey.spki);
+    return this.#expectShard(treeId).publicKey;
   }
 
   /** Of c2sp.org/tlog-tiles; `path` begins with `tile/`. */
-  tileResource(path: string): Promise<Uint8Array> {
-    return tileResource(this.#log, path);
+  tileResource(path: string, treeId: bigint | undefined): Promise<Uint8Array> {
+    return this.#expectShard(treeId).tileResource(path);
   }
 
+  /** Of the shard that grows. */
   get treeId(): bigint {
-    return this.#treeId;
+    return this.#active.treeId;
   }
 
-  readiness(): Promise<string | undefined> {
-    return this.#log.readiness();
+  /** Looks at every shard anew. What it finds changed in one that indexes rest on ends writing until the next start. */
+  async readiness(): Promise<string | undefined> {
+    for (const shard of this.#inactive) {
+      const reason = await shard.log.readiness();
+      if (shard.log.state.refusal === undefined && reason !== undefined) return reason;
+      try {
+        this.#refusal ??= await shard.changed();
+      } catch (error) {
+        if (error instanceof Unavailable) return error.message;
+        throw error;
+      }
+    }
+    this.#looked = true;
+    return this.#refusal ?? (await this.#active.log.readiness());
   }
 
   warning(): string | undefined {
-    return this.#log.warning();
+    return this.#active.log.warning();
   }
 
-  #checkTree(treeId: bigint | undefined): void {
-    if (treeId !== undefined && treeId !== this.#treeId)
-      throw new Malformed(`treeID: ${treeId} is not a tree of this log`);
+  /** Two entries must never be given one index, whatever was done to a shard that others rest on. */
+  async #assertWhole(): Promise<void> {
+    if (!this.#looked) await this.readiness();
+    if (this.#refusal !== undefined) throw new RefusedToSign(this.#refusal);
+    if (!this.#looked) throw new Unavailable("log rekor: its older shards cannot be looked at", 1);
   }
 
-  async #idAt(index: bigint): Promise<string | undefined> {
-    const known = this.#ids.get(index);
-    if (known !== undefined) return known;
-    const entry = await this.#log.entry(index);
-    return entry && this.#idOf(entry);
+  /** As upstream asks for what may be in any of them. */
+  #askedInTurn(): readonly Shard[] {
+    return [this.#active, ...this.#inactive];
   }
 
-  #idOf({ index, identity }: LoggedEntry): string {
-    const id = this.#ids.get(index) ?? encodeEntryId(this.#treeId, identity);
-    this.#ids.keep(index, id);
-    return id;
+  #shard(treeId: bigint): Shard | undefined {
+    return this.#askedInTurn().find((shard) => shard.treeId === treeId);
   }
 
-  async #timestampOf(index: bigint, promise: EntryPromise): Promise<Uint8Array> {
-    const timestamp = this.#timestamps.get(index) ?? (await signEntryTimestamp(this.#signer, promise));
-    this.#timestamps.keep(index, timestamp);
-    return timestamp;
-  }
-
-  async #byLeafHash(hash: Uint8Array): Promise<ProvenEntry | undefined> {
-    return this.#proveStored(await this.#log.findIdentity(hash));
-  }
-
-  async #proveStored(entry: LoggedEntry | undefined): Promise<ProvenEntry | undefined> {
-    if (entry === undefined) return undefined;
-    // Asked for after the entry, so that it covers it.
-    const checkpoint = await this.#log.published();
-    const proof = await this.#log.inclusionProof(entry.index, checkpoint.head.size);
-    expectIncluded(entry, proof, checkpoint);
-    return this.#prove({ entry, proof, checkpoint });
-  }
-
-  async #prove({ entry, proof, checkpoint }: Omit<Appended, "duplicate">): Promise<ProvenEntry> {
-    const promise = {
-      body: encodeBase64(entry.leaf),
-      integratedTime: Math.floor(entry.time / 1000),
-      logId: this.#logId,
-      logIndex: Number(entry.index),
-    };
-    return {
-      ...promise,
-      entryId: this.#idOf(entry),
-      signedEntryTimestamp: await this.#timestampOf(entry.index, promise),
-      proof,
-      checkpoint,
-      attestation: attestationBeside(entry.extra),
-    };
-  }
-}
-
-/** Nothing read from the database is signed, as an entry's timestamp, unless it is in the tree that was published. */
-function expectIncluded(entry: LoggedEntry, proof: InclusionProof, { head }: PublishedCheckpoint): void {
-  try {
-    verifyInclusion(proof, leafHash(entry.leaf), head);
-  } catch (cause) {
-    throw new RefusedToSign(`the stored entry ${entry.index} is not the one in its tree`, { cause });
+  #expectShard(treeId: bigint | undefined): Shard {
+    const shard = treeId === undefined ? this.#active : this.#shard(treeId);
+    if (shard === undefined) throw new Malformed(`treeID: ${treeId} is not a tree of this log`);
+    return shard;
   }
 }

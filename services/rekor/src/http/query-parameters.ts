@@ -26,10 +26,13 @@ export function requiredInteger(query: Query, name: string, min: number): bigint
 /** A tree's ID, in decimal. */
 export function treeIdParameter(query: Query): bigint | undefined {
   const text = parameter(query, "treeID");
-  if (text === undefined || text === "") return undefined;
-  if (!/^[0-9]+$/.test(text)) throw violation.pattern("treeID", "query", "^[0-9]+$");
+  return text === undefined || text === "" ? undefined : parseTreeId(text, "query");
+}
+
+export function parseTreeId(text: string, where: Location = "path"): bigint {
+  if (!/^[0-9]+$/.test(text)) throw violation.pattern("treeID", where, "^[0-9]+$");
   // Longer than any int64; reading it would cost quadratic time.
-  if (text.length > 19) throw violation.type("treeID", "query", "int64", text);
+  if (text.length > 19) throw violation.type("treeID", where, "int64", text);
   return BigInt(text);
 }
 

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Inject, Query, UseFilters } from "@nestjs/common";
 import { encodeHex } from "@chancery/encoding";
 import { faultFilter } from "@chancery/service";
-import { RekorLog } from "../domain/rekor-log.ts";
+import { RekorLog, type ShardHead } from "../domain/rekor-log.ts";
 import { NO_CACHE } from "./entries.controller.ts";
 import { rekorErrors } from "./error-shape.ts";
 import { decodeNote } from "./log-entry-json.ts";
@@ -25,14 +25,10 @@ export class TreeController {
   @Get()
   @Header("Cache-Control", NO_CACHE)
   async head() {
-    const { head, note } = await this.#log.treeHead();
-    return {
-      inactiveShards: [],
-      rootHash: encodeHex(head.root),
-      signedTreeHead: decodeNote(note),
-      treeID: String(this.#log.treeId),
-      treeSize: Number(head.size),
-    };
+    // First, as upstream: what is in none of them is in the newest.
+    const inactive = await this.#log.inactiveHeads();
+    const active = { ...(await this.#log.treeHead(undefined)), treeId: this.#log.treeId };
+    return { inactiveShards: inactive.map(encodeHead), ...encodeHead(active) };
   }
 
   @Get("publicKey")
@@ -50,4 +46,13 @@ export class TreeController {
     const { hashes, head } = await this.#log.consistency(from, to, treeIdParameter(query));
     return { rootHash: encodeHex(head.root), hashes: hashes.map(encodeHex) };
   }
+}
+
+function encodeHead({ head, note, treeId }: ShardHead) {
+  return {
+    rootHash: encodeHex(head.root),
+    signedTreeHead: decodeNote(note),
+    treeID: String(treeId),
+    treeSize: Number(head.size),
+  };
 }

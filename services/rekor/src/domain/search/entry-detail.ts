@@ -16,10 +16,11 @@ export interface EntryDetail {
   readonly promise: Uint8Array | undefined;
 }
 
-/** By its index, its leaf hash or, in the v1 log, its full entry ID. */
-export async function entryDetail(log: SearchedLog, name: string): Promise<EntryDetail | undefined> {
-  const entry = await find(log, name);
-  if (entry === undefined) return undefined;
+/** By its index, its leaf hash or, in the v1 log, its full entry ID. Of a log's shards, the newest first. */
+export async function entryDetail(shards: readonly SearchedLog[], name: string): Promise<EntryDetail | undefined> {
+  const found = await find(shards, name);
+  if (found === undefined) return undefined;
+  const { log, entry } = found;
   // Asked for after the entry, so that it covers it.
   const checkpoint = await log.log.published();
   const proof = await log.log.inclusionProof(entry.index, checkpoint.head.size);
@@ -37,13 +38,26 @@ export async function entryDetail(log: SearchedLog, name: string): Promise<Entry
   };
 }
 
-async function find(log: SearchedLog, name: string): Promise<LoggedEntry | undefined> {
-  if (/^[0-9]{1,18}$/.test(name)) return await log.log.entry(BigInt(name));
-  if (/^[0-9a-f]{64}$/i.test(name)) return await log.log.findIdentity(decodeHex(name, "entry"));
-  if (log.name !== "rekor" || !/^[0-9a-f]{80}$/i.test(name)) {
+interface Found {
+  readonly log: SearchedLog;
+  readonly entry: LoggedEntry;
+}
+
+async function find(shards: readonly SearchedLog[], name: string): Promise<Found | undefined> {
+  if (/^[0-9]{1,18}$/.test(name)) {
+    const index = BigInt(name);
+    const log = shards.find(({ first }) => first <= index);
+    const entry = await log?.log.entry(index - log.first);
+    return log && entry && { log, entry };
+  }
+  const isWhole = /^[0-9a-f]{80}$/i.test(name) && shards.some((log) => log.name === "rekor");
+  if (!isWhole && !/^[0-9a-f]{64}$/i.test(name)) {
     throw new Malformed("entry: neither an index in decimal nor an entry ID of this log in hexadecimal");
   }
-  const { leafHash: hash } = parseEntryId(name);
-  const entry = await log.log.findIdentity(hash);
-  return entry && log.entryId(entry) === name.toLowerCase() ? entry : undefined;
+  const hash = isWhole ? parseEntryId(name).leafHash : decodeHex(name, "entry");
+  for (const log of shards) {
+    const entry = await log.log.findIdentity(hash);
+    if (entry !== undefined && (!isWhole || log.entryId(entry) === name.toLowerCase())) return { log, entry };
+  }
+  return undefined;
 }

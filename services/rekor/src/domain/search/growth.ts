@@ -17,9 +17,9 @@ const FIRST_MONDAY = 96 * HOUR;
 const MOST_POINTS = 1_000;
 const LATEST = Date.UTC(9999, 0);
 
-/** How large the log was at each full interval from `from` on, in UTC, and at `to`. */
+/** How large a log, of all these trees, was at each full interval from `from` on, in UTC, and at `to`. */
 export async function growth(
-  log: TransparencyLog,
+  trees: readonly TransparencyLog[],
   { from, to, interval }: { readonly from: number; readonly to: number; readonly interval: Interval },
 ): Promise<GrowthPoint[]> {
   const times: number[] = [];
@@ -29,9 +29,10 @@ export async function growth(
       throw new Malformed(`interval: from \`from\` to \`to\` are more than ${MOST_POINTS}`);
   }
   times.push(to);
-  const { size } = (await log.published()).head;
-  const sizes = await log.lookup.sizesAt(times, size);
-  return times.map((time, at) => ({ time, size: sizes[at] ?? 0n }));
+  const sizes = await Promise.all(
+    trees.map(async (log) => log.lookup.sizesAt(times, (await log.published()).head.size)),
+  );
+  return times.map((time, at) => ({ time, size: sizes.reduce((sum, tree) => sum + (tree[at] ?? 0n), 0n) }));
 }
 
 /** Thirty days, weeks or months, or two days of hours, before `to`. */

@@ -1,6 +1,7 @@
 import { encodeHex, encodePem } from "@chancery/encoding";
 import { type PublicKey, spkiHash } from "@chancery/crypto";
 import type { PublishedCheckpoint, TransparencyLog } from "@chancery/log";
+import type { InactiveShard } from "../shard.ts";
 
 /** A log of this installation, Rekor's or another's, as it is told of. */
 export interface DescribedLog {
@@ -10,6 +11,9 @@ export interface DescribedLog {
   readonly publicKey: PublicKey;
   /** As clients name it in bundles and SCTs; the SHA-256 of the key if not given. */
   readonly logId?: Uint8Array;
+  /** Of a log of several trees: those before this one, which are frozen, oldest first. */
+  readonly inactive?: readonly InactiveShard[];
+  readonly treeId?: bigint;
 }
 
 export interface LogDescription {
@@ -21,10 +25,25 @@ export interface LogDescription {
   readonly checkpoint: PublishedCheckpoint;
   readonly frozen: boolean;
   readonly readOnly: boolean;
+  /** Oldest first; the last is the log's own tree. */
+  readonly shards: readonly ShardDescription[];
 }
 
-export async function describeLog({ name, log, publicKey, logId }: DescribedLog): Promise<LogDescription> {
-  const checkpoint = await log.published();
+/** One of the trees that a log is made of. */
+export interface ShardDescription {
+  readonly origin: string;
+  /** Of the v1 log's. */
+  readonly treeId: bigint | undefined;
+  readonly publicKey: string;
+  readonly checkpoint: PublishedCheckpoint;
+  /** The log's index of its first entry. */
+  readonly first: bigint;
+}
+
+export async function describeLog(described: DescribedLog): Promise<LogDescription> {
+  const { name, log, publicKey, logId } = described;
+  const shards = await describeShards(described);
+  const [{ checkpoint }] = shards.slice(-1) as [ShardDescription];
   const { frozen, refusal } = log.state;
   return {
     name,
@@ -35,5 +54,26 @@ export async function describeLog({ name, log, publicKey, logId }: DescribedLog)
     checkpoint,
     frozen,
     readOnly: frozen || refusal !== undefined,
+    shards,
   };
+}
+
+async function describeShards({ log, publicKey, treeId, inactive = [] }: DescribedLog): Promise<ShardDescription[]> {
+  const trees = [
+    ...inactive.map((shard) => ({ ...shard, publicKey: shard.signer.publicKey })),
+    { log, publicKey, treeId },
+  ];
+  const checkpoints = await Promise.all(trees.map((tree) => tree.log.published()));
+  let first = 0n;
+  return trees.map((tree, at) => {
+    const [begin, checkpoint] = [first, checkpoints[at] as PublishedCheckpoint];
+    first += inactive[at]?.length ?? 0n;
+    return {
+      origin: tree.log.key.origin,
+      treeId: tree.treeId,
+      publicKey: encodePem("PUBLIC KEY", tree.publicKey.spki),
+      checkpoint,
+      first: begin,
+    };
+  });
 }

@@ -2,10 +2,11 @@ import { sha256 } from "@chancery/crypto";
 import { encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 
-/** For each log of a search the index that is looked at next; -1 below a log's first entry. */
+/** For each log or shard of a search its own index that is looked at next; -1 below a log's first entry. */
 export type SearchPositions = ReadonlyMap<string, bigint>;
 
-const MAX_CURSOR_LENGTH = 1_024;
+/** A place for each of a hundred shards. */
+const MAX_CURSOR_LENGTH = 8_192;
 const POSITION = /^-?[0-9]{1,18}$/;
 
 /**

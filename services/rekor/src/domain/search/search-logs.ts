@@ -51,13 +51,13 @@ export class SearchLogs {
     const complete = await Promise.all(asked.map((log) => completeTo(log, search)));
     const parts = await Promise.all(
       complete.map(async (part) => {
-        const range = await rangeOf(search, part, positions?.get(part.log.name));
+        const range = await rangeOf(search, part, positions?.get(part.log.key));
         return { log: part.log, ...(await searchLog(part.log, search, range)) };
       }),
     );
     const { results, rests } = merge(parts, search);
     if (rests.every(({ rest: { begin, end } }) => begin >= end)) return { results, cursor: undefined, complete };
-    const next = rests.map(({ log: { name }, rest }) => [name, nextOf(search.order, rest)] as const);
+    const next = rests.map(({ log: { key }, rest }) => [key, nextOf(search.order, rest)] as const);
     return { results, cursor: encodeCursor(search.asked, new Map(next)), complete };
   }
 }

@@ -3,19 +3,26 @@ import { encodeBase64, encodeHex } from "@chancery/encoding";
 import type { LoggedEntry, PublishedCheckpoint, TransparencyLog } from "@chancery/log";
 import { spkiHash } from "@chancery/crypto";
 import { encodeEntryId } from "../entry-id.ts";
+import type { RekorLogLinks } from "../rekor-log.ts";
+import type { ShardLinks } from "../shard.ts";
 import { signEntryTimestamp } from "../signed-entry-timestamp.ts";
 import { v2LogId } from "../v2/tree-head-signer.ts";
 import type { EntryFacts } from "./entry-facts.ts";
 
-/** A log, and how its API names its entries. */
+/** A log, or a shard of the v1 log, and how its API names its entries. */
 export interface NamedLog {
+  /** The shards of v1 have one name: they are one log. */
   readonly name: "rekor" | "rekor-v2";
+  /** What the index of its first entry is called: that of a shard goes on where the one before ended. */
+  readonly first: bigint;
   entryId(entry: Pick<LoggedEntry, "identity">): string;
 }
 
-/** A log that is searched. */
+/** A log, or a shard, that is searched. */
 export interface SearchedLog extends NamedLog {
   readonly log: TransparencyLog;
+  /** What a cursor calls it. */
+  readonly key: string;
   /** As bundles name it. */
   readonly logId: Uint8Array;
   /** v1's promise, by which clients know when an entry was logged; v2 gives none. */
@@ -37,34 +44,47 @@ export interface CompleteTo {
   readonly unindexed: bigint;
 }
 
-/** Of a log that is read without being searched. */
-export function namedLog(name: NamedLog["name"], treeId: bigint): NamedLog {
-  return name === "rekor"
-    ? { name, entryId: ({ identity }) => encodeEntryId(treeId, identity) }
-    : { name, entryId: ({ identity }) => encodeHex(identity) };
+/** A shard of the v1 log, that is read without being searched. */
+export function namedShard(treeId: bigint, first: bigint): NamedLog {
+  return { name: "rekor", first, entryId: ({ identity }) => encodeEntryId(treeId, identity) };
 }
+
+/** The same of the v2 log. */
+export const NAMED_V2: NamedLog = { name: "rekor-v2", first: 0n, entryId: ({ identity }) => encodeHex(identity) };
 
 interface LogLinks {
   readonly log: TransparencyLog;
   readonly signer: Signer;
 }
 
-export function searchedV1({ log, signer }: LogLinks, treeId: bigint): SearchedLog {
+/** The shards of the v1 log, the newest first: what is newest is most often asked for. */
+export function searchedV1({ inactive = [], ...links }: RekorLogLinks, treeId: bigint): SearchedLog[] {
+  let first = 0n;
+  const shards = inactive.map((shard, at) => {
+    const searched = searchedShard(shard, first, at);
+    first += shard.length;
+    return searched;
+  });
+  return [...shards, searchedShard({ ...links, treeId }, first, inactive.length)].toReversed();
+}
+
+function searchedShard({ log, signer, treeId }: ShardLinks, first: bigint, place: number): SearchedLog {
   const logId = spkiHash(signer.publicKey);
   return {
-    ...namedLog("rekor", treeId),
+    ...namedShard(treeId, first),
     log,
+    key: place === 0 ? "rekor" : String(treeId),
     logId,
     promise: ({ leaf, time, index }) =>
       signEntryTimestamp(signer, {
         body: encodeBase64(leaf),
         integratedTime: Math.floor(time / 1000),
         logId: encodeHex(logId),
-        logIndex: Number(index),
+        logIndex: Number(first + index),
       }),
   };
 }
 
 export function searchedV2({ log, signer }: LogLinks, origin: string): SearchedLog {
-  return { ...namedLog("rekor-v2", 0n), log, logId: v2LogId(origin, signer) };
+  return { ...NAMED_V2, log, key: "rekor-v2", logId: v2LogId(origin, signer) };
 }

@@ -65,7 +65,7 @@ function ofAttestation(detail: EntryDetail, spec: JsonObject): object | undefine
 
 function frame({ found, proof, checkpoint, promise }: EntryDetail, signer: object): object {
   const { log, entry, facts } = found;
-  const logIndex = String(entry.index);
+  const logIndex = String(log.first + entry.index);
   return {
     mediaType: MEDIA_TYPE,
     verificationMaterial: {
@@ -80,7 +80,8 @@ function frame({ found, proof, checkpoint, promise }: EntryDetail, signer: objec
             inclusionPromise: { signedEntryTimestamp: encodeBase64(promise) },
           }),
           inclusionProof: {
-            logIndex,
+            // The tree's own: the other goes on over the shards.
+            logIndex: String(proof.index),
             rootHash: encodeBase64(checkpoint.head.root),
             treeSize: String(proof.size),
             hashes: proof.path.map(encodeBase64),

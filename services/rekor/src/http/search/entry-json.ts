@@ -7,7 +7,7 @@ import type { CompleteTo, FoundEntry, NamedLog } from "../../domain/search/searc
 export function encodeFoundEntry({ log, entry, facts }: FoundEntry<NamedLog>) {
   return {
     log: log.name,
-    logIndex: String(entry.index),
+    logIndex: String(log.first + entry.index),
     entryId: log.entryId(entry),
     time: encodeTime(entry.time),
     kind: facts.kind,

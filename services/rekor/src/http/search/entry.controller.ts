@@ -7,6 +7,7 @@ import { SearchLogs } from "../../domain/search/search-logs.ts";
 import { decodeNote } from "../log-entry-json.ts";
 import { encodeBundle } from "./bundle-json.ts";
 import { encodeFoundEntry } from "./entry-json.ts";
+import { LOG_NAMES } from "./search-parameters.ts";
 
 /** One entry of either log, with what proves it. */
 @Controller("api/chancery/v1/entries")
@@ -21,9 +22,9 @@ export class EntryController {
   @Get(":log/:entry")
   @Header("Cache-Control", "no-store")
   async entry(@Param("log") name: string, @Param("entry") entry: string) {
-    const log = this.#logs.logs.find((each) => each.name === name);
-    if (log === undefined) throw new NotFound(`log: none of ${this.#logs.logs.map((each) => each.name).join(", ")}`);
-    const detail = await entryDetail(log, entry);
+    const shards = this.#logs.logs.filter((each) => each.name === name);
+    if (shards.length === 0) throw new NotFound(`log: none of ${LOG_NAMES.join(", ")}`);
+    const detail = await entryDetail(shards, entry);
     if (detail === undefined) throw new NotFound("entry: not in this log");
     return encodeDetail(detail);
   }

@@ -3,7 +3,12 @@ import { encodeHex } from "@chancery/encoding";
 import { NotFound } from "@chancery/fault";
 import { codedErrorShape, faultFilter } from "@chancery/service";
 import { defaultFrom, growth, INTERVALS } from "../../domain/search/growth.ts";
-import { describeLog, type DescribedLog, type LogDescription } from "../../domain/search/log-description.ts";
+import {
+  describeLog,
+  type DescribedLog,
+  type LogDescription,
+  type ShardDescription,
+} from "../../domain/search/log-description.ts";
 import { decodeNote } from "../log-entry-json.ts";
 import type { Query as QueryParameters } from "../query-parameters.ts";
 import { encodeTime } from "./entry-json.ts";
@@ -50,12 +55,15 @@ export class LogsController {
     const from = timeParameter(query, "from") ?? defaultFrom(interval, to);
     const found = this.#logs.find((each) => each.name === name);
     if (found === undefined) throw new NotFound(`log: none of ${this.#logs.map((each) => each.name).join(", ")}`);
-    const points = await growth(found.log, { from, to, interval });
+    const points = await growth(
+      [...(found.inactive ?? []), found].map(({ log }) => log),
+      { from, to, interval },
+    );
     return { points: points.map(({ time, size }) => ({ time: encodeTime(time), size: String(size) })) };
   }
 }
 
-function encodeLog({ name, origin, publicKey, keyId, logId, checkpoint, frozen, readOnly }: LogDescription) {
+function encodeLog({ name, origin, publicKey, keyId, logId, checkpoint, frozen, readOnly, shards }: LogDescription) {
   const { head, time, note } = checkpoint;
   const [size, root] = [String(head.size), encodeHex(head.root)];
   return {
@@ -70,7 +78,17 @@ function encodeLog({ name, origin, publicKey, keyId, logId, checkpoint, frozen, 
     checkpoint: decodeNote(note),
     frozen,
     readOnly,
-    // One tree is all that a log of ours has: with a new key it is a new log.
-    shards: [{ origin, size, root, first: "0" }],
+    shards: shards.map(encodeShard),
+  };
+}
+
+function encodeShard({ origin, treeId, publicKey, checkpoint: { head }, first }: ShardDescription) {
+  return {
+    origin,
+    ...(treeId !== undefined && { treeId: String(treeId) }),
+    publicKey,
+    size: String(head.size),
+    root: encodeHex(head.root),
+    first: String(first),
   };
 }

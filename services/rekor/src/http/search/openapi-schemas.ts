@@ -69,7 +69,9 @@ export const schemas = {
       checkpoint: string,
       frozen: boolean,
       readOnly: boolean,
-      shards: list(object({ origin: string, size: decimal, root: hex, first: decimal })),
+      shards: list(
+        object({ origin: string, "treeId?": decimal, publicKey: string, size: decimal, root: hex, first: decimal }),
+      ),
     }),
   ),
   Growth: object({ points: list(object({ time, size: decimal })) }),

@@ -1,0 +1,164 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Database, startEmbedded } from "@chancery/postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { run } from "../src/command-line.ts";
+import { logEntry } from "./log-entry.ts";
+import { startTestStack } from "./start-stack.ts";
+
+let data: string;
+beforeAll(async () => {
+  data = await mkdtemp(join(tmpdir(), "chancery-shard-"));
+});
+afterAll(() => rm(data, { recursive: true, force: true }));
+
+async function command(...argv: string[]) {
+  let [out, err] = ["", ""];
+  const terminal = { out: (text: string) => void (out += text), err: (text: string) => void (err += text) };
+  return { code: await run([...argv, "--data", data], {}, terminal), out, err };
+}
+const shard = (...argv: string[]) => command("shard", "--log", "rekor", ...argv);
+const installation = async () => JSON.parse(await readFile(join(data, "installation.json"), "utf8"));
+
+/** As root of the tables, who may drop the triggers. */
+async function asOwner(sql: string): Promise<void> {
+  await using server = await startEmbedded({ directory: join(data, "postgres") });
+  await using db = await Database.open(server.url, { max: 1 });
+  await db.query("SET session_replication_role = replica");
+  await db.query(sql);
+}
+
+const FIRST_TREE = "(SELECT id FROM log.log WHERE name = 'rekor')";
+
+test("an installation that was never started, or whose v1 log takes entries, has nothing to follow", async () => {
+  expect((await shard("--for-ever")).err).toContain("holds no installation");
+  {
+    await using stack = await startTestStack({ data });
+    expect((await shard()).err).toContain("--for-ever: say it: rekor takes entries");
+    expect((await shard("--for-ever")).err).toContain("rekor takes entries and holds none");
+    expect((await command("shard", "--log", "ctlog", "--for-ever")).err).toContain(
+      "say rekor: no other log has shards",
+    );
+    expect(await logEntry(stack.url, "one")).toBe(201);
+    expect(await logEntry(stack.url, "two")).toBe(201);
+  }
+  expect(await installation()).not.toHaveProperty("rekorShards");
+});
+
+test("a new shard goes on where the one before ended, which is read and verified as before", async () => {
+  {
+    await using stack = await startTestStack({ data });
+    const before = await json(`${stack.url}/api/v1/log`);
+    const rolled = await shard("--for-ever");
+    expect([rolled.code, rolled.err]).toEqual([0, ""]);
+    expect(rolled.out).toMatch(
+      /^rekor: frozen for ever, with 2 entries\nrekor-shard-2: tree \d+, whose first entry has the index 2\nNow start/,
+    );
+    expect(await logEntry(stack.url, "three")).toBe(405);
+    expect(await json(`${stack.url}/api/v1/log`)).toEqual(before);
+    // Once more it is the same one.
+    const file = await installation();
+    expect((await shard("--for-ever")).out).toMatch(/^rekor-shard-2: is awaited already\n/);
+    expect(await installation()).toEqual(file);
+    expect(((await stat(join(data, "keys", "rekor-shard-2.pem"))).mode & 0o777).toString(8)).toBe("600");
+    expect(await readdir(join(data, "anchor"))).not.toContain("rekor-shard-2");
+  }
+  await using stack = await startTestStack({ data });
+  expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
+  expect(await logEntry(stack.url, "three")).toBe(201);
+  expect(await logEntry(stack.url, "one")).toBe(201);
+  const { inactiveShards, treeID, treeSize } = await json(`${stack.url}/api/v1/log`);
+  const { treeId, rekorShards } = await installation();
+  expect([inactiveShards, treeID, treeSize]).toMatchObject([
+    [{ treeID: treeId, treeSize: 2 }],
+    rekorShards[0].treeId,
+    2,
+  ]);
+  const [[entryId]] = Object.entries(await json(`${stack.url}/api/v1/log/entries?logIndex=2`)) as [[string, unknown]];
+  expect(BigInt(`0x${entryId.slice(0, 16)}`)).toBe(BigInt(treeID));
+  const none = await shard("--for-ever", "--anchor", join(data, "elsewhere"));
+  expect([none.code, none.err]).toEqual([1, expect.stringContaining("its anchor is missing")]);
+  await expectClientsTold(stack.url);
+  await expectClean(stack.url);
+});
+
+/** Of both keys, each in its time, and of one v1 log. */
+async function expectClientsTold(url: string): Promise<void> {
+  const { tlogs } = await json(`${url}/trust/trusted_root.json`);
+  const { created, rekorShards } = await installation();
+  const windows = tlogs.map((log: { publicKey: { validFor: object } }) => log.publicKey.validFor);
+  expect(windows).toEqual([
+    { start: new Date(created).toISOString(), end: rekorShards[0].previousUntil },
+    { start: new Date(created).toISOString() },
+    { start: rekorShards[0].since },
+  ]);
+  const config = await json(`${url}/trust/signing_config.v0.2.json`);
+  expect(config.rekorTlogUrls.map((log: { majorApiVersion: number }) => log.majorApiVersion)).toEqual([2, 1]);
+  const pem = await (await fetch(`${url}/trust/rekor.pub`)).text();
+  expect(pem).toBe(await (await fetch(`${url}/api/v1/log/publicKey`)).text());
+}
+
+/** Every shard, from inside and from outside, and what its entries are found by. */
+async function expectClean(url: string): Promise<void> {
+  const inside = await command("fsck");
+  expect(inside.code, inside.out + inside.err).toBe(0);
+  expect(inside.out.match(/^\S+: clean: \d+/gm)).toEqual([
+    "rekor: clean: 2",
+    "rekor-shard-2: clean: 2",
+    "rekor-v2: clean: 0",
+    "ctlog: clean: 0",
+  ]);
+  let outside = "";
+  const terminal = { out: (text: string) => void (outside += text), err: (text: string) => void (outside += text) };
+  expect(await run(["fsck", "--url", url], {}, terminal), outside).toBe(0);
+  expect(outside.match(/^\S+: clean: \d+/gm)).toEqual(inside.out.match(/^\S+: clean: \d+/gm));
+  const one = await command("fsck", "--log", "rekor-shard-2");
+  expect(one.out).toMatch(/^rekor-shard-2: clean: 2 entries in [^\n]+\n[^:]*$/);
+  expect((await command("index", "verify")).out).toBe(
+    ["rekor", "rekor-shard-2", "rekor-v2"].map((log) => `${log}: all keys are those of the entries\n`).join(""),
+  );
+  expect((await command("freeze", "--log", "rekor", "--for-ever")).out).toBe(
+    "rekor: was frozen already, with 2 entries; what takes entries is rekor-shard-2\n",
+  );
+}
+
+test("a shard whose frozen flag was taken back in the database ends writing, whether chancery runs or not", async () => {
+  await asOwner(`UPDATE log.tree SET frozen = false WHERE log = ${FIRST_TREE}`);
+  {
+    await using stack = await startTestStack({ data });
+    const ready = await fetch(`${stack.url}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("takes entries again")]);
+    expect(await logEntry(stack.url, "four")).toBe(503);
+    expect((await fetch(`${stack.url}/api/v1/log/entries?logIndex=3`)).status).toBe(200);
+  }
+  await asOwner(`UPDATE log.tree SET frozen = true WHERE log = ${FIRST_TREE}`);
+  await using stack = await startTestStack({ data });
+  expect(await logEntry(stack.url, "four")).toBe(201);
+});
+
+test("an installation.json of before the shard is refused beside its anchor", async () => {
+  const path = join(data, "installation.json");
+  const file = await readFile(path, "utf8");
+  const { rekorShards: _, ...older } = JSON.parse(file);
+  await writeFile(path, JSON.stringify(older));
+  await expect(startTestStack({ data })).rejects.toThrow("is older than its log rekor-shard-2");
+  expect((await shard("--for-ever")).err).toContain("is older than its log rekor-shard-2");
+  await writeFile(path, file);
+  await mkdir(join(data, "anchor", "lost+found"), { recursive: true });
+  await using stack = await startTestStack({ data });
+  expect(await logEntry(stack.url, "five")).toBe(201);
+});
+
+test("a shard that is lost is not made anew", async () => {
+  await asOwner("UPDATE log.log SET name = 'another' WHERE name = 'rekor-shard-2'");
+  await using stack = await startTestStack({ data });
+  const ready = await fetch(`${stack.url}/readyz`);
+  expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("it is not in the database")]);
+  expect(await logEntry(stack.url, "six")).toBe(503);
+});
+
+// oxlint-disable-next-line typescript/no-explicit-any -- answers are asserted on, member by member.
+async function json(url: string): Promise<any> {
+  return await (await fetch(url)).json();
+}

@@ -37,6 +37,44 @@ test("an invalid entry hides none of those behind it: each is an alarm of its ow
   expect(await pass()).toEqual(["entry 0", "entry 1"]);
 });
 
+test("a changed entry hides none behind it, is remembered when the round has passed it, and is over when it is mended", async () => {
+  const log = new DrawnLog(DrawnLog.named(600));
+  const state = await StateFolder.open(directory);
+  await using folder = await LogFolder.open(join(directory, "logs", "drawn"));
+  const served = log.served();
+  const honest = log.leaves;
+  let changed = [3, 300];
+  served.leaves.read = async (first, end) =>
+    honest
+      .slice(Number(first), Number(end))
+      .map((leaf, at) => (changed.includes(Number(first) + at) ? Buffer.of(7) : leaf));
+  const begin = async (leaves = served) => {
+    const alarms = new AlarmBook(state, [], [], Date.now);
+    const watch = new LogWatch(log.log, [leaves], folder, { report: alarms, now: Date.now });
+    const entries = new EntryWatch(watch, { report: alarms, stored: undefined, breathe: rest, pause: rest });
+    const look = async () => {
+      await entries.checkNew();
+      const found = alarms.open.map(({ subject = "none" }) => subject).filter((subject) => subject.includes("leaf"));
+      return { found: found.toSorted(), check: alarms.checks[0]?.what };
+    };
+    return { watch, look };
+  };
+  const before = await begin(log.served());
+  await log.publish();
+  await before.watch.pass();
+  const first = await begin();
+  expect((await first.look()).found).toEqual(["rekor leaf 3", "rekor leaf 300"]);
+  expect((await first.look()).found).toEqual(["rekor leaf 3", "rekor leaf 300"]);
+  // All are no entries of any kind, so that others are told beside the two.
+  expect((await first.look()).check).toMatch(/; and 599 more$/);
+  const restarted = await begin();
+  expect((await restarted.look()).found).toEqual(["rekor leaf 3", "rekor leaf 300"]);
+  changed = [300];
+  expect((await restarted.look()).found).toEqual(["rekor leaf 300"]);
+  changed = [];
+  expect((await restarted.look()).found).toEqual([]);
+});
+
 /** As the index answers: the ordinals of the keys that it does not hold. */
 const indexOf = (texts: readonly string[]): Queryable => ({
   query: async (_sql, params = []) => {

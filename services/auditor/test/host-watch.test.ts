@@ -13,6 +13,7 @@ test.for([
     passed: () => {},
     unknown: () => {},
     notAsked: () => {},
+    failedAll: async () => {},
     failed: async (_: string, finding: Finding) => void failed.push(finding),
   };
   const fetch = async () => new Response("", { headers: { date: new Date(now).toUTCString() } });

@@ -114,6 +114,7 @@ describe("this machine's clock and three time servers", () => {
       passed: (_: string, what: string) => void checks.push(["passed", what, undefined]),
       unknown: () => {},
       notAsked: () => {},
+      failedAll: async () => {},
       failed: async (
         _: string,
         { trouble, what, toleratedMs }: { trouble: string; what: string; toleratedMs?: number },
@@ -190,6 +191,7 @@ describe("this machine's clock and three time servers", () => {
       passed: (_: string, what: string) => void (told = what),
       unknown: () => {},
       notAsked: () => {},
+      failedAll: async () => {},
       failed: async () => {},
     };
     await new TimeServersWatch([{ host: "far", port: 123 }], { report, now: () => NOON, ask: askFar }).check();

@@ -9,24 +9,37 @@ export interface BesideEntry {
   readonly extra: string;
 }
 
-/** Of the entries [first, end). Attestations may be large: the database hashes them, where they are asked for. */
+/** Of the entries [first, end), undefined where one is missing. Attestations may be large: the database hashes them, where they are asked for. */
 export async function readBeside(
   db: Queryable,
   log: number,
   [first, end]: readonly [bigint, bigint],
   { withExtra }: { readonly withExtra: boolean },
-): Promise<BesideEntry[]> {
+): Promise<(BesideEntry | undefined)[]> {
   const rows = await db.query<{ index: bigint; time: bigint; extra: Uint8Array | null }>(withExtra ? WHOLE : TIMES, [
     log,
     first,
     end,
   ]);
-  for (let index = first; index < end; index++) {
-    if (rows[Number(index - first)]?.index !== index) {
-      throw new Difference({ kind: "entry", index, field: "time" }, "an entry", NOTHING);
-    }
+  const found = new Map(
+    rows.map(({ index, time, extra }) => [index, { time, extra: extra?.subarray(0, 16).toHex() ?? "" }]),
+  );
+  return Array.from({ length: Number(end - first) }, (_, at) => found.get(first + BigInt(at)));
+}
+
+/** Those that are missing, the ones side by side together. */
+export function missingFrom(first: bigint, entries: readonly (BesideEntry | undefined)[]): Difference[] {
+  const missing: { index: bigint; more: number }[] = [];
+  for (const [at, entry] of entries.entries()) {
+    if (entry !== undefined) continue;
+    const [index, last] = [first + BigInt(at), missing.at(-1)];
+    if (last !== undefined && last.index + BigInt(last.more) + 1n === index) last.more++;
+    else missing.push({ index, more: 0 });
   }
-  return rows.map(({ time, extra }) => ({ time, extra: extra?.subarray(0, 16).toHex() ?? "" }));
+  return missing.map(({ index, more }) => {
+    const place = { kind: "entry", index, field: "time", ...(more > 0 && { more }) } as const;
+    return new Difference(place, "an entry", NOTHING);
+  });
 }
 
 /** How many entries the database has at least at a time: those that it has not have later ones. */

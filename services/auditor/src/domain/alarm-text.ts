@@ -8,15 +8,16 @@ export function alarmText(alarm: Alarm): string {
 
 /** For a chat, `late` where it could not be told when it was news. */
 export function alarmChatText(alarm: Alarm, late = false): string {
-  return `${late ? `(Told late: of ${alarm.resolved ?? alarm.since}.) ` : ""}${written(alarm, chatText)}`;
+  return `${late ? `(Told late: of ${alarm.resolved ?? alarm.again ?? alarm.since}.) ` : ""}${written(alarm, chatText)}`;
 }
 
 function written(
-  { resolved, reason, severity, check, what, meaning, remedy, evidence, since }: Alarm,
+  { resolved, reason, severity, check, what, meaning, remedy, evidence, since, times }: Alarm,
   shown: (text: string) => string,
 ): string {
   const why = reason === undefined ? "" : `. It is not looked at any more: ${shown(reason)}`;
   if (resolved !== undefined) return `RESOLVED (${shown(check)}, since ${since}): ${shown(what)}${why}`;
   const stored = evidence === null ? "" : ` Evidence: ${evidence}`;
-  return `${severity.toUpperCase()} (${shown(check)}): ${shown(what)}. It means: ${meaning} Do: ${remedy}${stored}`;
+  const often = times === undefined ? "" : `, for the ${times}th time since ${since}`;
+  return `${severity.toUpperCase()} (${shown(check)}${often}): ${shown(what)}. It means: ${meaning} Do: ${remedy}${stored}`;
 }

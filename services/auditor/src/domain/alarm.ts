@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { ended, hasNewEvidence, isQuietForLong, kept, lastTime, reopened, seenAgain } from "./alarm-history.ts";
 import { isTrouble, type Severity, type Trouble, TROUBLES } from "./troubles.ts";
 
 /** That something is wrong, as the check that saw it says it. */
@@ -29,6 +30,11 @@ export interface Alarm {
   readonly evidence: string | null;
   /** What is wrong, where several checks may see the same. */
   readonly subject?: string;
+  /** When it came back, and how often it came, where it did within an hour of its end. */
+  readonly again?: string;
+  readonly times?: number;
+  /** It came often, and nobody sees it since: it is over if that stays so. */
+  readonly quietSince?: string;
   readonly resolved?: string;
   /** Why it is over, where that is not because its check passed. */
   readonly reason?: string;
@@ -48,6 +54,8 @@ export interface CheckStatus {
 export interface Report {
   passed(check: string, what: string): void;
   failed(check: string, finding: Finding): Promise<void>;
+  /** All that one look found, and how many `more`. `isAll`: what this check told before and is not among them is over. */
+  failedAll(check: string, findings: readonly Finding[], isAll: boolean, more?: number): Promise<void>;
   /** It could not be told; an alarm that is open stays open, but for one that says no more than that. */
   unknown(check: string, why: string): void;
 
@@ -63,10 +71,11 @@ export interface AlarmStore {
   saveAlarms(alarms: readonly Alarm[]): Promise<void>;
 }
 
-/** Resolved ones are kept for whoever asks what happened last night. */
-const MOST_RESOLVED = 200;
-/** Of one check and trouble, open at once: who looks into them finds the others. */
+/** Of one check and trouble, open at once: one more says that there are others, and the check how many. */
 const MOST_OPEN = 10;
+/** The same that were raised within an hour: whoever makes alarms come and go fills no disk with them. */
+const MOST_RAISED = 100;
+const HOUR_MS = 3_600_000;
 /** Who saw that something does not answer looks again within this, or what it saw is over. */
 const LOOK_AGAIN_MS = 150_000;
 /** What passes when the server answers again, whoever saw it. */
@@ -84,6 +93,8 @@ export class AlarmBook implements Report {
   readonly #failingSince = new Map<string, number>();
   /** Of each open alarm the checks that see it, and when each saw it last. */
   readonly #seenBy = new Map<string, Map<string, number>>();
+  /** When alarms of a check and trouble were raised. */
+  readonly #raised = new Map<string, number[]>();
   #alarms: Alarm[];
   #isClosed = false;
 
@@ -92,7 +103,8 @@ export class AlarmBook implements Report {
     this.#alarms = [...before];
     this.#sinks = sinks;
     this.#now = now;
-    for (const { id, check } of this.open) this.#seenBy.set(id, new Map([[check, now()]]));
+    const standing = this.open.filter(({ quietSince }) => quietSince === undefined);
+    for (const { id, check } of standing) this.#seenBy.set(id, new Map([[check, now()]]));
   }
 
   get checks(): CheckStatus[] {
@@ -122,46 +134,116 @@ export class AlarmBook implements Report {
 
   async failed(check: string, finding: Finding): Promise<void> {
     if (this.#isClosed) return;
-    const { trouble, what, toleratedMs = 0, subject } = finding;
-    this.#forget(check, (other) => other !== trouble && AWAY.has(other));
-    this.#seesNoMore(check, (alarm) => alarm.trouble !== trouble && AWAY.has(alarm.trouble));
+    const id = await this.#see(check, finding);
+    this.#setFailing(check, finding, id);
+  }
+
+  async failedAll(check: string, findings: readonly Finding[], isAll: boolean, more = 0): Promise<void> {
+    if (this.#isClosed) return;
+    const seen = new Set<string | undefined>();
+    let worst: { readonly finding: Finding; readonly id: string | undefined } | undefined;
+    for (const finding of findings) {
+      const id = await this.#see(check, { ...finding, isOneOfMany: true });
+      seen.add(id);
+      const isWorse = TROUBLES[finding.trouble].severity === "critical";
+      if (worst === undefined || (isWorse && TROUBLES[worst.finding.trouble].severity !== "critical")) {
+        worst = { finding, id };
+      }
+    }
+    if (worst === undefined) return;
+    const others = findings.length - 1 + more;
+    const what = others === 0 ? worst.finding.what : `${worst.finding.what}; and ${others} more`;
+    this.#setFailing(check, { ...worst.finding, what }, worst.id);
+    if (isAll) this.#seesNoMore(check, (alarm) => !seen.has(alarm.id));
+  }
+
+  #setFailing(check: string, { trouble, what }: Finding, id: string | undefined): void {
+    const { meaning, remedy } = TROUBLES[trouble];
+    const evidence = this.#alarms.find((alarm) => alarm.id === id)?.evidence ?? null;
+    this.#set({ name: check, state: "failing", what, meaning, remedy, evidence });
+  }
+
+  /** Resolves to the alarm that it is part of. */
+  async #see(check: string, finding: Finding): Promise<string | undefined> {
+    const { trouble, toleratedMs = 0 } = finding;
+    // Of two ways not to answer each is waited for, also where they take turns.
+    if (!AWAY.has(trouble)) this.#forget(check, (other) => AWAY.has(other));
     const key = `${check} ${trouble}`;
     const since = this.#failingSince.get(key) ?? this.#now();
     this.#failingSince.set(key, since);
+    const known = this.#known(check, finding);
+    const isDue = known === undefined && this.#now() - since >= toleratedMs;
+    const id = known?.id ?? (isDue ? await this.#raise(check, finding) : undefined);
+    if (id !== undefined) this.#sees(id, check);
+    if (id !== undefined || !AWAY.has(trouble)) {
+      this.#seesNoMore(check, (alarm) => alarm.id !== id && alarm.trouble !== trouble && AWAY.has(alarm.trouble));
+    }
+    return id;
+  }
+
+  async #raise(check: string, finding: Finding): Promise<string> {
+    const { trouble, what, subject, isOneOfMany = false } = finding;
     const { severity, meaning, remedy } = TROUBLES[trouble];
+    const key = `${check} ${trouble}`;
+    const raised = (this.#raised.get(key) ?? []).filter((at) => this.#now() - at < HOUR_MS);
     const same = this.open.filter((alarm) => alarm.check === check && alarm.trouble === trouble);
-    const known = this.#known(finding, same);
-    const isDue = known === undefined && same.length < MOST_OPEN && this.#now() - since >= toleratedMs;
-    const id = isDue ? randomUUID() : known?.id;
-    const evidence = isDue ? await this.#keep(check, id ?? "", finding) : (known?.evidence ?? null);
-    this.#set({ name: check, state: "failing", what, meaning, remedy, evidence });
-    if (id === undefined) return;
+    const others = `${check}: others of ${trouble}`;
+    if (subject !== others && (same.length >= MOST_OPEN || raised.length >= MOST_RAISED)) {
+      const sum = { ...finding, what: `more than are told one by one, of which one is: ${what}`, subject: others };
+      return this.#known(check, sum)?.id ?? (await this.#raise(check, sum));
+    }
+    const last = lastTime(
+      this.#alarms,
+      { check, trouble, what, isOneOfMany, ...(subject !== undefined && { subject }) },
+      this.#now(),
+    );
+    const id = last?.id ?? randomUUID();
+    const isNew = last === undefined || hasNewEvidence(last, what);
+    const evidence = isNew ? await this.#keep(check, finding) : last.evidence;
     // Another check may have raised it while the evidence was written.
-    const meanwhile = isDue && subject !== undefined ? this.#known(finding, same) : undefined;
-    this.#sees(meanwhile?.id ?? id, check);
-    if (!isDue || meanwhile !== undefined) return;
-    const alarm = { id, since: this.#time(), severity, check, trouble, what, meaning, remedy, evidence };
-    this.#alarms = [subject === undefined ? alarm : { ...alarm, subject }, ...this.#alarms];
+    const meanwhile = this.#known(check, finding);
+    if (meanwhile !== undefined) return meanwhile.id;
+    this.#raised.set(key, [...raised, this.#now()]);
+    const alarm =
+      last === undefined
+        ? {
+            id,
+            since: this.#time(),
+            severity,
+            check,
+            trouble,
+            what,
+            meaning,
+            remedy,
+            evidence,
+            ...(subject !== undefined && { subject }),
+          }
+        : reopened(last, { what, evidence, again: this.#time() });
+    this.#alarms = [alarm, ...this.#alarms.filter((one) => one.id !== id)];
     this.#tell(alarm);
     await this.#save();
+    return id;
   }
 
   #sees(id: string, check: string): void {
     const seenBy = this.#seenBy.get(id) ?? new Map<string, number>();
     this.#seenBy.set(id, seenBy.set(check, this.#now()));
+    this.#alarms = this.#alarms.map((alarm) =>
+      alarm.id === id && alarm.quietSince !== undefined ? seenAgain(alarm) : alarm,
+    );
   }
 
   /** A warning stands for no critical one. */
-  #known({ trouble, what, isOneOfMany = false, subject }: Finding, same: readonly Alarm[]): Alarm | undefined {
+  #known(check: string, { trouble, what, isOneOfMany = false, subject }: Finding): Alarm | undefined {
     const { severity } = TROUBLES[trouble];
-    const shared = this.open.find(
-      (alarm) =>
-        subject !== undefined &&
-        alarm.subject === subject &&
-        (alarm.severity === severity || alarm.severity === "critical") &&
-        AWAY.has(alarm.trouble) === AWAY.has(trouble),
-    );
-    return shared ?? same.find((alarm) => !isOneOfMany || alarm.what === what);
+    return this.open.find((alarm) => {
+      if (subject === undefined) {
+        const isSame = alarm.check === check && alarm.trouble === trouble;
+        return isSame && (!isOneOfMany || alarm.what === what);
+      }
+      const standsFor = alarm.severity === severity || alarm.severity === "critical";
+      return alarm.subject === subject && standsFor && AWAY.has(alarm.trouble) === AWAY.has(trouble);
+    });
   }
 
   unknown(check: string, why: string): void {
@@ -185,13 +267,14 @@ export class AlarmBook implements Report {
 
   /** An alarm is over when no check sees it any more. */
   #seesNoMore(check: string, which: (alarm: Alarm) => boolean, reason?: string): void {
-    const ended = this.open.filter((alarm) => {
+    const over = this.open.filter((alarm) => {
       const seenBy = this.#seenBy.get(alarm.id) ?? new Map<string, number>();
       const isTold = which(alarm) && seenBy.delete(check);
       if (AWAY.has(alarm.trouble)) this.#dropLate(alarm, seenBy);
+      if (alarm.quietSince !== undefined) return false;
       return (isTold || AWAY.has(alarm.trouble)) && seenBy.size === 0;
     });
-    this.#resolve(new Set(ended), reason);
+    this.#resolve(new Set(over), reason);
   }
 
   /** It was looked at once while the server was away, and is not looked at often. */
@@ -213,17 +296,18 @@ export class AlarmBook implements Report {
     }
   }
 
-  #resolve(ended: ReadonlySet<Alarm>, reason?: string): void {
-    if (ended.size === 0) return;
-    for (const { id } of ended) this.#seenBy.delete(id);
-    const time = this.#time();
-    const alarms = this.#alarms.map((alarm) =>
-      ended.has(alarm) ? Object.assign({}, alarm, { resolved: time, ...(reason && { reason }) }) : alarm,
-    );
-    const excess = new Set(alarms.filter((alarm) => alarm.resolved !== undefined).slice(MOST_RESOLVED));
-    const resolved = alarms.filter(({ id }) => [...ended].some((alarm) => alarm.id === id));
-    this.#alarms = alarms.filter((alarm) => !excess.has(alarm));
-    for (const alarm of resolved) this.#tell(alarm);
+  #resolve(over: ReadonlySet<Alarm>, reason?: string): void {
+    const now = this.#now();
+    const isOver = (alarm: Alarm) => over.has(alarm) || isQuietForLong(alarm, now);
+    if (!this.open.some(isOver)) return;
+    const before = new Set(this.open);
+    for (const { id } of over) this.#seenBy.delete(id);
+    const alarms = this.#alarms.map((alarm) => {
+      if (isQuietForLong(alarm, now)) return { ...seenAgain(alarm), resolved: this.#time() };
+      return over.has(alarm) ? ended(alarm, this.#time(), reason) : alarm;
+    });
+    this.#alarms = kept(alarms, now);
+    for (const alarm of alarms) if (alarm.resolved !== undefined && isOpenIn(before, alarm)) this.#tell(alarm);
     void this.#save();
   }
 
@@ -233,9 +317,9 @@ export class AlarmBook implements Report {
   }
 
   /** An alarm without its evidence is better than none. */
-  async #keep(check: string, id: string, finding: Finding): Promise<string | null> {
+  async #keep(check: string, finding: Finding): Promise<string | null> {
     const { trouble, what, evidence = {} } = finding;
-    const name = `${this.#time().replaceAll(/[-:]/g, "")}-${trouble}-${id.slice(0, 8)}`;
+    const name = `${this.#time().replaceAll(/[-:]/g, "")}-${trouble}-${randomUUID().slice(0, 8)}`;
     return this.#store.saveEvidence(name, { at: this.#time(), check, trouble, what, ...evidence }).catch(() => null);
   }
 
@@ -250,6 +334,10 @@ export class AlarmBook implements Report {
   #time(): string {
     return timeOf(this.#now());
   }
+}
+
+function isOpenIn(open: ReadonlySet<Alarm>, { id }: Alarm): boolean {
+  return [...open].some((alarm) => alarm.id === id);
 }
 
 /** RFC 3339, UTC, whole seconds. */

@@ -48,6 +48,12 @@ export const TROUBLES = {
       "Seen from another place the log shows another history: a proxy, a cache or the log itself answers some of its readers otherwise.",
     remedy: `${KEEP}. Ask both URLs for /checkpoint by hand; if both are signed, treat it as a fork.`,
   },
+  unproven: {
+    severity: "critical",
+    meaning:
+      "More checkpoints were seen that are under no proven tree than this auditor keeps. Those beyond are forgotten: one of them may be of another history, which nobody could show any more.",
+    remedy: `${KEEP}. See who serves so many that the log does not show (a vantage point, a proxy), and ask the log and that place for /checkpoint by hand.`,
+  },
   rollback: {
     severity: "critical",
     meaning:

@@ -158,8 +158,9 @@ function messagesOf(alarms: readonly Alarm[]): Message[] {
     .toReversed()
     .flatMap((alarm): Message[] => {
       const { resolved, ...raised } = alarm;
-      const first = { key: alarm.id, alarm: raised, at: Date.parse(alarm.since) };
-      return resolved === undefined ? [first] : [first, { key: `${alarm.id} over`, alarm, at: Date.parse(resolved) }];
+      const id = alarm.times === undefined ? alarm.id : `${alarm.id} ${alarm.times}`;
+      const first = { key: id, alarm: raised, at: Date.parse(alarm.again ?? alarm.since) };
+      return resolved === undefined ? [first] : [first, { key: `${id} over`, alarm, at: Date.parse(resolved) }];
     });
   return messages.toSorted((a, b) => a.at - b.at);
 }

@@ -87,14 +87,22 @@ export class LogFolder implements AsyncDisposable {
 
   async #keep(note: Uint8Array): Promise<void> {
     // The first ones show what happened; while that stands, each new checkpoint of a busy log would be one more.
-    if ((await readdir(join(this.directory, "unproven"))).length >= MOST_UNPROVEN) return;
-    const path = join(this.directory, "unproven", `${sha256(note).toHex()}.note`);
-    await replaceFile(path, note);
+    const name = `${sha256(note).toHex()}.note`;
+    const kept = await readdir(join(this.directory, "unproven"));
+    if (kept.length < MOST_UNPROVEN) await replaceFile(join(this.directory, "unproven", name), note);
+    else if (!kept.includes(name)) this.#dropped++;
   }
+
+  /** So many were not kept since there was room last. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+  #dropped = 0;
 
   async unproven(): Promise<Uint8Array[]> {
     const names = await readdir(join(this.directory, "unproven"));
     const notes = names.filter((name) => name.endsWith(".note"));
+    if (names.length < MOST_UNPROVEN) this.#dropped = 0;
     return Promise.all(notes.map((name) => readFile(join(this.directory, "unproven", name))));
   }
 

@@ -1,6 +1,6 @@
 import { type Alarm, type CheckStatus, timeOf } from "../domain/alarm.ts";
 import type { Canary } from "./canary.ts";
-import type { LogView } from "./log-watch.ts";
+import type { LogView } from "./log-view.ts";
 
 export interface AuditStatus {
   readonly auditor: "running" | "off";

@@ -163,7 +163,8 @@ export class Auditor implements AsyncDisposable {
       await stored?.checkTip();
       await beside?.checkNew();
       for (let index = 0n; index < watch.proven.size >> 8n; index++) {
-        if (!(await watch.checkTile(index)) || (await beside?.checkPage(index)) === false) break;
+        await watch.checkTile(index);
+        await beside?.checkPage(index);
       }
       await entries?.checkNew();
       await entries?.checkAllFound();
@@ -283,8 +284,7 @@ export class Auditor implements AsyncDisposable {
         const full = watch.proven.size >> 8n;
         if (full === 0n) return;
         watched.next = watched.next < full ? watched.next : 0n;
-        // One that is not what it was is looked at until it is.
-        if (await watch.checkTile(watched.next)) watched.next++;
+        await watch.checkTile(watched.next++);
         await this.#rest(EVERY.round / Number(full));
       }),
     ];

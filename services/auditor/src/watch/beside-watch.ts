@@ -1,8 +1,9 @@
-import { type BesideEntry, readBeside, readSizeAndTime } from "../database/beside-entries.ts";
+import { type BesideEntry, missingFrom, readBeside, readSizeAndTime } from "../database/beside-entries.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { subjectOf } from "../domain/difference.ts";
 import { sha256, TILE_HASHES } from "../domain/merkle.ts";
+import { DamagedPages } from "./damaged-pages.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { StoredPlace } from "./stored-heads.ts";
@@ -15,8 +16,8 @@ const MOST = 4_096n;
 const APART_MS = 60_000n;
 /** What an idle log's place in time is written again after. */
 const REST_MS = 60_000n;
-/** An entry with a wrong time has it for ever; it is an alarm for a day. */
-const TOLD_MS = 86_400_000n;
+/** An entry with a wrong time has it for ever, and is an alarm for ever. */
+const MOST_MISDATED = 1_000;
 /** While the database is ahead of what is proven. */
 const MOST_LOOKS = 200;
 /** Between two looks at the newest attestations. */
@@ -24,6 +25,7 @@ const EXTRA_MS = 60_000n;
 /** Pages of a look at what is old. */
 const SOME = 4n;
 const CURSOR = "beside";
+const DAMAGED = "damaged beside";
 
 /** What the database had at least, and when: what it did not have came later. */
 interface Looked {
@@ -55,6 +57,7 @@ export class BesideWatch {
   readonly #watch: LogWatch;
   readonly #place: StoredPlace;
   readonly #report: Report;
+  readonly #damaged: DamagedPages;
   #memory: Memory;
   #id: number | undefined;
 
@@ -63,77 +66,102 @@ export class BesideWatch {
     this.#place = place;
     this.#report = report;
     this.#memory = parseMemory(watch.folder.cursor(CURSOR));
+    this.#damaged = new DamagedPages(watch.folder.cursor(DAMAGED), (pages) => watch.folder.setCursor(DAMAGED, pages));
   }
 
   /** The newest, and those that came. */
   async checkNew(): Promise<void> {
     await this.#judge(`beside new entries of ${this.#watch.log.name}`, async (findings) => {
       const { next, tail, looks, misdated } = this.#memory;
-      const { db } = this.#place;
-      const id = await this.#logId();
-      const current = await readSizeAndTime(db, id);
-      await this.#expectTail(current.now);
-      const { size } = this.#watch.proven;
-      const end = size < next + MOST ? size : next + MOST;
-      const came = end > next ? await readBeside(db, id, [next, end], { withExtra: true }) : [];
+      const current = await readSizeAndTime(this.#place.db, await this.#logId());
+      await this.#judgeTail(current.now, findings);
+      const came = await this.#readNew(findings);
       const dated = came.map(({ time }, at) => ({ index: next + BigInt(at), time, seen: current.now }));
       const wrong = dated.filter((entry) => isMisdated(entry, looks));
-      const open = [...misdated, ...wrong].filter(({ seen }) => current.now - seen < TOLD_MS);
-      const reached = end > next ? end : next;
+      const reached = next + BigInt(came.length);
       const needed = since(reached, [...looks, current]);
-      await this.#remember([...tail, ...came], { next: reached, looks: needed, misdated: open });
-      for (const entry of open) findings.add(this.#wrongOf(entry));
+      const known = [...misdated, ...wrong].slice(0, MOST_MISDATED);
+      await this.#remember([...tail, ...came], { next: reached, looks: needed, misdated: known });
+      for (const entry of known) findings.add(this.#wrongOf(entry));
+      findings.addMore(misdated.length + wrong.length - known.length);
       return `the times and attestations of ${reached} entries are remembered, and those that came are of when they came`;
     });
   }
 
-  /** Resolves to whether times and attestations of a whole page are what they were; those that are not remembered will be. */
-  async checkPage(page: bigint): Promise<boolean> {
-    const { folder, log } = this.#watch;
-    if (page >= BigInt(folder.beside.count)) return true;
-    let isSame = false;
-    await this.#judge(`beside old entries of ${log.name}`, async () => {
-      const [first, end] = [page * PAGE, (page + 1n) * PAGE];
-      const found = await readBeside(this.#place.db, await this.#logId(), [first, end], { withExtra: true });
-      const remembered = await folder.beside.read(Number(page), Number(page) + 1);
-      if (Buffer.compare(remembered, hashOf(found)) !== 0) {
-        const what = `a time of the entries ${first} to ${end - 1n} of ${log.name}, or what is kept beside one, is another than it was`;
-        throw new Wrong("changed-beside", what, { found: found.map(format), remembered: remembered.toHex() });
-      }
-      isSame = true;
-      return `up to entry ${end - 1n}, times and attestations are what they were`;
-    });
-    return isSame;
+  /** Those that came, up to the first that is missing. */
+  async #readNew(findings: Findings): Promise<BesideEntry[]> {
+    const [{ next }, { size }] = [this.#memory, this.#watch.proven];
+    const end = size < next + MOST ? size : next + MOST;
+    if (end <= next) return [];
+    const found = await readBeside(this.#place.db, await this.#logId(), [next, end], { withExtra: true });
+    for (const difference of missingFrom(next, found)) findings.add(difference);
+    const hole = found.indexOf(undefined);
+    return found.slice(0, hole < 0 ? found.length : hole).filter((entry) => entry !== undefined);
   }
 
-  /** The next few whole pages, again and again. One that is not what it was is looked at until it is. */
+  /** That times and attestations of a whole page are what they were; those that are not remembered will be. */
+  async checkPage(page: bigint): Promise<void> {
+    if (page < BigInt(this.#watch.folder.beside.count)) await this.#checkPages([page]);
+  }
+
+  /** The next few whole pages, again and again, and those that were not what they were. */
   async checkSome(): Promise<void> {
-    const pages = BigInt(this.#watch.folder.beside.count);
-    for (let count = 0n; count < SOME && count < pages; count++) {
-      this.#nextPage = this.#nextPage < pages ? this.#nextPage : 0n;
-      if (!(await this.checkPage(this.#nextPage))) return;
-      this.#nextPage++;
+    const count = BigInt(this.#watch.folder.beside.count);
+    const pages: bigint[] = [];
+    for (let at = 0n; at < SOME && at < count; at++) {
+      this.#nextPage = this.#nextPage < count ? this.#nextPage : 0n;
+      pages.push(this.#nextPage++);
     }
+    if (pages.length > 0) await this.#checkPages(pages);
   }
   #nextPage = 0n;
 
-  async #expectTail(now: bigint): Promise<void> {
+  async #checkPages(pages: readonly bigint[]): Promise<void> {
+    await this.#judge(`beside old entries of ${this.#watch.log.name}`, async (findings) => {
+      await this.#damaged.look(pages, findings, (page, found) => this.#judgePage(page, found));
+      const end = ((pages.at(-1) ?? 0n) + 1n) * PAGE;
+      return `up to entry ${end - 1n}, times and attestations are what they were`;
+    });
+  }
+
+  async #judgePage(page: bigint, findings: Findings): Promise<void> {
+    const { folder, log } = this.#watch;
+    const [first, end] = [page * PAGE, (page + 1n) * PAGE];
+    const found = await readBeside(this.#place.db, await this.#logId(), [first, end], { withExtra: true });
+    const missing = missingFrom(first, found);
+    for (const difference of missing) findings.add(difference);
+    if (missing.length > 0) return;
+    const there = found.filter((entry) => entry !== undefined);
+    const remembered = await folder.beside.read(Number(page), Number(page) + 1);
+    if (Buffer.compare(remembered, hashOf(there)) === 0) return;
+    const what = `a time of the entries ${first} to ${end - 1n} of ${log.name}, or what is kept beside one, is another than it was`;
+    const evidence = { found: there.map(format), remembered: remembered.toHex() };
+    findings.add(new Wrong("changed-beside", what, evidence, `${log.name} beside page ${page}`));
+  }
+
+  async #judgeTail(now: bigint, findings: Findings): Promise<void> {
     const { next, tail } = this.#memory;
     if (tail.length === 0) return;
     const withExtra = now - this.#extraAt > EXTRA_MS;
     const first = next - BigInt(tail.length);
     const found = await readBeside(this.#place.db, await this.#logId(), [first, next], { withExtra });
-    for (const [at, { time, extra }] of found.entries()) {
-      const before = tail[at];
+    for (const difference of missingFrom(first, found)) findings.add(difference);
+    let isSame = true;
+    for (const [at, before] of tail.entries()) {
+      const entry = found[at];
+      if (entry === undefined) continue;
       const name = `entry ${first + BigInt(at)} of ${this.#watch.log.name}`;
-      if (before?.time !== time) {
-        throw new Wrong("changed-beside", `${name}: its time was ${shown(before?.time ?? -1n)} and is ${shown(time)}`);
+      if (before.time !== entry.time) {
+        const what = `${name}: its time was ${shown(before.time)} and is ${shown(entry.time)}`;
+        findings.add(new Wrong("changed-beside", what, undefined, `time of ${name}`));
       }
-      if (withExtra && before.extra !== extra) {
-        throw new Wrong("changed-beside", `${name}: what is kept of its attestation is another than it was`);
-      }
+      if (!withExtra || before.extra === entry.extra) continue;
+      isSame = false;
+      const what = `${name}: what is kept of its attestation is another than it was`;
+      findings.add(new Wrong("changed-beside", what, undefined, `attestation of ${name}`));
     }
-    if (withExtra) this.#extraAt = now;
+    // One that is not what it was is looked at with each look until it is.
+    if (withExtra && isSame) this.#extraAt = now;
   }
   #extraAt = 0n;
 
@@ -161,7 +189,8 @@ export class BesideWatch {
 
   #wrongOf({ index, time, seen }: Misdated): Wrong {
     const what = `entry ${index} of ${this.#watch.log.name} has the time ${shown(time)}, and came at ${shown(seen)} or shortly before`;
-    return new Wrong("changed-beside", what, { index: String(index), time: String(time), seen: String(seen) });
+    const evidence = { index: String(index), time: String(time), seen: String(seen) };
+    return new Wrong("changed-beside", what, evidence, `misdated entry ${index} of ${this.#watch.log.name}`);
   }
 
   async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {

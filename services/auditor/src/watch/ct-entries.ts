@@ -52,7 +52,8 @@ export class CtEntries {
   }
 }
 
-function isAt(place: Place, index: bigint): boolean {
+/** Whether it is this entry that is other, or one of several. */
+export function isAt(place: Place, index: bigint): boolean {
   return place.kind === "entry" && place.index <= index && index <= place.index + BigInt(place.more ?? 0);
 }
 

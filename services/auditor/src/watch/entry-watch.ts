@@ -3,7 +3,7 @@ import { findUnfound, type Sought, soughtOf } from "../database/search-keys.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { judgeEntry } from "../domain/entry/logged-entry.ts";
-import { changedIn } from "./ct-entries.ts";
+import { changedIn, isAt } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { Wrong } from "./wrong.ts";
@@ -20,15 +20,23 @@ interface Around {
 
 const PAGE = 256n;
 const NEWEST = 100n;
+const MOST_BAD = 10_000;
 const NO_DATABASE = "this auditor was not given the log's database";
+
+interface Judged {
+  readonly index: bigint;
+  /** By what it must be found. */
+  readonly texts: readonly string[];
+  readonly wrong: Wrong | undefined;
+}
 
 /** The entries of a log one by one: each keeps to its own rules, and is found by what stands in it. */
 export class EntryWatch {
   readonly #watch: LogWatch;
   readonly #around: Around;
   #next: bigint;
-  /** Entries that should not be in the log. */
-  readonly #invalid: Set<bigint>;
+  /** Entries that should not be in the log, or were others than was proven when they were read. */
+  readonly #bad: Set<bigint>;
   /** By what the newest must be found: what stands in them does not change, so it is read once. */
   readonly #newest: { readonly index: bigint; readonly sought: readonly Sought[] }[] = [];
   /** The id of the log in the database. */
@@ -38,26 +46,54 @@ export class EntryWatch {
     this.#watch = watch;
     this.#around = around;
     this.#next = BigInt(watch.folder.cursor("entries") ?? 0);
-    this.#invalid = new Set((watch.folder.cursor("invalid") ?? "").split(",").filter(Boolean).map(BigInt));
+    this.#bad = new Set((watch.folder.cursor("invalid") ?? "").split(",").filter(Boolean).map(BigInt));
   }
 
   /** What came since the last time: signatures and all. */
   async checkNew(): Promise<void> {
     await this.#judge(`entries of ${this.#watch.log.name}`, async (findings) => {
       const { size } = this.#watch.proven;
+      await this.#judgeBad(findings);
       while (this.#next < size) {
         const started = performance.now();
         const end = min((this.#next / PAGE + 1n) * PAGE, size);
-        const judged = await this.#read(this.#next, end, true);
-        for (const { index, complaints } of judged) if (complaints.length > 0) this.#invalid.add(index);
+        const judged = await this.#readPage(this.#next, end, () => true, findings);
+        for (const { index, wrong } of judged) {
+          if (wrong === undefined) continue;
+          findings.add(wrong);
+          this.#addBad(index, index + 1n);
+        }
         this.#next = end;
-        if (this.#invalid.size > 0) await this.#watch.folder.setCursor("invalid", [...this.#invalid].join(","));
+        await this.#rememberBad();
         await this.#watch.folder.setCursor("entries", String(end));
         await this.#around.breathe(performance.now() - started);
       }
-      for (const index of this.#invalid) await findings.collect(() => this.#expectValid(index));
       return `${size} entries are canonical, and those whose signed bytes the log has verify with their own keys`;
     });
+  }
+
+  /** What is in the log stays there, and so does what is said of it; what was another than was proven may be mended. */
+  async #judgeBad(findings: Findings): Promise<void> {
+    if (this.#bad.size === 0) return;
+    for (const page of new Set([...this.#bad].map((index) => index / PAGE))) {
+      const first = page * PAGE;
+      const end = min(first + PAGE, this.#watch.proven.size);
+      const judged = await this.#readPage(first, end, (index) => this.#bad.has(index), findings);
+      for (const { index, wrong } of judged) {
+        if (!this.#bad.has(index)) continue;
+        if (wrong === undefined) this.#bad.delete(index);
+        else findings.add(wrong);
+      }
+    }
+    await this.#rememberBad();
+  }
+
+  #addBad(first: bigint, end: bigint): void {
+    for (let index = first; index < end && this.#bad.size < MOST_BAD; index++) this.#bad.add(index);
+  }
+
+  async #rememberBad(): Promise<void> {
+    await this.#watch.folder.setCursor("invalid", [...this.#bad].join(","));
   }
 
   /** By what the newest entries must be found. */
@@ -70,9 +106,10 @@ export class EntryWatch {
       this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
       for (let next = this.#newest.at(-1)?.index ?? size - NEWEST - 1n; ++next < size;) {
         if (next < 0n) continue;
-        const page = await this.#read(next, min((next / PAGE + 1n) * PAGE, size), false);
+        const end = min((next / PAGE + 1n) * PAGE, size);
+        const page = await this.#readPage(next, end, undefined, findings);
         this.#newest.push(...page.map(({ index, texts }) => ({ index, sought: soughtOf(index, texts) })));
-        next = page.at(-1)?.index ?? size;
+        next = end - 1n;
       }
       this.#newest.splice(0, Math.max(0, this.#newest.length - Number(NEWEST)));
       const sought = this.#newest.flatMap((entry) => entry.sought);
@@ -92,11 +129,11 @@ export class EntryWatch {
       for (let next = 0n; next < size; next = min((next / PAGE + 1n) * PAGE, size)) {
         const started = performance.now();
         const id = this.#id;
-        await findings.collect(async () => {
-          const judged = await this.#read(next, min((next / PAGE + 1n) * PAGE, size), false);
-          const sought = judged.flatMap(({ index, texts }) => soughtOf(index, texts));
-          this.#expectFound(await findUnfound(stored.db, id, sought), findings);
-        });
+        const end = min((next / PAGE + 1n) * PAGE, size);
+        const judged = await this.#readPage(next, end, undefined, findings);
+        for (const { wrong } of judged) if (wrong !== undefined) findings.add(wrong);
+        const sought = judged.flatMap(({ index, texts }) => soughtOf(index, texts));
+        this.#expectFound(await findUnfound(stored.db, id, sought), findings);
         await pause(performance.now() - started);
       }
       return `all ${size} entries are found by what stands in them`;
@@ -110,21 +147,34 @@ export class EntryWatch {
     }
   }
 
-  /** What is in the log stays there, and so does what is said of it. */
-  async #expectValid(index: bigint): Promise<void> {
-    const [judged] = await this.#read(index, index + 1n, true);
-    if (judged === undefined || judged.complaints.length === 0) return;
-    const what = `entry ${index} of ${this.#watch.log.name} ${judged.complaints.join("; ")}`;
-    const entry = Buffer.from(judged.leaf).toString("base64");
-    throw new Wrong("invalid-entry", what, { index: String(index), entry, all: [...this.#invalid].map(String) });
+  /** One that cannot be read, or held against what was proven, is a finding, and no end: all of it that was to be verified counts as bad. */
+  async #readPage(
+    first: bigint,
+    end: bigint,
+    verify: ((index: bigint) => boolean) | undefined,
+    findings: Findings,
+  ): Promise<readonly Judged[]> {
+    let judged: readonly Judged[] = [];
+    const isRead = await findings.collect(async () => void (judged = await this.#read(first, end, verify)));
+    if (!isRead && verify !== undefined) this.#addBad(first, end);
+    return judged;
   }
 
   /** Of [first, end), which lie in one tile: bound to the proven tree by their leaf hashes. */
-  async #read(first: bigint, end: bigint, verify: boolean) {
-    const { main, proven } = this.#watch;
+  async #read(first: bigint, end: bigint, verify: (index: bigint) => boolean = () => false): Promise<Judged[]> {
+    const { main, proven, log } = this.#watch;
     const leaves = await main.leaves.read(first, end);
-    await proven.expectLeaves(first, end, leaves, main);
-    return leaves.map((leaf, at) => Object.assign(judgeEntry(leaf, { verify }), { index: first + BigInt(at), leaf }));
+    const changed = await proven.changedLeaves(first, end, leaves, main);
+    return Array.from({ length: Number(end - first) }, (_, at): Judged => {
+      const [index, leaf] = [first + BigInt(at), leaves[at]];
+      const difference = changed.find(({ place }) => isAt(place, index));
+      if (difference !== undefined) return { index, texts: [], wrong: changedIn(log.name, difference) };
+      const { texts, complaints } = judgeEntry(leaf ?? new Uint8Array(), { verify: verify(index) });
+      if (complaints.length === 0) return { index, texts, wrong: undefined };
+      const what = `entry ${index} of ${log.name} ${complaints.join("; ")}`;
+      const evidence = { index: String(index), entry: Buffer.from(leaf ?? []).toString("base64") };
+      return { index, texts, wrong: new Wrong("invalid-entry", what, evidence, `${log.name} entry ${index}`) };
+    });
   }
 
   async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {

@@ -1,12 +1,14 @@
-import type { Report } from "../domain/alarm.ts";
+import type { Finding, Report } from "../domain/alarm.ts";
 import { Difference } from "../domain/difference.ts";
 import type { Trouble } from "../domain/troubles.ts";
 import { Refused, Unanswered } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
 import { Unchecked, Wrong } from "./wrong.ts";
 
-/** More at once are one disaster: who looks into it finds the others. */
-const MOST_TOLD = 10;
+/** So many are kept until the look ends, and told; of more it is told how many they are. */
+const MOST_KEPT = 1_000;
+/** An entry in the evidence may be large. */
+const MOST_EVIDENCE = 20;
 /** A server that refuses more than so many of one look does not serve. */
 const MOST_REFUSED = 10;
 
@@ -15,9 +17,9 @@ const SERVED: ReadonlySet<Trouble> = new Set(["changed-entry", "changed-tile", "
 
 /** All that one look found, so that nothing hides behind what was found first. */
 export class Findings {
-  readonly #told: Wrong[] = [];
+  readonly #kept: Wrong[] = [];
   readonly #wrongOf: (difference: Difference) => Wrong;
-  #count = 0;
+  #more = 0;
   #refused: Refused | undefined;
   #refusals = 0;
 
@@ -26,16 +28,36 @@ export class Findings {
   }
 
   get count(): number {
-    return this.#count;
-  }
-
-  add(wrong: Wrong): void {
-    if (++this.#count <= MOST_TOLD) this.#told.push(wrong);
+    return this.#kept.length + this.#more;
   }
 
   /** What was refused, so that it could not be looked at. */
   get refused(): Refused | undefined {
     return this.#refused;
+  }
+
+  add(found: Wrong | Difference): void {
+    if (this.#kept.length >= MOST_KEPT) this.#more++;
+    else this.#kept.push(found instanceof Difference ? this.#wrongOf(found) : found);
+  }
+
+  addMore(count: number): void {
+    this.#more += count;
+  }
+
+  /** What a part of the look finds is not yet found. */
+  ofPart(): Findings {
+    return new Findings(this.#wrongOf);
+  }
+
+  first(most: number): readonly Wrong[] {
+    return this.#kept.slice(0, most);
+  }
+
+  /** A server that answers, and not this, may lack just this. Throws where it refuses too much for that. */
+  refuse(error: Refused): void {
+    this.#refused ??= error;
+    if (++this.#refusals > MOST_REFUSED) throw error;
   }
 
   /** Resolves to whether nothing was found. What is no finding is thrown. */
@@ -44,9 +66,8 @@ export class Findings {
       await work();
       return true;
     } catch (error) {
-      // A server that answers, and not this, may lack just this.
-      if (error instanceof Refused && ++this.#refusals <= MOST_REFUSED) {
-        this.#refused ??= error;
+      if (error instanceof Refused) {
+        this.refuse(error);
         return false;
       }
       const wrong = error instanceof Difference ? this.#wrongOf(error) : error;
@@ -59,17 +80,21 @@ export class Findings {
 
   /** Without what follows from the log's showing an older tree than was proven. */
   forgetServed(): void {
-    const others = this.#told.filter(({ trouble }) => !SERVED.has(trouble));
-    this.#count -= this.#told.length - others.length;
-    this.#told.splice(0, Infinity, ...others);
+    const others = this.#kept.filter(({ trouble }) => !SERVED.has(trouble));
+    this.#kept.splice(0, Infinity, ...others);
+    this.#more = 0;
   }
 
-  async tell(report: Report, check: string): Promise<void> {
-    const others = this.#count - this.#told.length;
-    for (const { trouble, message, evidence, subject } of this.#told) {
-      const what = message;
-      await report.failed(check, { trouble, what, evidence: { ...evidence, others }, isOneOfMany: true, subject });
-    }
+  /** `isWhole`: the look came to its end, so that what it did not find is over. */
+  async tell({ report, common }: Pick<Look, "report" | "common">, check: string, isWhole: boolean): Promise<void> {
+    const others = this.count - 1;
+    const findings = this.#kept.map(({ trouble, message: what, evidence, subject }, at): Finding => {
+      const finding = { trouble, what, subject, isOneOfMany: true };
+      return at < MOST_EVIDENCE ? { ...finding, evidence: { ...common?.(), ...evidence, others } } : finding;
+    });
+    const isAll = isWhole && this.#more === 0 && this.#refused === undefined;
+    if (findings.length > 0) await report.failedAll(check, findings, isAll, this.#more);
+    else report.unknown(check, `${this.#more} that were damaged are not looked at again yet`);
   }
 }
 
@@ -79,6 +104,10 @@ interface Look {
   readonly wrongOf: (difference: Difference) => Wrong;
   /** Why what is served cannot be held against what was proven. */
   readonly goneBack: () => Promise<string | undefined>;
+  /** Who else than a server may not answer; the database unless said. */
+  readonly beside?: "database" | "nobody";
+  /** What stands in all evidence. */
+  readonly common?: (() => object) | undefined;
 }
 
 /**
@@ -88,13 +117,15 @@ interface Look {
 export async function judgeAll(
   check: string,
   work: (findings: Findings) => Promise<string>,
-  { report, couldNot, wrongOf, goneBack }: Look,
+  { report, couldNot, wrongOf, goneBack, beside = "database", common }: Look,
 ): Promise<void> {
   const findings = new Findings(wrongOf);
   let unknown: string | undefined;
   let away: unknown;
+  let isWhole = false;
   try {
     const passed = await work(findings);
+    isWhole = true;
     away = findings.refused;
     if (findings.count === 0 && away === undefined) report.passed(check, passed);
   } catch (error) {
@@ -107,12 +138,12 @@ export async function judgeAll(
   if (findings.count > 0 || away !== undefined) {
     const back = await goneBack();
     if (back !== undefined) findings.forgetServed();
+    isWhole &&= back === undefined;
     unknown = back ?? unknown;
   }
-  await findings.tell(report, check);
-  if (findings.count > 0) return;
+  if (findings.count > 0) return findings.tell({ report, common }, check, isWhole);
   // Who does not answer at all is told by every look in the same words.
   if (away !== undefined && (unknown === undefined || away instanceof Unanswered)) {
-    await report.failed(check, awayFinding(couldNot, away, { beside: "database" }));
+    await report.failed(check, awayFinding(couldNot, away, beside === "database" ? { beside } : {}));
   } else if (unknown !== undefined) report.unknown(check, unknown);
 }

@@ -9,21 +9,16 @@ import type { Trouble } from "../domain/troubles.ts";
 import type { AuditedLog, ServedLog } from "../public/served-log.ts";
 import type { LogFolder, LogMemory } from "../state/log-folder.ts";
 import { awayFinding } from "./away.ts";
+import { DamagedPages } from "./damaged-pages.ts";
+import { type Findings, judgeAll } from "./findings.ts";
+import type { LogView } from "./log-view.ts";
 import { isOlder, wentBack } from "./older-head.ts";
 import { TreeHeadAge } from "./tree-head-age.ts";
 import { messageOf, Unchecked, Wrong } from "./wrong.ts";
 
 /** A cache or a replica may be this far behind. */
 const BEHIND_MS = 20_000;
-
-export interface LogView {
-  readonly log: string;
-  readonly size: string | null;
-  readonly verifiedSize: string;
-  readonly root: string;
-  readonly lastCheckpoint: string | null;
-  readonly lagSeconds: number | null;
-}
+const DAMAGED = "damaged tiles";
 
 /** Whoever wants to see each leaf when it is new. Called before its tree is proven, maybe again if that fails. */
 export type LeafReader = (first: bigint, leaves: readonly Uint8Array[]) => Promise<void> | void;
@@ -47,6 +42,8 @@ export class LogWatch {
   readonly #now: () => number;
   readonly #read: LeafReader;
   readonly #age: TreeHeadAge;
+  /** Full tiles. */
+  readonly #damaged: DamagedPages;
   /** The newest of each place. */
   readonly #seen = new Map<string, Seen>();
   /** Since when each unproven checkpoint waits. */
@@ -72,6 +69,7 @@ export class LogWatch {
     this.#now = around.now;
     this.#read = around.leaves ?? (() => {});
     this.#age = new TreeHeadAge({ log: log.name, folder, report: around.report, now: around.now });
+    this.#damaged = new DamagedPages(folder.cursor(DAMAGED), (tiles) => folder.setCursor(DAMAGED, tiles));
     const { proven = { size: 0n, edge: [] }, staged } = folder.memory ?? {};
     this.proven = new ProvenLog(proven, folder.tiles, staged);
     this.#note = folder.memory?.note;
@@ -147,38 +145,44 @@ export class LogWatch {
   async #pass(budgetMs: number): Promise<void> {
     this.#enough = performance.now() + budgetMs;
     for (const served of this.#served) await this.#look(served);
-    await this.#judgeUnlessBack(`unproven checkpoints of ${this.log.name}`, () => this.#judgeUnproven());
+    await this.#judgeAll(`unproven checkpoints of ${this.log.name}`, (findings) => this.#judgeUnproven(findings));
   }
 
   /** That the right edge, which the next entry builds upon, is served as it was proven. */
   async checkEdge(): Promise<void> {
     const { size } = this.proven;
-    const check = `edge of ${this.log.name}`;
-    await this.#judgeUnlessBack(check, async () => {
-      for (const { level, index, hashes } of this.proven.partialTiles()) {
-        const now = await this.main.tiles.tile(level, index, hashes.length / HASH_BYTES);
-        const [changed] = tileDifferences({ level, index, hashes }, now);
-        if (changed !== undefined) throw changed;
+    await this.#judgeAll(`edge of ${this.log.name}`, async (findings) => {
+      for (const tile of this.proven.partialTiles()) {
+        await findings.collect(async () => {
+          const now = await this.main.tiles.tile(tile.level, tile.index, tile.hashes.length / HASH_BYTES);
+          for (const difference of tileDifferences(tile, now)) findings.add(difference);
+        });
       }
       const start = size - (size % BigInt(TILE_HASHES));
-      await this.#expectLeaves(start, size);
+      await findings.collect(async () => {
+        const leaves = start === size ? [] : await this.main.leaves.read(start, size);
+        for (const difference of await this.proven.changedLeaves(start, size, leaves, this.main))
+          findings.add(difference);
+      });
       return `the tiles and entries at the right edge of ${size} are served as they were proven`;
     });
   }
 
-  /** That a full bundle and its tile are still what they were when they were proven. Resolves to whether they are. */
-  async checkTile(index: bigint): Promise<boolean> {
-    return this.#judgeUnlessBack(`old tiles of ${this.log.name}`, async () => {
-      const [changed] = await this.proven.changesOfTile(index, this.main);
-      if (changed !== undefined) throw changed;
+  /** That a full bundle and its tile are still what they were when they were proven, and so those that were damaged before. */
+  async checkTile(index: bigint): Promise<void> {
+    await this.#judgeAll(`old tiles of ${this.log.name}`, async (findings) => {
+      await this.#damaged.look([index], findings, (page, found) => this.#judgeTile(page, found));
       return `up to ${index}, full tiles and bundles are what they were`;
     });
   }
 
-  async #expectLeaves(first: bigint, end: bigint): Promise<void> {
-    if (first === end) return;
-    const leaves = await this.main.leaves.read(first, end);
-    await this.proven.expectLeaves(first, end, leaves, this.main);
+  async #judgeTile(index: bigint, findings: Findings): Promise<void> {
+    await findings.collect(async () => {
+      for (const difference of await this.proven.changesOfTile(index, this.main)) findings.add(difference);
+    });
+    if (findings.count === 0 && findings.refused === undefined) return;
+    const back = await this.goneBack();
+    if (back !== undefined) throw new Unchecked(back);
   }
 
   async #look(served: ServedLog): Promise<void> {
@@ -256,22 +260,28 @@ export class LogWatch {
   }
 
   /** What was seen anywhere and could not be proven at once: kept until it is, whatever is served meanwhile. */
-  async #judgeUnproven(): Promise<string> {
-    const notes = await this.folder.unproven();
-    for (const note of notes) {
-      const head = openCheckpoint(note, this.log.identity);
-      const since = this.#waiting.get(text(note)) ?? this.#now();
-      this.#waiting.set(text(note), since);
-      if (head.size <= this.proven.size) {
-        await this.#expectRoot(head, note);
-        await this.folder.forgetUnproven(note);
-        this.#waiting.delete(text(note));
-      } else if (this.#isOverdue(since)) {
-        const what = `a checkpoint of size ${head.size} was seen, and ${this.main.url} shows only ${this.proven.size}`;
-        throw new Wrong("split-view", what, { note: text(note) });
-      }
+  async #judgeUnproven(findings: Findings): Promise<string> {
+    for (const note of await this.folder.unproven()) await findings.collect(() => this.#judgeOneUnproven(note));
+    const { dropped } = this.folder;
+    if (dropped > 0) {
+      const what = `so many checkpoints of ${this.log.name} wait to be proven that ${dropped} later ones were not kept`;
+      findings.add(new Wrong("unproven", what, undefined, `${this.log.name} unproven checkpoints`));
     }
     return "every checkpoint that was ever seen is proven";
+  }
+
+  async #judgeOneUnproven(note: Uint8Array): Promise<void> {
+    const head = openCheckpoint(note, this.log.identity);
+    const since = this.#waiting.get(text(note)) ?? this.#now();
+    this.#waiting.set(text(note), since);
+    if (head.size <= this.proven.size) {
+      await this.#expectRoot(head, note);
+      await this.folder.forgetUnproven(note);
+      this.#waiting.delete(text(note));
+    } else if (this.#isOverdue(since)) {
+      const what = `a checkpoint of size ${head.size} was seen, and ${this.main.url} shows only ${this.proven.size}`;
+      throw new Wrong("split-view", what, { note: text(note) });
+    }
   }
 
   /**
@@ -327,17 +337,11 @@ export class LogWatch {
         this.#report.unknown(check, error.message);
         return false;
       }
-      const proven = { size: this.proven.size, root: this.proven.root.toHex(), note: this.#note, edge: this.#edge() };
-      const common = { log: this.log.name, origin: this.log.identity.origin, proven, ...evidence };
-      if (error instanceof Wrong) {
-        await this.#report.failed(check, {
-          trouble: error.trouble,
-          what: error.message,
-          evidence: { ...common, ...error.evidence },
-          subject: error.subject,
-        });
-      } else if (error instanceof Difference) {
-        await this.#report.failed(check, this.#findingOf(error, common));
+      const wrong = error instanceof Difference ? this.#wrongOf(error) : error;
+      if (wrong instanceof Wrong) {
+        const { trouble, message: what, subject } = wrong;
+        const all = { ...this.#common(), ...evidence, ...wrong.evidence };
+        await this.#report.failed(check, { trouble, what, evidence: all, subject });
       } else {
         const reason = error instanceof Unavailable ? error : new Error(String(error));
         await this.#report.failed(check, awayFinding(`${this.log.name} could not be checked`, reason));
@@ -346,22 +350,27 @@ export class LogWatch {
     return false;
   }
 
-  #judgeUnlessBack(check: string, work: () => Promise<string>): Promise<boolean> {
-    return this.#judge(check, async () => {
-      try {
-        return await work();
-      } catch (error) {
-        const back = error instanceof Difference ? await this.goneBack() : undefined;
-        throw back === undefined ? error : new Unchecked(back);
-      }
+  async #judgeAll(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
+    await judgeAll(check, work, {
+      report: this.#report,
+      couldNot: `${this.log.name} could not be checked`,
+      wrongOf: (difference) => this.#wrongOf(difference),
+      goneBack: () => this.goneBack(),
+      beside: "nobody",
+      common: () => this.#common(),
     });
   }
 
-  #findingOf(difference: Difference, common: object) {
-    const { place, expected, found } = difference;
-    const what = `${this.log.name}, ${difference.message}`;
-    const evidence = { ...common, place: describePlace(place), expected, found };
-    return { trouble: this.#troubleOf(difference), what, evidence, subject: subjectOf(this.log.name, place) };
+  #wrongOf(difference: Difference): Wrong {
+    const { place, expected, found, message } = difference;
+    const evidence = { place: describePlace(place), expected, found };
+    const { name } = this.log;
+    return new Wrong(this.#troubleOf(difference), `${name}, ${message}`, evidence, subjectOf(name, place));
+  }
+
+  #common(): object {
+    const proven = { size: this.proven.size, root: this.proven.root.toHex(), note: this.#note, edge: this.#edge() };
+    return { log: this.log.name, origin: this.log.identity.origin, proven };
   }
 
   #troubleOf({ place }: Difference): Trouble {

@@ -1,11 +1,13 @@
 import type { Queryable } from "@chancery/postgres";
 import { earliestAfter, newestRefusal, readRefusals, type RefusalPage } from "../database/refusals.ts";
 import type { Report } from "../domain/alarm.ts";
+import { DamagedPages } from "./damaged-pages.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import { Wrong } from "./wrong.ts";
 
 const CHECK = "refusals";
 const FILE = "refusals";
+const DAMAGED_FILE = "damaged-refusals";
 const PAGE = 1_024;
 /** Who writes has committed by then, or never will: twice what PostgreSQL lets a statement take. A power cut takes less. */
 const SETTLED_MS = 60_000;
@@ -63,16 +65,21 @@ export class RefusalWatch {
 
   async #look(findings: Findings): Promise<string> {
     const pages = await this.#remembered();
-    const newest = pages.at(-1);
+    const damaged = (this.#damaged ??= new DamagedPages(
+      await this.#around.memory.recall<string>(DAMAGED_FILE),
+      (numbers) => this.#around.memory.remember(DAMAGED_FILE, numbers),
+    ));
     this.#next = this.#next < pages.length - 1 ? this.#next : 0;
-    const old = pages.length > 1 ? pages[this.#next] : undefined;
-    // One that is not what it was is looked at until it is.
-    if (old !== undefined && (await findings.collect(() => this.#expect(old)))) this.#next++;
-    const isSame = newest === undefined || (await findings.collect(() => this.#expect(newest)));
-    if (isSame) await this.#grow(pages);
+    const looked = pages.length === 0 ? [] : [this.#next++, pages.length - 1];
+    await damaged.look(looked.map(BigInt), findings, async (number) => {
+      const page = pages[Number(number)];
+      if (page !== undefined) await this.#expect(page);
+    });
+    await this.#grow(pages, damaged.has(BigInt(pages.length - 1)));
     const count = (this.#pages ?? []).reduce((sum, page) => sum + page.count, 0);
     return `the rows of ${count} refusals are remembered, and those that were looked at are what they were`;
   }
+  #damaged: DamagedPages | undefined;
 
   async #expect(page: RefusalPage): Promise<void> {
     const found = await readRefusals(this.#around.db, page, PAGE + 1);
@@ -84,21 +91,25 @@ export class RefusalWatch {
     throw new Wrong("lost-refusals", what, { remembered: page, found }, `refusals after ${page.after}`);
   }
 
-  /** Takes in what was there a minute ago. */
-  async #grow(pages: readonly RefusalPage[]): Promise<void> {
+  /** Takes in what was there a minute ago: nothing is added to a newest page that is not what it was. */
+  async #grow(pages: readonly RefusalPage[], isDamaged: boolean): Promise<void> {
     const { db, elapsed } = this.#around;
     const awaited = this.#awaited;
     const isSettled = awaited !== undefined && elapsed() - awaited.at >= SETTLED_MS;
     if (awaited !== undefined && !isSettled) return;
-    if (awaited !== undefined) await this.#take(pages, awaited);
+    if (awaited !== undefined) await this.#take(pages, awaited, isDamaged);
     const newest = (await this.#remembered()).at(-1);
     const next = await newestRefusal(db, earliestAfter(newest?.times[1] ?? 0n));
     this.#awaited = next && { ...next, at: elapsed() };
   }
 
-  async #take(pages: readonly RefusalPage[], { place, until }: { readonly place: bigint; readonly until: bigint }) {
+  async #take(
+    pages: readonly RefusalPage[],
+    { place, until }: { readonly place: bigint; readonly until: bigint },
+    isDamaged: boolean,
+  ) {
     const newest = pages.at(-1);
-    const isFull = newest === undefined || newest.count >= PAGE;
+    const isFull = newest === undefined || newest.count >= PAGE || isDamaged;
     const after = isFull ? (newest?.last ?? -1n) : newest.after;
     const first = earliestAfter((isFull ? newest?.times[1] : newest.times[0]) ?? 0n);
     const page = await readRefusals(this.#around.db, { after, last: place, times: [first, until] }, PAGE);

@@ -1,5 +1,5 @@
-import { decodeBase64, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
-import { ephemeralSigner } from "@chancery/crypto";
+import { canonicalJson, decodeBase64, encodeBase64, encodeHex, utf8 } from "@chancery/encoding";
+import { ephemeralSigner, spkiHash } from "@chancery/crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ProvenEntry } from "../src/web/api/entries.ts";
 import { checkEntry, type Expected, firstFailure, isTimeSigned } from "../src/web/proof/check-entry.ts";
@@ -64,6 +64,29 @@ describe("an entry that is what it says", () => {
     expect(await failing(world.file, world.parties, { asked: logIndex })).toBeUndefined();
     expect(await failing(world.file, world.parties, { asked: entryId })).toBeUndefined();
     expect(await failing(world.file, world.parties, { asked: entryId.slice(16) })).toBeUndefined();
+  });
+});
+
+/** Its index counts the entries of the shards before, and that is what is promised. */
+async function shifted(entry: ProvenEntry, by: number): Promise<ProvenEntry> {
+  const logIndex = Number(entry.logIndex) + by;
+  const logID = encodeHex(spkiHash(world.logSigner.publicKey));
+  const { body, integratedTime = INTEGRATED_TIME } = entry;
+  const set = await world.logSigner.sign(utf8(canonicalJson({ body, integratedTime, logIndex, logID })));
+  return { ...entry, logIndex: String(logIndex), signedEntryTimestamp: encodeBase64(set) };
+}
+
+describe("an entry of a later shard of the v1 log", () => {
+  test("has an index of its own beside that of its proof, which the log has signed", async () => {
+    const entry = await shifted(world.file, 1_000_000);
+    expect(await failing(entry)).toBeUndefined();
+    expect(await failing(entry, world.parties, { asked: entry.logIndex })).toBeUndefined();
+    expect(await failing({ ...entry, logIndex: String(Number(entry.logIndex) + 1) })).toBe("promise");
+  });
+
+  test("never has a smaller one, and none without the log's signature", async () => {
+    expect(await failing(await shifted(world.file, -1))).toBe("path");
+    expect(await failing({ ...world.file, ...world.v2, logIndex: "6" })).toBe("path");
   });
 });
 
@@ -146,7 +169,7 @@ const TAMPERINGS: readonly Tampering[] = [
     }),
   ],
   ["another time", "promise", (entry) => ({ ...entry, integratedTime: (entry.integratedTime ?? 0) + 1 })],
-  ["another index than its proof's", "path", (entry) => ({ ...entry, logIndex: "6" })],
+  ["another index than its proof's", "promise", (entry) => ({ ...entry, logIndex: "6" })],
   ["no promise, of the log that gives one", "promise", (entry) => ({ ...entry, signedEntryTimestamp: undefined })],
   ["a promise without its time", "promise", (entry) => ({ ...entry, integratedTime: undefined })],
   [

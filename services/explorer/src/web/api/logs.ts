@@ -13,7 +13,17 @@ const log = shape({
   checkpoint: optional(text),
   frozen: optional(flag),
   readOnly: optional(flag),
-  shards: optional(list(shape({ origin: text, size: decimal, root: optional(text), first: optional(decimal) }))),
+  shards: optional(
+    list(
+      shape({
+        origin: text,
+        publicKey: optional(text),
+        size: decimal,
+        root: optional(text),
+        first: optional(decimal),
+      }),
+    ),
+  ),
 });
 export type Log = Shaped<typeof log>;
 

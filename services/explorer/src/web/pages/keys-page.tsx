@@ -95,7 +95,10 @@ function useLogNames(): ReadonlyMap<string, string> {
   const logs = useAnswer("logs", fetchLogs);
   return useMemo(() => {
     const found = logs?.kind === "answered" ? logs.value : [];
-    return new Map(found.flatMap(({ log, publicKey }) => keyNames(log, publicKey)));
+    const ofShards = found.flatMap(({ log, shards = [] }) =>
+      shards.flatMap(({ origin, publicKey }) => keyNames(`${log}, ${origin}`, publicKey ?? "")),
+    );
+    return new Map(ofShards.concat(found.flatMap(({ log, publicKey }) => keyNames(log, publicKey))));
   }, [logs]);
 }
 

@@ -52,9 +52,7 @@ function OneLog({ log }: { readonly log: Log }) {
             ["Root", <Hash value={log.root} />],
             log.time === undefined ? undefined : ["Checkpoint of", <Time value={log.time} />],
             ["Origin", <Text value={log.origin} />],
-            log.shards === undefined || log.shards.length === 0
-              ? undefined
-              : ["Shards", <Shards shards={log.shards} />],
+            log.shards === undefined || log.shards.length < 2 ? undefined : ["Shards", <Shards shards={log.shards} />],
           ]}
         />
         {log.checkpoint !== undefined && (
@@ -75,11 +73,11 @@ function OneLog({ log }: { readonly log: Log }) {
 function Shards({ shards }: { readonly shards: NonNullable<Log["shards"]> }) {
   return (
     <ul>
-      {shards.map(({ origin, size, first }) => (
+      {shards.map(({ origin, size, first }, at) => (
         <li key={origin}>
           <Text value={origin} />{" "}
           <span class="small">
-            {grouped(size)} entries, from {grouped(first ?? "0")} on
+            {grouped(size)} entries, from {grouped(first ?? "0")} on{at < shards.length - 1 && ", ended"}
           </span>
         </li>
       ))}

@@ -148,8 +148,9 @@ function isAskedFor(asked: string, leaf: string, logIndex: bigint): boolean {
 
 function checkPath({ proof, logIndex, log, promise }: LoggedEntry, leaf: Uint8Array): Finding {
   if (proof.root.length !== 32) throw new Malformed("the root hash is not 32 bytes");
-  // A bundle may be of a log elsewhere, whose index goes on over its shards: there the promise alone binds it.
-  if ((log !== undefined || promise === undefined) && proof.index !== logIndex) {
+  // The index of a v1 log goes on over its shards, and the proof's is the tree's own: there the promise alone binds it.
+  const isPromised = promise !== undefined && log !== "rekor-v2";
+  if (proof.index !== logIndex && (!isPromised || proof.index > logIndex)) {
     throw new Unverified("the proof is for another place in the log than the entry's index");
   }
   const { root, climbs } = climb(proof, leaf);

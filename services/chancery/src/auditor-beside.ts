@@ -38,7 +38,7 @@ export class AuditorBeside {
   }
 
   /** Undefined: none is to run. */
-  config({ keys }: Installation, db: Database, service: () => RunningService): AuditorConfig | undefined {
+  config({ keys, rekorShards }: Installation, db: Database, service: () => RunningService): AuditorConfig | undefined {
     const { auditor, data, anchor, tls, fulcio, issuers = [] } = this.#settings;
     if (auditor === undefined) return undefined;
     const url = this.#url();
@@ -61,7 +61,7 @@ export class AuditorBeside {
       // Two disks may fill.
       folders: dirname(anchor) === data ? [data] : [data, anchor],
       keys: {
-        rekor: keys.rekor.publicKey.keyObject,
+        rekor: rekorShards.map(({ signer }) => signer.publicKey.keyObject),
         "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
         ctlog: keys.ctlog.publicKey.keyObject,
       },

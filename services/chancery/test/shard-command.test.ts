@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Database, startEmbedded } from "@chancery/postgres";
+import { Auditor } from "@chancery/auditor";
+import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { auditIndex } from "../src/audited-index.ts";
 import { run } from "../src/command-line.ts";
 import { logEntry } from "./log-entry.ts";
 import { startTestStack } from "./start-stack.ts";
@@ -29,6 +31,29 @@ async function asOwner(sql: string): Promise<void> {
   await db.query(sql);
 }
 
+/** Everything that the auditor checks, canary included, with a memory that stays from before the roll. */
+async function audit(url: string): Promise<{ readonly failing: string[]; readonly passed: string[] }> {
+  const server = (await runningEmbedded(join(data, "postgres")))!;
+  await using db = await Database.open(server, { max: 4 });
+  const said: string[] = [];
+  await using auditor = await Auditor.open({
+    url,
+    state: join(data, "auditor-elsewhere"),
+    verifyIndex: (log, signal) => auditIndex(db, log, { everyMs: 0, signal }),
+    insight: { db, anchor: join(data, "anchor") },
+    canary: { everyMs: 60_000, token: { url: `${url}/idp/token?email=canary@example.com` } },
+    told: {
+      alarm: (_alarm, text) => void said.push(text),
+      failed: (what, error) => void said.push(`${what}: ${String(error)}`),
+    },
+  });
+  await auditor.sing();
+  await auditor.sweep();
+  const { checks } = auditor.status();
+  const named = (state: string) => checks.filter((check) => check.state === state).map(({ name }) => name);
+  return { failing: [...said, ...named("failing")], passed: named("passed") };
+}
+
 const FIRST_TREE = "(SELECT id FROM log.log WHERE name = 'rekor')";
 
 test("an installation that was never started, or whose v1 log takes entries, has nothing to follow", async () => {
@@ -42,6 +67,8 @@ test("an installation that was never started, or whose v1 log takes entries, has
     );
     expect(await logEntry(stack.url, "one")).toBe(201);
     expect(await logEntry(stack.url, "two")).toBe(201);
+    const audited = await audit(stack.url);
+    expect(audited).toMatchObject({ failing: [], passed: expect.arrayContaining(["canary entry in rekor"]) });
   }
   expect(await installation()).not.toHaveProperty("rekorShards");
 });
@@ -53,7 +80,7 @@ test("a new shard goes on where the one before ended, which is read and verified
     const rolled = await shard("--for-ever");
     expect([rolled.code, rolled.err]).toEqual([0, ""]);
     expect(rolled.out).toMatch(
-      /^rekor: frozen for ever, with 2 entries\nrekor-shard-2: tree \d+, whose first entry has the index 2\nNow start/,
+      /^rekor: frozen for ever, with 3 entries\nrekor-shard-2: tree \d+, whose first entry has the index 3\nNow start/,
     );
     expect(await logEntry(stack.url, "three")).toBe(405);
     expect(await json(`${stack.url}/api/v1/log`)).toEqual(before);
@@ -71,16 +98,33 @@ test("a new shard goes on where the one before ended, which is read and verified
   const { inactiveShards, treeID, treeSize } = await json(`${stack.url}/api/v1/log`);
   const { treeId, rekorShards } = await installation();
   expect([inactiveShards, treeID, treeSize]).toMatchObject([
-    [{ treeID: treeId, treeSize: 2 }],
+    [{ treeID: treeId, treeSize: 3 }],
     rekorShards[0].treeId,
     2,
   ]);
-  const [[entryId]] = Object.entries(await json(`${stack.url}/api/v1/log/entries?logIndex=2`)) as [[string, unknown]];
+  const [[entryId]] = Object.entries(await json(`${stack.url}/api/v1/log/entries?logIndex=3`)) as [[string, unknown]];
   expect(BigInt(`0x${entryId.slice(0, 16)}`)).toBe(BigInt(treeID));
   const none = await shard("--for-ever", "--anchor", join(data, "elsewhere"));
   expect([none.code, none.err]).toEqual([1, expect.stringContaining("its anchor is missing")]);
   await expectClientsTold(stack.url);
   await expectClean(stack.url);
+  const { failing, passed } = await audit(stack.url);
+  expect(failing).toEqual([]);
+  const ofShards = [
+    "checkpoint of",
+    "edge of",
+    "heads of",
+    "stored rows of",
+    "entries of",
+    "index of",
+    "search index of",
+  ];
+  for (const check of ofShards)
+    expect(passed).toEqual(expect.arrayContaining([`${check} rekor`, `${check} rekor-shard-2`]));
+  expect(passed.filter((name) => name.startsWith("canary entry"))).toEqual([
+    "canary entry in rekor-shard-2",
+    "canary entry in rekor-v2",
+  ]);
 });
 
 /** Of both keys, each in its time, and of one v1 log. */
@@ -104,10 +148,10 @@ async function expectClean(url: string): Promise<void> {
   const inside = await command("fsck");
   expect(inside.code, inside.out + inside.err).toBe(0);
   expect(inside.out.match(/^\S+: clean: \d+/gm)).toEqual([
-    "rekor: clean: 2",
+    "rekor: clean: 3",
     "rekor-shard-2: clean: 2",
-    "rekor-v2: clean: 0",
-    "ctlog: clean: 0",
+    "rekor-v2: clean: 1",
+    "ctlog: clean: 1",
   ]);
   let outside = "";
   const terminal = { out: (text: string) => void (outside += text), err: (text: string) => void (outside += text) };
@@ -119,7 +163,7 @@ async function expectClean(url: string): Promise<void> {
     ["rekor", "rekor-shard-2", "rekor-v2"].map((log) => `${log}: all keys are those of the entries\n`).join(""),
   );
   expect((await command("freeze", "--log", "rekor", "--for-ever")).out).toBe(
-    "rekor: was frozen already, with 2 entries; what takes entries is rekor-shard-2\n",
+    "rekor: was frozen already, with 3 entries; what takes entries is rekor-shard-2\n",
   );
 }
 

@@ -2,7 +2,7 @@ import type { LogIdentity } from "../domain/checkpoint.ts";
 import type { LeafSource } from "../domain/proven-log.ts";
 import type { TileSource } from "../domain/tree-check.ts";
 import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
-import { isObject } from "../domain/json-member.ts";
+import { isObject, isText } from "../domain/json-member.ts";
 import { HttpLog, WATCHING, type Way } from "./http-log.ts";
 import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
 import type { KeyObject } from "node:crypto";
@@ -10,6 +10,9 @@ import { Unavailable } from "@chancery/fault";
 
 export const LOG_KINDS = ["rekor", "rekor-v2", "ctlog"] as const;
 export type LogKind = (typeof LOG_KINDS)[number];
+
+const V1 = "/api/v1/log";
+const LOGS = "/api/chancery/v1/logs";
 
 /** A log as one URL serves it. */
 export interface ServedLog {
@@ -23,38 +26,67 @@ export interface ServedLog {
 
 /** A log, by whom it is signed, and where it is read. */
 export interface AuditedLog {
-  /** `rekor`, `rekor-v2` or `ctlog/<shard>`. */
+  /** `rekor` and the shards that followed it, `rekor-shard-2` and so on; `rekor-v2`; `ctlog/<shard>`. */
   readonly name: string;
   readonly kind: LogKind;
   readonly identity: LogIdentity;
+  /** Where it is served, if not where its kind is. */
+  readonly path?: string;
+}
+
+/** Of a kind of which there may be several, whose they are: of the v1 log all but the first key are its shards'. */
+export type LogKeys = Partial<Readonly<Record<LogKind, KeyObject | readonly KeyObject[]>>>;
+
+const SHARD = /^rekor-shard-(?<number>[1-9]\d?)$/;
+
+/** Which shard of the v1 log a log is, counted from 1; undefined of another log. */
+export function shardNumber(name: string): number | undefined {
+  return name === "rekor" ? 1 : Number(SHARD.exec(name)?.groups?.["number"] ?? Number.NaN) || undefined;
+}
+
+/** What a log is called in the database, and its anchor in the folder of anchors. */
+export function storedName({ name, kind }: Pick<AuditedLog, "name" | "kind">): string {
+  return kind === "ctlog" ? kind : name;
 }
 
 /** The installation's logs by its own trusted root. `keys`, where they are known otherwise, are believed instead. */
-export async function findLogs(
-  url: string,
-  keys: Partial<Readonly<Record<LogKind, KeyObject>>> = {},
-  way: Way = {},
-): Promise<AuditedLog[]> {
+export async function findLogs(url: string, keys: LogKeys = {}, way: Way = {}): Promise<AuditedLog[]> {
   const trust = await publishedTrust(url, way);
   if (trust === undefined) throw new Unavailable(`${url}/trust: publishes no trusted root`, 0);
-  const treeId = await treeIdOf(new HttpLog(`${url}/api/v1/log`, way));
+  const trees = await treesOf(url, way);
   const hostname = trust.rekor[0]?.baseUrl.hostname ?? new URL(url).hostname;
-  const own = (kind: LogKind, published: readonly KeyObject[]) => (keys[kind] === undefined ? published : [keys[kind]]);
+  const own = (kind: LogKind, published: readonly KeyObject[], place = 0) => {
+    const given = [keys[kind] ?? []].flat();
+    return given.length === 0 ? published : given.slice(place, place + 1);
+  };
   const rekorKeys = trust.rekor.map(({ key }) => key);
   const v2Origin = hostname.replace(/^\[(.*)\]$/, "$1");
   return [
-    {
-      name: "rekor",
-      kind: "rekor",
-      identity: { origin: `${hostname} - ${treeId}`, signer: hostname, signs: "text", keys: own("rekor", rekorKeys) },
-    },
+    ...trees.map(({ treeId, path }, place): AuditedLog => {
+      const signedBy = own("rekor", rekorKeys, place);
+      const identity = { origin: `${hostname} - ${treeId}`, signer: hostname, signs: "text", keys: signedBy } as const;
+      return { name: place === 0 ? "rekor" : `rekor-shard-${place + 1}`, kind: "rekor", identity, path };
+    }),
     {
       name: "rekor-v2",
       kind: "rekor-v2",
       identity: { origin: v2Origin, signer: v2Origin, signs: "text", keys: own("rekor-v2", rekorKeys) },
     },
-    ...ctLogs(url, trust, keys.ctlog),
+    ...ctLogs(url, trust, own("ctlog", [])[0]),
   ];
+}
+
+/** The trees of the v1 log, oldest first. One that does not tell of them has one. */
+async function treesOf(url: string, way: Way): Promise<{ readonly treeId: string; readonly path: string }[]> {
+  const active = { treeId: await treeIdOf(new HttpLog(`${url}/api/v1/log`, way)), path: V1 };
+  const logs = await new HttpLog(url, way).getJson(LOGS);
+  const rekor: unknown = Array.isArray(logs) ? logs.find((one) => isObject(one) && one["log"] === "rekor") : undefined;
+  const shards = isObject(rekor) && Array.isArray(rekor["shards"]) ? rekor["shards"] : [];
+  const named = shards.map((shard) => (isObject(shard) ? shard["treeId"] : undefined)).filter(isText);
+  // Read by its ID, the newest stays what it is when it is followed.
+  return named.at(-1) === active.treeId
+    ? named.map((treeId) => ({ treeId, path: `${V1}/shards/${treeId}` }))
+    : [active];
 }
 
 /** By its checkpoint, `<host> - <tree ID>`: the rest of the API may be closed (`api-operations`). */
@@ -81,9 +113,9 @@ function ctLogs(url: string, { rekor, ctlog }: PublishedTrust, own: KeyObject | 
 }
 
 /** One of an installation's logs, read through `url`, which need not be the one it is known by. */
-export function servedLog(url: string, { name, kind }: AuditedLog, way: Way = {}): ServedLog {
-  const path = { rekor: "/api/v1/log", "rekor-v2": "/api/v2", ctlog: `/${name}` }[kind];
-  const base = new HttpLog(url + path, { ...WATCHING, ...way });
+export function servedLog(url: string, log: AuditedLog, way: Way = {}): ServedLog {
+  const { name, kind } = log;
+  const base = new HttpLog(url + (log.path ?? pathOf(log)), { ...WATCHING, ...way });
   const pages = kind === "ctlog" ? getEntries(base) : entryBundles(base);
   return {
     url: base.base,
@@ -98,9 +130,14 @@ export function servedLog(url: string, { name, kind }: AuditedLog, way: Way = {}
   };
 }
 
+function pathOf({ name, kind, identity }: AuditedLog): string {
+  if (kind === "ctlog") return `/${name}`;
+  return kind === "rekor-v2" ? "/api/v2" : `${V1}/shards/${identity.origin.split(" - ")[1] ?? ""}`;
+}
+
 /** `[{ log, frozen, … }]` */
 async function saysFrozen(server: HttpLog, name: string): Promise<boolean> {
-  const logs = await server.getJson("/api/chancery/v1/logs");
+  const logs = await server.getJson(LOGS);
   return Array.isArray(logs) && logs.some((one) => isObject(one) && one["log"] === name && one["frozen"] === true);
 }
 

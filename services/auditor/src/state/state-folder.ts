@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Misconfigured } from "@chancery/fault";
 import type { Alarm, AlarmStore } from "../domain/alarm.ts";
-import { type AuditedLog, LOG_KINDS } from "../public/served-log.ts";
+import { type AuditedLog, LOG_KINDS, type LogKind } from "../public/served-log.ts";
 import { replaceFile } from "./durable-file.ts";
 import { LogFolder, type LogMemory, readMemory } from "./log-folder.ts";
 
@@ -104,8 +104,11 @@ export class StateFolder implements AlarmStore {
   }
 }
 
+/** Of kinds of which there may be several. */
+const KIND_PREFIXES: Readonly<Partial<Record<LogKind, string>>> = { rekor: "rekor-shard-", ctlog: "ctlog/" };
+
 function rememberedLog(name: string, { origin, signer, keys }: LogMemory): AuditedLog[] {
-  const kind = LOG_KINDS.find((one) => one === name || (one === "ctlog" && name.startsWith("ctlog/")));
+  const kind = LOG_KINDS.find((one) => one === name || name.startsWith(KIND_PREFIXES[one] ?? "/"));
   if (kind === undefined) return [];
   const signs = kind === "ctlog" ? ("tree head" as const) : ("text" as const);
   const publicKeys = keys.map((key) =>

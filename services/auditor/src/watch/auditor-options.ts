@@ -1,8 +1,7 @@
-import type { KeyObject } from "node:crypto";
 import type { Queryable } from "@chancery/postgres";
 import type { Alarm } from "../domain/alarm.ts";
 import type { Way } from "../public/http-log.ts";
-import type { LogKind } from "../public/served-log.ts";
+import type { LogKeys } from "../public/served-log.ts";
 import type { TimeServer } from "../public/sntp-client.ts";
 import type { LeftOut, TokenSource } from "./canary.ts";
 import { prepared, stoppable } from "./pace.ts";
@@ -23,7 +22,7 @@ export interface AuditorOptions {
   /** The folder of its memory. */
   readonly state: string;
   /** Undefined: those of the installation's trusted root when it was first seen. */
-  readonly keys?: Partial<Readonly<Record<LogKind, KeyObject>>>;
+  readonly keys?: LogKeys;
   readonly insight?: Insight | undefined;
   readonly webhook?: string | undefined;
   readonly verifyIndex?: VerifyIndex | undefined;

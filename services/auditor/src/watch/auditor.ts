@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Alarm, AlarmBook, type AlarmSink, timeOf } from "../domain/alarm.ts";
 import { alarmText } from "../domain/alarm-text.ts";
-import { type AuditedLog, findLogs, LOG_KINDS } from "../public/served-log.ts";
+import { type AuditedLog, findLogs, LOG_KINDS, storedName } from "../public/served-log.ts";
 import { askTime, type TimeServer } from "../public/sntp-client.ts";
 import { unlessStopped } from "../domain/unless-stopped.ts";
 import { Webhook } from "../public/webhook.ts";
@@ -359,7 +359,8 @@ export class Auditor implements AsyncDisposable {
   async #checkHeadsAlone(): Promise<void> {
     const { insight } = this.#options;
     if (insight === undefined || this.#watched.length > 0) return;
-    for (const name of LOG_KINDS) {
+    const before = (await this.#state.logs()).map(storedName);
+    for (const name of new Set([...LOG_KINDS, ...before])) {
       const anchor = insight.anchor === undefined ? undefined : join(insight.anchor, name);
       await checkHeadsAlone({ db: insight.db, name, anchor }, this.#alarms);
     }
@@ -367,8 +368,8 @@ export class Auditor implements AsyncDisposable {
 
   async #watch(found: AuditedLog): Promise<Watched> {
     const folder = this.#opened.use(await this.#state.log(found.name));
-    // A database has one log of each kind: the second shard's rows are elsewhere.
-    const isFirst = this.#watched.every(({ watch }) => watch.log.kind !== found.kind);
+    // A database has one log of certificates: the second one's rows are elsewhere.
+    const isFirst = found.kind !== "ctlog" || this.#watched.every(({ watch }) => watch.log.kind !== "ctlog");
     return watchLog(found, folder, isFirst ? this.#options : { ...this.#options, insight: undefined }, {
       report: this.#alarms,
       now: this.#now,

@@ -13,7 +13,7 @@ import { lintLeaf } from "../domain/certificate/fulcio-profile.ts";
 import { isObject, isTexts, member } from "../domain/json-member.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { HttpLog, Refused, WATCHING, type Way } from "../public/http-log.ts";
-import type { LogKind } from "../public/served-log.ts";
+import { type LogKind, shardNumber } from "../public/served-log.ts";
 import { awayFinding } from "./away.ts";
 import { CanaryHistory, type HistoryMemory } from "./canary-history.ts";
 import type { LogWatch } from "./log-watch.ts";
@@ -117,14 +117,25 @@ export class Canary {
     const artifact = randomBytes(32);
     const signature = sign(hash, artifact, identity.key);
     const song = { identity, digest: createHash(hash).update(artifact).digest(), signature };
-    for (const watch of this.#around.logs()) {
-      if (watch.log.kind !== "ctlog") passed.push(await this.#write(watch, song));
+    const logs = this.#around.logs();
+    const newest = Math.max(...logs.map(({ log }) => shardNumber(log.name) ?? 0));
+    for (const watch of logs) {
+      if (watch.log.kind === "ctlog") continue;
+      if ((shardNumber(watch.log.name) ?? newest) < newest) this.#tellFollowed(watch);
+      else passed.push(await this.#write(watch, song));
     }
     passed.push(await this.#step("canary timestamp", identity, () => this.#stamp(sha256(signature))));
     // What is kept out of every log has shown nothing of them.
     if (passed.includes(false) || this.#logged === 0) return;
     this.#lastSuccess = this.#around.now();
     this.#latencyMillis = Math.round(performance.now() - started);
+  }
+
+  #tellFollowed({ log: { name } }: LogWatch): void {
+    this.#around.report.notAsked(
+      `canary entry in ${name}`,
+      "nothing is written into this shard: another one followed it",
+    );
   }
 
   async #write(watch: LogWatch, song: Song): Promise<boolean> {

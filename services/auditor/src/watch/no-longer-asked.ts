@@ -9,7 +9,7 @@ export interface Looked {
   readonly hasTimeServers: boolean;
 }
 
-const OF_A_LOG = / (?<log>rekor|rekor-v2|ctlog\/[^ ]+)(?: at (?<place>\S+))?$/;
+const OF_A_LOG = / (?<log>rekor(?:-shard-\d+)?|rekor-v2|ctlog\/[^ ]+)(?: at (?<place>\S+))?$/;
 
 /** Why a check that raised an alarm before is not made any more; undefined: it is, or it is not known to be gone. */
 export function whyNotAsked(check: string, { logs, places, folders, hasWebhook, hasTimeServers }: Looked) {

@@ -1,5 +1,5 @@
 import type { Report } from "../domain/alarm.ts";
-import type { AuditedLog } from "../public/served-log.ts";
+import { type AuditedLog, storedName } from "../public/served-log.ts";
 import { awayFinding } from "./away.ts";
 
 /** Holds all that a log is found by against its entries, both ways; resolves to what is other. */
@@ -14,14 +14,15 @@ const UNREACHABLE_MS = 60_000;
 
 /** With the search's own code, where the auditor is given it: it alone knows every kind of entry. */
 export async function checkSearchIndex(
-  { name, kind }: AuditedLog,
+  log: AuditedLog,
   verifyIndex: VerifyIndex | undefined,
   { report, signal }: Around,
 ): Promise<void> {
+  const { name } = log;
   const check = `search index of ${name}`;
   if (verifyIndex === undefined) return;
   try {
-    const [first, ...others] = await verifyIndex(kind, signal);
+    const [first, ...others] = await verifyIndex(storedName(log), signal);
     if (first === undefined) {
       report.passed(check, "all that entries are found by is theirs, and nothing is missing");
     } else {

@@ -1,7 +1,7 @@
 import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import type { Report } from "../domain/alarm.ts";
-import { type AuditedLog, servedLog } from "../public/served-log.ts";
+import { type AuditedLog, servedLog, storedName } from "../public/served-log.ts";
 import type { LogFolder } from "../state/log-folder.ts";
 import type { AuditorOptions } from "./auditor-options.ts";
 import { CERTIFICATE_CHECKS } from "./certificate-checks.ts";
@@ -49,8 +49,8 @@ export function watchLog(
     servedLog(place.replace(/\/+$/, ""), log, place === url ? way : { signal: way.signal }),
   );
   const watch = new LogWatch(log, served, folder, around);
-  const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, log.kind);
-  const stored = insight && new StoredWatch(watch, { db: insight.db, name: log.kind, anchor }, around);
+  const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, storedName(log));
+  const stored = insight && new StoredWatch(watch, { db: insight.db, name: storedName(log), anchor }, around);
   const pause = (spentMs: number) => rest(spentMs * REST.again);
   const pauseInLedger = (spentMs: number) => rest(spentMs * REST.ledger);
   const breathe = (spentMs: number) => rest(spentMs * REST.new);
@@ -60,7 +60,7 @@ export function watchLog(
     const certificates = new CertificateWatch(watch, { ...around, ...beside, pause, pauseInLedger, way, ctLog });
     return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }
-  const place = insight && { db: insight.db, name: log.kind };
+  const place = insight && { db: insight.db, name: storedName(log) };
   const entries = new EntryWatch(watch, { ...around, stored: place, pause, breathe });
   const beside = place && new BesideWatch(watch, place, around.report);
   return { watch, stored, beside, entries, certificates: undefined, next: 0n };
@@ -68,13 +68,15 @@ export function watchLog(
 
 /** All that is going to be checked of a log: what was not yet looked at is listed, and not left out. */
 export function checksOf({ watch, stored, entries, certificates }: Watched, hasIndex: boolean): string[] {
-  const { name, kind } = watch.log;
+  const { name } = watch.log;
   return [
     `reach ${name}`,
     `checkpoint of ${name}`,
     `unproven checkpoints of ${name}`,
     `edge of ${name}`,
-    ...(stored === undefined ? [] : [`heads of ${kind}`, `stored tip of ${name}`, `stored rows of ${name}`]),
+    ...(stored === undefined
+      ? []
+      : [`heads of ${storedName(watch.log)}`, `stored tip of ${name}`, `stored rows of ${name}`]),
     ...(entries === undefined ? [] : [`entries of ${name}`, `newest in the index of ${name}`, `index of ${name}`]),
     ...(entries !== undefined && hasIndex ? [`search index of ${name}`] : []),
     ...(certificates === undefined ? [] : CERTIFICATE_CHECKS),

@@ -172,7 +172,14 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     const { page } = own;
     await page.goto(`/search?q=${first?.serial}`);
     await page.waitForURL("**/issuance?serial=*");
-    await page.getByRole("heading", { name: "Who signed it" }).waitFor();
+    await page.getByRole("heading", { name: "The certificate" }).waitFor();
+    expect(await page.getByText("its step says").count()).toBe(0);
+    const address = page.url();
+    await page.goto("/");
+    await page.getByRole("searchbox").fill(address);
+    await page.getByText("Understood as a link to a page of these.").waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(address);
     await page.goto("/search?q=nobody%40example.com");
     await page.getByText("Nothing is found as an e-mail address, as a name that begins like this").waitFor();
     await page.getByText("Found as anyone at example.com").waitFor();

@@ -131,3 +131,8 @@ test("two issuers in the box are those of entries that have both, and else of an
     tried: ["filters, each of which holds"],
   });
 });
+
+test("a link to a page of these is followed, and nothing is asked for", async () => {
+  const { kind, asked } = await lookedUp("https://log.example.com/logs/rekor");
+  expect({ kind, asked }).toEqual({ kind: "page", asked: [] });
+});

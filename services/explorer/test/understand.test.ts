@@ -61,6 +61,14 @@ const searched: readonly (readonly [text: string, what: string, filters: Filters
     "a key or certificate",
     { key: ["-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----"] },
   ],
+  ['"dev@example.com"', "an e-mail address", { san: ["dev@example.com"] }],
+  ["<dev@example.com>", "an e-mail address", { san: ["dev@example.com"] }],
+  ["Dev <dev@example.com>", "an e-mail address", { san: ["dev@example.com"] }],
+  ["mailto:dev@example.com?subject=x", "an e-mail address", { san: ["dev@example.com"] }],
+  ["“acme/app”", "a repository's name", { githubWorkflowRepository: ["acme/app"] }],
+  ["DSSE", "a kind of entry", { kind: ["dsse"] }],
+  ["https://search.elsewhere.example/?email=dev@example.com", "an e-mail address", { san: ["dev@example.com"] }],
+  [`https://search.elsewhere.example/?commitSha=${COMMIT}`, "a digest", { digest: [`sha1:${COMMIT}`] }],
   ["payments service", "a name that begins like this", { sanPrefix: ["payments service"] }],
 ];
 
@@ -156,6 +164,16 @@ describe("the search box", () => {
   test("says beside what a digest alone finds that of an image there may be more, and not beside a whole reference", () => {
     expect(understand(`sha256:${SHA256}`).reading.misses).toMatch(/cosign 2.*repository@sha256/);
     expect(understand(`reg.example.com/app@sha256:${SHA256}`).reading.misses).toBeUndefined();
+  });
+
+  test.for([
+    ["https://log.example.com/logs/rekor", "/logs/rekor"],
+    ["http://log.example.com/identities?san=a%40b.example", "/identities?san=a%40b.example"],
+    ["https://log.example.com/search?q=a&kind=dsse#x", "/search?q=a&kind=dsse"],
+    ["https://log.example.com/issuance?serial=ab", "/issuance?serial=ab"],
+  ])("takes a link to one of these pages for that page: %s", ([link, path]) => {
+    expect(understand(link).reading.goal).toEqual({ kind: "page", path });
+    expect(understand(link.replace("log.", "other.")).reading.goal.kind).toBe("search");
   });
 
   test("takes a link that is no entry's for the URI it is, and offers that of one that is", () => {

@@ -97,7 +97,7 @@ function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly 
           <StepList steps={entry.steps} />
         </Card>
       ))}
-      {content.certificate !== undefined && <CertificateFacts certificate={content.certificate} />}
+      {content.certificate !== undefined && <CertificateFacts certificate={content.certificate} checked />}
       {signedDigests.length > 0 && <Artifact digests={signedDigests} isStatement={content.envelope !== undefined} />}
     </>
   );

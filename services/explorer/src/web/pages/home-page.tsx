@@ -66,6 +66,10 @@ function Newest({ found, canaries }: { readonly found: Found; readonly canaries:
             <EntryRows entries={shown} />
             {isWhole ? (
               <CompleteTo found={found} shown={shown.length} />
+            ) : cursor === undefined && shown.length === entries.length ? (
+              <p class="small" data-partial>
+                Beside the auditor's these are all: <a href="/search">search</a> says up to which trees.
+              </p>
             ) : (
               <p class="small" data-partial>
                 These are the newest {shown.length}, not all: <a href="/search">look further</a> for the others.

@@ -14,9 +14,9 @@ import { useCanaryIdentities } from "../parts/canaries.tsx";
 import { CertificateFacts } from "../parts/certificate-facts.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { BarChart } from "../parts/charts.tsx";
-import { Answered } from "../parts/notice.tsx";
+import { Answered, Notice } from "../parts/notice.tsx";
 import { Paged } from "../parts/paged.tsx";
-import { Linked, Text, Time } from "../parts/text.tsx";
+import { Copy, Linked, Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
 import { identityPath } from "../route.ts";
 import { grouped } from "../text/time.ts";
@@ -24,6 +24,10 @@ import { grouped } from "../text/time.ts";
 const RANGES = [7, 30, 365] as const;
 
 export function IssuancePage({ serial }: { readonly serial: string | undefined }) {
+  return serial === undefined ? <Ledger /> : <OneCertificate key={serial} serial={serial} />;
+}
+
+function Ledger() {
   const [days, setDays] = useState<number>(30);
   const summary = useAnswer(String(days), (signal) => fetchIssuanceSummary(days, signal));
   return (
@@ -32,7 +36,6 @@ export function IssuancePage({ serial }: { readonly serial: string | undefined }
         What the authority issued and what it refused, from its own ledger: a certificate for everyone who signed, and a
         reason for everyone who could not.
       </Lead>
-      {serial !== undefined && <OneCertificate serial={serial} />}
       <div class="actions" role="group" aria-label="Range">
         {RANGES.map((range) => (
           <button key={range} type="button" class="button" aria-pressed={range === days} onClick={() => setDays(range)}>
@@ -56,22 +59,56 @@ export function IssuancePage({ serial }: { readonly serial: string | undefined }
 /** What was issued, read from the certificate itself. */
 function OneCertificate({ serial }: { readonly serial: string }) {
   const answer = useAnswer(`certificate ${serial}`, (signal) => fetchCertificate(serial, signal));
+  const found = answer?.kind === "answered" ? answer.value : undefined;
+  const certificate = readPem(found?.pem);
+  const title = certificate?.sans[0]?.value ?? `Certificate ${serial}`;
   return (
-    <Answered answer={answer} waiting="Looking for the certificate" name="The issuance ledger">
-      {({ pem, issuedAt, keyHash }) => {
-        const certificate = readPem(pem);
-        return (
+    <>
+      <Lead title={title} heading={<Text value={title} />} eyebrow={<a href="/issuance">Issuance</a>}>
+        {found !== undefined && (
           <>
-            {certificate !== undefined && <CertificateFacts certificate={certificate} />}
-            <p class="soft">
-              Issued <Time value={issuedAt} />.{" "}
-              <a href={`/search?${new URLSearchParams({ q: `key:${keyHash}` }).toString()}`}>What its key signed</a>
-            </p>
+            was given a certificate <Time value={found.issuedAt} />.
           </>
-        );
-      }}
-    </Answered>
+        )}
+      </Lead>
+      <Answered answer={answer} waiting="Looking for the certificate" name="The issuance ledger">
+        {(issued) => <Issued issued={issued} certificate={certificate} asked={serial} />}
+      </Answered>
+    </>
   );
+}
+
+interface IssuedProps {
+  readonly issued: IssuedCertificate & { readonly pem?: string | undefined };
+  readonly certificate: Certificate | undefined;
+  readonly asked: string;
+}
+
+function Issued({ issued: { pem, keyHash, unreadable }, certificate, asked }: IssuedProps) {
+  if (certificate === undefined) {
+    return (
+      <Notice tone="warn" title="The certificate in the ledger cannot be read">
+        <Text value={unreadable ?? "It is no certificate that this page knows."} />
+      </Notice>
+    );
+  }
+  return (
+    <>
+      {!isSerial(certificate.serial, asked) && (
+        <Notice tone="bad" title="This is another certificate than the one that was asked for" />
+      )}
+      <CertificateFacts certificate={certificate} title="The certificate" />
+      <div class="actions">
+        <a href={`/search?${new URLSearchParams({ q: `key:${keyHash}` }).toString()}`}>What its key signed</a>
+        <Copy value={pem ?? ""} label="Copy as PEM" />
+      </div>
+    </>
+  );
+}
+
+/** With or without the zeros in front, that an integer may have. */
+function isSerial(serial: string, asked: string): boolean {
+  return serial.toLowerCase().replace(/^0+/, "") === asked.toLowerCase().replace(/^0+/, "");
 }
 
 function readPem(pem: string | undefined): Certificate | undefined {

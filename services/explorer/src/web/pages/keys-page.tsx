@@ -10,7 +10,13 @@ import { lifeWords } from "../proof/key-life.ts";
 import { keepParties, keptParties } from "../proof/own-keys.ts";
 import { fingerprint, parsePublicKeyPem } from "../proof/public-key.ts";
 import { digestOf } from "../proof/signature.ts";
-import { joinedParties, NOBODY, parseTrustedText, type TrustedParties } from "../proof/trusted-keys.ts";
+import {
+  joinedParties,
+  NOBODY,
+  parseTrustedText,
+  type TrustedAuthority,
+  type TrustedParties,
+} from "../proof/trusted-keys.ts";
 
 const SOURCES = {
   pasted: "put in by you",
@@ -21,7 +27,7 @@ const SOURCES = {
 export function KeysPage() {
   const [own, setOwn] = useState(() => keptParties(localStorage));
   const parties = useParties();
-  const isEmpty = own.logKeys.length === 0 && own.authorities.length === 0;
+  const isEmpty = Object.values(own).every((list) => list.length === 0);
   const change = (trusted: TrustedParties) => {
     keepParties(localStorage, trusted);
     setOwn(trusted);
@@ -110,7 +116,8 @@ function keyNames(log: string, publicKey: string): (readonly [string, string])[]
   }
 }
 
-function PartyList({ parties: { logKeys, authorities } }: { readonly parties: TrustedParties }) {
+function PartyList({ parties }: { readonly parties: TrustedParties }) {
+  const { logKeys, authorities, timestampAuthorities } = parties;
   const names = useLogNames();
   return (
     <ul class="rows">
@@ -133,21 +140,25 @@ function PartyList({ parties: { logKeys, authorities } }: { readonly parties: Tr
           />
         </li>
       ))}
-      {authorities.map(({ chain: [issuer], source }) => {
-        if (issuer === undefined) return null;
-        const digest = digestOf("sha256", issuer.der).toHex();
-        return (
-          <li key={digest} class="found">
-            <Facts
-              lines={[
-                ["Certificate authority", <Text value={issuer.subject} />],
-                ["Where from", SOURCES[source]],
-                ["SHA-256", <Hash value={digest} />],
-              ]}
-            />
-          </li>
-        );
-      })}
+      {authorities.map((one) => authorityLine("Certificate authority", one))}
+      {timestampAuthorities.map((one) => authorityLine("Timestamp authority", one))}
     </ul>
+  );
+}
+
+function authorityLine(name: string, { chain: [issuer], source, validFor }: TrustedAuthority) {
+  if (issuer === undefined) return null;
+  const digest = digestOf("sha256", issuer.der).toHex();
+  return (
+    <li key={digest} class="found">
+      <Facts
+        lines={[
+          [name, <Text value={issuer.subject} />],
+          ["Where from", SOURCES[source]],
+          validFor === undefined ? undefined : ["Believed", lifeWords(validFor)],
+          ["SHA-256", <Hash value={digest} />],
+        ]}
+      />
+    </li>
   );
 }

@@ -161,9 +161,7 @@ function KeyCard({ log }: { readonly log: Log }) {
       <Facts
         lines={[
           ["Algorithm", key?.algorithm ?? "not known to this page"],
-          key === undefined ? undefined : ["SHA-256", <Hash value={fingerprint(key).toHex()} />],
-          log.keyId === undefined ? undefined : ["Key ID", <Hash value={log.keyId} />],
-          log.logId === undefined ? undefined : ["Log ID", <Hash value={log.logId} />],
+          ...keyNames(log, key).map(([names, value]) => [names, <Hash value={value} />] as const),
           ["Believed", <Window pem={log.publicKey} />],
         ]}
       />
@@ -172,6 +170,21 @@ function KeyCard({ log }: { readonly log: Log }) {
       </p>
     </Card>
   );
+}
+
+/** What is the same under several names, as of Rekor v1, is told once. */
+function keyNames({ keyId, logId }: Log, key: PublicKey | undefined): readonly (readonly [string, string])[] {
+  const names = new Map<string, string[]>();
+  const told = [
+    ["SHA-256", key && fingerprint(key).toHex()],
+    ["key ID", keyId],
+    ["log ID", logId],
+  ] as const;
+  for (const [name, value] of told) if (value !== undefined) names.set(value, [...(names.get(value) ?? []), name]);
+  return [...names].map(([value, same]) => {
+    const words = same.join(", ");
+    return [words.charAt(0).toUpperCase() + words.slice(1), value] as const;
+  });
 }
 
 /** A log's key does not expire by itself: the trusted root says from when to when it is believed. */

@@ -51,6 +51,7 @@ function Looked({ meanings, search }: LookedProps) {
   const [single] = hit?.kind === "entries" && hit.entries.length === 1 ? hit.entries : [];
   useEffect(() => {
     if (hit?.kind === "entries" && single !== undefined) go(entryPath(single.log, hit.id), { replace: true });
+    if (hit?.kind === "page") go(hit.path, { replace: true });
     if (hit?.kind === "certificate") go(certificatePath(hit.certificate.serial), { replace: true });
   }, [outcome]);
   if (outcome === undefined) return <Waiting what="Searching" />;

@@ -9,8 +9,15 @@ import { Hash, Linked, Text } from "./text.tsx";
 
 const NAME_KINDS = { email: "E-mail address", uri: "Identity", dns: "Host", other: "User name" } as const;
 
+interface CertificateFactsProps {
+  readonly certificate: Certificate;
+  readonly title?: string;
+  /** Whether the page has a step that checks the certificate log's timestamp. */
+  readonly checked?: boolean;
+}
+
 /** A Fulcio certificate in plain words: who, by whose word, from which source and run, and for how long. */
-export function CertificateFacts({ certificate }: { readonly certificate: Certificate }) {
+export function CertificateFacts({ certificate, title = "Who signed it", checked = false }: CertificateFactsProps) {
   const { sans, claims, issuer, notBefore, notAfter, key, serial, sctList } = certificate;
   const names = sans.map(({ type, value }): FactLine => [
     NAME_KINDS[type],
@@ -26,7 +33,7 @@ export function CertificateFacts({ certificate }: { readonly certificate: Certif
     return value === undefined || value === "" ? undefined : [words, <Linked value={value} />];
   });
   return (
-    <Card title="Who signed it">
+    <Card title={title}>
       <Facts
         lines={[
           ...names,
@@ -38,7 +45,9 @@ export function CertificateFacts({ certificate }: { readonly certificate: Certif
           ["Issued by", <Text value={issuer} />],
           [
             "Certificate log",
-            sctList === undefined ? "It names none" : "It carries a log's timestamp; its step says whether that holds",
+            sctList === undefined
+              ? "It names none"
+              : `It carries a log's timestamp${checked ? "; its step says whether that holds" : ""}`,
           ],
         ]}
       />

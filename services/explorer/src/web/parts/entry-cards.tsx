@@ -38,7 +38,7 @@ export function EntryCards({ entry, checked: { body, steps } }: EntryCardsProps)
           ]}
         />
       </Card>
-      {certificate === undefined ? <BareKeys body={body} /> : <CertificateFacts certificate={certificate} />}
+      {certificate === undefined ? <BareKeys body={body} /> : <CertificateFacts certificate={certificate} checked />}
       {attestationPayload !== undefined && <StatementCard payload={attestationPayload} />}
       {attestationPayload === undefined && attestation !== undefined && <ToldStatementCard attestation={attestation} />}
     </>

@@ -1,3 +1,4 @@
+import { ENTRY_KINDS } from "../query/entry-kinds.ts";
 import {
   FILTER_NAMES,
   type FilterName,
@@ -6,8 +7,6 @@ import {
   writeSearchAddress,
 } from "../query/search-address.ts";
 import { useNavigation } from "../route.ts";
-
-const KINDS = ["hashedrekord", "dsse", "intoto", "rekord", "rfc3161", "cose", "jar", "alpine", "helm", "rpm", "tuf"];
 
 const LABELS: Readonly<Record<FilterName, string>> = {
   kind: "Kind",
@@ -65,7 +64,10 @@ export function FilterForm({ search }: { readonly search: SearchAddress }) {
   );
 }
 
-const CHOICES: Readonly<Partial<Record<FilterName, readonly string[]>>> = { kind: KINDS, log: ["rekor", "rekor-v2"] };
+const CHOICES: Readonly<Partial<Record<FilterName, readonly string[]>>> = {
+  kind: ENTRY_KINDS,
+  log: ["rekor", "rekor-v2"],
+};
 
 function Field({ name, value }: { readonly name: FilterName; readonly value: string }) {
   const choices = CHOICES[name];

@@ -41,7 +41,7 @@ export function RawCard({ entry, body }: RawCardProps) {
           Download the entry and its proof
         </button>
         {bundle !== undefined && bundle !== null && (
-          <span class="small">The bundle is for cosign verify-blob --bundle, with the signed file beside it.</span>
+          <span class="small">The bundle is for {cosignCommand(bundle)} --bundle, with the signed file beside it.</span>
         )}
         {(bundle === undefined || bundle === null) && <span class="small">{whyNoBundle(entry)}</span>}
       </div>
@@ -51,6 +51,11 @@ export function RawCard({ entry, body }: RawCardProps) {
       <Raw title="Checkpoint (signed note)" text={entry.checkpoint} />
     </Card>
   );
+}
+
+function cosignCommand(bundle: unknown): string {
+  const isOfEnvelope = typeof bundle === "object" && bundle !== null && "dsseEnvelope" in bundle;
+  return isOfEnvelope ? "cosign verify-blob-attestation" : "cosign verify-blob";
 }
 
 function whyNoBundle({ log, kind }: ProvenEntry): string {

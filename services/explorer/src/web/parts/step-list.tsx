@@ -44,6 +44,11 @@ export function Verdict({ steps, serversWord, what = "entry" }: VerdictProps) {
           {doubtful !== undefined && (
             <>
               “{doubtful.title}” could not be made sure. <Text value={doubtful.words} />{" "}
+              {what === "entry" && doubtful.id === "certificate" && isWithoutTime(steps) && (
+                <>
+                  <a href="/check">Check a bundle</a>.{" "}
+                </>
+              )}
             </>
           )}
           {held} steps hold, {what === "log" ? "" : `from the ${what}'s bytes `}to the signature on the log's
@@ -58,6 +63,11 @@ export function Verdict({ steps, serversWord, what = "entry" }: VerdictProps) {
       </div>
     </div>
   );
+}
+
+/** Then the signer's bundle can say more than the entry. */
+function isWithoutTime(steps: readonly Step[]): boolean {
+  return steps.some(({ id, state }) => id === "promise" && state === "open");
 }
 
 export function StepList({ steps }: { readonly steps: readonly Step[] }) {

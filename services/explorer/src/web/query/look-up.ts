@@ -14,7 +14,8 @@ export type Hit =
       readonly id: string;
       readonly entries: readonly ListedEntry[];
     }
-  | { readonly kind: "certificate"; readonly meaning: Reading; readonly certificate: IssuedCertificate };
+  | { readonly kind: "certificate"; readonly meaning: Reading; readonly certificate: IssuedCertificate }
+  | { readonly kind: "page"; readonly meaning: Reading; readonly path: string };
 
 export interface Outcome {
   /** By the meaning that was asked for, or by the first of the others that found something. */
@@ -74,6 +75,7 @@ async function look(
 ): Promise<Looked> {
   const { goal } = meaning;
   if (goal.kind === "hint") return undefined;
+  if (goal.kind === "page") return { hit: { kind: "page", meaning, path: goal.path } };
   if (goal.kind === "certificate") {
     const answer = await questions.certificate(goal.serial, signal);
     if (answer.kind === "answered") return { hit: { kind: "certificate", meaning, certificate: answer.value } };

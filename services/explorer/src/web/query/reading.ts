@@ -13,6 +13,8 @@ export interface Reading {
     | { readonly kind: "entry"; readonly log?: "rekor" | "rekor-v2"; readonly id: string }
     /** One that was issued, by its serial number. */
     | { readonly kind: "certificate"; readonly serial: string }
+    /** A page of these, by its path and query. */
+    | { readonly kind: "page"; readonly path: string }
     /** Nothing can be found by it, and why. */
     | { readonly kind: "hint"; readonly words: string };
   /** What it cannot find although it may be there: said beside what was found. */

@@ -1,3 +1,4 @@
+import { ENTRY_KINDS } from "./entry-kinds.ts";
 import { entryLink, entryName } from "./entry-link.ts";
 import { namedFilters } from "./named-filters.ts";
 import { entry, hint, only, type Reading, search, type Understanding } from "./reading.ts";
@@ -8,7 +9,7 @@ const LONGEST_PEM = 16_384;
 
 /** Takes anything. The first rule that fits is what is searched for. `ownHost` is where these pages are. */
 export function understand(input: string, ownHost: string): Understanding {
-  const text = input.trim();
+  const text = bare(input.trim());
   if (text === "") return only(search("everything, the newest first", {}));
   if (text.length > (text.startsWith("-----BEGIN ") ? LONGEST_PEM : LONGEST))
     return only(hint("too much text", "Drop it as a file instead: it is hashed here, and searched by its digest."));
@@ -19,10 +20,20 @@ export function understand(input: string, ownHost: string): Understanding {
   return { reading: search("a name that begins like this", { sanPrefix: [text] }), others: [subjectName(text)] };
 }
 
+/** Without what stands around a name where it is copied from: quotes, `mailto:`, the name before an address. */
+function bare(text: string): string {
+  if (text.length > LONGEST) return text;
+  const [, address] = /^[^<>]*<([^\s<>@]+@[^\s<>@]+)>$/.exec(text) ?? /^mailto:([^?\s]+)(?:\?.*)?$/i.exec(text) ?? [];
+  const [, quoted] = /^["'`“‘«<](.*)["'`”’»>]$/s.exec(text) ?? [];
+  return address ?? quoted?.trim() ?? text;
+}
+
 type Rule = (text: string, ownHost: string) => Understanding | undefined;
 
 const RULES: readonly Rule[] = [
   pem,
+  ownPage,
+  searchElsewhere,
   entryAddress,
   entryName,
   namedFilters,
@@ -39,6 +50,7 @@ const RULES: readonly Rule[] = [
   otherUri,
   repository,
   domain,
+  kind,
 ];
 
 const DIGEST_LENGTHS: Readonly<Record<number, string>> = { 40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512" };
@@ -54,12 +66,31 @@ function pem(text: string): Understanding | undefined {
   );
 }
 
-/** A digest in a link is the same everywhere; what else it may be is the URI that it is. */
+/** A link to one of these pages leads to it. */
+function ownPage(text: string, ownHost: string): Understanding | undefined {
+  const parsed = linkOf(text);
+  if (parsed?.host !== ownHost) return undefined;
+  const { pathname, search: query } = parsed;
+  if (!/^\/(?:search|identities|logs|issuance|health|check|keys|sign)(?:\/|$)/.test(pathname)) return undefined;
+  return only({ what: "a link to a page of these", goal: { kind: "page", path: `${pathname}${query}` } });
+}
+
+/** What a link to a search elsewhere asks for, as search.sigstore.dev has it, can be asked for here. */
+function searchElsewhere(text: string, ownHost: string): Understanding | undefined {
+  const parsed = linkOf(text);
+  if (parsed === null || parsed.pathname !== "/") return undefined;
+  const asked = ["hash", "email", "commitSha"].map((name) => parsed.searchParams.get(name)).find((value) => value);
+  return asked === undefined || asked === null ? undefined : understand(asked, ownHost);
+}
+
+function linkOf(text: string): URL | null {
+  return /^https?:\/\//i.test(text) ? URL.parse(text) : null;
+}
+
+/** What else a link to an entry may be is the URI that it is. */
 function entryAddress(text: string, ownHost: string): Understanding | undefined {
-  const parsed = /^https?:\/\//i.test(text) ? URL.parse(text) : null;
+  const parsed = linkOf(text);
   if (parsed === null) return undefined;
-  const hash = parsed.searchParams.get("hash");
-  if (hash !== null) return namedDigest(hash) ?? hexadecimal(hash);
   const found = entryLink(parsed, ownHost);
   const address = url(text);
   if (found === undefined || address === undefined) return found;
@@ -193,7 +224,7 @@ function glob(text: string): Understanding | undefined {
 
 /** A repository, or a workflow in one, which stands in certificates with the ref it ran at. */
 function url(text: string): Understanding | undefined {
-  const parsed = /^https?:\/\//i.test(text) ? URL.parse(text) : null;
+  const parsed = linkOf(text);
   if (parsed === null) return undefined;
   const exact = search("an identity, exactly this URI", { san: [text] });
   const begins = search("identities that begin with this URI", { sanPrefix: [text] });
@@ -263,6 +294,13 @@ function domain(text: string): Understanding | undefined {
     reading: search("all identities of a domain", { sanDomain: [text] }),
     others: [search("an issuer", { issuer: [`https://${text}`] }), subjectName(text)],
   };
+}
+
+function kind(text: string): Understanding | undefined {
+  const name = text.toLowerCase();
+  if (!ENTRY_KINDS.includes(name)) return undefined;
+  const begins = search("a name that begins like this", { sanPrefix: [text] });
+  return { reading: search("a kind of entry", { kind: [name] }), others: [begins, subjectName(text)] };
 }
 
 /**

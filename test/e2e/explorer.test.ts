@@ -364,6 +364,9 @@ describe.skipIf(missing)(`beside an auditor, and with cosign${reason}`, () => {
     await own.page.getByRole("heading", { name: "Watched logs" }).waitFor();
     // Green is only where every check was made, and the certificates' next round is a minute after its first.
     await own.page.getByText("The auditor has nothing to complain about").waitFor({ timeout: 150_000 });
+    await own.page.goto("/");
+    await own.page.getByText(/without the auditor's canaries \(\d+ left out\)/).waitFor();
+    expect(await own.page.locator(".rows").getByText("auditor@chancery.example").count()).toBe(0);
     expect(own.wrongs).toEqual([]);
   }, 180_000);
 });

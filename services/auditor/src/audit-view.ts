@@ -4,6 +4,8 @@ import type { AuditStatus } from "./watch/audit-status.ts";
 export interface AuditView {
   status(): AuditStatus;
   evidence(name: string): Promise<Uint8Array | undefined>;
+  /** The first half of the SHA-256 of each key that the canary signed by, the newest first. */
+  canaryKeys(): Promise<readonly string[]>;
 }
 
 export const AUDIT_VIEW = Symbol("audit view");
@@ -20,4 +22,5 @@ export const AUDITOR_OFF: AuditView = {
     canary: { lastSuccess: null, latencyMillis: null, failures: 0, identities: [] },
   }),
   evidence: async () => undefined,
+  canaryKeys: async () => [],
 };

@@ -10,7 +10,7 @@ import type { Installation } from "./installation.ts";
 import type { Settings } from "./settings.ts";
 
 /** Whom the canary is, by the word of the identity provider beside it. */
-export const CANARY_IDENTITY = "auditor@chancery.example";
+const CANARY_IDENTITY = "auditor@chancery.example";
 const AUDITOR: Reader = { name: "the auditor beside the services", roles: ["reader", "auditor"] };
 
 /**

@@ -3,16 +3,16 @@ import type { ListedEntry } from "../src/web/api/entries.ts";
 import type { SearchRequest } from "../src/web/api/search.ts";
 import { isCanary, newestEntries } from "../src/web/query/newest-entries.ts";
 
-const AUDITOR = "auditor@chancery.example";
+const KEY = "ab".repeat(32);
+const KEYS = new Set([KEY.slice(0, 32)]);
 
-const isOther = (entry: ListedEntry) => !isCanary(entry, [AUDITOR]);
+const isOther = (entry: ListedEntry) => !isCanary(entry, KEYS);
 
 /** A log of which every entry but each `others`-th is a canary. */
 const logOf = (size: number, others: number) => {
   const asked: number[] = [];
   const entries = Array.from({ length: size }, (_, at) => {
-    const value = at % others === others - 1 ? "dev@example.com" : AUDITOR;
-    return { logIndex: String(at), signers: [{ certificate: { sans: [{ type: "email", value }] } }] };
+    return { logIndex: String(at), signers: [{ keyFingerprint: at % others === others - 1 ? "cd".repeat(32) : KEY }] };
   });
   const search = async ({ limit = 25, cursor = "0" }: SearchRequest) => {
     asked.push(limit);
@@ -39,4 +39,17 @@ test.for([
       pages.reduce((sum, page) => sum + page, 0),
     ),
   );
+});
+
+test("whoever bears the auditor's name is not left out with it: only its keys are its own", () => {
+  const certificate = { sans: [{ type: "email", value: "auditor@chancery.example" }] };
+  const signedBy = (...keys: readonly (string | undefined)[]) =>
+    isCanary(
+      { signers: keys.map((keyFingerprint) => ({ keyFingerprint, certificate })) } as unknown as ListedEntry,
+      KEYS,
+    );
+  expect(signedBy(KEY)).toBe(true);
+  expect(signedBy("cd".repeat(32))).toBe(false);
+  expect(signedBy(KEY, "cd".repeat(32))).toBe(false);
+  expect([signedBy(undefined), signedBy()]).toEqual([false, false]);
 });

@@ -171,7 +171,7 @@ describe("the search box", () => {
     ["http://log.example.com/identities?san=a%40b.example", "/identities?san=a%40b.example"],
     ["https://log.example.com/search?q=a&kind=dsse#x", "/search?q=a&kind=dsse"],
     ["https://log.example.com/issuance?serial=ab", "/issuance?serial=ab"],
-  ])("takes a link to one of these pages for that page: %s", ([link, path]) => {
+  ] as const)("takes a link to one of these pages for that page: %s", ([link, path]) => {
     expect(understand(link).reading.goal).toEqual({ kind: "page", path });
     expect(understand(link.replace("log.", "other.")).reading.goal.kind).toBe("search");
   });

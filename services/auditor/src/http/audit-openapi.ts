@@ -14,6 +14,14 @@ export const auditApi: ApiPart = {
         responses: responses("Audit"),
       },
     },
+    "/api/chancery/v1/audit/canary-keys": {
+      get: {
+        operationId: "getCanaryKeys",
+        summary:
+          "The newest keys that the auditor's canary signed by: the first 32 digits of each SubjectPublicKeyInfo's SHA-256",
+        responses: responses("CanaryKeys"),
+      },
+    },
     "/api/chancery/v1/audit/evidence/{name}": {
       get: {
         operationId: "getEvidence",
@@ -80,6 +88,7 @@ export const auditApi: ApiPart = {
       "resolved?": instant,
       "reason?": string,
     }),
+    CanaryKeys: object({ keys: list({ type: "string", pattern: "^[0-9a-f]{32}$" }) }),
     Evidence: { type: "object" },
   },
 };

@@ -19,6 +19,13 @@ export class AuditController {
     return this.#view.status();
   }
 
+  /** By which entries of the canary are told from those of whoever bears its name. */
+  @Get("canary-keys")
+  @Header("Cache-Control", "no-store")
+  async canaryKeys() {
+    return { keys: await this.#view.canaryKeys() };
+  }
+
   /** What was stored when an alarm was raised, by the last part of the path that the alarm names. */
   @Get("evidence/:name")
   @Header("Cache-Control", "no-store")

@@ -10,6 +10,7 @@ import { FolderLock } from "../state/folder-lock.ts";
 import { StateFolder } from "../state/state-folder.ts";
 import { awayFinding } from "./away.ts";
 import { Canary } from "./canary.ts";
+import { CanaryKeys } from "./canary-keys.ts";
 import { HostWatch } from "./host-watch.ts";
 import { type AuditorOptions, untilStopped } from "./auditor-options.ts";
 import { type AuditStatus, canaryStatus } from "./audit-status.ts";
@@ -61,6 +62,8 @@ export class Auditor implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #opened = new AsyncDisposableStack();
   readonly #trust: TrustWatch;
+  readonly #canaryKeys: CanaryKeys;
+  readonly canaryKeys = () => this.#canaryKeys.newest();
   readonly #promised = new PromisedCertificates();
   readonly #host: HostWatch;
   readonly #refusals: RefusalWatch | undefined;
@@ -77,6 +80,7 @@ export class Auditor implements AsyncDisposable {
     const options = (this.#options = untilStopped(given, this.#stop.signal));
     this.#now = options.now ?? Date.now;
     this.#state = state;
+    this.#canaryKeys = new CanaryKeys(state);
     const sinks: AlarmSink[] = [(alarm) => told.alarm(alarm, alarmText(alarm)), () => this.#webhook?.wake()];
     this.#alarms = new AlarmBook(state, alarms, sinks, this.#now);
     this.#webhook = webhook === undefined ? undefined : this.#hook(webhook);
@@ -264,6 +268,7 @@ export class Auditor implements AsyncDisposable {
       trust: this.#trust,
       promised: this.#promised,
       memory: this.#state,
+      keys: this.#canaryKeys,
       way,
       token: canary?.token,
       leftOut: canary?.leftOut ?? {},

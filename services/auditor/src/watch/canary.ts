@@ -16,6 +16,7 @@ import { HttpLog, Refused, WATCHING, type Way } from "../public/http-log.ts";
 import { type LogKind, shardNumber } from "../public/served-log.ts";
 import { awayFinding } from "./away.ts";
 import { CanaryHistory, type HistoryMemory } from "./canary-history.ts";
+import type { CanaryKeys } from "./canary-keys.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
 import { messageOf, Wrong } from "./wrong.ts";
@@ -42,6 +43,7 @@ interface Around {
   readonly logs: () => readonly LogWatch[];
   readonly trust: TrustWatch;
   readonly memory: HistoryMemory;
+  readonly keys: CanaryKeys;
   readonly promised: PromisedCertificates;
   /** Undefined: entries are signed with a bare key, and no certificate is asked for. */
   readonly token: TokenSource | undefined;
@@ -100,8 +102,10 @@ export class Canary {
     const started = performance.now();
     const passed: boolean[] = [];
     let identity: Identity = bareKey(this.#history.key);
-    const { token, report } = this.#around;
+    const { token, report, keys } = this.#around;
     this.#logged = 0;
+    // A full disk is an alarm of its own; the canary sings on, and pages show it.
+    await keys.add(sha256(publicHalf(identity.key)).toHex()).catch(() => {});
     if (token === undefined) {
       const how = "chancery.auditor.canary.token-file, or --token-file of an auditor that stands alone";
       report.notAsked(CERTIFICATE, `no certificate is asked for: the canary has no identity token (${how})`);

@@ -6,8 +6,6 @@ export interface About {
   readonly warning?: string;
   readonly places: readonly (readonly [name: string, place: string])[];
   readonly paste: readonly PasteLines[];
-  /** Whose certificates the auditor's trial signatures have, so that pages can leave them out. */
-  readonly canaryIdentity?: string;
 }
 
 export interface PasteLines {

@@ -6,7 +6,6 @@ const about = shape({
   warning: optional(text),
   places: list(list(text)),
   paste: list(shape({ title: text, lines: list(text) })),
-  canaryIdentity: optional(text),
 });
 export type About = Shaped<typeof about>;
 

@@ -60,3 +60,22 @@ const MINUTE = 60_000;
 
 /** For all on a page that want to know it, asked once a minute. */
 export const lastAudit = new AtMostEvery(MINUTE, () => fetchAudit(), Date.now);
+
+const canaryKeys = shape({ keys: list(text) });
+
+/** A canary is logged each minute: whoever asks for entries later than this asks anew. */
+const CANARY_KEYS_MS = 10_000;
+
+/** The first half of the fingerprint of each key that the auditor's canary signed by. None where no auditor runs, or does not answer. */
+const lastCanaryKeys = new AtMostEvery(
+  CANARY_KEYS_MS,
+  async (): Promise<ReadonlySet<string>> => {
+    const answer = await ask("/audit/canary-keys", canaryKeys);
+    return new Set(answer.kind === "answered" ? answer.value.keys : []);
+  },
+  Date.now,
+);
+
+export function fetchCanaryKeys(): Promise<ReadonlySet<string>> {
+  return lastCanaryKeys.ask();
+}

@@ -1,8 +1,9 @@
+import type { Answer } from "../api/answer.ts";
+import { fetchCanaryKeys } from "../api/audit.ts";
 import { fetchLogs, type Log } from "../api/logs.ts";
-import type { ListedEntry } from "../api/entries.ts";
 import type { Found } from "../api/search.ts";
 import { AlarmBanner } from "../parts/alarm-banner.tsx";
-import { useCanaryIdentities, WithoutCanaries } from "../parts/canaries.tsx";
+import { WithoutCanaries } from "../parts/canaries.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { CompleteTo } from "../parts/completeness.tsx";
 import { EntryRows } from "../parts/entry-row.tsx";
@@ -18,9 +19,7 @@ import { DevelopmentWarning } from "./sign-page.tsx";
 const SHOWN = 8;
 
 export function HomePage() {
-  const canaries = useCanaryIdentities();
-  const isOther = (entry: ListedEntry) => !isCanary(entry, canaries);
-  const newest = useAnswer(`newest ${canaries.join(" ")}`, (signal) => newestEntries(SHOWN, isOther, signal));
+  const newest = useAnswer("newest", newestOfOthers);
   const logs = useAnswer("logs", fetchLogs);
   return (
     <>
@@ -36,14 +35,25 @@ export function HomePage() {
       {logs?.kind === "answered" && <Sizes logs={logs.value} />}
       <Card title="Newest entries" note={<a href="/search">All entries</a>}>
         <Answered answer={newest} waiting="Reading the newest entries" name="Search">
-          {(found) => <Newest found={found} canaries={canaries} />}
+          {({ found, canaries }) => <Newest found={found} canaries={canaries} />}
         </Answered>
       </Card>
     </>
   );
 }
 
-function Newest({ found, canaries }: { readonly found: Found; readonly canaries: readonly string[] }) {
+interface NewestProps {
+  readonly found: Found;
+  readonly canaries: ReadonlySet<string>;
+}
+
+async function newestOfOthers(signal: AbortSignal): Promise<Answer<NewestProps>> {
+  const canaries = await fetchCanaryKeys();
+  const answer = await newestEntries(SHOWN, (entry) => !isCanary(entry, canaries), signal);
+  return answer.kind === "answered" ? { kind: "answered", value: { found: answer.value, canaries } } : answer;
+}
+
+function Newest({ found, canaries }: NewestProps) {
   const { results, cursor } = found;
   if (results.length === 0) {
     return (
@@ -56,7 +66,7 @@ function Newest({ found, canaries }: { readonly found: Found; readonly canaries:
     );
   }
   return (
-    <WithoutCanaries entries={results} identities={canaries} hidden>
+    <WithoutCanaries entries={results} keys={canaries} hidden>
       {(entries) => {
         const shown = entries.slice(0, SHOWN);
         const isWhole = cursor === undefined && shown.length === results.length;

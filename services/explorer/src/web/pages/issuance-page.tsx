@@ -10,7 +10,7 @@ import {
   type Refusals,
 } from "../api/issuance.ts";
 import { type Certificate, parseCertificate } from "../certificate/certificate.ts";
-import { useCanaryIdentities } from "../parts/canaries.tsx";
+import { useCanaryKeys } from "../parts/canaries.tsx";
 import { CertificateFacts } from "../parts/certificate-facts.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { BarChart } from "../parts/charts.tsx";
@@ -18,6 +18,7 @@ import { Answered, Notice } from "../parts/notice.tsx";
 import { Paged } from "../parts/paged.tsx";
 import { Copy, Linked, Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
+import { isCanaryKey } from "../query/newest-entries.ts";
 import { identityPath } from "../route.ts";
 import { grouped } from "../text/time.ts";
 
@@ -167,7 +168,6 @@ function Summary({ summary: { certificates, refusals, days, unused } }: { readon
 }
 
 function Tops({ certificates, refusals }: Pick<IssuanceSummary, "certificates" | "refusals">) {
-  const canaries = useCanaryIdentities();
   return (
     <div class="columns">
       <TopTable
@@ -175,12 +175,9 @@ function Tops({ certificates, refusals }: Pick<IssuanceSummary, "certificates" |
         rows={certificates.identities.top.map(({ value, count }) => ({
           key: value,
           shown: (
-            <>
-              <a href={identityPath(value)}>
-                <Text value={value} />
-              </a>
-              {canaries.includes(value) && <CanaryMark />}
-            </>
+            <a href={identityPath(value)}>
+              <Text value={value} />
+            </a>
           ),
           count,
         }))}
@@ -276,7 +273,7 @@ function CertificatesCard() {
 }
 
 function CertificateTable({ certificates }: { readonly certificates: readonly IssuedCertificate[] }) {
-  const canaries = useCanaryIdentities();
+  const canaries = useCanaryKeys() ?? new Set<string>();
   if (certificates.length === 0) return <p class="soft">None has been issued yet.</p>;
   return (
     <div class="scroller" tabIndex={0} role="region" aria-label="Table: certificates">
@@ -297,13 +294,11 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
               </td>
               <td>
                 {sans.map(({ value }) => (
-                  <>
-                    <a href={identityPath(value)}>
-                      <Text value={value} />
-                    </a>
-                    {canaries.includes(value) && <CanaryMark />}
-                  </>
+                  <a href={identityPath(value)}>
+                    <Text value={value} />
+                  </a>
                 ))}
+                {isCanaryKey(keyHash, canaries) && <CanaryMark />}
               </td>
               <td>{issuer !== undefined && <Linked value={issuer} />}</td>
               <td>

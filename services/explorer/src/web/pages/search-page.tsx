@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Answer } from "../api/answer.ts";
 import { type Found, search as searchLogs } from "../api/search.ts";
 import { AlarmBanner } from "../parts/alarm-banner.tsx";
-import { useCanaryIdentities, WithoutCanaries } from "../parts/canaries.tsx";
+import { useCanaryKeys, WithoutCanaries } from "../parts/canaries.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { CompleteTo } from "../parts/completeness.tsx";
 import { EntryRows } from "../parts/entry-row.tsx";
@@ -112,7 +112,7 @@ interface FoundEntriesProps {
 }
 
 function FoundEntries({ hit: { found: first, filters, meaning }, order }: FoundEntriesProps) {
-  const canaries = useCanaryIdentities();
+  const canaries = useCanaryKeys();
   const [pages, setPages] = useState<readonly Found[]>([first]);
   const [trouble, setTrouble] = useState<Answer<Found>>();
   const entries = pages.flatMap(({ results }) => results);
@@ -130,7 +130,7 @@ function FoundEntries({ hit: { found: first, filters, meaning }, order }: FoundE
   return (
     <Card title={title} note={entries.length > 0 && <SaveResults entries={entries} isWhole={isLast} />}>
       <IdentityHint filters={filters} />
-      <WithoutCanaries entries={entries} identities={canaries}>
+      <WithoutCanaries entries={entries} keys={canaries}>
         {(shown) => <EntryRows entries={shown} />}
       </WithoutCanaries>
       {trouble !== undefined && (

@@ -1,36 +1,31 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
-import { fetchAbout } from "../api/about.ts";
-import { lastAudit } from "../api/audit.ts";
+import { useEffect, useState } from "preact/hooks";
+import { fetchCanaryKeys } from "../api/audit.ts";
 import type { ListedEntry } from "../api/entries.ts";
 import { isCanary } from "../query/newest-entries.ts";
 import { grouped } from "../text/time.ts";
-import { useAnswer } from "./use-answer.ts";
 
-/**
- * Whose the auditor's trial signatures are, two a minute: in development the page is told, else the auditor says what its
- * last certificate was for. None until it is known, and where none runs.
- */
-export function useCanaryIdentities(): readonly string[] {
-  const about = useAnswer("about", fetchAbout);
-  const audit = useAnswer("last audit", () => lastAudit.ask());
-  const told = about?.kind === "answered" ? about.value.canaryIdentity : undefined;
-  const seen = audit?.kind === "answered" ? (audit.value.canary.identities ?? []) : [];
-  return told === undefined || seen.includes(told) ? seen : [told, ...seen];
+/** By which keys the auditor made its trial signatures, two a minute. Undefined until it is known. */
+export function useCanaryKeys(): ReadonlySet<string> | undefined {
+  const [keys, setKeys] = useState<ReadonlySet<string>>();
+  useEffect(() => {
+    void fetchCanaryKeys().then(setKeys);
+  }, []);
+  return keys;
 }
 
 interface WithoutCanariesProps {
   readonly entries: readonly ListedEntry[];
-  readonly identities: readonly string[];
+  readonly keys: ReadonlySet<string> | undefined;
   /** At first; the reader may switch. */
   readonly hidden?: boolean;
   readonly children: (entries: readonly ListedEntry[]) => ComponentChildren;
 }
 
 /** A list, with a switch where there are canaries in it. What is left out is counted, never silently gone. */
-export function WithoutCanaries({ entries, identities, hidden = false, children }: WithoutCanariesProps) {
+export function WithoutCanaries({ entries, keys, hidden = false, children }: WithoutCanariesProps) {
   const [isHidden, setHidden] = useState(hidden);
-  const others = entries.filter((entry) => !isCanary(entry, identities));
+  const others = entries.filter((entry) => keys === undefined || !isCanary(entry, keys));
   const count = entries.length - others.length;
   return (
     <>

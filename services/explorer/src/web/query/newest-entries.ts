@@ -27,7 +27,17 @@ export async function newestEntries(
   return { kind: "answered", value: found };
 }
 
-/** Whether the auditor signed it, by what the certificate says. */
-export function isCanary({ signers }: Pick<ListedEntry, "signers">, identities: readonly string[]): boolean {
-  return signers.some(({ certificate }) => certificate?.sans.some(({ value }) => identities.includes(value)) === true);
+/** As many digits of a key's fingerprint as the auditor tells. */
+const DIGITS = 32;
+
+/**
+ * Whether the auditor signed it, and nobody else: its name proves nothing, who bears it may be anyone. Only its own
+ * process has its keys, and the log has verified that the key signed.
+ */
+export function isCanary({ signers }: Pick<ListedEntry, "signers">, keys: ReadonlySet<string>): boolean {
+  return signers.length > 0 && signers.every(({ keyFingerprint }) => isCanaryKey(keyFingerprint, keys));
+}
+
+export function isCanaryKey(fingerprint: string | undefined, keys: ReadonlySet<string>): boolean {
+  return fingerprint !== undefined && keys.has(fingerprint.slice(0, DIGITS));
 }

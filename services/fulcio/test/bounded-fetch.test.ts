@@ -68,6 +68,10 @@ describe("an issuer that misbehaves", () => {
       }),
     "answers compressed": (it) =>
       it.answers.set("/keys", (_q, response) => response.writeHead(200, { "Content-Encoding": "gzip" }).end("x")),
+    "switches to another protocol": (it) =>
+      it.answers.set(DISCOVERY, ({ socket }) =>
+        socket.end("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
+      ),
     "hangs up": (it) => it.answers.set(DISCOVERY, (request) => request.socket.destroy()),
     "redirects to another host": (it) =>
       it.answers.set(DISCOVERY, (_q, response) => response.writeHead(302, { Location: `${trapUrl}/x` }).end()),

@@ -120,6 +120,10 @@ describe("a CT log behind a URL", () => {
       },
       "the CT log answers with more than 64 KiB",
     ],
+    "switches to another protocol": [
+      ({ socket }) => socket.end("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
+      "the CT log answers with status 101",
+    ],
     "answers with another log's SCT": [
       (_request, response, chain) => {
         void new MemoryCtLog().addPreChain(chain).then((sct) => response.end(JSON.stringify(sctToJson(sct))));

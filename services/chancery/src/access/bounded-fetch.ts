@@ -46,6 +46,11 @@ async function ask(url: URL, { method, headers, body: sent }: Outgoing, ca: stri
     },
     resolve,
   )
+    .on("upgrade", (_answer, socket) => {
+      // A 101 that nobody listens for: Node closes the connection and says nothing, not at the signal either.
+      socket.destroy();
+      reject(new Unavailable("the identity provider answers with status 101", 10));
+    })
     .on("error", reject)
     .end(text);
   return promise;

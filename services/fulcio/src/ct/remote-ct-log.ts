@@ -5,6 +5,7 @@ import { concatBytes, encodeBase64, parseJson, utf8 } from "@chancery/encoding";
 import { Malformed, Misconfigured, Unavailable } from "@chancery/fault";
 import { type SignedCertificateTimestamp, sctFromJson } from "@chancery/x509";
 import type { CtLog } from "../domain/ct-log.ts";
+import { closing } from "../oidc/bounded-fetch.ts";
 import { trustedAuthorities } from "../oidc/trusted-authorities.ts";
 
 export interface RemoteCtLogOptions {
@@ -77,7 +78,7 @@ export class RemoteCtLog implements CtLog {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const request = this.#url.protocol === "https:" ? requestHttps : requestHttp;
     const options = { ...this.#options, headers: { ...this.#headers, "Content-Length": body.length }, signal };
-    request(this.#url, options, resolve).on("error", reject).end(body);
+    request(this.#url, options, resolve).on("upgrade", closing(resolve)).on("error", reject).end(body);
     const answer = await promise;
     const { statusCode = 0 } = answer;
     if (statusCode === 200) return sctFromJson(parseJson(await bounded(answer), "CT log's answer"), "CT log's answer");

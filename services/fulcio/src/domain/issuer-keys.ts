@@ -175,8 +175,7 @@ export class IssuerKeys {
   async #load(issuer: ConcreteIssuer, entry: Entry): Promise<void> {
     try {
       const signal = AbortSignal.timeout(LOAD_TIMEOUT);
-      const url = configuredKeysUrl(issuer) ?? (await this.#jwksUri(issuer, entry, signal));
-      const document = await this.#documents(url, issuer, signal);
+      const document = await beforeAbort(signal, this.#keysDocument(issuer, entry, signal));
       // The same keys again stay the same set: what was imported for verifying is not imported anew.
       if (entry.document === undefined || !equalBytes(document, entry.document)) entry.keys = parseKeySet(document);
       entry.document = document;
@@ -187,6 +186,11 @@ export class IssuerKeys {
     } finally {
       delete entry.load;
     }
+  }
+
+  async #keysDocument(issuer: ConcreteIssuer, entry: Entry, signal: AbortSignal): Promise<Uint8Array> {
+    const url = configuredKeysUrl(issuer) ?? (await this.#jwksUri(issuer, entry, signal));
+    return await this.#documents(url, issuer, signal);
   }
 
   #fail(issuer: ConcreteIssuer, entry: Entry, failure: Error): void {
@@ -213,6 +217,18 @@ export class IssuerKeys {
     const wait = Math.ceil((entry.askedAt + pace.askInterval - this.#clock()) / 1000);
     const cause = entry.failure;
     return new Unavailable("the issuer cannot be asked for its keys", Math.max(wait, 1), { cause });
+  }
+}
+
+/** A source that does not keep to its signal must not hold an issuer, or a place among the first loads, for ever. */
+async function beforeAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(new Unavailable("the issuer did not answer in time", 10));
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { request as requestHttp, type IncomingMessage } from "node:http";
 import { request as requestHttps, type RequestOptions } from "node:https";
+import type { Duplex } from "node:stream";
 import { concatBytes } from "@chancery/encoding";
 import { Unavailable } from "@chancery/fault";
 import type { DocumentSource } from "../domain/discovery.ts";
@@ -75,8 +76,16 @@ async function keySetFile(file: string): Promise<Uint8Array> {
 async function ask(url: URL, options: RequestOptions): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = url.protocol === "https:" ? requestHttps : requestHttp;
-  request(url, options, resolve).on("error", reject).end();
+  request(url, options, resolve).on("upgrade", closing(resolve)).on("error", reject).end();
   return promise;
+}
+
+/** A 101 that nobody listens for: Node closes the connection and says nothing, not at the signal either. */
+export function closing(answered: (answer: IncomingMessage) => void) {
+  return (answer: IncomingMessage, socket: Duplex): void => {
+    socket.destroy();
+    answered(answer);
+  };
 }
 
 function redirected(location: string | undefined, from: URL): URL {

@@ -121,6 +121,22 @@ describe("a token that is refused", () => {
     expect(await fulcio.ledger.refused({ limit: 9 })).toMatchObject([{ code: check }]);
   });
 
+  test("names someone longer than a certificate can: its identity is refused, in upstream's words, and no fault is ours", async () => {
+    const config = configOf("type: username, subject-domain: 127.0.0.1");
+    const name = "d".repeat(4_090);
+    const token = issuer.token({ sub: name });
+    const explanation = await explain(token, { config });
+    const reason = "subject alternative name: value has between 1 and 4096 characters";
+    expect([explanation.wouldIssue, detail(explanation, "identity")]).toEqual([false, reason]);
+    await using fulcio = await startFulcio({ config });
+    const answer = await fulcio.enrol(token, name);
+    expect([answer.status, answer.told()]).toEqual([
+      400,
+      `There was an error processing the identity token: ${reason}`,
+    ]);
+    expect(await fulcio.ledger.refused({ limit: 9 })).toMatchObject([{ code: "identity" }]);
+  });
+
   test("names why its issuer could not be asked", async () => {
     await using down = await FakeIssuer.start();
     down.answers.set("/.well-known/openid-configuration", (_request, response) => response.writeHead(500).end());

@@ -1,5 +1,6 @@
 import { Unverified } from "@chancery/fault";
 import { assertAudience, assertTimes, parseIdentityToken, type UnverifiedToken } from "@chancery/identity";
+import { encodeSubjectAlternativeName } from "@chancery/x509";
 import type { VerifiedClaims } from "./claims.ts";
 import type { IssuerKeys } from "./issuer-keys.ts";
 import type { IssuerPool, MatchedIssuer } from "./issuer-pool.ts";
@@ -54,7 +55,7 @@ export async function examineToken(compact: string, examiner: Examiner, checks: 
   await checks.hold("token-signature", () => assertSigned(token, issuer, keys));
   const claims = { issuer: token.issuer, subject: token.subject, all: token.claims };
   findings.claims = claims;
-  const principal = checks.find("identity", () => issuer.toPrincipal(claims));
+  const principal = checks.find("identity", () => nameable(issuer.toPrincipal(claims)));
   findings.principal = principal;
   checks.hold("policy", () => {
     const { policy } = issuer.settings;
@@ -62,6 +63,12 @@ export async function examineToken(compact: string, examiner: Examiner, checks: 
     findings.verdict = judge(policy, claims);
     if (findings.verdict.outcome === "refused") throw new Unverified(findings.verdict.reason);
   });
+  return principal;
+}
+
+/** A name that no certificate can hold is the token's fault, and found out before there is a certificate to be made. */
+function nameable(principal: Principal): Principal {
+  encodeSubjectAlternativeName(principal.san);
   return principal;
 }
 

@@ -102,7 +102,8 @@ function parseCiMetadata(value: unknown, key: string): CiMetadata {
   const extensions = new Map<FulcioExtensionName, Template>();
   for (const [name, template] of Object.entries(templates)) {
     const source = asText(template, `${templatesKey}.${name}`);
-    if (source === undefined || name === "issuer" || name === "subject") continue;
+    // As upstream: a blank one is none.
+    if (source === undefined || source.trim() === "" || name === "issuer" || name === "subject") continue;
     extensions.set(name as FulcioExtensionName, parseTemplate(source, `${templatesKey}.${name}`));
   }
   return {

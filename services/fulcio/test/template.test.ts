@@ -46,6 +46,9 @@ describe("the subset of text/template that configurations use", () => {
   test.for([
     "{{",
     "{{ .a",
+    "{{ .ref }}\n",
+    "{{if .ref}}\n{{ .ref }}{{end}}",
+    "{{ eq .ref `a\nb` }}",
     "{{ }}",
     "{{ .a.b }}",
     "{{ printf .a }}",

@@ -98,6 +98,7 @@ class TemplateParser {
     const parts: Part[] = [];
     for (;;) {
       const text = this.#pieces[this.#at++] ?? "";
+      this.#assertPlain(text);
       if (text !== "") parts.push({ type: "text", text });
       if (this.#at >= this.#pieces.length) {
         if (words.length > 0) throw this.#misconfigured("if without end");
@@ -161,7 +162,10 @@ class TemplateParser {
   #operand(): Term {
     const token = this.#tokens.shift();
     if (token?.type === "field") return { type: "claim", name: token.text, mustExist: true };
-    if (token?.type === "string") return { type: "literal", text: token.text };
+    if (token?.type === "string") {
+      this.#assertPlain(token.text);
+      return { type: "literal", text: token.text };
+    }
     if (token?.type !== "word" || token.text !== "(") throw this.#misconfigured("an operand is missing");
     const term = this.#term();
     if (this.#tokens.shift()?.text !== ")") throw this.#misconfigured("a parenthesis is not closed");
@@ -179,6 +183,11 @@ class TemplateParser {
       else tokens.push({ type: "string", text: raw ?? (JSON.parse(quoted ?? '""') as string) });
     }
     return tokens;
+  }
+
+  /** As claims are held to at each token, of which then none would get a certificate: YAML's `|` ends in a line break. */
+  #assertPlain(text: string): void {
+    if (/\p{Cc}/u.test(text)) throw this.#misconfigured("a line break or another control character stands in its text");
   }
 
   #assertNothingLeft(): void {

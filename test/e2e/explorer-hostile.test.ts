@@ -184,7 +184,7 @@ describe.skipIf(missing)(`strangers' texts and a server that lies, in Chromium${
     ["another size", "checkpoint", (entry) => (entry.checkpoint = entry.checkpoint.replace(/\n(\d+)\n/, "\n1$1\n"))],
     ["another origin", "log-signature", (entry) => (entry.checkpoint = entry.checkpoint.replace(/^(.*)\n/, "$11\n"))],
     ["another time", "promise", (entry) => (entry.integratedTime += 60)],
-    ["another index", "path", (entry) => (entry["logIndex"] = "77")],
+    ["another index", "promise", (entry) => (entry["logIndex"] = "77")],
   ];
 
   test.for(tamperings)("an answer with %s shows red and names “%s”", async ([, step, tamper]) => {

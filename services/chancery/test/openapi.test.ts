@@ -39,6 +39,7 @@ const ASKED: readonly (readonly [path: string, asked: string, status: number])[]
   ["issuance/summary", "issuance/summary", 200],
   ["issuance/unused", "issuance/unused", 200],
   ["audit", "audit", 200],
+  ["audit/canary-keys", "audit/canary-keys", 200],
   ["audit/evidence/{name}", "audit/evidence/none", 404],
 ];
 

@@ -7,6 +7,7 @@ import { delimiter, join } from "node:path";
  */
 export const REAL_CLIENTS = {
   "cosign-2": "COSIGN_2",
+  "cosign-2.6": "COSIGN_2_6",
   "cosign-3": "COSIGN_3",
   "rekor-cli": "REKOR_CLI",
   "docker-registry": "DOCKER_REGISTRY",

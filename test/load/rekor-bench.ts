@@ -14,7 +14,8 @@ import { json, once } from "./scenario.ts";
 const USAGE = `bench rekor [--rows v1,one,v2,v2-512,index,hash,bytes] [--rounds 5] [--seconds 3] [--signers 64] [--profile DIR]
 bench rekor --overload [--seconds 60] [--factor 10]
 Both Rekor APIs of the whole program on its embedded PostgreSQL: hashedrekords with certificates of its own CA, each
-new, answered once they are published. All rows take turns within a round. --overload offers ten times what it can do.`;
+new, answered once they are published. All rows take turns within a round. --overload offers ten times what it can do,
+and ends with 1 unless goodput, answers, memory and recovery are as they must be.`;
 
 interface Round extends LoadResult {
   /** CPU microseconds per request. */

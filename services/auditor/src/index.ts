@@ -12,4 +12,5 @@ export type { AuditorOptions, Insight } from "./watch/auditor-options.ts";
 export type { Alarm, CheckStatus } from "./domain/alarm.ts";
 export type { LogKind } from "./public/served-log.ts";
 export type { LeftOut } from "./watch/canary.ts";
+export { settleable, settleAlarm } from "./state/settled-alarms.ts";
 export type { TimeServer } from "./public/sntp-client.ts";

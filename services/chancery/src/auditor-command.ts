@@ -12,6 +12,7 @@ import { parseFlags } from "./flags.ts";
 import type { Environment } from "./settings.ts";
 
 const USAGE = `usage: chancery auditor --url URL [FLAGS]
+       chancery auditor settle --state FOLDER [--alarm ID --because TEXT]
 
 Checks an installation all day, as a stranger: by what anyone may read, with memory and code of its own. Best on
 another machine than the one it checks. It keeps every checkpoint it ever saw until it is proven. What it finds stands
@@ -36,6 +37,8 @@ in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goe
   --host HOST          address of its own answers                              127.0.0.1
   --port PORT          port of its own answers                                 8790
   --metrics-port PORT  port of its metrics                                     none
+
+settle ends an alarm of certificates at your word (settle --help).
 `;
 
 const FLAGS = {
@@ -66,6 +69,7 @@ export async function auditorCommand(
   _environment: Environment,
   terminal: Terminal,
 ): Promise<number> {
+  if (argv[0] === "settle") return (await import("./auditor-settle.ts")).settleCommand(argv.slice(1), terminal);
   const flags = parseFlags(argv, FLAGS);
   if (flags.help === true) {
     terminal.out(USAGE);

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openTroubles, TamperedStack } from "./tampered-stack.ts";
+import { deleted, failing, openTroubles, TamperedStack } from "./tampered-stack.ts";
 
 /*
  * What somebody with the database's password would change to hide something, because no hash covers it.
@@ -16,6 +16,7 @@ beforeAll(async () => {
   world = await TamperedStack.start();
   for (let batch = 0; batch < 3; batch++) await world.logV1(V1 / 3);
   rekor = await world.logId("rekor");
+  await world.issue(3);
   // A second apart, as in a log that is not hurried.
   const spread = "UPDATE log.entry SET time = $2::bigint - 1000 * ($3 - 1 - index) WHERE log = $1";
   await world.run([[spread, rekor, await timeOf(V1 - 1), V1]]);
@@ -110,6 +111,28 @@ test.for([100, 290])(
     await auditor.sweep();
     expect(openTroubles(auditor.status())).toContain("changed-beside");
     await world.run([["UPDATE log.entry SET extra = NULL WHERE log = $1 AND index = $2", rekor, index]]);
+  },
+);
+
+test(
+  "a row of the ledger that is deleted after an alarm of one of its columns is found, and is over when it is back",
+  { timeout: SLOW },
+  async () => {
+    const name = `ledger-${randomUUID()}`;
+    const auditor = await world.auditor(name);
+    await auditor.sweep();
+    const { change, back } = await deleted(world.owner, "fulcio.certificate", "ct_index = $1", [1]);
+    await world.run([["UPDATE fulcio.certificate SET subject = 'somebody else' WHERE ct_index = 1"]]);
+    await auditor.sweep();
+    expect(openTroubles(auditor.status())).toEqual(["changed-ledger"]);
+    await world.run(change);
+    await auditor.sweep();
+    expect(openTroubles(auditor.status())).toContain("lost-ledger");
+    await auditor[Symbol.asyncDispose]();
+    await world.run(back);
+    const later = await world.auditor(name);
+    await later.sweep();
+    expect(failing(later.status())).toEqual([]);
   },
 );
 

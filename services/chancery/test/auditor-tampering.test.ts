@@ -2,13 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Auditor } from "@chancery/auditor";
+import { type Auditor, settleable, settleAlarm } from "@chancery/auditor";
 import { copyInstallation, freePort } from "@chancery/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { broughtIn, issueElsewhere } from "./issued-elsewhere.ts";
 import { olderTrust, renewTrust } from "./older-trust.ts";
 import { startTestStack } from "./start-stack.ts";
-import { failing, openTroubles, type Statement, TamperedStack, type Tampering } from "./tampered-stack.ts";
+import { deleted, failing, openTroubles, type Statement, TamperedStack, type Tampering } from "./tampered-stack.ts";
 
 /*
  * Thirteen kinds of tampering, ten places and more each. After each change every check is made once: that the change is
@@ -53,6 +53,7 @@ beforeAll(async () => {
   await world.issue(CERTIFICATES);
   issuedAt = Date.now();
   unlogged = (await issueElsewhere(join(folder, "twin"), TWINS, MUTE)).map(broughtIn);
+  for (const { where } of unlogged) cannotBeMended.add(where);
   ids = {
     rekor: await world.logId("rekor"),
     "rekor-v2": await world.logId("rekor-v2"),
@@ -154,7 +155,9 @@ const KINDS: Record<string, { troubles: string[]; places: () => Promise<Tamperin
   "a deleted entry": {
     troubles: ["changed-entry", "changed-tile"],
     places: async () =>
-      Promise.all(PLACES.map((index) => deleted("entry", "log = $1 AND index = $2", [ids.rekor, index]))),
+      Promise.all(
+        PLACES.map((index) => deleted(world.owner, "log.entry", "log = $1 AND index = $2", [ids.rekor, index])),
+      ),
   },
   "two entries that changed places": {
     troubles: ["changed-entry", "changed-tile"],
@@ -189,7 +192,12 @@ const KINDS: Record<string, { troubles: string[]; places: () => Promise<Tamperin
       const chosen = rows.filter((_, at) => at % Math.max(1, Math.floor(rows.length / 11)) === 0).slice(0, 12);
       return Promise.all(
         chosen.map(({ log, level, index, start }) =>
-          deleted("tile", "log = $1 AND level = $2 AND index = $3 AND start = $4", [log, level, index, start]),
+          deleted(world.owner, "log.tile", "log = $1 AND level = $2 AND index = $3 AND start = $4", [
+            log,
+            level,
+            index,
+            start,
+          ]),
         ),
       );
     },
@@ -211,35 +219,72 @@ const KINDS: Record<string, { troubles: string[]; places: () => Promise<Tamperin
       return [...unlogged, ...moved];
     },
   },
+  "a column of the ledger": {
+    troubles: ["changed-ledger"],
+    places: async () => {
+      const columns = [
+        ["time", "time + 2000"],
+        ["time", "time - 60000"],
+        ["subject", "'somebody else'"],
+        ["issuer", "'https://other.example.com'"],
+        ["san_type", "'uri'"],
+        ["claims_hash", "set_byte(claims_hash, 3, get_byte(claims_hash, 3) # 1)"],
+        ["would_refuse", "'only-releases'"],
+      ] as const;
+      return Promise.all(
+        columns.flatMap(([column, value]) => [rewritten(0, column, value), rewritten(32, column, value)]),
+      );
+    },
+  },
+  "a deleted row of the ledger": {
+    troubles: ["lost-ledger"],
+    places: async () =>
+      Promise.all(
+        [0, 1, 2, 8, 15, 16, 17, 24, 30, 31, 32].map((index) =>
+          deleted(world.owner, "fulcio.certificate", "ct_index = $1", [index]),
+        ),
+      ),
+  },
   "an entry that is not indexed": {
     troubles: ["changed-index"],
     places: async () =>
       Promise.all([
-        ...PLACES.slice(0, 6).map((index) => deleted("search", "place = $1", [place("rekor", index)])),
-        ...[0, 10, 19].map((index) => deleted("search", "place = $1", [place("rekor-v2", index)])),
-        ...[1, 256, 299].map((index) => deleted("identity", "log = $1 AND index = $2", [ids.rekor, index])),
+        ...PLACES.slice(0, 6).map((index) => deleted(world.owner, "log.search", "place = $1", [place("rekor", index)])),
+        ...[0, 10, 19].map((index) => deleted(world.owner, "log.search", "place = $1", [place("rekor-v2", index)])),
+        ...[1, 256, 299].map((index) =>
+          deleted(world.owner, "log.identity", "log = $1 AND index = $2", [ids.rekor, index]),
+        ),
       ]),
   },
 };
 
-const LOWEST =
-  "log = $1 AND level = 0 AND index = $2 / 256 AND start <= $2 % 256 AND start + length(hashes) / 32 > $2 % 256";
-
-/** Rows taken away, and put back as they were. */
-async function deleted(table: string, where: string, params: unknown[]): Promise<Tampering> {
-  const rows = await world.owner.query<{ row: string }>(
-    `SELECT to_jsonb(t)::text AS row FROM log.${table} t WHERE ${where}`,
-    params,
+/** A row of the ledger with another value in a column. */
+async function rewritten(index: number, column: string, value: string): Promise<Tampering> {
+  const [row] = await world.owner.query<{ serial: Uint8Array; honest: string | null }>(
+    `SELECT serial, to_jsonb(c)->>'${column}' AS honest FROM fulcio.certificate c WHERE ct_index = $1`,
+    [index],
   );
+  const honest = `(jsonb_populate_record(NULL::fulcio.certificate, jsonb_build_object('${column}', $2::text))).${column}`;
+  const set = (to: string) => `UPDATE fulcio.certificate SET ${column} = ${to} WHERE`;
   return {
-    where: `${table} ${params.join("/")}`,
-    change: [[`DELETE FROM log.${table} WHERE ${where}`, ...params]],
-    back: rows.map(({ row }) => [
-      `INSERT INTO log.${table} SELECT * FROM jsonb_populate_record(NULL::log.${table}, $1::jsonb)`,
-      row,
-    ]),
+    where: `${column} = ${value} of the certificate at ${index}`,
+    change: [[`${set(value)} ct_index = $1`, index]],
+    back: [[`${set(honest)} serial = $1`, row?.serial, row?.honest]],
   };
 }
+
+/** Certificates that were issued elsewhere stay so when their row is taken away. */
+const cannotBeMended = new Set<string>();
+
+/** The operator's word on what is open. */
+async function settleAll(): Promise<void> {
+  const state = join(world.stack.data, "audited");
+  for (const { id } of await settleable(state)) await settleAlarm(state, id, "brought in by a test", Date.now());
+  await auditor.sweep();
+}
+
+const LOWEST =
+  "log = $1 AND level = 0 AND index = $2 / 256 AND start <= $2 % 256 AND start + length(hashes) / 32 > $2 % 256";
 
 test("what nobody touched raises no alarm", () => {
   expect(failing(auditor.status())).toEqual([]);
@@ -264,6 +309,11 @@ describe.for(Object.keys(KINDS))("%s", (kind) => {
       const found = openTroubles(auditor.status());
       await world.run(back);
       await auditor.sweep();
+      if (cannotBeMended.has(where)) {
+        if (!openTroubles(auditor.status()).includes("unlogged-certificate"))
+          missed.push(`${where}: over without its row`);
+        await settleAll();
+      }
       const left = failing(auditor.status());
       const isFound = found.some((trouble) => troubles.includes(trouble));
       if (!isFound || left.length > 0) missed.push(`${where}: ${found.join()}; after it ${left.join()}`);

@@ -196,6 +196,22 @@ export class TamperedStack implements AsyncDisposable {
   }
 }
 
+/** Rows taken away, and put back as they were. */
+export async function deleted(db: Database, table: string, where: string, params: unknown[]): Promise<Tampering> {
+  const rows = await db.query<{ row: string }>(
+    `SELECT to_jsonb(t)::text AS row FROM ${table} t WHERE ${where}`,
+    params,
+  );
+  return {
+    where: `${table} ${params.join("/")}`,
+    change: [[`DELETE FROM ${table} WHERE ${where}`, ...params]],
+    back: rows.map(({ row }) => [
+      `INSERT INTO ${table} SELECT * FROM jsonb_populate_record(NULL::${table}, $1::jsonb)`,
+      row,
+    ]),
+  };
+}
+
 function anArtifact(): { privateKey: KeyObject; artifact: Buffer; digest: Buffer } {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const artifact = randomBytes(32);

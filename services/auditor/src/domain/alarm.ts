@@ -63,6 +63,9 @@ export interface Report {
   notAsked(check: string, why: string): void;
 }
 
+/** A report that takes an operator's word. */
+export type SettlingReport = Report & Pick<AlarmBook, "settled">;
+
 /** What an alarm is told to. It MUST NOT throw. */
 export type AlarmSink = (alarm: Alarm) => void;
 
@@ -263,6 +266,13 @@ export class AlarmBook implements Report {
     this.#forget(check);
     this.unknown(check, why);
     this.#seesNoMore(check, () => true, why);
+  }
+
+  /** An operator's word on what a check told: it is over. */
+  settled(trouble: Trouble, what: string, reason: string): void {
+    if (this.#isClosed) return;
+    const over = this.open.filter((alarm) => alarm.trouble === trouble && alarm.what === what);
+    this.#resolve(new Set(over), reason);
   }
 
   /** An alarm is over when no check sees it any more. */

@@ -113,20 +113,26 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "The CA's ledger holds a certificate that the CT log does not: somebody may hold a certificate that no one can see. Clients that demand an SCT refuse it; others do not.",
-    remedy: `${KEEP}. If the certificate is out, end the intermediate (\`npm run chancery -- init --renew\`) and find out who could use its key.`,
+    remedy: `${KEEP}. If the certificate is out, end the intermediate (\`npm run chancery -- init --renew\`) and find out who could use its key. It stays an alarm without its row, until the CT log holds it or \`npm run chancery -- auditor settle\` says that you know.`,
   },
   "unledgered-certificate": {
     severity: "warning",
     meaning:
       "The CT log holds a precertificate of our CA that its ledger does not. A crash between the two leaves one that nobody was given; if none happened, somebody used the CA's key beside the CA.",
     remedy:
-      "Look for a crash of the CA at that minute. Without one: take the CA's key for stolen and renew the intermediate (`npm run chancery -- init --renew`).",
+      "Look for a crash of the CA at that minute, and say so (`npm run chancery -- auditor settle`). Without one: take the CA's key for stolen and renew the intermediate (`npm run chancery -- init --renew`).",
   },
   "changed-ledger": {
     severity: "critical",
     meaning:
-      "A row of the CA's ledger says something else than the certificate in it. The certificate itself is untouched: byte for byte the one that the CT log shows the world. Somebody wrote to the database, or a disk is damaged; searches and reports of this installation show the wrong value.",
-    remedy: `${KEEP}. Write the true value back from the certificate, which the evidence holds, or restore that row of fulcio.certificate from a backup; find out who can write to that table.`,
+      "A row of the CA's ledger says something else than the certificate in it, or, of what no certificate says, than when this auditor saw it first. The certificate itself is untouched: byte for byte the one that the CT log shows the world. Somebody wrote to the database, or a disk is damaged; searches and reports of this installation show the wrong value.",
+    remedy: `${KEEP}. Write the true value back from the certificate, which the evidence holds, or restore that row of fulcio.certificate from a backup (${HOW}; where there is none, \`npm run chancery -- auditor settle\`); find out who can write to that table.`,
+  },
+  "lost-ledger": {
+    severity: "critical",
+    meaning:
+      "A row of the CA's ledger that this auditor saw is gone. The certificate was issued, and the CT log may be the last to show it: who asked for it, and with which claims, can no longer be told. Somebody wrote to the database, or an older one was put in its place.",
+    remedy: `${KEEP}. Put that row of fulcio.certificate back from a backup or a replica: ${HOW}. If it never was the CA's, or is gone for good: \`npm run chancery -- auditor settle\`. Find out who can write to that table.`,
   },
   "lost-refusals": {
     severity: "critical",

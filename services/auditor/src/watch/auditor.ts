@@ -64,7 +64,7 @@ export class Auditor implements AsyncDisposable {
   readonly #trust: TrustWatch;
   readonly #canaryKeys: CanaryKeys;
   readonly canaryKeys = () => this.#canaryKeys.newest();
-  readonly #promised = new PromisedCertificates();
+  readonly #promised: PromisedCertificates;
   readonly #host: HostWatch;
   readonly #refusals: RefusalWatch | undefined;
   readonly #time: TimeServersWatch | undefined;
@@ -81,6 +81,7 @@ export class Auditor implements AsyncDisposable {
     this.#now = options.now ?? Date.now;
     this.#state = state;
     this.#canaryKeys = new CanaryKeys(state);
+    this.#promised = new PromisedCertificates(state);
     const sinks: AlarmSink[] = [(alarm) => told.alarm(alarm, alarmText(alarm)), () => this.#webhook?.wake()];
     this.#alarms = new AlarmBook(state, alarms, sinks, this.#now);
     this.#webhook = webhook === undefined ? undefined : this.#hook(webhook);

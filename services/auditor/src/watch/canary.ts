@@ -230,7 +230,7 @@ export class Canary {
     }
     const watched = this.#around.logs().filter(({ log }) => log.kind === "ctlog");
     if (isHeldBy(watched.flatMap(({ log }) => log.identity.keys))) {
-      this.#around.promised.promise(leaf, this.#around.now());
+      await this.#around.promised.promise(leaf, this.#around.now());
     }
     this.#identities = alternativeNames(leaf);
     return { key, kind, certificate: leaf.der, pem };

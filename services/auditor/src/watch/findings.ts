@@ -12,19 +12,21 @@ const MOST_EVIDENCE = 20;
 /** A server that refuses more than so many of one look does not serve. */
 const MOST_REFUSED = 10;
 
-/** Of bytes that are served otherwise than they were proven. */
-const SERVED: ReadonlySet<Trouble> = new Set(["changed-entry", "changed-tile", "changed-index"]);
+/** Of what is otherwise, or gone, where an older database was put in the place of the one that was proven. */
+const SERVED: ReadonlySet<Trouble> = new Set(["changed-entry", "changed-tile", "changed-index", "lost-ledger"]);
 
 /** All that one look found, so that nothing hides behind what was found first. */
 export class Findings {
   readonly #kept: Wrong[] = [];
   readonly #wrongOf: (difference: Difference) => Wrong;
+  readonly #isSettled: (wrong: Wrong) => boolean;
   #more = 0;
   #refused: Refused | undefined;
   #refusals = 0;
 
-  constructor(wrongOf: (difference: Difference) => Wrong) {
+  constructor(wrongOf: (difference: Difference) => Wrong, isSettled: (wrong: Wrong) => boolean = () => false) {
     this.#wrongOf = wrongOf;
+    this.#isSettled = isSettled;
   }
 
   get count(): number {
@@ -37,8 +39,10 @@ export class Findings {
   }
 
   add(found: Wrong | Difference): void {
+    const wrong = found instanceof Difference ? this.#wrongOf(found) : found;
+    if (this.#isSettled(wrong)) return;
     if (this.#kept.length >= MOST_KEPT) this.#more++;
-    else this.#kept.push(found instanceof Difference ? this.#wrongOf(found) : found);
+    else this.#kept.push(wrong);
   }
 
   addMore(count: number): void {
@@ -47,7 +51,7 @@ export class Findings {
 
   /** What a part of the look finds is not yet found. */
   ofPart(): Findings {
-    return new Findings(this.#wrongOf);
+    return new Findings(this.#wrongOf, this.#isSettled);
   }
 
   first(most: number): readonly Wrong[] {
@@ -102,6 +106,8 @@ interface Look {
   readonly report: Report;
   readonly couldNot: string;
   readonly wrongOf: (difference: Difference) => Wrong;
+  /** Whether an operator said of just this that it is over. */
+  readonly isSettled?: (wrong: Wrong) => boolean;
   /** Why what is served cannot be held against what was proven. */
   readonly goneBack: () => Promise<string | undefined>;
   /** Who else than a server may not answer; the database unless said. */
@@ -117,9 +123,9 @@ interface Look {
 export async function judgeAll(
   check: string,
   work: (findings: Findings) => Promise<string>,
-  { report, couldNot, wrongOf, goneBack, beside = "database", common }: Look,
+  { report, couldNot, wrongOf, isSettled, goneBack, beside = "database", common }: Look,
 ): Promise<void> {
-  const findings = new Findings(wrongOf);
+  const findings = new Findings(wrongOf, isSettled);
   let unknown: string | undefined;
   let away: unknown;
   let isWhole = false;

@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { evidenceOf, type LedgerRow, nameOf, timeOf, unsigned } from "../database/ledger.ts";
 import { type Certificate, readCertificate } from "../domain/certificate/certificate.ts";
 import { type CtEntry, embeddedScts, isSctOf } from "../domain/certificate/ct-entry.ts";
-import { issuerClaim, namesOf, subjectClaim } from "../domain/certificate/fulcio-profile.ts";
+import { issuerClaim, type LeafForm, lintLeaf, namesOf, subjectClaim } from "../domain/certificate/fulcio-profile.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { messageOf, Wrong } from "./wrong.ts";
 
@@ -16,6 +16,18 @@ export function readRow(row: LedgerRow): Certificate {
     const what = `${nameOf(row)} cannot be read: ${messageOf(error)}`;
     throw new Wrong("certificate-mismatch", what, evidenceOf(row));
   }
+}
+
+export function judgeProfile(
+  name: string,
+  certificate: Certificate,
+  form: LeafForm,
+  issuer: Certificate,
+  evidence: object,
+): void {
+  const complaints = lintLeaf(certificate, form, issuer);
+  if (complaints.length === 0) return;
+  throw new Wrong("certificate-profile", `${name} ${complaints.join("; ")}`, evidence);
 }
 
 /**

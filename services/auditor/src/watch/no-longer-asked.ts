@@ -1,3 +1,5 @@
+import { isUnnamed } from "./certificate-checks.ts";
+
 /** What this auditor was told to look at, as far as alarms of before are about it. */
 export interface Looked {
   /** Names of logs. */
@@ -22,6 +24,7 @@ export function whyNotAsked(check: string, { logs, places, folders, hasWebhook, 
   }
   const folder = /^disk of (?<folder>.*)$/.exec(check)?.groups?.["folder"];
   if (folder !== undefined && !folders.includes(folder)) return `${folder} is no longer one of this auditor's folders`;
+  if (isUnnamed(check)) return "certificates are checked by the CT log that holds them, under its name";
   if (check === "webhook" && !hasWebhook) return "there is no webhook any more";
   if (check === "clock and time servers" && !hasTimeServers) return "there are no time servers any more";
   return undefined;

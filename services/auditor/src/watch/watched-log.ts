@@ -1,10 +1,11 @@
 import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
-import type { Report } from "../domain/alarm.ts";
+import type { SettlingReport } from "../domain/alarm.ts";
 import { type AuditedLog, servedLog, storedName } from "../public/served-log.ts";
 import type { LogFolder } from "../state/log-folder.ts";
+import { SettledAlarms } from "../state/settled-alarms.ts";
 import type { AuditorOptions } from "./auditor-options.ts";
-import { CERTIFICATE_CHECKS } from "./certificate-checks.ts";
+import { certificateChecks } from "./certificate-checks.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import { EntryWatch } from "./entry-watch.ts";
 import { LogWatch } from "./log-watch.ts";
@@ -31,7 +32,7 @@ export interface Watched {
 }
 
 interface Around {
-  readonly report: Report;
+  readonly report: SettlingReport;
   readonly now: () => number;
   readonly trust: TrustWatch;
   readonly promised: PromisedCertificates;
@@ -41,7 +42,16 @@ interface Around {
 export function watchLog(
   found: AuditedLog,
   folder: LogFolder,
-  { url, vantagePoints = [], keys = {}, insight, way = {}, ctLog = "own", federatedIssuers = [] }: AuditorOptions,
+  {
+    url,
+    vantagePoints = [],
+    keys = {},
+    insight,
+    way = {},
+    ctLog = "own",
+    state,
+    federatedIssuers = [],
+  }: AuditorOptions,
   { trust, promised, rest, ...around }: Around,
 ): Watched {
   const log = keys[found.kind] === undefined ? asFirstSeen(found, folder) : found;
@@ -56,7 +66,8 @@ export function watchLog(
   const breathe = (spentMs: number) => rest(spentMs * REST.new);
   if (found.kind === "ctlog") {
     const authorities = () => trust.authorities?.certificate ?? [];
-    const beside = { db: insight?.db, authorities, promised, federatedIssuers };
+    const settled = new SettledAlarms(state);
+    const beside = { db: insight?.db, authorities, promised, settled, federatedIssuers };
     const certificates = new CertificateWatch(watch, { ...around, ...beside, pause, pauseInLedger, way, ctLog });
     return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }
@@ -79,7 +90,7 @@ export function checksOf({ watch, stored, entries, certificates }: Watched, hasI
       : [`heads of ${storedName(watch.log)}`, `stored tip of ${name}`, `stored rows of ${name}`]),
     ...(entries === undefined ? [] : [`entries of ${name}`, `newest in the index of ${name}`, `index of ${name}`]),
     ...(entries !== undefined && hasIndex ? [`search index of ${name}`] : []),
-    ...(certificates === undefined ? [] : CERTIFICATE_CHECKS),
+    ...(certificates === undefined ? [] : Object.values(certificateChecks(name))),
   ];
 }
 

@@ -1,0 +1,106 @@
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Misconfigured } from "@chancery/fault";
+import { type Alarm, timeOf } from "../domain/alarm.ts";
+import type { Trouble } from "../domain/troubles.ts";
+import { replaceFile } from "./durable-file.ts";
+import { StateFolder } from "./state-folder.ts";
+
+/** An operator's word that an alarm is over, a file each: who said it, why and when stays on record. */
+interface Settled {
+  readonly alarm: string;
+  readonly trouble: Trouble;
+  readonly what: string;
+  readonly because: string;
+  readonly at: string;
+}
+
+/** Alarms of what cannot be mended: nothing brings a row back of which there is no copy. */
+const SETTLED: ReadonlySet<Trouble> = new Set([
+  "unlogged-certificate",
+  "unledgered-certificate",
+  "lost-ledger",
+  "changed-ledger",
+  "certificate-mismatch",
+  "certificate-profile",
+]);
+const MOST_CHARACTERS = 500;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Open alarms that an operator can settle. */
+export async function settleable(state: string): Promise<Alarm[]> {
+  return (await openAlarms(state)).filter(({ trouble }) => SETTLED.has(trouble));
+}
+
+/** The auditor that works in the folder takes it up at its next look. */
+export async function settleAlarm(state: string, id: string, because: string, now: number): Promise<Alarm> {
+  const alarm = (await openAlarms(state)).find((one) => one.id === id);
+  if (alarm === undefined || !UUID.test(id)) throw new Misconfigured("alarm", `${id} is no open alarm of ${state}`);
+  const { trouble, what } = alarm;
+  if (!SETTLED.has(trouble)) {
+    throw new Misconfigured("alarm", `${trouble} is over when its check passes, and at nobody's word`);
+  }
+  if (because.trim() === "" || because.length > MOST_CHARACTERS || /\p{Cc}/u.test(because)) {
+    throw new Misconfigured("--because", `is one line of 1 to ${MOST_CHARACTERS} characters`);
+  }
+  const folder = join(state, "settled");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const settled: Settled = { alarm: id, trouble, what, because, at: timeOf(now) };
+  await replaceFile(join(folder, `${id}.json`), `${JSON.stringify(settled)}\n`);
+  return alarm;
+}
+
+async function openAlarms(state: string): Promise<Alarm[]> {
+  // Not opened: what is no auditor's folder is not made one.
+  const names = await readdir(state).catch((): string[] => []);
+  if (!names.includes("alarms.json"))
+    throw new Misconfigured("--state", `${state} is no folder of an auditor's alarms`);
+  const alarms = await (await StateFolder.open(state)).alarms();
+  return alarms.filter(({ resolved }) => resolved === undefined);
+}
+
+/** What was settled: the same told again is no alarm, and anything else is. */
+export class SettledAlarms {
+  readonly #folder: string;
+  readonly #read = new Set<string>();
+  readonly #settled = new Set<string>();
+
+  constructor(state: string) {
+    this.#folder = join(state, "settled");
+  }
+
+  /** Resolves to those that are new since the last time. */
+  async refresh(): Promise<readonly Settled[]> {
+    const names = await readdir(this.#folder).catch((): string[] => []);
+    const fresh = names.filter((name) => name.endsWith(".json") && !this.#read.has(name));
+    const found: Settled[] = [];
+    for (const name of fresh) {
+      const settled = await readSettled(join(this.#folder, name));
+      this.#read.add(name);
+      if (settled === undefined) continue;
+      this.#settled.add(keyOf(settled.trouble, settled.what));
+      found.push(settled);
+    }
+    return found;
+  }
+
+  has(trouble: Trouble, what: string): boolean {
+    return this.#settled.has(keyOf(trouble, what));
+  }
+}
+
+/** What is not whole settles nothing. */
+async function readSettled(path: string): Promise<Settled | undefined> {
+  try {
+    const settled = JSON.parse(await readFile(path, "utf8")) as Partial<Settled>;
+    const { alarm, trouble, what, because, at } = settled;
+    const isWhole = [alarm, trouble, what, because, at].every((member) => typeof member === "string");
+    return isWhole && trouble !== undefined && SETTLED.has(trouble) ? (settled as Settled) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function keyOf(trouble: Trouble, what: string): string {
+  return `${trouble}: ${what}`;
+}

@@ -1,0 +1,207 @@
+import type { KeyObject } from "node:crypto";
+import { join } from "node:path";
+import type { Queryable } from "@chancery/postgres";
+import type { Certificate } from "../domain/certificate/certificate.ts";
+import { certificateMatches, type CtEntry, embeddedScts } from "../domain/certificate/ct-entry.ts";
+import {
+  evidenceOf,
+  formatPlace,
+  type LedgerPlace,
+  type LedgerRow,
+  nameOf,
+  parsePlace,
+  readLedger,
+  readLedgerRow,
+  serialsInLedger,
+  START,
+  timeOf,
+} from "../database/ledger.ts";
+import { type CertificateAround, requireAbreast } from "./certificate-around.ts";
+import type { CtEntries } from "./ct-entries.ts";
+import type { Findings } from "./findings.ts";
+import type { LogWatch } from "./log-watch.ts";
+import { digestOf, judgeColumns, judgeProfile, judgeScts, judgeTime, readRow } from "./ledger-row-check.ts";
+import { expectThere, type SeenPage, type SeenRows } from "./seen-rows.ts";
+import { goneRow, SuspectRows } from "./suspect-rows.ts";
+import { messageOf, Wrong } from "./wrong.ts";
+
+const PAGE = 256n;
+const LEDGER_PAGE = 200;
+/** Of a larger ledger the others are judged anew each time: some 12 MB. */
+const MOST_GOOD = 50_000;
+/** A cache in front of the log may be so far behind. */
+const EARLY_MS = 6_000;
+/** For what is new in the log: the rest comes with the next look. */
+const LOOK_MS = 5_000;
+
+/** The CA's ledger: each row against the certificate in it, that against the CT log, and all against what was seen of it first. */
+export class LedgerWatch {
+  readonly #watch: LogWatch;
+  readonly #ctKey: readonly KeyObject[];
+  readonly #around: CertificateAround;
+  readonly #entries: CtEntries;
+  readonly #seen: SeenRows;
+  /** Rows up to it were looked at. */
+  #place: LedgerPlace;
+  /** Those up to it that were judged bad: they are looked at again, and one that is gone is not forgotten. */
+  readonly suspects: SuspectRows;
+  /** The rows that were judged good, by place: one that reads the same is judged the same, for what its entry is never changes. */
+  readonly #good = new Map<string, string>();
+
+  constructor(watch: LogWatch, entries: CtEntries, seen: SeenRows, around: CertificateAround) {
+    this.#watch = watch;
+    this.#ctKey = watch.log.identity.keys;
+    this.#around = around;
+    this.#entries = entries;
+    this.#seen = seen;
+    this.#place = parsePlace(watch.folder.cursor("ledger"));
+    this.suspects = new SuspectRows(join(watch.folder.directory, "suspects.json"));
+  }
+
+  async check(db: Queryable, whole: boolean, findings: Findings): Promise<string> {
+    if (!whole) await this.#lookAgain(db, findings);
+    let place = whole ? START : this.#place;
+    let count = 0;
+    for (;;) {
+      const started = performance.now();
+      const rows = await readLedger(db, place, LEDGER_PAGE);
+      // Read before the look that must show their entries: on a busy machine minutes may lie between two.
+      if (rows.some((row) => this.#isAhead(row))) await this.#watch.pass(LOOK_MS);
+      const early = rows.findIndex((row) => this.#isEarly(row));
+      const ready = early < 0 ? rows : rows.slice(0, early);
+      const isLast = ready.length < LEDGER_PAGE;
+      const last = ready.at(-1);
+      if (whole || last !== undefined) {
+        const seen = await this.#seen.page(place, whole && isLast ? undefined : (last ?? place));
+        await this.#judgeRows(ready, seen, findings);
+        await seen.expect(db, ready, findings);
+      }
+      count += ready.length;
+      if (last !== undefined) place = { time: last.time, serial: last.serial };
+      if (!whole && last !== undefined) await this.#remember(place);
+      if (isLast) break;
+      if (whole) await this.#around.pauseInLedger(performance.now() - started);
+    }
+    requireAbreast(this.#watch, `${count} rows were checked`);
+    return whole
+      ? `all ${count} rows correspond to the CT log`
+      : `every row corresponds to the CT log, the newest of ${timeOf(place)}`;
+  }
+
+  /** Its entry is in the log, and the tree head that covers it was not proven yet: that takes a moment. */
+  #isEarly(row: LedgerRow): boolean {
+    if (!this.#isAhead(row)) return false;
+    return !this.#watch.isCurrent || Math.abs(this.#around.now() - Number(row.time)) < EARLY_MS;
+  }
+
+  #isAhead({ ctIndex }: LedgerRow): boolean {
+    return ctIndex !== undefined && ctIndex >= this.#watch.proven.size;
+  }
+
+  /** At bad rows, and whether the newest are still there. */
+  async #lookAgain(db: Queryable, findings: Findings): Promise<void> {
+    const suspects = await this.suspects.all();
+    for (const suspect of suspects) {
+      const row = await readLedgerRow(db, parsePlace(suspect.place));
+      if (row !== undefined) {
+        const { time, serial } = row;
+        const seen = await this.#seen.page({ time: time - 1n, serial }, { time, serial });
+        await this.#judgeRows([row], seen, findings);
+      } else {
+        // It may have been mended in its time or its serial.
+        const known = await serialsInLedger(db, [Uint8Array.fromHex(even(suspect.serial))]);
+        if (known.has(suspect.serial)) await this.suspects.clear(suspect.place);
+        else findings.add(goneRow(suspect));
+      }
+    }
+    await this.suspects.save();
+    const gone = new Set(suspects.map(({ place }) => place));
+    const newest = await this.#seen.newest();
+    const others = newest.filter(({ time, serial }) => !gone.has(`${time}/${serial}`));
+    await expectThere(db, others, [], findings);
+  }
+
+  /** What was good and not seen before is remembered as it is. */
+  async #judgeRows(rows: readonly LedgerRow[], seen: SeenPage, findings: Findings): Promise<void> {
+    const pages = new Map<bigint, (CtEntry | Wrong)[]>();
+    const good: [place: string, digest: string][] = [];
+    for (const row of rows) {
+      const [place, digest] = [formatPlace(row), digestOf(row)];
+      if (this.#good.get(place) === digest) continue;
+      const isGood = await findings.collect(() => this.#judge(row, { digest, seen, pages }), `ledger row ${place}`);
+      this.#good.delete(place);
+      if (!isGood) continue;
+      good.push([place, digest]);
+      await this.suspects.clear(place);
+    }
+    await this.#seen.add(seen.fresh);
+    await this.suspects.save();
+    for (const [place, digest] of good) if (this.#good.size < MOST_GOOD) this.#good.set(place, digest);
+  }
+
+  async #judge(
+    row: LedgerRow,
+    {
+      digest,
+      seen,
+      pages,
+    }: { readonly digest: string; readonly seen: SeenPage; readonly pages: Map<bigint, (CtEntry | Wrong)[]> },
+  ): Promise<void> {
+    try {
+      await this.#judgeRow(row, pages);
+      seen.hold(row, digest);
+    } catch (error) {
+      // What could not be judged is looked at again, too.
+      const told = error instanceof Wrong ? error : { trouble: "unreachable" as const, message: messageOf(error) };
+      await this.suspects.suspect(row, told);
+      throw error;
+    }
+  }
+
+  async #judgeRow(row: LedgerRow, pages: Map<bigint, (CtEntry | Wrong)[]>): Promise<void> {
+    const [evidence, certificate] = [evidenceOf(row), readRow(row)];
+    const issuer = this.#issuerOf(certificate);
+    if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
+    const { ctLog } = this.#around;
+    // Another's log is another's to audit. That nobody can see a certificate comes before what is wrong with it.
+    const isElsewhere = row.ctIndex === undefined && ctLog !== "own";
+    const entry = isElsewhere ? undefined : await this.#entryOf(row, certificate, pages);
+    const form = ctLog === "none" && embeddedScts(certificate).length === 0 ? "unlogged" : "certificate";
+    judgeProfile(nameOf(row), certificate, form, issuer, evidence);
+    if (entry !== undefined) {
+      judgeScts(row, certificate, { issuer, keys: this.#ctKey, entry });
+      judgeTime(row, certificate, entry);
+    }
+    // Last: then the certificate is known to be the one that was issued.
+    judgeColumns(row, certificate, this.#around.federatedIssuers);
+  }
+
+  #issuerOf({ issuer }: Certificate): Certificate | undefined {
+    const issuing = this.#around.authorities().flatMap((chain) => chain.slice(0, 1));
+    return issuing.find(({ subject }) => Buffer.compare(subject, issuer) === 0);
+  }
+
+  async #entryOf(row: LedgerRow, certificate: Certificate, pages: Map<bigint, (CtEntry | Wrong)[]>): Promise<CtEntry> {
+    const [{ ctIndex }, { size }] = [row, this.#watch.proven];
+    const unlogged = (why: string) => new Wrong("unlogged-certificate", `${nameOf(row)} ${why}`, evidenceOf(row));
+    if (ctIndex === undefined || ctIndex >= size) throw unlogged("names no entry of the CT log");
+    const page = ctIndex / PAGE;
+    const end = (page + 1n) * PAGE;
+    const entries = pages.get(page) ?? (await this.#entries.read(page * PAGE, end < size ? end : size));
+    pages.set(page, entries);
+    const entry = entries[Number(ctIndex % PAGE)];
+    if (entry instanceof Wrong && entry.trouble === "changed-entry") throw entry;
+    if (entry !== undefined && !(entry instanceof Wrong) && certificateMatches(certificate, entry)) return entry;
+    throw unlogged(`is not the one at ${ctIndex} of the CT log`);
+  }
+
+  /** What was judged bad is written before: a crash in between judges it once more. */
+  async #remember(place: LedgerPlace): Promise<void> {
+    this.#place = place;
+    await this.#watch.folder.setCursor("ledger", formatPlace(place));
+  }
+}
+
+function even(digits: string): string {
+  return digits.padStart(digits.length + (digits.length % 2), "0");
+}

@@ -20,8 +20,8 @@ before it ended. For a log that has grown too large, or whose key must change. T
 Works while chancery runs, and while it does not. From then until chancery is started anew the v1 log takes no entries;
 that start makes the new shard. Interrupted, the same command goes on. Back up keys/ and installation.json after it.
 
-Clients need nothing but the new trust material, from TUF (\`cosign initialize\` fetches it at once, and clients by themselves
-when theirs is a day old). What was signed before goes on verifying.
+Clients need nothing but the new trust material: cosign 3 fetches it from TUF by itself, cosign 2 within a week, or at once by
+\`cosign initialize\`; who was given a trusted_root.json or rekor.pub needs the new one. What was signed before goes on verifying.
 
   --log rekor          no other log has shards
   --for-ever           freeze the shard that takes entries now: nothing makes it take some again
@@ -76,8 +76,8 @@ export async function shardCommand(
   return 0;
 }
 
-const NEXT = `Now start chancery anew: that makes the new shard, and the v1 log takes entries again. Clients need to fetch the trust
-material from TUF anew (cosign initialize), and nothing else. Back up keys/ and installation.json.
+const NEXT = `Now start chancery anew: that makes the new shard, and the v1 log takes entries again. Clients need the new trust material from
+TUF: cosign 3 fetches it by itself, cosign 2 by \`cosign initialize\`. Back up keys/ and installation.json.
 `;
 
 interface Active {

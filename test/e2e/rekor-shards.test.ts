@@ -12,6 +12,8 @@ const STEPS = ["frozen", "key", "mark", "file"];
 /** How each is told to write into the v1 log, and into what kind of bundle. */
 const WAYS = ["cosign-2", "cosign-2-new", "cosign-3"] as const;
 type Way = (typeof WAYS)[number];
+const client = (way: Way) => (way === "cosign-3" ? way : "cosign-2");
+const format = (way: Way) => (way === "cosign-2-new" ? ["--new-bundle-format"] : []);
 
 /** One each: the two generations of cosign keep what they trust in the same place, in different ways. */
 type Homes = Readonly<Record<"cosign-2" | "cosign-3", ClientHome>>;
@@ -27,8 +29,6 @@ describe.skipIf(missing)(`real clients over two shards of the v1 log${reason}`, 
 
   const identity = () => ["--certificate-identity=dev@example.com", `--certificate-oidc-issuer=${stack.url}/idp`];
   const bundleOf = (way: Way, name: string) => `--bundle=${home.path(`${name}-${way}`)}`;
-  const client = (way: Way) => (way === "cosign-3" ? way : "cosign-2");
-  const format = (way: Way) => (way === "cosign-2-new" ? ["--new-bundle-format"] : []);
 
   /** To v1, which cosign 3 speaks where a signing config offers nothing newer. */
   async function where(way: Way): Promise<string[]> {
@@ -90,8 +90,8 @@ describe.skipIf(missing)(`real clients over two shards of the v1 log${reason}`, 
         await shardCommand(argv, {}, (text) => process.stdout.write(text), kill);`;
       const killed = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
       expect([killed.signal, killed.stderr], step).toEqual(["SIGKILL", ""]);
-      const told = step === STEPS[0] ? "frozen for ever" : "was frozen already";
-      expect(killed.stdout).toBe(`rekor: ${told}, with ${older} entries\n`);
+      const state = step === STEPS[0] ? "frozen for ever" : "was frozen already";
+      expect(killed.stdout).toBe(`rekor: ${state}, with ${older} entries\n`);
       const { rekorShards, ...rest } = JSON.parse(installation());
       expect(rest).toEqual(before);
       expect(rekorShards === undefined, step).toBe(step !== "file");

@@ -14,7 +14,7 @@ holds, after proving that this extends all the anchor and the published checkpoi
 the database is the newest there ever was; if it is not, the log will contradict what it has signed, for ever.
 Run \`chancery fsck\` first, and stop every chancery on the folder.
 
-  --log rekor|rekor-v2|ctlog
+  --log rekor|rekor-v2|ctlog  or one shard, rekor-shard-2
   --data FOLDER        the installation                          CHANCERY_DATA, or ./.chancery
   --anchor FOLDER      its anchors, as \`serve\` is told           CHANCERY_ANCHOR, or DATA/anchor
   --database-url URL   its PostgreSQL, if not the embedded one   CHANCERY_DATABASE_URL

@@ -19,7 +19,7 @@ it was put back to an older state, do not use this.
 Run it as the tables' owner, keep a copy of database and anchor first, stop every chancery on them, and run
 \`chancery fsck\` after it.
 
-  --log rekor|rekor-v2|ctlog
+  --log rekor|rekor-v2|ctlog  or one shard, rekor-shard-2
   --keep FILE          a new file, which takes the rows: JSON, a line each
   --data FOLDER        the installation                          CHANCERY_DATA, or ./.chancery
   --anchor FOLDER      its anchors, as \`serve\` is told           CHANCERY_ANCHOR, or DATA/anchor

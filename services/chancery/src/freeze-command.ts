@@ -16,7 +16,7 @@ last checkpoint stays as it is: fetch it and keep it elsewhere. Works while chan
 From its next start chancery sends no client to a frozen rekor or rekor-v2 any more (signing config), and all that was signed
 goes on verifying. With ctlog frozen the CA issues nothing, unless it is given another CT log or none.
 
-  --log rekor|rekor-v2|ctlog
+  --log rekor|rekor-v2|ctlog  or one shard, rekor-shard-2
   --for-ever           that you mean it
   --data FOLDER        the installation                          CHANCERY_DATA, or ./.chancery
   --database-url URL   its PostgreSQL, if not the embedded one   CHANCERY_DATABASE_URL

@@ -56,6 +56,17 @@ describe("issuers that are replaced", () => {
     expect(two.count("/keys")).toBe(before + 1);
   });
 
+  test("are known for what they were, so that no certificate of one that named who vouched looks like a changed row", () => {
+    const federating = { "client-id": "sigstore", type: "email", "issuer-claim": "$.federated_claims.connector_id" };
+    const tenants = { "https://*.dex.example.com": federating };
+    replace(JSON.stringify({ "oidc-issuers": { "https://dex.example.com": federating }, "meta-issuers": tenants }));
+    const { isFederated } = fulcio.service.app.get(CurrentIssuers);
+    const named = ["https://dex.example.com", "https://a.dex.example.com", "https://a.b.dex.example.com", one.url];
+    expect(named.map((issuer) => isFederated(issuer))).toEqual([true, true, false, false]);
+    replace(config(one));
+    expect(named.map((issuer) => isFederated(issuer))).toEqual([true, true, false, false]);
+  });
+
   test("stay the old ones, whole, if one of the new cannot do its work", async () => {
     replace(config(two));
     const current = fulcio.service.app.get(CurrentIssuers);

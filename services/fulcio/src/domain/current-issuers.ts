@@ -1,6 +1,7 @@
 import type { IssuerKeys } from "./issuer-keys.ts";
 import { IssuerPool, type MatchedIssuer } from "./issuer-pool.ts";
 import type { IssuerSettings } from "./issuer-settings.ts";
+import { patternExpression } from "./issuer-url.ts";
 
 /**
  * The issuers as they were last configured. They are replaced all at once; a request takes its issuer once and keeps
@@ -11,6 +12,8 @@ export class CurrentIssuers {
   readonly #mayUseLoopbackHttp: boolean;
   #settings: readonly IssuerSettings[];
   #pool: IssuerPool;
+  /** By URL or pattern, those of before included: their certificates are still in the ledger. */
+  readonly #federated = new Map<string, (issuer: string) => boolean>();
 
   /** Misconfigured unless every issuer can do its work. */
   constructor(settings: readonly IssuerSettings[], keys: IssuerKeys, mayUseLoopbackHttp: boolean) {
@@ -18,6 +21,7 @@ export class CurrentIssuers {
     this.#mayUseLoopbackHttp = mayUseLoopbackHttp;
     this.#pool = new IssuerPool(settings, mayUseLoopbackHttp);
     this.#settings = settings;
+    this.#rememberFederated();
   }
 
   get settings(): readonly IssuerSettings[] {
@@ -32,6 +36,18 @@ export class CurrentIssuers {
   replace(settings: readonly IssuerSettings[]): void {
     this.#pool = new IssuerPool(settings, this.#mayUseLoopbackHttp);
     this.#settings = settings;
+    this.#rememberFederated();
     this.#keys.keepOnly(settings);
+  }
+
+  /** Whether certificates for tokens of this issuer name another one, by `issuer-claim`; as configured at any time since the start. */
+  readonly isFederated = (issuer: string): boolean => [...this.#federated.values()].some((isIt) => isIt(issuer));
+
+  #rememberFederated(): void {
+    for (const { url, isPattern, issuerClaim } of this.#settings) {
+      if (issuerClaim === undefined) continue;
+      const expression = patternExpression(url);
+      this.#federated.set(url, isPattern ? (issuer) => expression.test(issuer) : (issuer) => issuer === url);
+    }
   }
 }

@@ -44,7 +44,7 @@ export class IssuanceController {
     const { entries } = await this.#audit.history.certificates({ serial, order: "newest", limit: 1 });
     const [entry] = entries;
     if (entry === undefined) throw new NotFound("serial: no certificate of this ledger has it");
-    return certificateWithPemJson(entry, this.#isFederated);
+    return certificateWithPemJson(entry, this.#issuers.isFederated);
   }
 
   @Get("refusals")
@@ -73,11 +73,8 @@ export class IssuanceController {
   }
 
   #json(entry: IssuedEntry) {
-    return certificateJson(entry, this.#isFederated);
+    return certificateJson(entry, this.#issuers.isFederated);
   }
-
-  readonly #isFederated = (issuer: string): boolean =>
-    this.#issuers.settings.some(({ url, issuerClaim }) => issuerClaim !== undefined && url === issuer);
 
   async #unused(
     parameters: Parameters,

@@ -34,6 +34,8 @@ const FULCIO = {
   "ct-log": z.preprocess((value) => (value === "none" ? { url: value } : value), z.strictObject(CT_LOG)).optional(),
   "client-signing-algorithms": z.array(z.string().min(1)).optional(),
   "certificates-per-identity": z.strictObject(RATES).optional(),
+  /** To a year: what is good for longer is a password. */
+  "longest-token-hours": z.int().min(1).max(8_784).optional(),
 };
 
 /** As much as an entry may carry. */

@@ -18,17 +18,21 @@ export interface FulcioSettings {
   /** Upstream's default if left out. */
   readonly clientAlgorithms?: readonly ClientAlgorithm[];
   readonly rates?: IssuanceRates;
+  /** Seconds; a day if left out. */
+  readonly longestTokenLife?: number;
 }
 
 export async function fulcioSettings(section: NonNullable<OwnSection["fulcio"]>): Promise<FulcioSettings> {
   const names = section["client-signing-algorithms"];
   const rates = section["certificates-per-identity"];
+  const hours = section["longest-token-hours"];
   return {
     ctLog: await ctLog(section["ct-log"]),
     ...(names === undefined
       ? {}
       : { clientAlgorithms: parseClientAlgorithms(names, "chancery.fulcio.client-signing-algorithms") }),
     ...(rates === undefined ? {} : { rates: { perMinute: rates.minute, perHour: rates.hour } }),
+    ...(hours === undefined ? {} : { longestTokenLife: hours * 3600 }),
   };
 }
 

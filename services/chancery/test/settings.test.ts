@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseTimeServer } from "../src/auditor-settings.ts";
+import { fulcioConfig } from "../src/fulcio-config.ts";
 import { describeDatabase } from "../src/own-database.ts";
 import { resolveSettings, type Environment, type ServeFlags } from "../src/settings.ts";
 
@@ -337,7 +338,18 @@ describe("what Fulcio is told beside its issuers", () => {
     });
   });
 
+  test("how long a token may be good for, which explain-token asks too", async () => {
+    const section = await fulcio("{ longest-token-hours: 168 }");
+    expect(section).toEqual({ ctLog: "own", longestTokenLife: 7 * 24 * 3600 });
+    const config = await file(
+      `${ISSUER}chancery: { url: "https://a.example.com", fulcio: { longest-token-hours: 168 } }\n`,
+    );
+    expect(fulcioConfig(await settings({ CHANCERY_CONFIG: config })).longestTokenLife).toBe(7 * 24 * 3600);
+  });
+
   test.for([
+    ["{ longest-token-hours: 0 }", "chancery.fulcio.longest-token-hours: "],
+    ["{ longest-token-hours: 24h }", "chancery.fulcio.longest-token-hours: "],
     ["{ ct-log: { url: https://ct.example.com } }", "chancery.fulcio.ct-log.public-key: is missing"],
     ["{ ct-log: { url: https://ct.example.com, public-key: nowhere.pem } }", "nowhere.pem cannot be read"],
     ["{ ct-log: { url: https://ct.example.com, public-key: 1.yaml } }", "1.yaml: "],

@@ -58,6 +58,16 @@ describe("an issuer that misbehaves", () => {
     "answers HTML": (it) => it.answers.set("/keys", (_q, response) => response.end("<html></html>")),
     "answers 10 MiB": (it) =>
       it.answers.set("/keys", (_q, response) => response.end(`{"keys":[],"pad":"${"x".repeat(10 << 20)}"}`)),
+    "answers a hundred thousand members": (it) =>
+      it.answers.set(DISCOVERY, (_q, response) => {
+        const members = Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [at.toString(36), 1]));
+        response.end(JSON.stringify({ issuer: it.url, jwks_uri: `${it.url}/keys`, ...members }));
+      }),
+    "has keys of a hundred thousand members": (it) =>
+      it.answers.set("/keys", (_q, response) => {
+        const members = Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [at.toString(36), 1]));
+        response.end(JSON.stringify({ keys: it.keys.map(({ jwk }) => jwk), ...members }));
+      }),
     "answers without end": (it) =>
       it.answers.set("/keys", (_q, response) => {
         const pour = () => {

@@ -5,7 +5,7 @@ import { parseFlags } from "./flags.ts";
 import { showBar } from "./fsck/progress-bar.ts";
 import { readInstallation } from "./installation-file.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
-import { isRekorShard, type LogName } from "./log-names.ts";
+import { isLogName, isRekorShard, type LogName } from "./log-names.ts";
 import { logNamesOf } from "./log-origins.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings } from "./settings.ts";
@@ -60,6 +60,9 @@ export async function indexCommand(
     { data: flags.data, "database-url": flags["database-url"] },
     environment,
   );
+  if (flags.log !== undefined && (!isLogName(flags.log) || flags.log === "ctlog")) {
+    throw new Misconfigured("--log", `${flags.log} is none of rekor, rekor-v2`);
+  }
   const names = await chosenLogs(flags.log, data, databaseUrl);
   await using opened = new AsyncDisposableStack();
   const db = await openInstallationDatabase(data, databaseUrl, opened);

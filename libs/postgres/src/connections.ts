@@ -13,6 +13,8 @@ export interface ConnectionLimits {
   readonly waiting?: number;
   /** What is told of a statement that the server ended for its time. */
   readonly tooLong?: string;
+  /** Whether the server refuses what would change anything. */
+  readonly readOnly?: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -28,14 +30,17 @@ const ANSWER_ON_ITS_WAY_MS = 2_000;
  * PostgreSQL's own defaults, which statements and parsers here rely on and the operator may have set otherwise, most
  * often for another program: bytes in hex, literals as they are written, READ COMMITTED, writable, patient with locks.
  */
-const session = (statementMs: number) => `SELECT set_config('statement_timeout', '${statementMs}', false),
+const session = ({
+  statementMs,
+  readOnly = false,
+}: ConnectionLimits) => `SELECT set_config('statement_timeout', '${statementMs}', false),
   set_config('idle_in_transaction_session_timeout', '5s', false),
   set_config('plan_cache_mode', 'force_generic_plan', false),
   set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
   set_config('max_parallel_workers_per_gather', '0', false), set_config('jit', 'off', false),
   set_config('bytea_output', 'hex', false), set_config('standard_conforming_strings', 'on', false),
   set_config('default_transaction_isolation', 'read committed', false),
-  set_config('default_transaction_read_only', 'off', false), set_config('lock_timeout', '0', false)`;
+  set_config('default_transaction_read_only', '${readOnly ? "on" : "off"}', false), set_config('lock_timeout', '0', false)`;
 
 /** Connections to one database under the same limits. Who finds all of them in use waits in the order of asking. */
 export class Connections implements Queryable, AsyncDisposable {
@@ -44,7 +49,8 @@ export class Connections implements Queryable, AsyncDisposable {
   readonly #tooLong: string | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(url: string, { max, statementMs, waiting = Infinity, tooLong }: ConnectionLimits) {
+  constructor(url: string, limits: ConnectionLimits) {
+    const { max, statementMs, waiting = Infinity, tooLong } = limits;
     this.#waiting = waiting;
     this.#tooLong = tooLong;
     this.#pool = new Pool({
@@ -58,7 +64,7 @@ export class Connections implements Queryable, AsyncDisposable {
       application_name: "chancery",
       // oxlint-disable-next-line typescript/no-misused-promises -- the pool awaits it, though its declaration says void
       onConnect: async (client) => {
-        await client.query(session(statementMs));
+        await client.query(session(limits));
       },
     });
     // An idle connection that breaks is dropped by the pool; without a listener it would end the process.

@@ -25,7 +25,7 @@ const RESERVED_MS = 10_000;
 export class Database implements Queryable, AsyncDisposable {
   /** For what there is only so much of at a time, however many ask. */
   readonly reserved: Queryable;
-  /** For look-ups by what strangers name. They wait for each other, and hold up no reader who knows what he reads. */
+  /** For look-ups by what strangers name; they can change nothing. They wait for each other, and hold up no reader who knows what he reads. */
   readonly searches: Queryable;
   readonly #url: string;
   readonly #reading: Connections;
@@ -38,7 +38,7 @@ export class Database implements Queryable, AsyncDisposable {
     this.#reserved = new Connections(url, { max, statementMs: RESERVED_MS });
     this.reserved = this.#reserved;
     const tooLong = `search: took the database longer than ${SEARCH_MS / 1_000} s; ask for less, or again`;
-    this.#searching = new Connections(url, { max, statementMs: SEARCH_MS, waiting, tooLong });
+    this.#searching = new Connections(url, { max, statementMs: SEARCH_MS, waiting, tooLong, readOnly: true });
     this.searches = this.#searching;
   }
 

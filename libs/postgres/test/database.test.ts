@@ -150,6 +150,12 @@ describe("connections", () => {
     expect(await db.query(opened)).toEqual([{ count: 4n }]);
   });
 
+  test("of searches change nothing", async () => {
+    await expect(db.searches.query("CREATE TABLE searched ()")).rejects.toThrow(Unavailable);
+    expect(await db.query("SELECT to_regclass('searched') AS made")).toEqual([{ made: null }]);
+    expect(await db.searches.query("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  });
+
   test("have each the time that its callers have: of a change of the schema nothing is cut short", async () => {
     const setting = "SELECT current_setting('statement_timeout') AS limit";
     expect(await db.query(setting)).toEqual([{ limit: "30s" }]);

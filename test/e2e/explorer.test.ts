@@ -97,6 +97,12 @@ describe.skipIf(missing)(`the explorer in Chromium${reason}`, () => {
     await page.getByRole("button", { name: "Apply" }).click();
     await page.getByRole("heading", { name: "3 entries" }).waitFor();
     expect(new URL(page.url()).searchParams.get("kind")).toBe("intoto");
+    // Whoever uses the keyboard is at the answer, and not at the beginning of the page; the form is out of its way.
+    expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
+    await page.getByText("Filters: Kind intoto").waitFor();
+    expect(await page.getByLabel("Kind").isVisible()).toBe(false);
+    await page.getByRole("link", { name: "Without filters" }).click();
+    await page.getByRole("heading", { name: "5 entries" }).waitFor();
     await open("/search?q=nobody%40nowhere.example");
     await page.getByRole("heading", { name: "Nothing found" }).waitFor();
     expect(await page.locator("[data-complete]").innerText()).toMatch(

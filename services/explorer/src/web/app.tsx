@@ -30,11 +30,12 @@ export function App() {
     return () => removeEventListener("popstate", follow);
   }, []);
 
-  // A screen reader hears where it is: the new page's heading, as after a load.
+  // A screen reader hears where it is: the new page's heading, as after a load. Also of another search: what had the
+  // focus is gone with the page before.
   useEffect(() => {
     if (!isFirst.current) main.current?.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
     isFirst.current = false;
-  }, [url.pathname]);
+  }, [url.href]);
 
   const navigation = useMemo<Navigation>(
     () => ({

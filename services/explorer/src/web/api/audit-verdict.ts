@@ -44,7 +44,7 @@ export function auditVerdict({ checks, lastPass, since }: Audit, now: number): A
 function still(lastPass: string, age: number, now: number): string {
   const last = `Its last pass was ${told(lastPass, now)}, by this computer's clock`;
   if (age < 0) return `${last}: it or the server's clock is wrong, so how old what it found is cannot be told.`;
-  return `${last}. What it found is no older and no newer than that: nobody has looked since.`;
+  return `${last}. What it says is as of then: it has not looked since.`;
 }
 
 const MOST_NAMED = 5;

@@ -19,7 +19,7 @@ import { Paged } from "../parts/paged.tsx";
 import { Copy, Linked, Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
 import { isCanaryKey } from "../query/newest-entries.ts";
-import { identityPath } from "../route.ts";
+import { certificatePath, identityPath } from "../route.ts";
 import { grouped } from "../text/time.ts";
 
 const RANGES = [7, 30, 365] as const;
@@ -302,11 +302,7 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
               </td>
               <td>{issuer !== undefined && <Linked value={issuer} />}</td>
               <td>
-                <a
-                  class="hash"
-                  href={`/search?${new URLSearchParams({ q: `key:${keyHash}` }).toString()}`}
-                  title="What its key signed"
-                >
+                <a class="hash" href={certificatePath(serial)} title="The certificate, and what its key signed">
                   <Text value={serial.slice(0, 16)} />…
                 </a>
               </td>

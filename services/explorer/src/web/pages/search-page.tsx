@@ -71,7 +71,7 @@ function Looked({ meanings, search }: LookedProps) {
           {first.goal.words}
         </Notice>
       )}
-      <Tried tried={tried} hit={hit} />
+      <Tried tried={tried} hit={hit} filtered={Object.keys(search.filters).length > 0} />
       {hit?.kind === "list" && <FoundEntries hit={hit} order={search.order} />}
       {hit?.kind === "entries" && hit.entries.length > 1 && (
         <Card title="In both logs">
@@ -86,13 +86,13 @@ function Looked({ meanings, search }: LookedProps) {
 }
 
 /** Which meanings found nothing, and which one did: said, so that nobody takes the one for the other. */
-function Tried({ tried, hit }: Pick<Outcome, "tried" | "hit">) {
+function Tried({ tried, hit, filtered }: Pick<Outcome, "tried" | "hit"> & { readonly filtered: boolean }) {
   const asked = tried.filter(({ goal }) => goal.kind !== "hint").map(({ what }) => what);
   const isFound = hit !== undefined && !tried.includes(hit.meaning);
   if (asked.length === 0 || (asked.length === 1 && !isFound)) return null;
   return (
     <p class="soft" data-tried>
-      Nothing is found as <Text value={asked.join(", as ")} />.{" "}
+      {filtered ? "With these filters nothing" : "Nothing"} is found as <Text value={asked.join(", as ")} />.{" "}
       {isFound && (
         <>
           Found as{" "}

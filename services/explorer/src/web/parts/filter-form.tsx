@@ -7,6 +7,7 @@ import {
   writeSearchAddress,
 } from "../query/search-address.ts";
 import { useNavigation } from "../route.ts";
+import { Text } from "./text.tsx";
 
 const LABELS: Readonly<Record<FilterName, string>> = {
   kind: "Kind",
@@ -34,34 +35,51 @@ export function FilterForm({ search }: { readonly search: SearchAddress }) {
     go(writeSearchAddress({ ...search, filters: Object.fromEntries(filters), order }));
   };
   return (
-    <details open={active > 0}>
-      <summary>{active === 0 ? "Filters" : `Filters (${active})`}</summary>
-      <form onSubmit={apply} class="search-form" key={JSON.stringify(search)}>
-        <div class="filters">
-          {FILTER_NAMES.map((name) => (
-            <Field key={name} name={name} value={search.filters[name]?.[0] ?? ""} />
-          ))}
-          <label class="field">
-            Order
-            <select name="order" value={search.order}>
-              <option value="newest">newest first</option>
-              <option value="oldest">oldest first</option>
-            </select>
-          </label>
-        </div>
-        <div class="actions">
-          <button type="submit" class="button">
-            Apply
-          </button>
+    <>
+      <details>
+        <summary>
+          Filters
           {active > 0 && (
-            <a class="small" href={writeSearchAddress({ ...NO_SEARCH, text: search.text, meaning: search.meaning })}>
-              Without filters
-            </a>
+            <span class="soft">
+              : <Text value={told(search)} />
+            </span>
           )}
-        </div>
-      </form>
-    </details>
+        </summary>
+        <form onSubmit={apply} class="search-form" key={JSON.stringify(search)}>
+          <div class="filters">
+            {FILTER_NAMES.map((name) => (
+              <Field key={name} name={name} value={search.filters[name]?.[0] ?? ""} />
+            ))}
+            <label class="field">
+              Order
+              <select name="order" value={search.order}>
+                <option value="newest">newest first</option>
+                <option value="oldest">oldest first</option>
+              </select>
+            </label>
+          </div>
+          <div class="actions">
+            <button type="submit" class="button">
+              Apply
+            </button>
+          </div>
+        </form>
+      </details>
+      {active > 0 && (
+        <p class="small">
+          <a href={writeSearchAddress({ ...NO_SEARCH, text: search.text, meaning: search.meaning })}>Without filters</a>
+        </p>
+      )}
+    </>
   );
+}
+
+/** Closed, the form would hide what narrows the answer; open, on a phone it would hide the answer. */
+function told({ filters }: SearchAddress): string {
+  return FILTER_NAMES.flatMap((name) => {
+    const values = filters[name] ?? [];
+    return values.length === 0 ? [] : [`${LABELS[name]} ${values.join(" or ")}`];
+  }).join(" · ");
 }
 
 const CHOICES: Readonly<Partial<Record<FilterName, readonly string[]>>> = {

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { CheckedEntry } from "../proof/check-entry.ts";
+import { type CheckedEntry, firstFailure } from "../proof/check-entry.ts";
 import { keepParties, keptParties } from "../proof/own-keys.ts";
 import { joinedParties, NOBODY } from "../proof/trusted-keys.ts";
 import { Card } from "./card.tsx";
@@ -22,7 +22,7 @@ export function ProofCard({ checked, parties }: ProofCardProps) {
         </Notice>
       )}
       <StepList steps={checked.steps} />
-      <KeepKey checked={checked} />
+      {firstFailure(checked.steps) === undefined && <KeepKey checked={checked} />}
     </Card>
   );
 }

@@ -40,9 +40,7 @@ export function RawCard({ entry, body }: RawCardProps) {
         >
           Download the entry and its proof
         </button>
-        {bundle !== undefined && bundle !== null && (
-          <span class="small">The bundle is for {cosignCommand(bundle)} --bundle, with the signed file beside it.</span>
-        )}
+        {bundle !== undefined && bundle !== null && <span class="small">{useOf(bundle)}</span>}
         {(bundle === undefined || bundle === null) && <span class="small">{whyNoBundle(entry)}</span>}
       </div>
       <Raw title="Entry (canonical JSON)" text={decodedJson(entry.body)} />
@@ -53,9 +51,11 @@ export function RawCard({ entry, body }: RawCardProps) {
   );
 }
 
-function cosignCommand(bundle: unknown): string {
+function useOf(bundle: unknown): string {
   const isOfEnvelope = typeof bundle === "object" && bundle !== null && "dsseEnvelope" in bundle;
-  return isOfEnvelope ? "cosign verify-blob-attestation" : "cosign verify-blob";
+  return isOfEnvelope
+    ? "The bundle is for cosign verify-blob-attestation --bundle, with the file that it is about beside it."
+    : "The bundle is for cosign verify-blob --bundle, with the signed file beside it.";
 }
 
 function whyNoBundle({ log, kind }: ProvenEntry): string {

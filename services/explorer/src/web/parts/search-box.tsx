@@ -88,14 +88,16 @@ function Understood({ text, search }: { readonly text: string; readonly search: 
   if (text.trim() === "") return <>Or drop a file here: it is hashed in this browser and stays on this machine.</>;
   const { reading, others } = understand(text, location.host);
   const meanings: readonly Reading[] = [reading, ...others];
-  const current = search.text === text.trim() ? (meanings[search.meaning] ?? reading) : reading;
+  // The page that was asked for it says so itself.
+  const isAsked = search.text === text.trim();
+  const current = isAsked ? (meanings[search.meaning] ?? reading) : reading;
   return (
     <>
       Understood as{" "}
       <strong>
         <Text value={current.what} />
       </strong>
-      . {current.goal.kind === "hint" && `${current.goal.words} `}
+      . {current.goal.kind === "hint" && !isAsked && `${current.goal.words} `}
       {meanings.length > 1 && (
         <>
           Or search for{" "}

@@ -51,8 +51,8 @@ export function Verdict({ steps, serversWord, what = "entry" }: VerdictProps) {
               )}
             </>
           )}
-          {held} steps hold, {what === "log" ? "" : `from the ${what}'s bytes `}to the signature on the log's
-          checkpoint.{" "}
+          {held === 1 ? "One step holds" : `${held} steps hold`}, {what === "log" ? "" : `from the ${what}'s bytes `}to
+          the signature on the log's checkpoint.{" "}
           {serversWord !== undefined && (
             <>
               {serversWord}: to believe nobody here, <a href="/keys">put in</a> the key or the trusted root that you

@@ -162,6 +162,9 @@ function checkPath({ proof, logIndex, log, promise }: LoggedEntry, leaf: Uint8Ar
       "hashing up from this leaf does not give the root: the entry, its place or a hash was changed",
     );
   }
+  if (climbs.length === 0) {
+    return { state: "passed", words: "It is the only leaf, and so the root itself.", values: [["Root", root.toHex()]] };
+  }
   const hashes = climbs.length === 1 ? "one hash" : `${climbs.length} hashes`;
   return {
     state: "passed",

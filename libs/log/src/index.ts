@@ -2,6 +2,7 @@ export { acceptAnchor } from "./accept-anchor.ts";
 export { type Anchor, type AnchoredHead, MemoryAnchor } from "./anchor.ts";
 export { checkLog, type CheckedLog, type LogCheck } from "./check.ts";
 export type { Appended, LoggedEntry, NewEntry, Place, PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
+export { firstEarlier } from "./entry-times.ts";
 export type { AnchorStep, Failpoint, Step } from "./failpoint.ts";
 export { type Cut, type CutTable, cutUnsigned } from "./cut-unsigned.ts";
 export { FileAnchor } from "./file-anchor.ts";

@@ -1,3 +1,6 @@
+import { RefusedToSign } from "@chancery/fault";
+import { firstEarlier, type LogReader } from "@chancery/log";
+import type { Database } from "@chancery/postgres";
 import { isRekorShard, type LogName } from "../log-names.ts";
 import { logNamesOf, logOrigin, rekorShardsOf } from "../log-origins.ts";
 import type { Begun } from "./begun.ts";
@@ -20,12 +23,40 @@ export async function beginEntries(site: Site, filters: Filters): Promise<Pick<B
       const { reader, key, checkpoint } = await publishedLog(site, name);
       const log = exportedLog(name, logOrigin(site.installation, name), checkpoint, firstOf(site, name));
       const { size } = verifyExportedHead(log, key);
-      const from = filters.range.from === undefined ? 0n : await indexAt(reader, size, filters.range.from);
-      const to = filters.range.to === undefined ? size : await indexAt(reader, size, filters.range.to);
-      return Object.assign(log, { from: String(from), to: String(to < from ? from : to) });
+      const range = await rangeOf(reader, size, filters.range);
+      if (range.from > 0n || range.to < size) await requireOrdered(site.db, name, range, size);
+      return Object.assign(log, { from: String(range.from), to: String(range.to) });
     }),
   );
   return { logs, range: { from: 0, to: 0 } };
+}
+
+interface IndexRange {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+async function rangeOf(reader: LogReader, size: bigint, { from, to }: Filters["range"]): Promise<IndexRange> {
+  const first = from === undefined ? 0n : await indexAt(reader, size, from);
+  const end = to === undefined ? size : await indexAt(reader, size, to);
+  return { from: first, to: end < first ? first : end };
+}
+
+/** Entries on either side of a range whose times have to be in order, too. */
+const MARGIN = 50_000n;
+
+/**
+ * Times are under no hash, and the range was found by them: a time that was moved leads away from entries that belong into
+ * it. A log never signs an earlier time than the one before, so that one moved time stands out among its neighbours.
+ */
+async function requireOrdered(db: Database, log: LogName, { from, to }: IndexRange, size: bigint): Promise<void> {
+  const first = from < MARGIN ? 0n : from - MARGIN;
+  const end = to + MARGIN < size ? to + MARGIN : size;
+  const earlier = await firstEarlier(db, log, first, end);
+  if (earlier === undefined) return;
+  throw new RefusedToSign(
+    `the times of ${log} are not in order: entry ${earlier} has an earlier one than the entry before it. The database was changed, and which entries are of a time cannot be told; without --from and --to all are exported`,
+  );
 }
 
 export async function openEntries(

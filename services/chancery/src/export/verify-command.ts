@@ -82,12 +82,21 @@ async function verifyAgainst(path: string, manifest: VerifiedManifest, terminal:
     [
       `${path}: holds: ${Number(count).toLocaleString("en")} ${kind}, exported ${created}`,
       `  chosen    ${chosen.length === 0 ? "all" : chosen.join(", ")}`,
-      ...logs.map(({ log, origin, size, root }) => `  ${log.padEnd(9)} ${origin}, ${size} entries, root ${root}`),
+      ...logs.map(
+        (log) => `  ${log.log.padEnd(9)} ${log.origin}, ${log.size} entries, root ${log.root}${rangeOf(log)}`,
+      ),
       `  checked   signatures, checkpoints, ${verdict.checked.join(", ")}`,
       "",
     ].join("\n"),
   );
   return 0;
+}
+
+/** What was looked at: which entries a time range came to is the signer's to say, for no hash covers their times. */
+function rangeOf({ from, to, size }: VerifiedManifest["logs"][number]): string {
+  if (from === undefined || to === undefined) return "";
+  if (from === "0" && to === size) return ", all of them";
+  return from === to ? ", none of them" : `, of them those from index ${from} to ${BigInt(to) - 1n}`;
 }
 
 /** A checkpoint of the same key, so that two exports can be held against each other and against the log of today. */

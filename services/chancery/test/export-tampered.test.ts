@@ -1,0 +1,84 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { chancery } from "./export-world.ts";
+import { TamperedStack } from "./tampered-stack.ts";
+
+const CERTIFICATES = 3;
+const ENTRIES = 23;
+
+let folder: string;
+let world: TamperedStack;
+let made = 0;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "export-certificates-"));
+  world = await TamperedStack.start({ data: join(folder, "data") });
+  for (let at = 0; at < CERTIFICATES; at++) await world.issue(1);
+  await world.logV1(ENTRIES);
+});
+afterAll(async () => {
+  await world?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+});
+
+async function exported(what: "certificates" | "entries", ...flags: string[]) {
+  const name = `${what}-${++made}`;
+  const file = join(folder, name);
+  const { code, out, err } = await chancery("export", what, "--out", file, "--data", world.stack.data, ...flags);
+  const left = (await readdir(folder)).filter((one) => one.startsWith(name));
+  return { file, code, out, err, left: left.map((one) => one.slice(name.length)).toSorted() };
+}
+
+test.for([
+  ["san", "san", "'evil@example.com'"],
+  ["san_type", "san", "'uri'"],
+  ["time", "time", "time - 60000"],
+  ["issuer", "issuer", "'https://other.example.com'"],
+  ["subject", "subject", "'somebody else'"],
+] as const)(
+  "a row with a %s that its certificate denies is told, and not signed for",
+  async ([column, member, value]) => {
+    const [row] = await world.owner.query<{ honest: string }>(
+      `SELECT ${column}::text AS honest FROM fulcio.certificate WHERE ct_index = 1`,
+    );
+    await world.run([[`UPDATE fulcio.certificate SET ${column} = ${value} WHERE ct_index = 1`]]);
+    const { code, err, left } = await exported("certificates");
+    const told = await fetch(`${world.stack.url}/api/chancery/v1/certificates`);
+    const back = column === "time" ? "$1::text::bigint" : "$1";
+    await world.run([[`UPDATE fulcio.certificate SET ${column} = ${back} WHERE ct_index = 1`, row?.honest]]);
+    expect([code, err]).toEqual([1, expect.stringContaining(`has another ${member} than the certificate`)]);
+    expect(left).toEqual([".part", ".state"]);
+    const { results } = (await told.json()) as { results: { contradicts?: string }[] };
+    expect(results.flatMap(({ contradicts = [] }) => contradicts)).toEqual([member]);
+  },
+);
+
+test("entries of a time tell which indexes it came to, and are refused where a moved time would leave some out", async () => {
+  const rekor = await world.logId("rekor");
+  const rows = "SELECT index, time FROM log.entry WHERE log = $1 ORDER BY index";
+  const honest = await world.owner.query<{ index: bigint; time: bigint }>(rows, [rekor]);
+  const first = honest[0]!.time;
+  const set = (index: bigint, time: bigint) =>
+    ["UPDATE log.entry SET time = $3 WHERE log = $1 AND index = $2", rekor, index, time] as const;
+  // A second apart, as in a log that is not hurried.
+  await world.run(honest.map(({ index }) => set(index, first + 1_000n * index)));
+  const at = (seconds: number) => new Date(Number(first) + 1_000 * seconds).toISOString();
+  const range = ["--log", "rekor", "--from", at(4), "--to", at(20)];
+  const whole = await exported("entries", ...range);
+  expect(whole.code, whole.err).toBe(0);
+  const lines = (await readFile(whole.file, "utf8")).trimEnd().split("\n");
+  const indexes = lines.map((line) => Number((JSON.parse(line) as { logIndex: string }).logIndex));
+  expect(indexes).toEqual(Array.from({ length: 16 }, (_, index) => index + 4));
+  const verified = await chancery("export", "verify", whole.file, `${whole.file}.manifest`, "--data", world.stack.data);
+  expect([verified.code, verified.out]).toEqual([0, expect.stringContaining(", of them those from index 4 to 19")]);
+  // Where a bisection looks first: by it nothing up to there would be of that time.
+  const middle = BigInt(Math.floor(ENTRIES / 2));
+  await world.run([set(middle, first)]);
+  const { code, err, left } = await exported("entries", ...range);
+  const all = await exported("entries", "--log", "rekor");
+  await world.run(honest.map(({ index, time }) => set(index, time)));
+  expect([code, err, left]).toEqual([1, expect.stringContaining(`entry ${middle} has an earlier one than`), []]);
+  expect(all.code, all.err).toBe(0);
+});

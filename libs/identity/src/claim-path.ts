@@ -16,6 +16,13 @@ export function parseClaimPath(text: string): ClaimPath | undefined {
     .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
+/** As {@link parseClaimPath} reads it. */
+export function claimPathText(path: ClaimPath): string {
+  const [name = "", ...inner] = path;
+  if (inner.length === 0 && !name.startsWith("/")) return name;
+  return path.map((step) => `/${step.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
 /** Members of objects only: which element of an array is which, no issuer promises. */
 export function claimAt(claims: JsonObject, path: ClaimPath): JsonValue | undefined {
   let value: JsonValue | undefined = claims;

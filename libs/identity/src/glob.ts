@@ -27,6 +27,13 @@ export function parseGlob(pattern: string): Glob | undefined {
   });
 }
 
+/** The pattern that was parsed. */
+export function globText(glob: Glob): string {
+  return glob
+    .map((token) => (typeof token === "symbol" ? (token.description ?? "") : token.replace(/[*\\]/, "\\$&")))
+    .join("");
+}
+
 /**
  * The whole text must match. All ways to read the pattern are followed at once, a set of places in it that moves
  * along the text: the time is linear in the text, which is the sender's, whatever the pattern.

@@ -113,13 +113,18 @@ function hint({ checks }: Explanation, { issuers, url }: Settings): string {
 
 function policyAsText(policy: NonNullable<Explanation["policy"]>): string {
   const head = `policy: default ${policy.default}${policy.dryRun ? ", dry run" : ""}; ${policy.outcome} by ${policy.decidedBy}`;
-  const rules = policy.rules.map(({ name, effect, matches }) => [
-    "",
-    effect,
-    name,
-    matches ? "applies" : "does not apply",
+  const rules = policy.rules.flatMap(({ name, effect, matches, condition }) => [
+    ["", effect, name, matches ? "applies" : "does not apply"],
+    ...(condition === undefined ? [] : conditionRows(condition, 1)),
   ]);
   return `${head}\n${columns(rules)}`;
+}
+
+type ConditionResult = NonNullable<NonNullable<Explanation["policy"]>["rules"][number]["condition"]>;
+
+function conditionRows({ condition, outcome, inner }: ConditionResult, depth: number): string[][] {
+  const row = ["", "", `${"  ".repeat(depth)}${printable(condition)}`, outcome];
+  return [row, ...inner.flatMap((each) => conditionRows(each, depth + 1))];
 }
 
 function certificateAsText({ certificate, challenge }: Explanation, offline: boolean): string {

@@ -56,6 +56,29 @@ test("a bad one: exit code 1, and what is wrong with it", async () => {
   expect(out).toContain("No certificate would be issued.");
 });
 
+test("one that is over: when it was good, and what time it is", async () => {
+  const { out } = await explainClaims({ iat: 1_700_000_000, exp: 1_700_000_600 });
+  expect(out).toMatch(
+    /^FAILED {2}token-times +the token is expired: iat 2023-11-14T22:13:20\.000Z, exp 2023-11-14T22:23:20\.000Z, now 2/m,
+  );
+});
+
+test("one whose algorithm or claims are wrong: nothing is undefined about the checks before", async () => {
+  const token = await issuer.token({ sub: "" });
+  const file = join(folder, "no-subject");
+  const hmac = `${Buffer.from('{"alg":"HS256"}').toString("base64url")}.${token.split(".").slice(1).join(".")}`;
+  for (const [text, failed] of [
+    [token, "token-claims"],
+    [hmac, "token-algorithm  the token's alg is none of RS256, RS384,"],
+  ] as const) {
+    await writeFile(file, text);
+    const { code, out } = await explain(file, "--config", config);
+    expect(code).toBe(1);
+    expect(out).toContain(`FAILED  ${failed}`);
+    expect(out).not.toContain("undefined");
+  }
+});
+
 test("a forgotten --config is told from an issuer that is not in it", async () => {
   const file = join(folder, "forgotten");
   await writeFile(file, await issuer.token({}));

@@ -20,6 +20,8 @@ const explain = (token: string, options: { config?: string; offline?: boolean } 
 const outcomes = ({ checks }: Explanation) => Object.fromEntries(checks.map(({ check, outcome }) => [check, outcome]));
 const detail = ({ checks }: Explanation, name: string) => checks.find(({ check }) => check === name)?.detail;
 
+const result = (condition: string, outcome: string) => ({ condition, outcome, inner: [] });
+
 const policed = () =>
   configOf(
     "type: email, policy: { default: deny, deny: { contractors: { claim: groups, contains: ext } }, allow: { staff: { claim: email, glob: '*@example.com' } } }",
@@ -96,7 +98,7 @@ describe("a token that is refused", () => {
       "token-shape",
       "the token is not a compact JWS",
     ],
-    ["alg none", () => issuer.token({}, { alg: "none" }), "token-algorithm", "the token's alg is not an accepted"],
+    ["alg none", () => issuer.token({}, { alg: "none" }), "token-algorithm", "the token's alg is none of"],
     ["no iss", () => issuer.token({ iss: undefined }), "token-claims", "the token has no iss"],
     [
       "an unknown issuer, which is not asked",
@@ -166,8 +168,18 @@ describe("a policy", () => {
       outcome: "allowed",
       decidedBy: "staff",
       rules: [
-        { name: "contractors", effect: "deny", matches: false },
-        { name: "staff", effect: "allow", matches: true },
+        {
+          name: "contractors",
+          effect: "deny",
+          matches: false,
+          condition: { condition: "groups contains ext", outcome: "claim is missing", inner: [] },
+        },
+        {
+          name: "staff",
+          effect: "allow",
+          matches: true,
+          condition: { condition: "email glob *@example.com", outcome: "holds", inner: [] },
+        },
       ],
     });
     const bad = await explain(issuer.token({ groups: ["ext"] }), { config: policed() });
@@ -176,6 +188,26 @@ describe("a policy", () => {
     expect(detail(bad, "policy")).toBe("the rule contractors of the issuance policy refuses it");
     // What the certificate would be is told all the same: the rule may be what is wrong.
     expect(bad.certificate?.identity).toBe(email);
+  });
+
+  test("is gone through condition by condition, written as it was", async () => {
+    const policy = `{ default: deny, allow: { r: { all: [
+      { any: [{ claim: /realm/a~1b, one-of: [x, y] }, { claim: email, glob: 'a\\*\\\\**/*' }] },
+      { not: { claim: groups, equals: ext } } ] } } }`;
+    const config = configOf(`type: email, policy: ${policy}`);
+    const { policy: explained } = await explain(issuer.token({ groups: ["ext"], realm: { "a/b": "y" } }), { config });
+    expect(explained?.rules[0]?.condition).toEqual({
+      condition: "all",
+      outcome: "undecided",
+      inner: [
+        {
+          condition: "any",
+          outcome: "holds",
+          inner: [result("/realm/a~1b one-of [x, y]", "holds"), result("email glob a\\*\\\\**/*", "does not hold")],
+        },
+        { condition: "not", outcome: "undecided", inner: [result("groups equals ext", "claim cannot be compared")] },
+      ],
+    });
   });
 
   test("in dry run lets it pass and says so", async () => {

@@ -3,7 +3,8 @@ import { Fault } from "@chancery/fault";
 import { type CertificatePreview, previewCertificate } from "./certificate-preview.ts";
 import { type Checks, type Examiner, examineToken, type Findings } from "./examination.ts";
 import type { IssuerPool } from "./issuer-pool.ts";
-import { type IssuancePolicy, matches, type Verdict } from "./policy/issuance-policy.ts";
+import type { ConditionResult } from "./policy/condition-result.ts";
+import { explainRule, type IssuancePolicy, matches, type Verdict } from "./policy/issuance-policy.ts";
 import { TOKEN_CHECKS, type TokenCheck } from "./refusal-code.ts";
 
 export interface CheckResult {
@@ -23,6 +24,8 @@ export interface RuleResult {
   readonly name: string;
   readonly effect: "allow" | "deny";
   readonly matches: boolean;
+  /** Left out where the claims are not known. */
+  readonly condition?: ConditionResult;
 }
 
 export interface Explanation {
@@ -115,7 +118,11 @@ class Observer implements Checks {
   result(check: TokenCheck, now: number): CheckResult {
     const failure = this.failures.get(check);
     if (failure !== undefined)
-      return { check, outcome: "failed", detail: [...reasons(failure), ...contrast(check, this.findings)].join(": ") };
+      return {
+        check,
+        outcome: "failed",
+        detail: [...reasons(failure), ...contrast(check, this.findings, now)].join(": "),
+      };
     if (this.#passed.has(check)) return { check, outcome: "passed", detail: describe(check, this.findings, now) };
     const isLeftOut = check === "token-signature" && this.#offline && this.findings.issuer !== undefined;
     return { check, outcome: "skipped", detail: isLeftOut ? "offline: anyone may have made it" : "not reached" };
@@ -139,23 +146,34 @@ function reasons(error: Error): string[] {
 }
 
 /** Between what a failed check wanted and what it got. */
-function contrast(check: TokenCheck, { token, issuer }: Findings): string[] {
+function contrast(check: TokenCheck, { token, issuer }: Findings, now: number): string[] {
   if (check === "issuer-unknown" && token !== undefined) return [token.issuer];
+  if (check === "token-times" && token !== undefined) return times(token.claims, now);
   if (check !== "audience" || token === undefined || issuer === undefined) return [];
   return [`${issuer.settings.clientId} is wanted, the token has ${JSON.stringify(token.claims["aud"] ?? null)}`];
 }
 
+/** As dates, and what they were held against: tokens have seconds since the epoch, which nobody reads. */
+function times(claims: JsonObject, now: number): string[] {
+  const dates = (["iat", "nbf", "exp"] as const).flatMap((name) => {
+    const date = new Date(Number(claims[name]) * 1000);
+    return typeof claims[name] === "number" && !Number.isNaN(date.getTime()) ? [`${name} ${date.toISOString()}`] : [];
+  });
+  return [[...dates, `now ${new Date(now).toISOString()}`].join(", ")];
+}
+
 function describe(check: TokenCheck, findings: Findings, now: number): string {
   const { token, issuer, verdict } = findings;
+  // Its shape or its algorithm can be right and the token no token.
+  if (token === undefined) return "as it should be";
   const settings = issuer?.settings;
   const details: Record<TokenCheck, () => string> = {
-    "token-shape": () => `a compact JWS of ${token?.compact.length} characters`,
-    "token-algorithm": () =>
-      `${token?.algorithm}, ${token?.keyId === undefined ? "no key ID" : `key ID ${token.keyId}`}`,
-    "token-claims": () => `iss ${token?.issuer}, sub ${token?.subject}`,
+    "token-shape": () => `a compact JWS of ${token.compact.length} characters`,
+    "token-algorithm": () => `${token.algorithm}, ${token.keyId === undefined ? "no key ID" : `key ID ${token.keyId}`}`,
+    "token-claims": () => `iss ${token.issuer}, sub ${token.subject}`,
     "issuer-unknown": () => `configured as ${settings?.key}, type ${settings?.type}`,
     audience: () => `${settings?.clientId}`,
-    "token-times": () => lifetime(token?.claims["exp"], now),
+    "token-times": () => lifetime(token.claims["exp"], now),
     "token-signature": () => "made with a key that the issuer publishes",
     identity: () => `the claims that type ${settings?.type} asks for are there`,
     policy: () => (settings?.policy === undefined ? "the issuer has none" : describeVerdict(verdict)),
@@ -179,7 +197,9 @@ function explainPolicy(policy: IssuancePolicy, verdict: Verdict, { claims }: Fin
     outcome: verdict.outcome,
     decidedBy: verdict.rule,
     rules: policy.rules.map((rule) => {
-      return { name: rule.name, effect: rule.effect, matches: claims !== undefined && matches(rule, claims) };
+      const { name, effect } = rule;
+      if (claims === undefined) return { name, effect, matches: false };
+      return { name, effect, matches: matches(rule, claims), condition: explainRule(rule, claims) };
     }),
   };
 }

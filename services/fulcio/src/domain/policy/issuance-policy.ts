@@ -1,5 +1,6 @@
 import type { VerifiedClaims } from "../claims.ts";
 import { type Condition, evaluate } from "./condition.ts";
+import { type ConditionResult, explainCondition } from "./condition-result.ts";
 
 /** Who of an issuer's may have a certificate. */
 export interface IssuancePolicy {
@@ -38,6 +39,16 @@ export function judge({ otherwise, isDryRun, rules }: IssuancePolicy, claims: Ve
 }
 
 /** Whether a rule applies. A claim that cannot be compared lets nobody in, and nobody slip by a rule that denies. */
-export function matches({ effect, condition }: Rule, { all }: VerifiedClaims): boolean {
-  return effect === "deny" ? evaluate(condition, all, false) !== false : evaluate(condition, all, undefined) === true;
+export function matches(rule: Rule, { all }: VerifiedClaims): boolean {
+  const truth = evaluate(rule.condition, all, whereMissing(rule));
+  return rule.effect === "deny" ? truth !== false : truth === true;
+}
+
+/** How {@link matches} came to its answer. */
+export function explainRule(rule: Rule, { all }: VerifiedClaims): ConditionResult {
+  return explainCondition(rule.condition, all, whereMissing(rule));
+}
+
+function whereMissing({ effect }: Rule): false | undefined {
+  return effect === "deny" ? false : undefined;
 }

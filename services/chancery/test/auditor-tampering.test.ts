@@ -367,5 +367,9 @@ describe("what is no row of a table", () => {
       await reopened.sweep();
       expect(failing(reopened.status()), older).toEqual([]);
     }
+    // Where a client begins, too, and within the minute in which not every file is asked for.
+    liar.lies.set("/tuf/root.json", () => undefined);
+    await reopened.sweep();
+    expect(openTroubles(reopened.status())).toEqual(["trust-invalid"]);
   });
 });

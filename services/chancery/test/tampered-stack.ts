@@ -224,6 +224,11 @@ export function failing(status: AuditStatus): string[] {
   return ours.filter(({ state }) => state === "failing").map(({ name, what }) => `${name}: ${what}`);
 }
 
+/** Of what a check sees now: what came and went often stays open for a while. */
+export function openAlarms(status: AuditStatus): AuditStatus["alarms"] {
+  return status.alarms.filter(({ resolved, quietSince }) => resolved === undefined && quietSince === undefined);
+}
+
 export function openTroubles(status: AuditStatus): string[] {
-  return status.alarms.filter(({ resolved }) => resolved === undefined).map(({ trouble }) => trouble);
+  return openAlarms(status).map(({ trouble }) => trouble);
 }

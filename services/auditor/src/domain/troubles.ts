@@ -224,6 +224,12 @@ export const TROUBLES = {
     remedy:
       "Look for a damaged disk, and for whoever else can write into the auditor's folder. What is left of the file was put aside.",
   },
+  "memory-lost": {
+    severity: "critical",
+    meaning:
+      "What this auditor remembers of a log, or of the trust root, cannot be read: a file in its folder is damaged, or was changed. It does not take that for nothing, for then a log that was set back would be news to nobody: this log is not checked, the others are.",
+    remedy: `Put the file back from a copy, with the auditor stopped. If there is none: ${KEEP.toLowerCase()}, then take that log's folder below \`logs/\` away, and this auditor begins anew with it; look for a damaged disk, and for whoever else can write there.`,
+  },
   disk: {
     severity: "warning",
     meaning:

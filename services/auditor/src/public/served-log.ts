@@ -49,24 +49,21 @@ export function storedName({ name, kind }: Pick<AuditedLog, "name" | "kind">): s
   return kind === "ctlog" ? kind : name;
 }
 
+/** Logs that an installation names, and why not all of them could be found. */
+export interface NamedLogs {
+  readonly logs: readonly AuditedLog[];
+  readonly unanswered: unknown;
+}
+
 /** The installation's logs by its own trusted root. `keys`, where they are known otherwise, are believed instead. */
-export async function findLogs(url: string, keys: LogKeys = {}, way: Way = {}): Promise<AuditedLog[]> {
+export async function findLogs(url: string, keys: LogKeys = {}, way: Way = {}): Promise<NamedLogs> {
   const trust = await publishedTrust(url, way);
   if (trust === undefined) throw new Unavailable(`${url}/trust: publishes no trusted root`, 0);
-  const trees = await treesOf(url, way);
   const hostname = trust.rekor[0]?.baseUrl.hostname ?? new URL(url).hostname;
-  const own = (kind: LogKind, published: readonly KeyObject[], place = 0) => {
-    const given = [keys[kind] ?? []].flat();
-    return given.length === 0 ? published : given.slice(place, place + 1);
-  };
+  const own = (kind: LogKind, published: readonly KeyObject[], place = 0) => givenKeys(keys, kind, place) ?? published;
   const rekorKeys = trust.rekor.map(({ key }) => key);
   const v2Origin = hostname.replace(/^\[(.*)\]$/, "$1");
-  return [
-    ...trees.map(({ treeId, path }, place): AuditedLog => {
-      const signedBy = own("rekor", rekorKeys, place);
-      const identity = { origin: `${hostname} - ${treeId}`, signer: hostname, signs: "text", keys: signedBy } as const;
-      return { name: place === 0 ? "rekor" : `rekor-shard-${place + 1}`, kind: "rekor", identity, path };
-    }),
+  const others: AuditedLog[] = [
     {
       name: "rekor-v2",
       kind: "rekor-v2",
@@ -74,6 +71,22 @@ export async function findLogs(url: string, keys: LogKeys = {}, way: Way = {}): 
     },
     ...ctLogs(url, trust, own("ctlog", [])[0]),
   ];
+  try {
+    const trees = (await treesOf(url, way)).map(({ treeId, path }, place): AuditedLog => {
+      const signedBy = own("rekor", rekorKeys, place);
+      const identity = { origin: `${hostname} - ${treeId}`, signer: hostname, signs: "text", keys: signedBy } as const;
+      return { name: place === 0 ? "rekor" : `rekor-shard-${place + 1}`, kind: "rekor", identity, path };
+    });
+    return { logs: [...trees, ...others], unanswered: undefined };
+  } catch (unanswered) {
+    return { logs: others, unanswered };
+  }
+}
+
+/** Those that are known otherwise than from the installation. */
+export function givenKeys(keys: LogKeys, kind: LogKind, place: number): readonly KeyObject[] | undefined {
+  const given = [keys[kind] ?? []].flat();
+  return given.length === 0 ? undefined : given.slice(place, place + 1);
 }
 
 /** The trees of the v1 log, oldest first. One that does not tell of them has one. */

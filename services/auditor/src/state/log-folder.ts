@@ -12,6 +12,8 @@ export interface LogMemory {
   readonly signer: string;
   /** Base64 of the SPKI. The first that were seen, or those it was told. */
   readonly keys: readonly string[];
+  /** Where it was served, if not where its kind is. */
+  readonly path?: string | undefined;
   readonly proven: ProvenState;
   /** What follows it was read and is under no proven root yet. */
   readonly staged?: ProvenState | undefined;
@@ -45,10 +47,13 @@ export class LogFolder implements AsyncDisposable {
   static async open(directory: string): Promise<LogFolder> {
     await mkdir(join(directory, "unproven"), { recursive: true, mode: 0o700 });
     const memory = await readMemory(join(directory, "state.json"));
-    const tiles = await TileFile.open(join(directory, "tiles"), Number((memory?.proven.size ?? 0n) >> 8n));
+    await using opening = new AsyncDisposableStack();
+    const proven = Number((memory?.proven.size ?? 0n) >> 8n);
+    const tiles = opening.use(await TileFile.open(join(directory, "tiles"), proven));
     const isStaged = await tiles.holds(Number((memory?.staged?.size ?? 0n) >> 8n));
     const timed = /^\d+/.exec(memory?.cursors["beside"] ?? "0")?.[0] ?? "0";
-    const beside = await TileFile.open(join(directory, "beside"), Number(BigInt(timed) >> 8n));
+    const beside = opening.use(await TileFile.open(join(directory, "beside"), Number(BigInt(timed) >> 8n)));
+    opening.move();
     return new LogFolder(directory, tiles, beside, isStaged ? memory : memory && { ...memory, staged: undefined });
   }
 

@@ -9,6 +9,13 @@ import { LogFolder, type LogMemory, readMemory } from "./log-folder.ts";
 
 const EVIDENCE_NAME = /^[A-Za-z0-9-]{1,100}\.json$/;
 
+/** `log` is undefined where what is remembered of it is damaged. */
+export interface RememberedLog {
+  readonly name: string;
+  readonly log: AuditedLog | undefined;
+  readonly damage: unknown;
+}
+
 /**
  * All that an auditor remembers, in a folder of its own: what it judges (the database, the anchor) is no place for the
  * memory it judges by, and a folder can lie on a machine that has neither.
@@ -32,15 +39,20 @@ export class StateFolder implements AlarmStore {
   }
 
   /** Those that were ever watched, as they were first seen. One whose folder is taken away is forgotten. */
-  async logs(): Promise<AuditedLog[]> {
+  async logs(): Promise<RememberedLog[]> {
     const folders = await readdir(join(this.directory, "logs"));
     const found = await Promise.all(
       folders.map(async (folder) => {
-        const memory = await readMemory(join(this.directory, "logs", folder, "state.json"));
-        return memory === undefined ? [] : rememberedLog(folder.replace(/^ctlog_/, "ctlog/"), memory);
+        const name = folder.replace(/^ctlog_/, "ctlog/");
+        try {
+          const memory = await readMemory(join(this.directory, "logs", folder, "state.json"));
+          return memory === undefined ? [] : rememberedLog(name, memory);
+        } catch (error) {
+          return [{ name, log: undefined, damage: error }];
+        }
       }),
     );
-    return found.flat();
+    return found.flat().toSorted((a, b) => placeOf(a.name) - placeOf(b.name) || (a.name < b.name ? 1 : -1));
   }
 
   async alarms(): Promise<Alarm[]> {
@@ -107,14 +119,25 @@ export class StateFolder implements AlarmStore {
 /** Of kinds of which there may be several. */
 const KIND_PREFIXES: Readonly<Partial<Record<LogKind, string>>> = { rekor: "rekor-shard-", ctlog: "ctlog/" };
 
-function rememberedLog(name: string, { origin, signer, keys }: LogMemory): AuditedLog[] {
-  const kind = LOG_KINDS.find((one) => one === name || name.startsWith(KIND_PREFIXES[one] ?? "/"));
+function kindOf(name: string): LogKind | undefined {
+  return LOG_KINDS.find((one) => one === name || name.startsWith(KIND_PREFIXES[one] ?? "/"));
+}
+
+/** Of shards the newest comes first. */
+function placeOf(name: string): number {
+  return LOG_KINDS.findIndex((one) => one === kindOf(name));
+}
+
+function rememberedLog(name: string, { origin, signer, keys, path }: LogMemory): RememberedLog[] {
+  const kind = kindOf(name);
   if (kind === undefined) return [];
   const signs = kind === "ctlog" ? ("tree head" as const) : ("text" as const);
   const publicKeys = keys.map((key) =>
     createPublicKey({ key: Buffer.from(key, "base64"), format: "der", type: "spki" }),
   );
-  return [{ name, kind, identity: { origin, signer, signs, keys: publicKeys } }];
+  const identity = { origin, signer, signs, keys: publicKeys };
+  const log = { name, kind, identity, ...(path !== undefined && { path }) };
+  return [{ name, log, damage: undefined }];
 }
 
 function plainly(_name: string, value: unknown): unknown {

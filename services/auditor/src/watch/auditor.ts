@@ -2,13 +2,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Alarm, AlarmBook, type AlarmSink, timeOf } from "../domain/alarm.ts";
 import { alarmText } from "../domain/alarm-text.ts";
-import { type AuditedLog, findLogs, LOG_KINDS, storedName } from "../public/served-log.ts";
+import type { AuditedLog } from "../public/served-log.ts";
 import { askTime, type TimeServer } from "../public/sntp-client.ts";
 import { unlessStopped } from "../domain/unless-stopped.ts";
 import { Webhook } from "../public/webhook.ts";
 import { FolderLock } from "../state/folder-lock.ts";
 import { StateFolder } from "../state/state-folder.ts";
-import { awayFinding } from "./away.ts";
 import { Canary } from "./canary.ts";
 import { CanaryKeys } from "./canary-keys.ts";
 import { HostWatch } from "./host-watch.ts";
@@ -17,12 +16,12 @@ import { type AuditStatus, canaryStatus } from "./audit-status.ts";
 import { whyNotAsked } from "./no-longer-asked.ts";
 import { again, paced } from "./pace.ts";
 import { RefusalWatch } from "./refusal-watch.ts";
-import { checkHeadsAlone } from "./stored-heads.ts";
 import { checkSearchIndex } from "./search-index-check.ts";
 import { PromisedCertificates } from "./promised-certificates.ts";
 import { TimeServersWatch } from "./time-servers-watch.ts";
 import { TrustWatch } from "./trust-watch.ts";
-import { checksOf, type Watched, watchLog } from "./watched-log.ts";
+import { type Watched, watchLog } from "./watched-log.ts";
+import { WatchedLogs } from "./watched-logs.ts";
 
 /** Milliseconds from the end of one look to the next. */
 const EVERY = {
@@ -35,6 +34,7 @@ const EVERY = {
   round: 60_000,
   query: 100,
   find: 2_000,
+  authorities: 500,
   certificates: 3_000,
   entries: 2_000,
   host: 15_000,
@@ -45,7 +45,6 @@ const EVERY = {
   trust: 5_000,
   index: 60_000,
 };
-const UNREACHABLE_MS = 60_000;
 /** A log that is read from its beginning does not keep the others from being looked at. */
 const LOOK_MS = 5_000;
 /** One that was told to stop ends what it is doing. */
@@ -69,7 +68,7 @@ export class Auditor implements AsyncDisposable {
   readonly #refusals: RefusalWatch | undefined;
   readonly #time: TimeServersWatch | undefined;
   readonly #webhook: Webhook | undefined;
-  #watched: readonly Watched[] = [];
+  readonly #logs: WatchedLogs;
   #canary: Canary | undefined;
   #since: number | undefined;
   #lastPass: number | undefined;
@@ -86,6 +85,11 @@ export class Auditor implements AsyncDisposable {
     this.#alarms = new AlarmBook(state, alarms, sinks, this.#now);
     this.#webhook = webhook === undefined ? undefined : this.#hook(webhook);
     const around = { report: this.#alarms, now: this.#now, way: options.way ?? {} };
+    this.#logs = new WatchedLogs(options, {
+      state,
+      alarms: this.#alarms,
+      build: (found, folder, own) => watchLog(found, folder, own, this.#aroundLogs()),
+    });
     this.#trust = new TrustWatch(options.url, state, { ...around, logKeys: () => this.#logKeys() });
     this.#host = new HostWatch(options.url, {
       ...around,
@@ -139,7 +143,7 @@ export class Auditor implements AsyncDisposable {
       auditor: this.#since === undefined || this.#stop.signal.aborted ? "off" : "running",
       since: this.#since === undefined ? null : timeOf(this.#since),
       lastPass: this.#lastPass === undefined ? null : timeOf(this.#lastPass),
-      logs: this.#watched.map(({ watch }) => watch.view()),
+      logs: this.#logs.all.map(({ watch }) => watch.view()),
       checks: this.#alarms.checks,
       alarms: this.#alarms.alarms,
       canary: canaryStatus(this.#canary),
@@ -155,15 +159,26 @@ export class Auditor implements AsyncDisposable {
     this.#stop.abort();
     await this.#running;
     await this.#state.written();
+    await this.#logs[Symbol.asyncDispose]();
     await this.#opened.disposeAsync();
+  }
+
+  #aroundLogs() {
+    return {
+      report: this.#alarms,
+      now: this.#now,
+      trust: this.#trust,
+      promised: this.#promised,
+      rest: (milliseconds: number) => this.#rest(milliseconds),
+    };
   }
 
   /** Every check once and whole, one after the other. */
   async sweep(): Promise<void> {
-    if (this.#watched.length === 0 && !(await this.#isFound())) return void (await this.#webhook?.deliver());
+    if (!this.#logs.isComplete) await this.#logs.find();
     await this.#trust.check();
     await this.#look();
-    for (const { watch, stored, beside, entries, certificates } of this.#watched) {
+    for (const { watch, stored, beside, entries, certificates } of this.#logs.all) {
       await watch.checkEdge();
       await stored?.checkTip();
       await beside?.checkNew();
@@ -174,9 +189,12 @@ export class Auditor implements AsyncDisposable {
       await entries?.checkNew();
       await entries?.checkAllFound();
       if (entries !== undefined) await this.#checkIndex(watch.log);
-      await certificates?.checkNew();
-      await certificates?.checkAllLogged();
-      await certificates?.checkAllLedgered();
+      // Without the CA's own certificates nothing says which are its leaves.
+      if (this.#trust.authorities !== undefined) {
+        await certificates?.checkNew();
+        await certificates?.checkAllLogged();
+        await certificates?.checkAllLedgered();
+      }
       if (this.#options.insight !== undefined) await stored?.scrub(this.#options.insight.db, watch.log.identity.signs);
     }
     await this.#host.check();
@@ -187,31 +205,17 @@ export class Auditor implements AsyncDisposable {
 
   /** One round of the canary. */
   async sing(): Promise<void> {
-    if (this.#watched.length === 0 && !(await this.#isFound())) return;
+    if (this.#logs.all.length === 0 && !(await this.#logs.find())) return;
     await this.#trust.check();
     await this.#songbird().sing();
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    await this.#find();
-    if (signal.aborted) return;
     const { canary } = this.#options;
     if (canary === undefined) this.#tellNoCanary();
     const loops: Promise<void>[] = [];
-    const watched = new Set<Watched>();
-    const watchFound = () => {
-      for (const found of this.#watched) if (!watched.has(found)) loops.push(...this.#loopsOf(found));
-      for (const found of this.#watched) watched.add(found);
-    };
-    this.#closeOthers();
-    await this.#trust.check();
-    watchFound();
     await Promise.all([
-      this.#again(this.#options.lookForLogsMs ?? EVERY.logs, "logs", async () => {
-        await this.#isFound();
-        watchFound();
-      }),
+      this.#findAgain(loops),
       this.#again(EVERY.heads, "heads", () => this.#look(LOOK_MS)),
       this.#again(EVERY.trust, "trust root", () => this.#trust.check()),
       this.#again(EVERY.host, "host", () => this.#host.check()),
@@ -222,8 +226,24 @@ export class Auditor implements AsyncDisposable {
     await Promise.all(loops);
   }
 
+  /** Those of before are watched before the installation answers. */
+  async #findAgain(loops: Promise<void>[]): Promise<void> {
+    const watched = new Set<Watched>();
+    const find = async () => {
+      const areNamed = await this.#logs.find();
+      for (const found of this.#logs.all) if (!watched.has(found)) loops.push(...this.#loopsOf(found));
+      for (const found of this.#logs.all) watched.add(found);
+      return areNamed;
+    };
+    const { signal } = this.#stop;
+    while (!signal.aborted && !(await find())) await delay(EVERY.find, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    this.#closeOthers();
+    await this.#again(this.#options.lookForLogsMs ?? EVERY.logs, "logs", async () => void (await find()));
+  }
+
   async #look(budgetMs?: number): Promise<void> {
-    for (const { watch, stored } of this.#watched) {
+    for (const { watch, stored } of this.#logs.all) {
       await watch.pass(budgetMs);
       await stored?.checkHeads();
     }
@@ -234,7 +254,7 @@ export class Auditor implements AsyncDisposable {
   #closeOthers(): void {
     const { url, vantagePoints = [], state, folders = [], timeServers = [] } = this.#options;
     const looked = {
-      logs: this.#watched.map(({ watch }) => watch.log.name),
+      logs: this.#logs.names,
       places: [url, ...vantagePoints],
       folders: [state, ...folders],
       hasWebhook: this.#webhook !== undefined,
@@ -265,7 +285,7 @@ export class Auditor implements AsyncDisposable {
     return (this.#canary ??= new Canary(url, {
       report: this.#alarms,
       now: this.#now,
-      logs: () => this.#watched.map(({ watch }) => watch),
+      logs: () => this.#logs.all.map(({ watch }) => watch),
       trust: this.#trust,
       promised: this.#promised,
       memory: this.#state,
@@ -311,9 +331,9 @@ export class Auditor implements AsyncDisposable {
     }
     if (certificates !== undefined) {
       loops.push(
-        this.#again(EVERY.certificates, "certificates", () => certificates.checkNew()),
-        this.#again(EVERY.round, "certificates", () => certificates.checkAllLogged()),
-        this.#again(EVERY.round, "ledger", () => certificates.checkAllLedgered()),
+        this.#againOnceTrusted(EVERY.certificates, "certificates", () => certificates.checkNew()),
+        this.#againOnceTrusted(EVERY.round, "certificates", () => certificates.checkAllLogged()),
+        this.#againOnceTrusted(EVERY.round, "ledger", () => certificates.checkAllLedgered()),
       );
     }
     if (stored !== undefined && insight !== undefined) {
@@ -332,57 +352,13 @@ export class Auditor implements AsyncDisposable {
     return again(everyMs, this.#stop.signal, work, (error) => this.#options.told.failed(what, error));
   }
 
-  /** Which logs there are, once the installation answers. */
-  async #find(): Promise<void> {
-    while (!this.#stop.signal.aborted && !(await this.#isFound())) {
-      await delay(EVERY.find, undefined, { signal: this.#stop.signal }).catch(() => {});
+  /** Without the CA's own certificates nothing says which are its leaves. */
+  async #againOnceTrusted(everyMs: number, what: string, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted && this.#trust.authorities === undefined) {
+      await delay(EVERY.authorities, undefined, { signal }).catch(() => {});
     }
-  }
-
-  /** What was found once is watched for ever, over restarts too: a log that is no longer named has something to hide, or is missed soon. */
-  async #isFound(): Promise<boolean> {
-    const { url, keys = {} } = this.#options;
-    try {
-      const named = await findLogs(url, keys, this.#options.way);
-      const before = this.#watched.length === 0 ? await this.#state.logs() : [];
-      const logs = [...named, ...before.filter(({ name }) => named.every((log) => log.name !== name))];
-      const known = new Set(this.#watched.map(({ watch }) => watch.log.name));
-      for (const log of logs) if (!known.has(log.name)) this.#watched = [...this.#watched, await this.#watch(log)];
-      const hasIndex = this.#options.verifyIndex !== undefined;
-      for (const one of this.#watched) for (const check of checksOf(one, hasIndex)) this.#alarms.expected(check);
-      this.#alarms.passed("reach", `${url} answers`);
-      const names = this.#watched.map(({ watch }) => watch.log.name).join(", ");
-      this.#alarms.passed("logs", `the trusted root names no log but those that are watched: ${names}`);
-      return true;
-    } catch (error) {
-      await this.#checkHeadsAlone();
-      await this.#alarms.failed("reach", awayFinding(`${url} cannot be read`, error, { toleratedMs: UNREACHABLE_MS }));
-      return false;
-    }
-  }
-
-  /** As long as no log was found: a log that refuses because its database is older than its anchor cannot be found. */
-  async #checkHeadsAlone(): Promise<void> {
-    const { insight } = this.#options;
-    if (insight === undefined || this.#watched.length > 0) return;
-    const before = (await this.#state.logs()).map(storedName);
-    for (const name of new Set([...LOG_KINDS, ...before])) {
-      const anchor = insight.anchor === undefined ? undefined : join(insight.anchor, name);
-      await checkHeadsAlone({ db: insight.db, name, anchor }, this.#alarms);
-    }
-  }
-
-  async #watch(found: AuditedLog): Promise<Watched> {
-    const folder = this.#opened.use(await this.#state.log(found.name));
-    // A database has one log of certificates: the second one's rows are elsewhere.
-    const isFirst = found.kind !== "ctlog" || this.#watched.every(({ watch }) => watch.log.kind !== "ctlog");
-    return watchLog(found, folder, isFirst ? this.#options : { ...this.#options, insight: undefined }, {
-      report: this.#alarms,
-      now: this.#now,
-      trust: this.#trust,
-      promised: this.#promised,
-      rest: (milliseconds) => this.#rest(milliseconds),
-    });
+    await this.#again(everyMs, what, work);
   }
 
   /** Not in a sweep, which somebody waits for. */
@@ -392,7 +368,7 @@ export class Auditor implements AsyncDisposable {
   }
 
   #logKeys(): string[] {
-    return this.#watched.flatMap(({ watch }) => {
+    return this.#logs.all.flatMap(({ watch }) => {
       const keys = watch.log.identity.keys.map((key) => key.export({ type: "spki", format: "der" }));
       return keys.map((key) => key.toString("base64"));
     });

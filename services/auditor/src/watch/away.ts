@@ -1,3 +1,4 @@
+import { Misconfigured } from "@chancery/fault";
 import type { Finding } from "../domain/alarm.ts";
 import { isObject, isText } from "../domain/json-member.ts";
 import { Refused, Unanswered } from "../public/http-log.ts";
@@ -20,6 +21,9 @@ export function awayFinding(
   error: unknown,
   { toleratedMs = UNREACHABLE_MS, beside }: Source = {},
 ): Finding {
+  if (error instanceof Misconfigured) {
+    return { trouble: "memory-lost", what: `${couldNot}: ${messageOf(error)}` };
+  }
   if (!(error instanceof Unanswered)) {
     const what = `${couldNot}: ${messageOf(error)}`;
     return { trouble: "unreachable", what, toleratedMs, subject: beside };

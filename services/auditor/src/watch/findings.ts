@@ -5,7 +5,7 @@ import { Refused, Unanswered } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
 import { Unchecked, Wrong } from "./wrong.ts";
 
-/** So many are kept until the look ends, and told; of more it is told how many they are. */
+/** Of a kind, so many are kept until the look ends, and told; of more it is told how many they are. */
 const MOST_KEPT = 1_000;
 /** An entry in the evidence may be large. */
 const MOST_EVIDENCE = 20;
@@ -20,6 +20,7 @@ export class Findings {
   readonly #kept: Wrong[] = [];
   readonly #wrongOf: (difference: Difference) => Wrong;
   readonly #isSettled: (wrong: Wrong) => boolean;
+  readonly #counts = new Map<Trouble, number>();
   #more = 0;
   #refused: Refused | undefined;
   #refusals = 0;
@@ -41,7 +42,9 @@ export class Findings {
   add(found: Wrong | Difference): void {
     const wrong = found instanceof Difference ? this.#wrongOf(found) : found;
     if (this.#isSettled(wrong)) return;
-    if (this.#kept.length >= MOST_KEPT) this.#more++;
+    const count = (this.#counts.get(wrong.trouble) ?? 0) + 1;
+    this.#counts.set(wrong.trouble, count);
+    if (count > MOST_KEPT) this.#more++;
     else this.#kept.push(wrong);
   }
 

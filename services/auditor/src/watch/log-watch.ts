@@ -318,8 +318,9 @@ export class LogWatch {
   }
 
   #memory(): Omit<LogMemory, "cursors"> {
-    const { identity } = this.log;
+    const { identity, path } = this.log;
     return {
+      path,
       origin: identity.origin,
       signer: identity.signer,
       keys: identity.keys.map((key) => key.export({ type: "spki", format: "der" }).toString("base64")),

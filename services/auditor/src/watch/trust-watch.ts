@@ -18,7 +18,7 @@ import {
 import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
 import type { StateFolder } from "../state/state-folder.ts";
 import { awayFinding } from "./away.ts";
-import { Wrong } from "./wrong.ts";
+import { Unchecked, Wrong } from "./wrong.ts";
 
 const DAY_MS = 86_400_000;
 const UNREACHABLE_MS = 60_000;
@@ -38,7 +38,8 @@ interface TrustMemory {
 }
 
 interface Whole {
-  readonly roles: readonly Metadata[];
+  /** Every file that was held, by its name below `/tuf`. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
   /** As it was remembered. */
   readonly memory: string;
   readonly at: number;
@@ -92,7 +93,8 @@ export class TrustWatch {
     const memory = await this.#state.recall<TrustMemory>("trust");
     const whole = this.#whole;
     if (whole !== undefined && (await this.#isAsBefore(whole, memory))) return whole.told;
-    const root = await this.#checkRoots(memory);
+    const start = await this.#get("root.json");
+    const root = await this.#checkRoots(start, memory);
     const keys = rootKeys(root);
     const timestamp = await this.#fetch("timestamp", { keys, memory });
     const ofSnapshot = descriptionOf(timestamp, "snapshot.json");
@@ -106,16 +108,17 @@ export class TrustWatch {
     await this.#checkTargets(targets);
     for (const { role, expires } of roles) this.#requireLife(`TUF ${role}`, expires, LEFT_MS[role]);
     const told = `TUF ${roles.map(({ role, version }) => `${role} ${version}`).join(", ")}: signed, not older than any seen, none expiring`;
-    this.#whole = { roles, memory: JSON.stringify(next), at: this.#now(), told };
+    const files = new Map([["root.json", start], ...roles.map((one) => [fileOf(one), one.bytes] as const)]);
+    this.#whole = { files, memory: JSON.stringify(next), at: this.#now(), told };
     return told;
   }
 
-  /** What a timestamp names cannot become another, but another may be served in its place: three more questions at rest. */
-  async #isAsBefore({ roles, memory, at }: Whole, remembered: TrustMemory | undefined): Promise<boolean> {
+  /** What a timestamp names cannot become another, but another may be served in its place: four more questions at rest. */
+  async #isAsBefore({ files, memory, at }: Whole, remembered: TrustMemory | undefined): Promise<boolean> {
     if (this.#now() - at >= WHOLE_MS || memory !== JSON.stringify(remembered)) return false;
-    for (const role of roles) {
-      const now = await this.#server.get(`/tuf/${fileOf(role)}`);
-      if (now === undefined || Buffer.compare(now, role.bytes) !== 0) return false;
+    for (const [file, bytes] of files) {
+      const now = await this.#server.get(`/tuf/${file}`);
+      if (now === undefined || Buffer.compare(now, bytes) !== 0) return false;
     }
     return true;
   }
@@ -124,11 +127,11 @@ export class TrustWatch {
    * From the root that was trusted to the newest, and to the same from where a client begins today: a root that is served
    * no more is missed by nobody who has it.
    */
-  async #checkRoots(memory: TrustMemory | undefined): Promise<Metadata> {
+  async #checkRoots(start: Uint8Array, memory: TrustMemory | undefined): Promise<Metadata> {
     // Each is read once: one that is published meanwhile would end one of the two ways and not the other.
     const served = new Map<string, Promise<Uint8Array | undefined>>();
     const read = (file: string) => served.getOrInsertComputed(file, () => this.#server.get(`/tuf/${file}`));
-    const first = await this.#followRoots(readMetadata("root", await this.#get("root.json")), read);
+    const first = await this.#followRoots(readMetadata("root", start), read);
     if (memory === undefined) return first;
     const before = readMetadata("root", Buffer.from(memory.root, "base64"));
     if (first.version < before.version) throw wentBack(first, before.version);
@@ -186,7 +189,7 @@ export class TrustWatch {
   /** Those that clients are told are those that sign, and none comes to its end unseen. */
   async #checkKeys(): Promise<string> {
     const authorities = this.#authorities;
-    if (authorities === undefined) throw new TrustFault("trusted_root.json: was not read yet");
+    if (authorities === undefined) throw new Unchecked('trusted_root.json was not read yet (see "trust root")');
     for (const key of this.#logKeys()) {
       if (authorities.logKeys.includes(key)) continue;
       const print = sha256(Buffer.from(key, "base64")).toHex();
@@ -229,6 +232,8 @@ export class TrustWatch {
     } catch (error) {
       if (error instanceof Wrong) {
         await this.#report.failed(check, { trouble: error.trouble, what: error.message, evidence: error.evidence });
+      } else if (error instanceof Unchecked) {
+        this.#report.unknown(check, error.message);
       } else if (error instanceof TrustFault) {
         await this.#report.failed(check, { trouble: "trust-invalid", what: error.message });
       } else {

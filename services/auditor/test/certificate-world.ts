@@ -129,7 +129,7 @@ export async function watching(
     ...around,
     promised,
     settled: new SettledAlarms(auditing.folder),
-    federatedIssuers: ["https://dex.example.com"],
+    isFederated: (issuer) => issuer === "https://dex.example.com",
     pause: async () => {},
     pauseInLedger: async () => {},
   });

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { isIPv6 } from "node:net";
 import { dirname } from "node:path";
 import type { AuditorConfig } from "@chancery/auditor";
+import { CurrentIssuers } from "@chancery/fulcio";
 import type { Database } from "@chancery/postgres";
 import type { ReadAccess, Reader, RunningService } from "@chancery/service";
 import { auditIndex } from "./audited-index.ts";
@@ -39,7 +40,7 @@ export class AuditorBeside {
 
   /** Undefined: none is to run. */
   config({ keys, rekorShards }: Installation, db: Database, service: () => RunningService): AuditorConfig | undefined {
-    const { auditor, data, anchor, tls, fulcio, issuers = [] } = this.#settings;
+    const { auditor, data, anchor, tls, fulcio } = this.#settings;
     if (auditor === undefined) return undefined;
     const url = this.#url();
     const { canary, ...settings } = auditor;
@@ -52,7 +53,8 @@ export class AuditorBeside {
         ...(tls === undefined ? {} : { fetch: (asked, request) => injected(service(), asked, request) }),
       },
       ctLog: typeof fulcio.ctLog === "string" ? fulcio.ctLog : "other",
-      federatedIssuers: issuers.filter(({ issuerClaim }) => issuerClaim !== undefined).map(({ url: issuer }) => issuer),
+      // As they are then: issuers change while this runs.
+      isFederated: (issuer) => service().app.get(CurrentIssuers).isFederated(issuer),
       canary: canary && {
         everyMs: canary.everyMs,
         token: this.#tokenSource(url),

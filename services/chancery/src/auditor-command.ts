@@ -31,7 +31,7 @@ in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goe
   --time-server HOST   a clock to hold this machine's against, by SNTP; HOST:PORT,   none
                        any number of times
   --federated-issuer URL  one that the CA is configured for with issuer-claim: its    none
-                       certificates name who vouched. Any number of times
+                       certificates name who vouched. A pattern as there, any number of times
   --read-token-file FILE  a bearer token, where not everyone may read
   --once               every check once: exit code 0 clean, 1 alarms
   --host HOST          address of its own answers                              127.0.0.1
@@ -87,7 +87,7 @@ export async function auditorCommand(
     webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
     verifyIndex: db && ((log: string, signal: AbortSignal) => auditIndex(db, log, { signal })),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
-    federatedIssuers: flags["federated-issuer"] ?? [],
+    ...(await federated(flags["federated-issuer"])),
     way: wayOf(flags["read-token-file"]),
     timeServers: (flags["time-server"] ?? []).map((one) => parseTimeServer("--time-server", one)),
     canary: canaryOf(flags.canary ?? String(CANARY_SECONDS), flags["token-file"], flags["canary-into"]),
@@ -140,4 +140,11 @@ function portOf(key: string, value: string): number {
   const port = Number(value);
   if (!/^\d{1,5}$/.test(value) || port > 65_535) throw new Misconfigured(key, `${value} is not a port`);
   return port;
+}
+
+/** All of the CA loads with it: half a second that most do without. */
+async function federated(named: readonly string[] | undefined): Promise<Pick<AuditorConfig, "isFederated">> {
+  if (named === undefined) return {};
+  const { federatedIssuers } = await import("./federated-issuers.ts");
+  return { isFederated: federatedIssuers(named) };
 }

@@ -3,9 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startEmbedded } from "@chancery/postgres";
+import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { freePort } from "@chancery/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AuditorBeside } from "../src/auditor-beside.ts";
+import { resolveSettings } from "../src/index.ts";
+import { openInstallation } from "../src/installation.ts";
 import { startTestStack, type TestStack } from "./start-stack.ts";
 
 let folder: string;
@@ -194,6 +197,33 @@ describe("with configured issuers", () => {
     const told = await text(`${running.url}/api/chancery/v1/about`);
     expect(told).toContain("https://issuer.invalid");
     expect(told).not.toMatch(/\/idp|anyone on this machine/);
+  });
+
+  test("one of before that named who vouched, and a tenant of such, is no changed ledger to the auditor beside it", async () => {
+    const config = join(folder, "reloaded.json");
+    const federating = { "client-id": "sigstore", type: "email", "issuer-claim": "$.federated_claims.connector_id" };
+    const plain = { "oidc-issuers": { "https://issuer.invalid": { "client-id": "sigstore", type: "email" } } };
+    await writeFile(config, JSON.stringify(plain));
+    await using running = await startTestStack({ config });
+    const data = join(folder, "auditors");
+    const settings = await resolveSettings({ config, data, auditor: "on" }, {});
+    const url = await runningEmbedded(join(running.data, "postgres"));
+    await using db = await Database.open(url ?? "");
+    const installation = await openInstallation(settings, "localhost", new Date());
+    const { isFederated } = new AuditorBeside(settings).config(installation, db, () => running.stack.service) ?? {};
+    const issuers = ["https://issuer.invalid", "https://dex.invalid", "https://a.dex.invalid"];
+    const federated = () => issuers.filter((issuer) => isFederated?.(issuer));
+    expect(federated()).toEqual([]);
+    const dex = { ...plain["oidc-issuers"], "https://dex.invalid": federating };
+    await writeFile(
+      config,
+      JSON.stringify({ "oidc-issuers": dex, "meta-issuers": { "https://*.dex.invalid": federating } }),
+    );
+    await running.stack.reload();
+    expect(federated()).toEqual(issuers.slice(1));
+    await writeFile(config, JSON.stringify(plain));
+    await running.stack.reload();
+    expect(federated()).toEqual(issuers.slice(1));
   });
 });
 

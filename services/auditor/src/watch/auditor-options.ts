@@ -29,8 +29,8 @@ export interface AuditorOptions {
   readonly way?: Way;
   /** Where the CA shows its certificates; its own log, unless told. */
   readonly ctLog?: "own" | "other" | "none";
-  /** Of the CA's issuers those whose tokens name another one, which certificates then have. */
-  readonly federatedIssuers?: readonly string[];
+  /** Whether tokens of this issuer of the CA's name another one, which certificates then have; of none, unless told. */
+  readonly isFederated?: (issuer: string) => boolean;
   /** Undefined: nothing is written into the logs. */
   readonly canary?:
     | { readonly everyMs: number; readonly token?: TokenSource | undefined; readonly leftOut?: LeftOut }

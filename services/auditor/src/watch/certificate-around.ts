@@ -22,7 +22,7 @@ export interface CertificateAround {
   readonly authorities: Authorities;
   readonly promised: PromisedCertificates;
   readonly settled: SettledAlarms;
-  readonly federatedIssuers: readonly string[];
+  readonly isFederated: (issuer: string) => boolean;
   /** Between two pages of what is looked at again, given what one took. */
   readonly pause: (spentMs: number) => Promise<void>;
   /** The same in the ledger, which is gone through again and again. */

@@ -34,9 +34,9 @@ export function judgeProfile(
  * Of a row whose certificate is the one that was issued: what the row says of it beside. Of a federating issuer's tokens the
  * certificate names another issuer, as the token does.
  */
-export function judgeColumns(row: LedgerRow, certificate: Certificate, federated: readonly string[]): void {
+export function judgeColumns(row: LedgerRow, certificate: Certificate, isFederated: (issuer: string) => boolean): void {
   const [name] = namesOf(certificate);
-  const issuer = federated.includes(row.issuer) ? row.issuer : issuerClaim(certificate);
+  const issuer = isFederated(row.issuer) ? row.issuer : issuerClaim(certificate);
   const told = [
     ["hash", row.certificateHash.toHex(), sha256(row.certificate).toHex()],
     ["serial", unsigned(row.serial), unsigned(certificate.serial)],

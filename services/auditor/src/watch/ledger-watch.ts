@@ -173,7 +173,7 @@ export class LedgerWatch {
       judgeTime(row, certificate, entry);
     }
     // Last: then the certificate is known to be the one that was issued.
-    judgeColumns(row, certificate, this.#around.federatedIssuers);
+    judgeColumns(row, certificate, this.#around.isFederated);
   }
 
   #issuerOf({ issuer }: Certificate): Certificate | undefined {

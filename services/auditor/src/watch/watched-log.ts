@@ -50,7 +50,7 @@ export function watchLog(
     way = {},
     ctLog = "own",
     state,
-    federatedIssuers = [],
+    isFederated = () => false,
   }: AuditorOptions,
   { trust, promised, rest, ...around }: Around,
 ): Watched {
@@ -67,7 +67,7 @@ export function watchLog(
   if (found.kind === "ctlog") {
     const authorities = () => trust.authorities?.certificate ?? [];
     const settled = new SettledAlarms(state);
-    const beside = { db: insight?.db, authorities, promised, settled, federatedIssuers };
+    const beside = { db: insight?.db, authorities, promised, settled, isFederated };
     const certificates = new CertificateWatch(watch, { ...around, ...beside, pause, pauseInLedger, way, ctLog });
     return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }

@@ -35,7 +35,7 @@ entries       --log rekor|rekor-v2, and what the search takes, with its meaning:
               --san-domain, --issuer, --kind, --predicate-type, --subject-digest, --subject-name, --source-repository-uri
               and every other field of a certificate. One of a flag's values, of each flag
 certificates  --san, --issuer, --subject, --serial, --key-hash; --federated-issuer URL, as often as there are: one that is configured
-              with issuer-claim, whose certificates name who vouched in its place
+              with issuer-claim, or a pattern of such, whose certificates name who vouched in its place
 refusals      --issuer, --subject, --code. Ends two minutes ago at the latest: counts of a storm are written up to one late
 
 chancery export verify --help says what verify checks. Exit codes: 0 done, 1 failed, 2 told something impossible.

@@ -8,6 +8,7 @@ import {
   writersEnded,
 } from "@chancery/fulcio";
 import type { Begun } from "./begun.ts";
+import { federatedIssuers } from "../federated-issuers.ts";
 import { exportedLog } from "./entry-source.ts";
 import type { Filters } from "./filters.ts";
 import { certificateSource, refusalSource, settled } from "./ledger-source.ts";
@@ -65,7 +66,7 @@ export function openLedger(
     serial: serial === undefined ? undefined : parseSerial(serial),
     keyHash: keyHash === undefined ? undefined : decodeHex(keyHash, "keyHash"),
   };
-  return certificateSource({ history, format, range, log, query, federated });
+  return certificateSource({ history, format, range, log, query, isFederated: federatedIssuers(federated) });
 }
 
 function refusalCode(text: string | undefined) {

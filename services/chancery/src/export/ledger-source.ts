@@ -40,12 +40,12 @@ interface LedgerExport<Query> {
 }
 
 interface CertificateExport extends LedgerExport<CertificateQuery> {
-  /** Issuers whose tokens name another one, which the certificate then has. */
-  readonly federated: readonly string[];
+  /** Whether tokens of this issuer name another one, which the certificate then has. */
+  readonly isFederated: (issuer: string) => boolean;
 }
 
 export function certificateSource(options: CertificateExport): Source {
-  const isFederated = (issuer: string) => options.federated.includes(issuer);
+  const { isFederated } = options;
   return ledgerSource(options, {
     columns: CERTIFICATE_COLUMNS,
     json: (entry: IssuedEntry) => ({ ...toldOf(entry, isFederated), certificate: encodeBase64(entry.certificate) }),

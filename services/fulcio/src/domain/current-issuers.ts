@@ -1,7 +1,7 @@
 import type { IssuerKeys } from "./issuer-keys.ts";
 import { IssuerPool, type MatchedIssuer } from "./issuer-pool.ts";
 import type { IssuerSettings } from "./issuer-settings.ts";
-import { patternExpression } from "./issuer-url.ts";
+import { issuerMatcher } from "./issuer-url.ts";
 
 /**
  * The issuers as they were last configured. They are replaced all at once; a request takes its issuer once and keeps
@@ -44,10 +44,8 @@ export class CurrentIssuers {
   readonly isFederated = (issuer: string): boolean => [...this.#federated.values()].some((isIt) => isIt(issuer));
 
   #rememberFederated(): void {
-    for (const { url, isPattern, issuerClaim } of this.#settings) {
-      if (issuerClaim === undefined) continue;
-      const expression = patternExpression(url);
-      this.#federated.set(url, isPattern ? (issuer) => expression.test(issuer) : (issuer) => issuer === url);
+    for (const { url, issuerClaim } of this.#settings) {
+      if (issuerClaim !== undefined) this.#federated.set(url, issuerMatcher(url));
     }
   }
 }

@@ -46,6 +46,12 @@ export function assertIssuerPattern(key: string, pattern: string, mayUseLoopback
   }
 }
 
+/** Whether an issuer is this one, or one that this pattern stands for. */
+export function issuerMatcher(url: string): (issuer: string) => boolean {
+  const expression = patternExpression(url);
+  return (issuer) => expression.test(issuer);
+}
+
 /**
  * Anchored at both ends: GHSA-59jp-pj84-45mr was a pattern that was not.
  *

@@ -17,17 +17,8 @@ import {
   PostgresIssuanceLedger,
 } from "@chancery/fulcio";
 import type { TokenKeys } from "@chancery/identity";
-import { FileAnchor, PostgresLogStore, TransparencyLog } from "@chancery/log";
-import type { Database } from "@chancery/postgres";
-import {
-  type AdmissionRules,
-  type InactiveShard,
-  RekorModule,
-  RekorV2Module,
-  rekorV2Origin,
-  SearchModule,
-  v2LogId,
-} from "@chancery/rekor";
+import type { TransparencyLog } from "@chancery/log";
+import { type AdmissionRules, RekorModule, RekorV2Module, rekorV2Origin, SearchModule, v2LogId } from "@chancery/rekor";
 import { createService, type Logger, Metrics, type RunningService } from "@chancery/service";
 import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
@@ -45,16 +36,15 @@ import { fulcioConfig } from "./fulcio-config.ts";
 import { createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
 import { alone } from "./installation-file.ts";
-import { confirmLogs, type Installation, type LogName, openInstallation, OWN_AUTHORITY } from "./installation.ts";
+import { confirmLogs, type Installation, openInstallation, OWN_AUTHORITY } from "./installation.ts";
 import { IssuerReload } from "./issuer-reload.ts";
 import { keyUseIn } from "./key-use.ts";
-import { refuseOutgrown } from "./left-anchor.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
+import { type Logs, openLogs, requireMade } from "./open-logs.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
-import type { RekorShard } from "./rekor-shards.ts";
+import { describeShards } from "./rekor-shards.ts";
 import type { Settings } from "./settings.ts";
-import { treeHeadSigner } from "./tree-head-signers.ts";
 
 export interface RunningStack extends AsyncDisposable {
   readonly service: RunningService;
@@ -66,19 +56,6 @@ export interface RunningStack extends AsyncDisposable {
 export interface StackOptions {
   readonly logger: Logger;
   readonly progress?: (text: string) => void;
-}
-
-/** Both of Rekor's and the CT log, each its own tree, on one database. */
-interface Logs {
-  /** The shards of the v1 log: the one that takes entries, and those before it, oldest first. */
-  readonly rekor: OpenShard;
-  readonly inactive: readonly (OpenShard & InactiveShard)[];
-  readonly rekorV2: TransparencyLog;
-  readonly ctlog: TransparencyLog;
-}
-
-interface OpenShard extends RekorShard {
-  readonly log: TransparencyLog;
 }
 
 /**
@@ -186,7 +163,7 @@ function rootsOf({ generations }: Authority): Certificate[] {
 
 function bannerFacts(
   { url, data, databaseUrl, issuers, rekor, readers }: Settings,
-  { shard }: Installation,
+  { shard, rekorShards }: Installation,
   { app, grpcAddress }: RunningService,
 ) {
   const root = app.get(TufRepository).file("root.json");
@@ -194,6 +171,7 @@ function bannerFacts(
   return {
     url,
     shard,
+    rekorShards: describeShards(rekorShards),
     rootChecksum: encodeHex(sha256(root.bytes)),
     data,
     database: databaseUrl === undefined ? "embedded PostgreSQL" : describeDatabase(databaseUrl),
@@ -210,60 +188,6 @@ function bannerFacts(
       ...(readers === undefined ? [] : [["Reads", `by roles of ${readers.issuer}`] as const]),
     ],
   };
-}
-
-async function openLogs(
-  db: Database,
-  settings: Settings,
-  installation: Installation,
-  opened: AsyncDisposableStack,
-  logger: Logger,
-): Promise<Logs> {
-  const { anchor: directory, issuers } = settings;
-  // In development a jump ahead is believed: a laptop's virtual machine stands still while the laptop sleeps.
-  const elapsed = issuers === undefined ? { elapsed: Date.now } : {};
-  const store = await PostgresLogStore.open(db);
-  const open = async (name: LogName, since?: Date) => {
-    const signer = treeHeadSigner(name, installation);
-    const anchor = await FileAnchor.open(directory, name);
-    await refuseOutgrown(settings, name, anchor);
-    const log = await TransparencyLog.open({
-      name,
-      store,
-      anchor,
-      signer,
-      create: installation.awaitsLogs.includes(name),
-      ...(since === undefined ? {} : { since: since.getTime() }),
-      ...elapsed,
-    });
-    opened.defer(() => log.close());
-    // Who asks /readyz is not told where it lies.
-    const { refusal } = log.state;
-    if (refusal !== undefined) logger.child({ from: name }).error(`${refusal} (its anchor: ${join(directory, name)})`);
-    return log;
-  };
-  const shards: OpenShard[] = [];
-  for (const shard of installation.rekorShards) {
-    shards.push({ ...shard, log: await open(shard.name, shard.validFor.start) });
-  }
-  const ctlog = await open("ctlog");
-  const rekorV2 = await open("rekor-v2");
-  const inactive = shards.flatMap(({ length, ...shard }) => (length === undefined ? [] : [{ ...shard, length }]));
-  const rekor = shards.at(-1);
-  if (rekor === undefined) throw new TypeError("an installation has a v1 log");
-  return { rekor, inactive, rekorV2, ctlog };
-}
-
-/**
- * On a first start, where nothing has been served yet and another database may still be named. Most often it is that of
- * another installation; confirmed on that one, these logs could never be made anywhere else.
- */
-async function requireMade({ rekor, inactive, rekorV2, ctlog }: Logs): Promise<void> {
-  let reason: string | undefined;
-  for (const log of [...inactive, rekor].map((shard) => shard.log).concat(rekorV2, ctlog))
-    reason ??= await log.readiness();
-  if (reason !== undefined)
-    throw new Misconfigured("CHANCERY_DATABASE_URL", `cannot hold the logs of a new installation: ${reason}`);
 }
 
 function modules(

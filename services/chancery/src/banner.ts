@@ -2,6 +2,8 @@
 export interface BannerFacts {
   readonly url: string;
   readonly shard: string;
+  /** Of the v1 log, where it has several: how many, and the one that takes entries. */
+  readonly rekorShards?: string | undefined;
   /** SHA-256 of the first TUF root, in hexadecimal: what a client is to trust, told out of band. */
   readonly rootChecksum: string;
   readonly data: string;
@@ -26,11 +28,12 @@ const EMAIL = "dev@example.com";
 
 /** Where each service is, aligned by the caller. */
 export function places(facts: BannerFacts): readonly (readonly [name: string, place: string])[] {
-  const { url, shard, identityProvider } = facts;
+  const { url, shard, rekorShards, identityProvider } = facts;
   return [
     ["Fulcio", url],
     ...(facts.grpc === undefined ? [] : [["Fulcio over gRPC", facts.grpc] as const]),
     ["Rekor", url],
+    ...(rekorShards === undefined ? [] : [["Rekor's shards", rekorShards] as const]),
     ["CT log", `${url}/ctlog/${shard}`],
     ["Timestamps", `${url}/api/v1/timestamp`],
     ["TUF", `${url}/tuf`],

@@ -56,6 +56,13 @@ export async function loadRekorShards(
   });
 }
 
+/** For people, where there are several. */
+export function describeShards(shards: readonly RekorShard[]): string | undefined {
+  const active = shards.at(-1);
+  if (active === undefined || shards.length === 1) return undefined;
+  return `${shards.length}; ${active.name} takes entries, from index ${active.first} on (tree ${active.treeId})`;
+}
+
 async function loadKey(directory: string, position: number, fingerprint: string): Promise<Signer> {
   const path = keyPath(directory, rekorShardName(position));
   const signer = await loadKeyFile(path);

@@ -1,10 +1,13 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Auditor } from "@chancery/auditor";
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
+import { freePort } from "@chancery/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { auditIndex } from "../src/audited-index.ts";
+import { places } from "../src/banner.ts";
 import { run } from "../src/command-line.ts";
 import { logEntry } from "./log-entry.ts";
 import { startTestStack } from "./start-stack.ts";
@@ -74,8 +77,20 @@ test("an installation that was never started, or whose v1 log takes entries, has
 });
 
 test("a new shard goes on where the one before ended, which is read and verified as before", async () => {
+  const port = String(await freePort());
+  const alarms: string[] = [];
+  // From elsewhere, and through all of it.
+  await using stranger = await Auditor.open({
+    url: `http://localhost:${port}`,
+    state: join(data, "auditor-stranger"),
+    lookForLogsMs: 100,
+    told: { alarm: (_alarm, text) => void alarms.push(text), failed: () => {} },
+  });
+  const watched = () => stranger.status().logs.map(({ log }) => log);
   {
-    await using stack = await startTestStack({ data });
+    await using stack = await startTestStack({ data, port });
+    stranger.start();
+    while (!watched().includes("rekor")) await delay(20);
     const before = await json(`${stack.url}/api/v1/log`);
     const rolled = await shard("--for-ever");
     expect([rolled.code, rolled.err]).toEqual([0, ""]);
@@ -91,7 +106,7 @@ test("a new shard goes on where the one before ended, which is read and verified
     expect(((await stat(join(data, "keys", "rekor-shard-2.pem"))).mode & 0o777).toString(8)).toBe("600");
     expect(await readdir(join(data, "anchor"))).not.toContain("rekor-shard-2");
   }
-  await using stack = await startTestStack({ data });
+  await using stack = await startTestStack({ data, port });
   expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
   expect(await logEntry(stack.url, "three")).toBe(201);
   expect(await logEntry(stack.url, "one")).toBe(201);
@@ -106,6 +121,12 @@ test("a new shard goes on where the one before ended, which is read and verified
   expect(BigInt(`0x${entryId.slice(0, 16)}`)).toBe(BigInt(treeID));
   const none = await shard("--for-ever", "--anchor", join(data, "elsewhere"));
   expect([none.code, none.err]).toEqual([1, expect.stringContaining("its anchor is missing")]);
+  while (!watched().includes("rekor-shard-2")) await delay(20);
+  await stranger.sweep();
+  expect(alarms).toEqual([]);
+  const proven = stranger.status().checks.filter(({ state }) => state === "passed");
+  for (const log of ["rekor", "rekor-shard-2"])
+    expect(proven.map(({ name }) => name)).toContain(`checkpoint of ${log}`);
   await expectClientsTold(stack.url);
   await expectClean(stack.url);
   const { failing, passed } = await audit(stack.url);
@@ -125,7 +146,36 @@ test("a new shard goes on where the one before ended, which is read and verified
     "canary entry in rekor-shard-2",
     "canary entry in rekor-v2",
   ]);
+  await expectExported();
 });
+
+/** Entries of all shards, one after the other, under one name and signed for by each; and the same in threads. */
+async function expectExported(): Promise<void> {
+  for (const threads of ["0", "2"]) {
+    const file = join(data, `entries-${threads}.jsonl`);
+    const made = await command("export", "entries", "--out", file, "--log", "rekor", "--threads", threads);
+    expect(made.code, made.err).toBe(0);
+    expect(made.out).toContain("signed by rekor and rekor-shard-2");
+    const lines = (await readFile(file, "utf8")).trim().split("\n");
+    const told = lines.map((line) => JSON.parse(line) as { log: string; logIndex: string; entryId: string });
+    const { treeId, rekorShards } = await installation();
+    expect(told.map(({ log, logIndex }) => `${log} ${logIndex}`)).toEqual(
+      [0, 1, 2, 3, 4, 5].map((at) => `rekor ${at}`),
+    );
+    const trees = told.map(({ entryId }) => String(BigInt(`0x${entryId.slice(0, 16)}`)));
+    const next = rekorShards[0].treeId;
+    expect(trees).toEqual([treeId, treeId, treeId, next, next, next]);
+    const held = await command("export", "verify", file, `${file}.manifest`);
+    expect([held.code, held.out], held.err).toEqual([
+      0,
+      expect.stringContaining("root of rekor-shard-2 from its entries"),
+    ]);
+    // One line less, of the second shard.
+    await writeFile(file, `${lines.toSpliced(4, 1).join("\n")}\n`);
+    const torn = await command("export", "verify", file, `${file}.manifest`);
+    expect([torn.code, torn.out]).toEqual([1, expect.stringContaining("entry 5 stands where 4 is expected")]);
+  }
+}
 
 /** Of both keys, each in its time, and of one v1 log. */
 async function expectClientsTold(url: string): Promise<void> {
@@ -173,6 +223,10 @@ test("a shard whose frozen flag was taken back in the database ends writing, whe
     await using stack = await startTestStack({ data });
     const ready = await fetch(`${stack.url}/readyz`);
     expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("takes entries again")]);
+    expect(places(stack.stack.facts)).toContainEqual([
+      "Rekor's shards",
+      expect.stringMatching(/^2; rekor-shard-2 takes entries, from index 3 on \(tree \d+\)$/),
+    ]);
     expect(await logEntry(stack.url, "four")).toBe(503);
     expect((await fetch(`${stack.url}/api/v1/log/entries?logIndex=3`)).status).toBe(200);
   }

@@ -116,7 +116,7 @@ export const now = () => ISSUED + auditing.elapsed;
 
 export async function watching(
   { log, chain, db, fetch }: Pick<Installation, "log" | "chain" | "db" | "fetch">,
-  { name = log.log.name, book = undefined as AlarmBook | undefined } = {},
+  { name = log.log.name, book = undefined as AlarmBook | undefined, federated = "https://dex.example.com" } = {},
 ) {
   const state = await StateFolder.open(auditing.folder);
   const alarms = book ?? new AlarmBook(state, await state.alarms(), [], now);
@@ -129,7 +129,7 @@ export async function watching(
     ...around,
     promised,
     settled: new SettledAlarms(auditing.folder),
-    isFederated: (issuer) => issuer === "https://dex.example.com",
+    isFederated: (issuer) => issuer === federated,
     pause: async () => {},
     pauseInLedger: async () => {},
   });

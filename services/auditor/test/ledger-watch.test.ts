@@ -188,7 +188,7 @@ test.for([
   expect(await pass()).toEqual([]);
 });
 
-test("a token's issuer that names another one in its certificates, as it is configured to, is no alarm", async () => {
+test("a token's issuer that names another one in its certificates, as it is configured to, is no alarm, nor after a start without it", async () => {
   const world = await installation();
   const { pass, checkAll } = await watching(world);
   await world.issue();
@@ -196,4 +196,10 @@ test("a token's issuer that names another one in its certificates, as it is conf
   expect(await pass()).toEqual([]);
   await checkAll();
   expect(await pass()).toEqual([]);
+  const later = await watching(world, { federated: "https://none.example.com" });
+  await later.checkAll();
+  expect(await later.pass()).toEqual([]);
+  world.ledger[0]!["issuer"] = "https://other.example.com";
+  await later.checkAll();
+  expect(await later.pass()).toEqual([expect.stringMatching(/^changed-ledger: .* has the issuer https:\/\/other/)]);
 });

@@ -148,7 +148,9 @@ export class LedgerWatch {
     }: { readonly digest: string; readonly seen: SeenPage; readonly pages: Map<bigint, (CtEntry | Wrong)[]> },
   ): Promise<void> {
     try {
-      await this.#judgeRow(row, pages);
+      // What an issuer was configured to be when its certificate was issued, it may be no more.
+      const isFederated = seen.isUnchanged(row, digest) ? () => true : this.#around.isFederated;
+      await this.#judgeRow(row, pages, isFederated);
       seen.hold(row, digest);
     } catch (error) {
       // What could not be judged is looked at again, too.
@@ -158,7 +160,11 @@ export class LedgerWatch {
     }
   }
 
-  async #judgeRow(row: LedgerRow, pages: Map<bigint, (CtEntry | Wrong)[]>): Promise<void> {
+  async #judgeRow(
+    row: LedgerRow,
+    pages: Map<bigint, (CtEntry | Wrong)[]>,
+    isFederated: (issuer: string) => boolean,
+  ): Promise<void> {
     const [evidence, certificate] = [evidenceOf(row), readRow(row)];
     const issuer = this.#issuerOf(certificate);
     if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
@@ -173,7 +179,7 @@ export class LedgerWatch {
       judgeTime(row, certificate, entry);
     }
     // Last: then the certificate is known to be the one that was issued.
-    judgeColumns(row, certificate, this.#around.isFederated);
+    judgeColumns(row, certificate, isFederated);
   }
 
   #issuerOf({ issuer }: Certificate): Certificate | undefined {

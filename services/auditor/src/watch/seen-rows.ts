@@ -75,6 +75,11 @@ export class SeenPage {
     return this.#fresh;
   }
 
+  /** Whether the row was judged before, and is in every column what it was. */
+  isUnchanged({ serial }: LedgerRow, digest: string): boolean {
+    return this.#bySerial.get(unsigned(serial))?.digest === digest;
+  }
+
   /** Throws unless the row is the one that was seen first; the first of its certificate is. */
   hold(row: LedgerRow, digest: string): void {
     const number = unsigned(row.serial);

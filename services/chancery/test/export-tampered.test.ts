@@ -3,7 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chancery } from "./export-world.ts";
-import { TamperedStack } from "./tampered-stack.ts";
+import { beginLedger, openLedger } from "../src/export/ledger-export.ts";
+import type { ExportedLog } from "../src/export/manifest.ts";
+import { openSite } from "../src/export/site.ts";
+import type { Position } from "../src/export/source.ts";
+import { deleted, TamperedStack } from "./tampered-stack.ts";
 
 const CERTIFICATES = 3;
 const ENTRIES = 23;
@@ -81,4 +85,79 @@ test("entries of a time tell which indexes it came to, and are refused where a m
   await world.run(honest.map(({ index, time }) => set(index, time)));
   expect([code, err, left]).toEqual([1, expect.stringContaining(`entry ${middle} has an earlier one than`), []]);
   expect(all.code, all.err).toBe(0);
+});
+
+/** As of a while later: a row that is on its way by then has come. Resumed after each page and at the end. */
+async function heldAgainstTheCtLog(): Promise<ExportedLog[]> {
+  await using opened = new AsyncDisposableStack();
+  const site = await openSite({ data: world.stack.data }, {}, opened);
+  const later = Date.now() + 120_000;
+  const filters = { all: {}, range: { from: undefined, to: undefined } };
+  const held = await beginLedger(site, "certificates", filters, () => later);
+  const begun = {
+    kind: "certificates",
+    format: "jsonl",
+    created: "2026-11-22T00:00:00Z",
+    filters: {},
+    ...held,
+  } as const;
+  let position: Position | undefined;
+  const logs: ExportedLog[] = [];
+  for (const _ of ["begun", "resumed"]) {
+    const source = openLedger(site, begun, []);
+    for await (const lines of source.lines(position)) position = lines.position;
+    logs.push(...source.logs);
+  }
+  return logs;
+}
+
+test("an export of certificates tells that each entry of the CT log has its line", async () => {
+  const whole = { from: "0", to: String(CERTIFICATES), size: String(CERTIFICATES) };
+  const logs = await heldAgainstTheCtLog();
+  expect(logs).toEqual([expect.objectContaining(whole), expect.objectContaining(whole)]);
+  expect(logs.map(({ missing }) => missing)).toEqual([undefined, undefined]);
+  const { file } = await exported("certificates");
+  const { out } = await chancery("export", "verify", file, `${file}.manifest`, "--data", world.stack.data);
+  expect(out).toContain("complete  each entry of the CT log has its line\n");
+  const chosen = await exported("certificates", "--san", "dev@example.com");
+  const told = await chancery("export", "verify", chosen.file, `${chosen.file}.manifest`, "--data", world.stack.data);
+  expect([told.code, told.out]).toEqual([0, expect.stringContaining("complete  not said: filters chose")]);
+});
+
+test("a deleted row is told by an export of certificates, one of the last minute by where it ends", async () => {
+  const { change, back } = await deleted(world.owner, "fulcio.certificate", "ct_index = $1", [1]);
+  await world.run(change);
+  const logs = await heldAgainstTheCtLog();
+  const { file, code, err } = await exported("certificates");
+  await world.run(back);
+  const missing = { count: "1", first: ["1"] };
+  const all = { from: "0", to: String(CERTIFICATES), missing };
+  expect(logs).toEqual([expect.objectContaining(all), expect.objectContaining(all)]);
+  expect(code, err).toBe(0);
+  const { out } = await chancery("export", "verify", file, `${file}.manifest`, "--data", world.stack.data);
+  expect(out).toMatch(
+    /complete {2}each entry (?:from index 0 to before 1 of the CT log has its line\n|of .* but for 1 \(1\): the CA)/,
+  );
+});
+
+/** The row of a CT entry names another. */
+const claim = (from: number, to: number) =>
+  ["UPDATE fulcio.certificate SET ct_index = $2 WHERE ct_index = $1", from, to] as const;
+
+test("a deleted row is not hidden by another that names its CT entry, nor by two of one", async () => {
+  const { change, back } = await deleted(world.owner, "fulcio.certificate", "ct_index = $1", [1]);
+  await world.run([...change, claim(2, 1)]);
+  const other = await exported("certificates");
+  await world.run([claim(1, 2), ...back, claim(2, 1)]);
+  const twice = await exported("certificates");
+  const last = await world.owner.query<{ serial: Uint8Array }>(
+    "SELECT serial FROM fulcio.certificate ORDER BY time DESC LIMIT 1",
+  );
+  await world.run([["UPDATE fulcio.certificate SET ct_index = 2 WHERE serial = $1", last[0]?.serial]]);
+  expect([other.code, other.err]).toEqual([
+    1,
+    expect.stringContaining("names the CT entry 1 is not the one that stands"),
+  ]);
+  expect([twice.code, twice.err]).toEqual([1, expect.stringMatching(/the CT entry 1/)]);
+  expect((await heldAgainstTheCtLog())[0]?.to).toBe(String(CERTIFICATES));
 });

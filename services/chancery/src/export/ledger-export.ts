@@ -1,6 +1,7 @@
 import { decodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import {
+  type IssuanceHistory,
   parseSerial,
   PostgresIssuanceHistory,
   PostgresIssuanceLedger,
@@ -9,13 +10,16 @@ import {
 } from "@chancery/fulcio";
 import type { Begun } from "./begun.ts";
 import { federatedIssuers } from "../federated-issuers.ts";
-import { exportedLog } from "./entry-source.ts";
+import { exportedLog, indexAt } from "./entry-source.ts";
 import type { Filters } from "./filters.ts";
 import { certificateSource, refusalSource, settled } from "./ledger-source.ts";
 import { logOrigin } from "../log-origins.ts";
 import { verifyExportedHead } from "./log-keys.ts";
+import { logReader } from "./log-reader.ts";
+import { LoggedCertificates, ROW_MARGIN_MS } from "./logged-certificates.ts";
+import type { ExportedLog } from "./manifest.ts";
 import { publishedLog, type Site } from "./site.ts";
-import type { Source } from "./source.ts";
+import type { Position, Source } from "./source.ts";
 
 /** Of a storm of refusals the counts bear the time of the first, and are written up to a minute later. */
 const COUNTS_ON_THE_WAY_MS = 120_000;
@@ -39,10 +43,15 @@ export async function beginLedger(
   const to = Math.min(filters.range.to ?? latest, latest);
   const range = { from: Math.min(filters.range.from ?? 0, to), to };
   await settled(to, now, () => writersEnded(site.db));
-  const { key, checkpoint } = await publishedLog(site, "ctlog");
+  const { key, checkpoint, reader } = await publishedLog(site, "ctlog");
   const log = exportedLog("ctlog", logOrigin(site.installation, "ctlog"), checkpoint);
-  verifyExportedHead(log, key);
-  return { logs: [log], range };
+  const { size } = verifyExportedHead(log, key);
+  if (kind !== "certificates" || Object.keys(filters.all).some((name) => name !== "from" && name !== "to")) {
+    return { logs: [log], range };
+  }
+  const isAll = filters.range.from === undefined;
+  const from = isAll ? 0n : await indexAt(reader, size, range.from + ROW_MARGIN_MS);
+  return { logs: [{ ...log, from: String(from) }], range };
 }
 
 export function openLedger(
@@ -66,7 +75,22 @@ export function openLedger(
     serial: serial === undefined ? undefined : parseSerial(serial),
     keyHash: keyHash === undefined ? undefined : decodeHex(keyHash, "keyHash"),
   };
-  return certificateSource({ history, format, range, log, query, isFederated: federatedIssuers(federated) });
+  const isFederated = federatedIssuers(federated);
+  return certificateSource({ history, format, range, log, query, isFederated, logged: loggedIn(site, history, log) });
+}
+
+/** Undefined where filters choose: what they leave out may well be in the CT log. */
+function loggedIn({ db }: Site, history: IssuanceHistory, log: ExportedLog) {
+  const { from } = log;
+  if (from === undefined) return undefined;
+  const entriesOf = async (text: string) => {
+    const rows = await history.certificates({ serial: parseSerial(text), order: "oldest", limit: 10 });
+    return rows.entries.flatMap(({ ctIndex }) => ctIndex ?? []);
+  };
+  return async (after: Position | undefined) => {
+    const reader = await logReader(db, "ctlog");
+    return LoggedCertificates.open({ reader, log: { ...log, from }, entriesOf }, after);
+  };
 }
 
 function refusalCode(text: string | undefined) {

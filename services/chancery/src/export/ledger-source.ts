@@ -12,6 +12,7 @@ import {
 } from "@chancery/fulcio";
 import { type Cell, csvRecord } from "./csv.ts";
 import { extensionCells, EXTENSION_COLUMNS } from "./extension-columns.ts";
+import type { LoggedCertificates } from "./logged-certificates.ts";
 import type { ExportedLog } from "./manifest.ts";
 import type { Format, Lines, Position, Source } from "./source.ts";
 
@@ -42,6 +43,8 @@ interface LedgerExport<Query> {
 interface CertificateExport extends LedgerExport<CertificateQuery> {
   /** Whether tokens of this issuer name another one, which the certificate then has. */
   readonly isFederated: (issuer: string) => boolean;
+  /** Holds what is exported against the CT log; undefined where filters choose. */
+  readonly logged?: ((after: Position | undefined) => Promise<LoggedCertificates>) | undefined;
 }
 
 export function certificateSource(options: CertificateExport): Source {
@@ -71,30 +74,37 @@ export function refusalSource(options: LedgerExport<RefusalQuery>): Source {
 }
 
 function ledgerSource<Query, Entry>(
-  { query, range, format, log }: LedgerExport<Query>,
+  { query, range, format, log, logged }: LedgerExport<Query> & Pick<CertificateExport, "logged">,
   shape: Shape<Query, Entry>,
 ): Source {
   const line = (entry: Entry) =>
     format === "csv" ? csvRecord(shape.cells(entry)) : `${JSON.stringify(shape.json(entry))}\n`;
   const total = BigInt(Math.max(0, range.to - range.from));
+  let held: LoggedCertificates | undefined;
   return {
     head: format === "csv" ? csvRecord(shape.columns) : "",
     total,
     step: "milliseconds of the ledger",
-    logs: [log],
+    get logs() {
+      return [held?.log ?? log];
+    },
     async *lines(after): AsyncGenerator<Lines> {
+      held = await logged?.(after);
       let place = after && shape.placeOf(after);
       for (;;) {
         const asked = { ...query, ...range, order: "oldest", limit: PAGE, after: place } as Query;
         const { entries, next } = await shape.read(asked);
         const end = next ?? entries.at(-1);
-        if (end === undefined) return;
-        const position = shape.positionOf(end as never);
+        if (end === undefined) break;
+        const own = shape.positionOf(end as never);
+        await held?.take(entries as readonly IssuedEntry[], Number(own["time"]));
+        const position = { ...own, ...held?.position };
         const done = BigInt(Number(position["time"]) - range.from);
         yield { bytes: utf8(entries.map(line).join("")), count: entries.length, position, done };
-        if (next === undefined) return;
+        if (next === undefined) break;
         place = next;
       }
+      await held?.finish(range.to);
     },
   };
 }

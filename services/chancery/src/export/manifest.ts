@@ -34,9 +34,11 @@ export const exportedLog = z.strictObject({
   root: hash,
   /** The signed note that size and root stand in. */
   checkpoint: z.string(),
-  /** Of entries: the range that was looked at. */
+  /** Of entries: the range that was looked at. Of certificates: the range of which each has its line, but for `missing`. */
   from: decimal.optional(),
   to: decimal.optional(),
+  /** CT entries of which the ledger has no row: how many, and the first of them. */
+  missing: z.strictObject({ count: decimal, first: z.array(decimal).max(100) }).optional(),
   /** Of a shard: the log's index of its first entry, if that is not 0. `size`, `from` and `to` count its own. */
   first: decimal.optional(),
 });

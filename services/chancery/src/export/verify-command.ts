@@ -11,7 +11,7 @@ import { logNamesOf } from "../log-origins.ts";
 import { printable } from "../printable.ts";
 import { type Environment, resolveStorage } from "../settings-sources.ts";
 import { checkExportedHead } from "./log-keys.ts";
-import { type VerifiedManifest, verifyManifest } from "./manifest.ts";
+import { type ExportedLog, type VerifiedManifest, verifyManifest } from "./manifest.ts";
 import { verifyFile } from "./verify-file.ts";
 
 const USAGE = `usage: chancery export verify FILE MANIFEST --key PEM|--trusted-root FILE|--data FOLDER
@@ -83,8 +83,9 @@ async function verifyAgainst(path: string, manifest: VerifiedManifest, terminal:
       `${path}: holds: ${Number(count).toLocaleString("en")} ${kind}, exported ${created}`,
       `  chosen    ${chosen.length === 0 ? "all" : chosen.join(", ")}`,
       ...logs.map(
-        (log) => `  ${log.log.padEnd(9)} ${log.origin}, ${log.size} entries, root ${log.root}${rangeOf(log)}`,
+        (log) => `  ${log.log.padEnd(9)} ${log.origin}, ${log.size} entries, root ${log.root}${rangeOf(kind, log)}`,
       ),
+      ...(kind === "certificates" ? logs.map(completeness) : []),
       `  checked   signatures, checkpoints, ${verdict.checked.join(", ")}`,
       "",
     ].join("\n"),
@@ -93,10 +94,22 @@ async function verifyAgainst(path: string, manifest: VerifiedManifest, terminal:
 }
 
 /** What was looked at: which entries a time range came to is the signer's to say, for no hash covers their times. */
-function rangeOf({ from, to, size }: VerifiedManifest["logs"][number]): string {
-  if (from === undefined || to === undefined) return "";
+function rangeOf(kind: VerifiedManifest["kind"], { from, to, size }: ExportedLog): string {
+  if (kind !== "entries" || from === undefined || to === undefined) return "";
   if (from === "0" && to === size) return ", all of them";
   return from === to ? ", none of them" : `, of them those from index ${from} to ${BigInt(to) - 1n}`;
+}
+
+/** Whether the ledger may lack any: the signer held it against the CT log. */
+function completeness({ from, to, size, missing }: ExportedLog): string {
+  if (from === undefined || to === undefined) {
+    return "  complete  not said: filters chose, and what they leave out is not held against the CT log";
+  }
+  const range = from === "0" && to === size ? "each entry" : `each entry from index ${from} to before ${to}`;
+  if (missing === undefined) return `  complete  ${range} of the CT log has its line`;
+  const { count, first } = missing;
+  const others = BigInt(count) > BigInt(first.length) ? ", …" : "";
+  return `  complete  ${range} of the CT log has its line but for ${count} (${first.join(", ")}${others}): the CA ended between CT log and ledger, or rows were taken away`;
 }
 
 /** A checkpoint of the same key, so that two exports can be held against each other and against the log of today. */

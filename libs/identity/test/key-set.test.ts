@@ -1,8 +1,10 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { describe, expect, test } from "vitest";
+import { parseIdentityToken } from "../src/identity-token.ts";
 import { parseKeySet } from "../src/key-set.ts";
+import { isSignedBy } from "../src/token-signature.ts";
 
 const good = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
 const offTheCurve = { ...good, x: Buffer.alloc(32, 7).toString("base64url") };
@@ -23,6 +25,21 @@ describe("a key set", () => {
     expect(() => keysOf(...Array.from({ length: 101 }, () => good))).toThrow(
       new Malformed("JWK set: has more than 100 keys"),
     );
+  });
+
+  test("keeps of a key what it is chosen by, and nothing of a megabyte beside it", () => {
+    const heavy = { ...good, kid: "a", x5c: ["M".repeat(900_000)], ext: "no", alg: null, use: null, key_ops: null };
+    expect(keysOf(heavy)).toEqual([{ ...good, kid: "a" }]);
+    expect(keysOf({ ...good, kid: "k".repeat(5_000) }, good)).toEqual([good]);
+  });
+
+  test("whose keys write out what they do not say, as null, verifies as if they had left it out", async () => {
+    const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const jwk = { ...publicKey.export({ format: "jwk" }), use: null, alg: null, kid: null, key_ops: null };
+    const compact = `${Buffer.from('{"alg":"ES256"}').toString("base64url")}.${Buffer.from('{"iss":"i","sub":"s"}').toString("base64url")}`;
+    const signature = sign("sha256", Buffer.from(compact), { key: privateKey, dsaEncoding: "ieee-p1363" });
+    const token = parseIdentityToken(`${compact}.${signature.toString("base64url")}`);
+    expect(await isSignedBy(token, parseKeySet(utf8(JSON.stringify({ keys: [jwk] }))))).toBe(true);
   });
 
   test("of unreadable keys alone is none", () => {

@@ -47,8 +47,8 @@ interface Entry {
   /** From where, and trusting whom: keys of an issuer that is reached otherwise now are not its keys. */
   readonly source: string;
   keys?: KeySet;
-  /** What `keys` were read from. */
-  document?: Uint8Array;
+  /** SHA-256 of what `keys` were read from. */
+  digest?: Uint8Array;
   /** When `keys` were loaded. */
   loadedAt: number;
   askedAt: number;
@@ -177,8 +177,9 @@ export class IssuerKeys {
       const signal = AbortSignal.timeout(LOAD_TIMEOUT);
       const document = await beforeAbort(signal, this.#keysDocument(issuer, entry, signal));
       // The same keys again stay the same set: what was imported for verifying is not imported anew.
-      if (entry.document === undefined || !equalBytes(document, entry.document)) entry.keys = parseKeySet(document);
-      entry.document = document;
+      const digest = sha256(document);
+      if (entry.digest === undefined || !equalBytes(digest, entry.digest)) entry.keys = parseKeySet(document);
+      entry.digest = digest;
       entry.loadedAt = this.#clock();
       delete entry.failure;
     } catch (error) {

@@ -121,6 +121,23 @@ describe("Fulcio as a process of its own", () => {
     expect(embedded.chain.certificates).toHaveLength(3);
   });
 
+  test("has Rekor v2 on its gRPC port too", async () => {
+    const client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+    const path = "/dev.sigstore.rekor.v2.Rekor/GetCheckpoint";
+    const answer = await new Promise<Buffer | undefined>((resolve, reject) => {
+      client.makeUnaryRequest(
+        path,
+        () => Buffer.alloc(0),
+        (bytes) => bytes,
+        {},
+        (error, bytes) => (error === null ? resolve(bytes) : reject(error)),
+      );
+    });
+    client.close();
+    const [origin] = (await (await fetch(`${fulcio.url}/api/v2/checkpoint`)).text()).split("\n");
+    expect(answer?.toString()).toMatch(new RegExp(`${origin}\\n\\d+\\n[^]+— ${origin} `));
+  });
+
   test("takes its issuers anew on SIGHUP and by itself, under load, without one failed request", async () => {
     const statuses: number[] = [];
     const load = new AbortController();

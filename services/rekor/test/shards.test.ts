@@ -253,6 +253,9 @@ describe("the trees of several shards", () => {
     const ids = leaves.map((leaf) => encodeHex(leafHash(leaf)));
     expect(ids).toEqual([3, 4].map((index) => told[index]!.entryId.slice(16)));
     expect((await ask(`${base}/tile/entries/000.p/3`)).status).toBe(404);
+    expect((await ask("/api/v1/log/shards")).json).toEqual(
+      [0, 3, 3, 5].map((first, at) => ({ treeID: String(shards[at]!.treeId), first: String(first) })),
+    );
     expect((await ask("/api/v1/log/shards/7/checkpoint")).status).toBe(400);
     expect((await ask("/api/v1/log/shards/x/checkpoint")).status).toBe(422);
   });

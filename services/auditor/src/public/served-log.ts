@@ -91,15 +91,14 @@ export function givenKeys(keys: LogKeys, kind: LogKind, place: number): readonly
 
 /** The trees of the v1 log, oldest first. One that does not tell of them has one. */
 async function treesOf(url: string, way: Way): Promise<{ readonly treeId: string; readonly path: string }[]> {
-  const active = { treeId: await treeIdOf(new HttpLog(`${url}/api/v1/log`, way)), path: V1 };
-  const logs = await new HttpLog(url, way).getJson(LOGS);
-  const rekor: unknown = Array.isArray(logs) ? logs.find((one) => isObject(one) && one["log"] === "rekor") : undefined;
-  const shards = isObject(rekor) && Array.isArray(rekor["shards"]) ? rekor["shards"] : [];
-  const named = shards.map((shard) => (isObject(shard) ? shard["treeId"] : undefined)).filter(isText);
+  const log = new HttpLog(url + V1, way);
+  const shards = await log.getJson("/shards");
+  if (shards === undefined) return [{ treeId: await treeIdOf(log), path: V1 }];
   // Read by its ID, the newest stays what it is when it is followed.
-  return named.at(-1) === active.treeId
-    ? named.map((treeId) => ({ treeId, path: `${V1}/shards/${treeId}` }))
-    : [active];
+  const named = Array.isArray(shards) ? shards.map((shard) => (isObject(shard) ? shard["treeID"] : undefined)) : [];
+  const trees = named.filter(isText).filter((treeId) => /^\d{1,19}$/.test(treeId));
+  if (trees.length === 0) throw log.notAnAnswer("/shards", "names no tree");
+  return trees.map((treeId) => ({ treeId, path: `${V1}/shards/${treeId}` }));
 }
 
 /** By its checkpoint, `<host> - <tree ID>`: the rest of the API may be closed (`api-operations`). */

@@ -146,6 +146,11 @@ export class RekorLog {
     return this.#expectShard(treeId).published();
   }
 
+  /** Oldest first; the last one grows. */
+  shards(): readonly Pick<Shard, "treeId" | "first">[] {
+    return [...this.#inactive, this.#active];
+  }
+
   /** Of the shards before the one that grows, oldest first. */
   async inactiveHeads(): Promise<ShardHead[]> {
     return await Promise.all(

@@ -32,6 +32,13 @@ export class TilesController {
     return Buffer.from(await this.#log.tileResource(rawPathFrom(request, "tile"), undefined));
   }
 
+  /** Oldest first. It asks no database, so that whoever watches the shards finds them when one of them is ill. */
+  @Get("shards")
+  @Header("Cache-Control", "no-store")
+  shards() {
+    return this.#log.shards().map(({ treeId, first }) => ({ treeID: String(treeId), first: String(first) }));
+  }
+
   @Get("shards/:treeID/checkpoint")
   @Header("Cache-Control", "no-store")
   @Header("Content-Type", "text/plain; charset=utf-8")

@@ -40,7 +40,7 @@ import { confirmLogs, type Installation, openInstallation, OWN_AUTHORITY } from 
 import { IssuerReload } from "./issuer-reload.ts";
 import { keyUseIn } from "./key-use.ts";
 import { narratedLedger } from "./narrated-ledger.ts";
-import { type Logs, openLogs, requireMade } from "./open-logs.ts";
+import { type Logs, openLogs } from "./open-logs.ts";
 import { describeDatabase, onOwnDatabase } from "./own-database.ts";
 import { openServiceDatabase } from "./service-database.ts";
 import { describeShards } from "./rekor-shards.ts";
@@ -75,10 +75,7 @@ export async function startStack(
   const db = await openServiceDatabase(settings, opened, { logger, progress });
   progress("opening the logs");
   const logs = await openLogs(db, settings, installation, opened, logger);
-  if (installation.awaitsLogs.length > 0) {
-    await requireMade(logs);
-    await confirmLogs(settings.data);
-  }
+  if (installation.awaitsLogs.length > 0) await confirmLogs(settings.data);
 
   const ledger = await onOwnDatabase(settings.databaseUrl, PostgresIssuanceLedger.open(db));
 

@@ -58,6 +58,7 @@ async function audit(url: string): Promise<{ readonly failing: string[]; readonl
 }
 
 const FIRST_TREE = "(SELECT id FROM log.log WHERE name = 'rekor')";
+const SECOND_TREE = "(SELECT id FROM log.log WHERE name = 'rekor-shard-2')";
 
 test("an installation that was never started, or whose v1 log takes entries, has nothing to follow", async () => {
   expect((await shard("--for-ever")).err).toContain("holds no installation");
@@ -105,6 +106,11 @@ test("a new shard goes on where the one before ended, which is read and verified
     expect(await installation()).toEqual(file);
     expect(((await stat(join(data, "keys", "rekor-shard-2.pem"))).mode & 0o777).toString(8)).toBe("600");
     expect(await readdir(join(data, "anchor"))).not.toContain("rekor-shard-2");
+    const checked = await command("fsck", "--log", "rekor");
+    expect([checked.code, checked.out]).toEqual([
+      2,
+      expect.stringContaining("rekor-shard-2: could not be read: log: rekor-shard-2 is not made yet: the next start"),
+    ]);
   }
   await using stack = await startTestStack({ data, port });
   expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
@@ -248,12 +254,26 @@ test("an installation.json of before the shard is refused beside its anchor", as
   expect(await logEntry(stack.url, "five")).toBe(201);
 });
 
+/** It was made there and anchored, and was then missing in the right one, where nothing made it anew. */
+test("a start with a database of before the freeze makes no shard there, and one with the right one does", async () => {
+  expect((await shard("--for-ever")).out).toContain("rekor-shard-2: frozen for ever");
+  await asOwner(`UPDATE log.tree SET frozen = false WHERE log = ${SECOND_TREE}`);
+  await expect(startTestStack({ data })).rejects.toThrow(
+    "cannot hold new logs: log rekor-shard-2: it was frozen for ever, and its database says that it takes entries again",
+  );
+  expect(await readdir(join(data, "anchor"))).not.toContain("rekor-shard-3");
+  await asOwner(`UPDATE log.tree SET frozen = true WHERE log = ${SECOND_TREE}`);
+  await using stack = await startTestStack({ data });
+  expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
+  expect(await logEntry(stack.url, "six")).toBe(201);
+});
+
 test("a shard that is lost is not made anew", async () => {
   await asOwner("UPDATE log.log SET name = 'another' WHERE name = 'rekor-shard-2'");
   await using stack = await startTestStack({ data });
   const ready = await fetch(`${stack.url}/readyz`);
   expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("it is not in the database")]);
-  expect(await logEntry(stack.url, "six")).toBe(503);
+  expect(await logEntry(stack.url, "seven")).toBe(503);
 });
 
 // oxlint-disable-next-line typescript/no-explicit-any -- answers are asserted on, member by member.

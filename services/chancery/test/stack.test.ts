@@ -175,7 +175,7 @@ describe("what a start leaves behind when it cannot be", () => {
     await using first = await startTestStack({ data: join(folder, "first"), "database-url": database });
     const data = join(folder, "second");
     await expect(startTestStack({ data, "database-url": database })).rejects.toThrow(
-      "CHANCERY_DATABASE_URL: cannot hold the logs of a new installation: log rekor: its database was made for origin",
+      "CHANCERY_DATABASE_URL: cannot hold new logs: log rekor: its database was made for origin",
     );
     await using second = await startTestStack({ data });
     expect(await json(`${second.url}/readyz`)).toEqual({ status: "ready" });

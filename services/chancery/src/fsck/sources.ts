@@ -2,11 +2,12 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { checkDatabase, checkUrl, type CleanLog, type Progress, rekorTrees } from "@chancery/auditor";
-import { Misconfigured } from "@chancery/fault";
+import { Misconfigured, NotFound } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
 import { openInstallationDatabase } from "../installation-database.ts";
 import { type Environment, resolveSettings } from "../settings.ts";
 import { readInstallation } from "../installation-file.ts";
+import { awaitedLogs } from "../installation-state.ts";
 import { isLogName, isRekorShard, LOG_NAMES, type LogName, rekorShardName } from "../log-names.ts";
 import { logNamesOf, logOrigin } from "../log-origins.ts";
 import type { FsckFlags } from "./command.ts";
@@ -126,6 +127,7 @@ async function installationSources(
   const chosen = chosenOf(names, logNamesOf(installation));
   if (given !== undefined && chosen.length > 1) throw new Misconfigured("--key", "is of one log: say which shard");
   const db = await openInstallationDatabase(data, databaseUrl, opened);
+  const awaited = await awaitedLogs(data, chosen);
   return Promise.all(
     chosen.map(async (name) => {
       const key = given ?? (await readKey(join(data, "keys", `${name}.pem`)));
@@ -139,9 +141,20 @@ async function installationSources(
         origin: logOrigin(installation, name),
         anchor,
       };
-      return { log: name, anchor, check: (progress: Progress) => checkDatabase({ ...parts, progress }) };
+      const check = (progress: Progress) => checkDatabase({ ...parts, progress });
+      return { log: name, anchor, check: awaited.includes(name) ? onceMade(name, check) : check };
     }),
   );
+}
+
+/** From `chancery shard` until the next start a log is named and is not there. */
+function onceMade(name: LogName, check: Source["check"]): Source["check"] {
+  return (progress) =>
+    check(progress).catch((error: unknown) => {
+      if (error instanceof NotFound)
+        throw new NotFound(`log: ${name} is not made yet: the next start of chancery makes it`);
+      throw error;
+    });
 }
 
 function signs(log: LogName): "text" | "tree head" {

@@ -9,6 +9,7 @@ import { Issuance } from "./domain/issuance.ts";
 import { IssuanceAudit } from "./domain/issuance-audit.ts";
 import type { IssuanceHistory } from "./domain/issuance-history.ts";
 import type { IssuanceLedger } from "./domain/issuance-ledger.ts";
+import { RefusalCounts } from "./domain/refusal-counts.ts";
 import { IssuerSignatures } from "./domain/issuer-signatures.ts";
 import type { KeyUse } from "./domain/unused-certificates.ts";
 import { createExaminer } from "./examiner.ts";
@@ -82,9 +83,11 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
     const authority = new CertificateAuthority(links.issuer, ctLog(links), clock);
     const examiner = createExaminer(config, links);
     const { pool: issuers } = examiner;
+    const counts = new RefusalCounts();
     const issuance = new Issuance({
       ...examiner,
       authority,
+      counts,
       ledger: links.ledger,
       clientAlgorithms: config.clientAlgorithms,
       rates: config.rates,
@@ -99,7 +102,11 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
         { provide: CurrentIssuers, useValue: issuers },
         { provide: IssuerSignatures, useValue: new IssuerSignatures(examiner) },
         { provide: IssuerList, useValue: new IssuerList(issuers) },
-        { provide: FulcioMetrics, useFactory: (metrics: Metrics) => new FulcioMetrics(metrics), inject: [Metrics] },
+        {
+          provide: FulcioMetrics,
+          useFactory: (metrics: Metrics) => new FulcioMetrics(metrics, counts),
+          inject: [Metrics],
+        },
         {
           provide: Issuance,
           useFactory: (metrics: FulcioMetrics) => counted(issuance, metrics),

@@ -11,6 +11,7 @@ import type { Principal } from "./principal.ts";
 import { type Proof, provenKey } from "./proof-of-possession.ts";
 import { refusalCode, type Stage, type TokenCheck } from "./refusal-code.ts";
 import { AuthorityFailure, REFUSAL, refusal } from "./refusal.ts";
+import type { RefusalCounts } from "./refusal-counts.ts";
 import { RefusalSampling } from "./refusal-sampling.ts";
 
 export interface IssuanceOptions extends Examiner {
@@ -21,6 +22,7 @@ export interface IssuanceOptions extends Examiner {
   readonly rates?: IssuanceRates | undefined;
   /** Without one, nothing is kept of what was issued. */
   readonly ledger?: IssuanceLedger | undefined;
+  readonly counts: RefusalCounts;
 }
 
 /**
@@ -69,6 +71,8 @@ export class Issuance {
       const issued = await this.#options.authority.issue(principal, key);
       request.stage = "ledger";
       await this.#record(issued, principal, key, request.findings);
+      const { verdict } = request.findings;
+      if (verdict?.outcome === "would-refuse") this.#options.counts.wouldRefuse(verdict.rule);
       return issued;
     } catch (error) {
       // No certificate left: an outage of the CT log must not use up what the identity may have after it.
@@ -119,8 +123,10 @@ export class Issuance {
 
   #recordRefusal(error: unknown, { stage, findings }: Request): void {
     const { issuer, claims, verdict } = findings;
+    const code = refusalCode(stage, error);
+    this.#options.counts.refused(code);
     this.#refusals?.record({
-      code: refusalCode(stage, error),
+      code,
       reason: error instanceof Fault || error instanceof AuthorityFailure ? error.message : "internal error",
       issuer: claims?.issuer ?? issuer?.settings.url,
       subject: claims?.subject,

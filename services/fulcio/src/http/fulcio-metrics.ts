@@ -1,13 +1,14 @@
 import type { Metrics } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
 import { Counter, Histogram } from "prom-client";
+import type { RefusalCounts } from "../domain/refusal-counts.ts";
 
-/** The series of upstream's names (fulcio: pkg/server/metrics.go). */
+/** The series of upstream's names (fulcio: pkg/server/metrics.go), and those of refusals, which it has not. */
 export class FulcioMetrics {
   readonly #newCertificates: Counter;
   readonly #latency: Histogram;
 
-  constructor({ registry }: Metrics) {
+  constructor({ registry }: Metrics, { byCode, inDryRun }: RefusalCounts) {
     const registers = [registry];
     this.#newCertificates = new Counter({ name: "fulcio_new_certs", help: "Certificates issued.", registers });
     this.#latency = new Histogram({
@@ -16,6 +17,10 @@ export class FulcioMetrics {
       labelNames: ["code", "method"],
       registers,
     });
+    registry.registerMetric(counted("chancery_refusals_total", "Requests that got no certificate.", "code", byCode));
+    registry.registerMetric(
+      counted("chancery_dry_run_refusals_total", "Issued; a policy in dry run would refuse.", "rule", inDryRun),
+    );
   }
 
   issued(): void {
@@ -32,4 +37,18 @@ export class FulcioMetrics {
       done();
     });
   }
+}
+
+/** A series of what was counted elsewhere. */
+function counted(name: string, help: string, label: string, counts: ReadonlyMap<string, number>): Counter {
+  return new Counter({
+    name,
+    help,
+    labelNames: [label],
+    registers: [],
+    collect() {
+      this.reset();
+      for (const [value, count] of counts) this.inc({ [label]: value }, count);
+    },
+  });
 }

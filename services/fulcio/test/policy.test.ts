@@ -249,7 +249,11 @@ describe("a policy", () => {
     ],
     [
       { default: "deny", allow: { r: { claim: "x", equals: "a", glob: "b" } } },
-      "policy.allow.r: a claim needs exactly one",
+      "policy.allow.r: a claim needs exactly one of equals, one-of, glob, contains, and here is glob",
+    ],
+    [
+      { default: "deny", allow: { r: { claim: "x", golb: "b" } } },
+      "policy.allow.r: a claim needs exactly one of equals, one-of, glob, contains, and here is golb",
     ],
     [
       { default: "deny", allow: { r: { claim: "x", equals: "a", ignore: "b" } } },

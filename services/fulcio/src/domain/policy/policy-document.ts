@@ -92,7 +92,9 @@ function parseCondition(value: unknown, key: string, depth: number, budget: Budg
 function parseComparison(map: Readonly<Record<string, unknown>>, key: string): Condition {
   const [type, ...others] = COMPARISONS.filter((name) => name in map);
   if (type === undefined || others.length > 0) {
-    throw new Misconfigured(key, `a claim needs exactly one of ${COMPARISONS.join(", ")}`);
+    const stray = Object.keys(map).find((name) => name !== "claim" && name !== type);
+    const found = stray === undefined ? "" : `, and here is ${stray}`;
+    throw new Misconfigured(key, `a claim needs exactly one of ${COMPARISONS.join(", ")}${found}`);
   }
   refuseOthers(map, ["claim", type], key);
   const path = parseClaimPath(required(map["claim"], `${key}.claim`));

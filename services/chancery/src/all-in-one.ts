@@ -159,7 +159,7 @@ function rootsOf({ generations }: Authority): Certificate[] {
 }
 
 function bannerFacts(
-  { url, data, databaseUrl, issuers, rekor, readers }: Settings,
+  { url, data, databaseUrl, issuers, rekor, readers, fulcio }: Settings,
   { shard, rekorShards }: Installation,
   { app, grpcAddress }: RunningService,
 ) {
@@ -169,14 +169,14 @@ function bannerFacts(
     url,
     shard,
     rekorShards: describeShards(rekorShards),
+    ctLog: fulcio.ctLog,
     rootChecksum: encodeHex(sha256(root.bytes)),
     data,
     database: databaseUrl === undefined ? "embedded PostgreSQL" : describeDatabase(databaseUrl),
     identityProvider: issuers === undefined ? `${url}/idp` : undefined,
-    issuers:
-      issuers === undefined
-        ? []
-        : app.get(CurrentIssuers).settings.map((issuer) => `${issuer.url} (client ${issuer.clientId})`),
+    issuers: (issuers === undefined ? [] : app.get(CurrentIssuers).settings).map(
+      (issuer) => `${issuer.url} (client ${issuer.clientId})`,
+    ),
     grpc: grpcAddress,
     restrictions: [
       ...Object.entries(rekor.admission ?? {}).map(

@@ -1,9 +1,12 @@
+import { type FulcioSettings, otherCtLog } from "./fulcio-settings.ts";
+
 /** What a person needs to know when everything runs, and the lines to paste. */
 export interface BannerFacts {
   readonly url: string;
   readonly shard: string;
   /** Of the v1 log, where it has several: how many, and the one that takes entries. */
   readonly rekorShards?: string | undefined;
+  readonly ctLog: FulcioSettings["ctLog"];
   /** SHA-256 of the first TUF root, in hexadecimal: what a client is to trust, told out of band. */
   readonly rootChecksum: string;
   readonly data: string;
@@ -34,7 +37,7 @@ export function places(facts: BannerFacts): readonly (readonly [name: string, pl
     ...(facts.grpc === undefined ? [] : [["Fulcio over gRPC", facts.grpc] as const]),
     ["Rekor", url],
     ...(rekorShards === undefined ? [] : [["Rekor's shards", rekorShards] as const]),
-    ["CT log", `${url}/ctlog/${shard}`],
+    ["CT log", otherCtLog(facts) ?? `${url}/ctlog/${shard}`],
     ["Timestamps", `${url}/api/v1/timestamp`],
     ["TUF", `${url}/tuf`],
     ["Trust", `${url}/trust/trusted_root.json`],

@@ -36,6 +36,12 @@ export async function fulcioSettings(section: NonNullable<OwnSection["fulcio"]>)
   };
 }
 
+/** For a person: where certificates are logged, if not in the log of this process. */
+export function otherCtLog({ ctLog: log }: Pick<FulcioSettings, "ctLog">): string | undefined {
+  if (log === "own") return undefined;
+  return log === "none" ? "none, certificates have no SCT" : log.url;
+}
+
 type CtLogSection = NonNullable<OwnSection["fulcio"]>["ct-log"];
 
 async function ctLog(section: CtLogSection): Promise<FulcioSettings["ctLog"]> {

@@ -4,6 +4,7 @@ import { type BannerFacts, pasteLines, renderBanner } from "../src/banner.ts";
 const facts: BannerFacts = {
   url: "http://localhost:8700",
   shard: "2026",
+  ctLog: "own",
   rootChecksum: "00ff",
   data: "/home/dev/.chancery",
   database: "embedded PostgreSQL",
@@ -11,6 +12,9 @@ const facts: BannerFacts = {
   issuers: [],
   restrictions: [],
 };
+
+const ctLogOf = (some: Partial<BannerFacts>) =>
+  /CT log +(.*)/.exec(renderBanner({ ...facts, ...some }, false))?.[1];
 
 describe("the banner", () => {
   test("is plain where it is not a terminal", () => {
@@ -25,6 +29,11 @@ describe("the banner", () => {
     const columns = table.map((line) => /^ {2}\S+( \S+)* +/.exec(line)![0].length);
     expect(table.length).toBe(9);
     expect(new Set(columns).size).toBe(1);
+  });
+
+  test("names the CT log that certificates go into", () => {
+    expect(ctLogOf({})).toBe("http://localhost:8700/ctlog/2026");
+    expect(ctLogOf({ ctLog: "none" })).toBe("none, certificates have no SCT");
   });
 
   test("has lines to paste as they are", () => {

@@ -21,8 +21,9 @@ const USAGE = `usage: chancery issued [FLAGS]
 What the authority has issued, newest first, from its ledger: time, serial, index in the CT log, name, issuer.
 Works while chancery runs, and with a PostgreSQL role that may only read.
 
-  --issuer URL         of this issuer
-  --san NAME           with this name in the certificate; NAME* for all that begin so
+  --issuer URL         for tokens whose \`iss\` this is
+  --san NAME           with this name in the certificate, without the type that is
+                       printed before it; NAME* for all that begin so
   --serial HEX         the one with this serial
   --since TIME         an ISO date, or 30m, 24h, 7d ago
   --until TIME         the same

@@ -13,8 +13,7 @@ const facts: BannerFacts = {
   restrictions: [],
 };
 
-const ctLogOf = (some: Partial<BannerFacts>) =>
-  /CT log +(.*)/.exec(renderBanner({ ...facts, ...some }, false))?.[1];
+const ctLogOf = (some: Partial<BannerFacts>) => /CT log +(.*)/.exec(renderBanner({ ...facts, ...some }, false))?.[1];
 
 describe("the banner", () => {
   test("is plain where it is not a terminal", () => {

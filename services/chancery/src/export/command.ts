@@ -232,6 +232,7 @@ async function finish(file: ExportFile, begun: Begun, source: Source, site: Site
     logs: [...source.logs],
   };
   await file.publish(await signManifest(told, signers));
-  terminal.out(`${out}: ${count.toLocaleString("en")} ${kind}, ${bytes.toLocaleString("en")} bytes\n`);
+  const until = kind === "refusals" && filters["to"] !== undefined ? `, up to ${filters["to"][0]}` : "";
+  terminal.out(`${out}: ${count.toLocaleString("en")} ${kind}, ${bytes.toLocaleString("en")} bytes${until}\n`);
   terminal.out(`${manifestOf(out)}: signed by ${signers.map(({ log }) => log).join(" and ")}\n`);
 }

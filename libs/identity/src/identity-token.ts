@@ -95,7 +95,7 @@ function parseHeader(header: JsonObject): Pick<UnverifiedToken, "algorithm" | "k
   for (const name of ["crit", "b64", "zip", "enc"]) {
     if (name in header) throw new Unsupported(`the token's header has ${name}`);
   }
-  return { algorithm: alg, keyId: kid };
+  return { algorithm: alg, keyId: kid === "" ? undefined : kid };
 }
 
 function identifier(claims: JsonObject, name: string, longest: number): string {

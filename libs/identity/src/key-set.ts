@@ -34,7 +34,7 @@ export function parseKeySet(bytes: Uint8Array): KeySet {
 const SPIFFE_USE = "jwt-svid";
 
 /** What a key is chosen and imported by; a null says no more than nothing does, as Go reads it. */
-const MEMBERS = ["kty", "use", "key_ops", "alg", "kid", "crv", "n", "e", "x", "y"];
+const MEMBERS = ["kty", "use", "alg", "kid", "crv", "n", "e", "x", "y"];
 
 /** Nothing else stays in memory: a hundred tenants with a MiB of certificates beside their keys were 300 MB. */
 function kept(key: JsonObject): JsonObject {
@@ -58,6 +58,9 @@ function isVerificationKey(key: JsonObject): boolean {
   // A private key that was published is anyone's.
   if ("d" in key || "k" in key) return false;
   if (![undefined, null, "sig", SPIFFE_USE].some((use) => key["use"] === use)) return false;
+  const operations = key["key_ops"];
+  // A public key cannot do what stands there beside: jose would refuse it whole.
+  if (Array.isArray(operations) && !operations.includes("verify")) return false;
   if (key["kty"] === "EC" || key["kty"] === "OKP") return isReadable(key);
   return key["kty"] === "RSA" && isSound(key["n"], key["e"]);
 }

@@ -33,13 +33,21 @@ describe("a key set", () => {
     expect(keysOf({ ...good, kid: "k".repeat(5_000) }, good)).toEqual([good]);
   });
 
-  test("whose keys write out what they do not say, as null, verifies as if they had left it out", async () => {
+  test.for([
+    ["what they do not say, as null", {}, { use: null, alg: null, kid: null, key_ops: null }],
+    ["that they verify and sign", {}, { key_ops: ["verify", "sign"] }],
+    ["their ID, where the token's is empty", { kid: "" }, { kid: "a" }],
+  ])("whose keys write out %s, verifies as with upstream", async ([, header, members]) => {
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const jwk = { ...publicKey.export({ format: "jwk" }), use: null, alg: null, kid: null, key_ops: null };
-    const compact = `${Buffer.from('{"alg":"ES256"}').toString("base64url")}.${Buffer.from('{"iss":"i","sub":"s"}').toString("base64url")}`;
+    const jwk = { ...publicKey.export({ format: "jwk" }), ...(members as object) };
+    const compact = `${Buffer.from(JSON.stringify({ alg: "ES256", ...(header as object) })).toString("base64url")}.${Buffer.from('{"iss":"i","sub":"s"}').toString("base64url")}`;
     const signature = sign("sha256", Buffer.from(compact), { key: privateKey, dsaEncoding: "ieee-p1363" });
     const token = parseIdentityToken(`${compact}.${signature.toString("base64url")}`);
     expect(await isSignedBy(token, parseKeySet(utf8(JSON.stringify({ keys: [jwk] }))))).toBe(true);
+  });
+
+  test("of keys that only sign, or do nothing, is none", () => {
+    for (const key_ops of [["sign"], []]) expect(() => keysOf({ ...good, key_ops })).toThrow(Malformed);
   });
 
   test("of unreadable keys alone is none", () => {

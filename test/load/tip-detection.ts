@@ -158,7 +158,8 @@ function forkedCheckpoint({ stack, proxy }: TipWorld): TipTampering {
     const [origin = "", size = "0"] = note.split("\n");
     const lie: Lie = () => forged;
     const forged = await forge(stack.data, origin, BigInt(size), randomBytes(32));
-    proxy.lies.set(`/${round}/api/v1/log/checkpoint`, lie);
+    // Where the auditor reads a shard of the v1 log.
+    proxy.lies.set(`/${round}/api/v1/log/shards/${origin.split(" - ")[1]}/checkpoint`, lie);
   };
   const what = "a forked checkpoint, shown to one vantage point";
   return { kind: "fork", what, lane: "fork", troubles: ["fork"], change, back: async () => clear(proxy) };

@@ -25,10 +25,10 @@ test("a search has two seconds of the database, and whoever reads what he knows 
   await rekor.logged(await hashedrekord({ artifact }));
   await rekor.logged(await hashedrekord());
   const hash = `sha256:${encodeHex(sha256(artifact))}`;
+  // Four statements, as many as there are connections: none waits for another to be ended.
   const searches = () => [
     rekor.post("/api/v1/index/retrieve", { hash }),
-    rekor.get(`/api/chancery/v1/search?digest=${hash}`),
-    rekor.get(`/api/chancery/v1/search?digest=${hash}&kind=hashedrekord`),
+    rekor.get(`/api/chancery/v1/search?digest=${hash}&log=rekor`),
     rekor.get(`/api/chancery/v1/identities?san=someone@example.com`),
   ];
   const held = await whileHeld(place.url, async () => {
@@ -44,5 +44,5 @@ test("a search has two seconds of the database, and whoever reads what he knows 
     ]);
   }
   expect(await held.reading).toEqual([{ count: 2n }]);
-  expect((await Promise.all(searches())).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  expect((await Promise.all(searches())).map(({ status }) => status)).toEqual([200, 200, 200]);
 });

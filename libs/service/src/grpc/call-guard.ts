@@ -20,6 +20,11 @@ export interface CallLimits {
   readonly time: number;
 }
 
+/** Node ends a timer of more at once. */
+const LONGEST = 2 ** 31 - 1;
+/** Milliseconds. */
+const BEFORE_THE_LIBRARY = 5;
+
 /**
  * Runs around every call: refuses what is beyond the limits, ends what takes too long (also one whose message never
  * comes), and counts.
@@ -33,6 +38,7 @@ export function guardCalls(limits: CallLimits, metrics: GrpcMetrics): ServerInte
     const end = once((code: number) => {
       open -= 1;
       clearTimeout(late);
+      clearTimeout(overdue);
       share?.giveBack();
       counted.handled(code);
     });
@@ -42,6 +48,9 @@ export function guardCalls(limits: CallLimits, metrics: GrpcMetrics): ServerInte
     };
     const giveWay = () => refuse(failed(status.UNAVAILABLE, "the message did not come, and others wait"));
     const late = setTimeout(() => refuse(failed(status.DEADLINE_EXCEEDED, "the call took too long")), limits.time);
+    // The client's own time. The library tells its end, and calls that cancelled: counted is what comes first.
+    const left = Number(call.getDeadline()) - Date.now() - BEFORE_THE_LIBRARY;
+    const overdue = left <= LONGEST ? setTimeout(() => end(status.DEADLINE_EXCEEDED), left) : undefined;
     const isTooMany = open > limits.calls;
     return new ServerInterceptingCall(call, {
       start: (next) => {
@@ -55,8 +64,7 @@ export function guardCalls(limits: CallLimits, metrics: GrpcMetrics): ServerInte
             share?.received(limits.sizeOf(message as object));
             pass(message);
           },
-          // The library ends a call itself when the client's own time is over, and tells it as this.
-          onCancel: () => end(Number(call.getDeadline()) <= Date.now() ? status.DEADLINE_EXCEEDED : status.CANCELLED),
+          onCancel: () => end(status.CANCELLED),
         });
       },
       sendMessage: (message, next) => {

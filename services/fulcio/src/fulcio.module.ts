@@ -127,6 +127,7 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
   onModuleInit(): void {
     this.#readiness.add("fulcio", async () => this.#authority.readiness());
     this.#readiness.warn("fulcio", () => this.#authority.warning());
+    this.#readiness.warn("fulcio", () => this.#authority.ctLogWarning());
     const fastify = this.#http.httpAdapter.getInstance<FastifyInstance>();
     refuseOtherMethods(fastify);
     this.#metrics.observe(fastify, new Set(Object.keys(PATHS)));

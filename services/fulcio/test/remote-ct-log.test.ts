@@ -70,6 +70,11 @@ beforeEach(() => {
 
 const enrol = () => fulcio.enrol(issuer.token(), email);
 
+async function readiness() {
+  const answer = await fulcio.request("/readyz");
+  return [answer.status, (answer.json() as { warnings?: unknown }).warnings];
+}
+
 /** In upstream's words, with no certificate in it; and how long that took, in milliseconds. */
 async function refusedBy() {
   const started = performance.now();
@@ -103,6 +108,18 @@ describe("a CT log behind a URL", () => {
     };
     expect((await enrol()).status).toBe(200);
     expect(ctLog.asked).toHaveLength(3);
+  });
+
+  test("that fails is a warning of the readiness until it takes a certificate again", async () => {
+    expect((await enrol()).status).toBe(200);
+    expect(await readiness()).toEqual([200, undefined]);
+    ctLog.answer = (_request, response) => response.writeHead(500).end();
+    await refusedBy();
+    const warning = expect.stringMatching(/^since 2.*Z no certificate could be entered .*answers with status 500$/);
+    expect(await readiness()).toEqual([200, [{ service: "fulcio", warning }]]);
+    ctLog.answer = (...call) => ctLog.right(...call);
+    expect((await enrol()).status).toBe(200);
+    expect(await readiness()).toEqual([200, undefined]);
   });
 
   const wrong: Record<string, [HttpCtLog["answer"], string]> = {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { PublicKey, Signer } from "@chancery/crypto";
-import { Misconfigured, Unavailable } from "@chancery/fault";
+import { Fault, Misconfigured, Unavailable } from "@chancery/fault";
 import {
   type Certificate,
   endOfChain,
@@ -43,6 +43,8 @@ export class CertificateAuthority {
   readonly #ctLog: OwnCtLog | undefined;
   readonly #clock: () => number;
   readonly #nextSerial = serialNumbers(randomBytes);
+  /** Of the last certificate that was to be logged, and since when it is so. */
+  #ctLogFailure: { readonly since: number; readonly reason: string } | undefined;
 
   /** Misconfigured unless chain, key and CT log fit together. */
   constructor(identity: AuthorityIdentity, ctLog: OwnCtLog | undefined, clock: () => number) {
@@ -79,6 +81,13 @@ export class CertificateAuthority {
     return `the authority's chain ends on ${end.toISOString()} (in ${Math.max(days, 0)} days), and no certificate is issued after`;
   }
 
+  /** No more than a warning: the next certificate may be logged, and only a request can find out. */
+  ctLogWarning(): string | undefined {
+    if (this.#ctLogFailure === undefined) return undefined;
+    const { since, reason } = this.#ctLogFailure;
+    return `since ${new Date(since).toISOString()} no certificate could be entered in the CT log, and none was issued: ${reason}`;
+  }
+
   #outOfValidity(now: number): string | undefined {
     const place = this.chain.findIndex(
       ({ notBefore, notAfter }) => now < notBefore.getTime() || now > notAfter.getTime(),
@@ -112,8 +121,11 @@ export class CertificateAuthority {
     try {
       sct = await withinTime(ctLog.addIssued(precertificate));
     } catch (cause) {
+      const reason = cause instanceof Fault ? cause.message : "internal error";
+      this.#ctLogFailure = { since: this.#ctLogFailure?.since ?? this.#clock(), reason };
       throw new AuthorityFailure(REFUSAL.ctLog, cause);
     }
+    this.#ctLogFailure = undefined;
     return { certificate: await this.#leaves.certificate(request, [sct]), ctIndex: sct.index };
   }
 }

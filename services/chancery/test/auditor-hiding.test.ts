@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chancery } from "./export-world.ts";
 import { deleted, failing, openTroubles, TamperedStack } from "./tampered-stack.ts";
 
 /*
@@ -133,6 +134,37 @@ test(
     const later = await world.auditor(name);
     await later.sweep();
     expect(failing(later.status())).toEqual([]);
+  },
+);
+
+test(
+  "a row of the ledger that is gone for good is over at an operator's word, with the reason",
+  { timeout: SLOW },
+  async () => {
+    const name = `settled-${randomUUID()}`;
+    const state = join(world.stack.data, name);
+    const auditor = await world.auditor(name);
+    await auditor.sweep();
+    const { change, back } = await deleted(world.owner, "fulcio.certificate", "ct_index = $1", [2]);
+    await world.run(change);
+    await auditor.sweep();
+    const { out } = await chancery("auditor", "settle", "--state", state);
+    const [, id = ""] =
+      /^([0-9a-f-]{36}) {2}\S+ {2}lost-ledger: the row of the certificate [0-9a-f]{40} is gone/.exec(out) ?? [];
+    const without = await chancery("auditor", "settle", "--state", state, "--alarm", id);
+    expect([without.code, without.err]).toEqual([2, expect.stringContaining("--because")]);
+    await auditor.sweep();
+    expect(openTroubles(auditor.status())).toEqual(["lost-ledger"]);
+    const told = await chancery("auditor", "settle", "--state", state, "--alarm", id, "--because", "no backup has it");
+    expect([told.code, told.out], told.err).toEqual([
+      0,
+      expect.stringContaining("settled: the row of the certificate"),
+    ]);
+    await auditor.sweep();
+    expect(openTroubles(auditor.status())).toEqual([]);
+    const alarm = auditor.status().alarms.find((one) => one.id === id);
+    expect(alarm?.reason).toBe("an operator settled it: no backup has it");
+    await world.run(back);
   },
 );
 

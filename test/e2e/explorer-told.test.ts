@@ -2,6 +2,7 @@ import { needClients } from "@chancery/testing";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, openPage } from "../explorer/browser.ts";
+import { olderBundle } from "../explorer/older-bundle.ts";
 import { signFile } from "../explorer/signatures.ts";
 import { type ExplorerWorld, explorerWorld } from "../explorer/world.ts";
 
@@ -162,6 +163,26 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     lastPass = new Date().toISOString();
     await page.reload();
     await page.getByText("The auditor has nothing to complain about").waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("a log of several trees is told with the entries of all, not of the newest alone", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    await page.route("**/api/chancery/v1/logs", async (route) => {
+      const logs = (await (await route.fetch()).json()) as { log: string; origin: string; size: string }[];
+      const older = { origin: "older - 1", size: "1200", root: "00", first: "0" };
+      for (const log of logs)
+        if (log.log === "rekor") Object.assign(log, { shards: [older, { ...log, first: "1200" }] });
+      await route.fulfill({ json: logs });
+    });
+    const newest = (await entries("log=rekor&limit=500")).length;
+    await page.goto("/");
+    await page.getByText(`1,${newest + 200}signatures`).waitFor();
+    for (const path of ["/logs", "/logs/rekor"]) {
+      await page.goto(path);
+      await page.getByText(/1,2\d\d\s+in 2 trees, \d+ of them in the newest/).waitFor();
+    }
     expect(own.wrongs).toEqual([]);
   });
 
@@ -376,25 +397,3 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     expect(own.wrongs).toEqual([]);
   });
 });
-
-/** As cosign 2 writes it with `sign-blob --bundle`. */
-function olderBundle({ verificationMaterial: { tlogEntries }, messageSignature }: ExplorerWorld["bundles"]["v1"]) {
-  const [entry] = tlogEntries;
-  const body = entry?.canonicalizedBody ?? "";
-  const { spec } = JSON.parse(Buffer.from(body, "base64").toString()) as {
-    spec: { signature: { publicKey: { content: string } } };
-  };
-  return {
-    base64Signature: messageSignature?.signature,
-    cert: spec.signature.publicKey.content,
-    rekorBundle: {
-      SignedEntryTimestamp: entry?.inclusionPromise?.signedEntryTimestamp,
-      Payload: {
-        body,
-        integratedTime: Number(entry?.integratedTime),
-        logIndex: Number(entry?.logIndex),
-        logID: Buffer.from(entry?.logId?.keyId ?? "", "base64").toString("hex"),
-      },
-    },
-  };
-}

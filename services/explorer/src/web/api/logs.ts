@@ -27,6 +27,12 @@ const log = shape({
 });
 export type Log = Shaped<typeof log>;
 
+/** Of all trees of a log that has several: the size told is the newest one's. */
+export function entriesOf({ size, shards = [] }: Pick<Log, "size" | "shards">): bigint {
+  if (shards.length < 2) return BigInt(size);
+  return shards.reduce((sum, shard) => sum + BigInt(shard.size), 0n);
+}
+
 export function fetchLogs(signal?: AbortSignal): Promise<Answer<readonly Log[]>> {
   return ask("/logs", list(log), {}, signal);
 }

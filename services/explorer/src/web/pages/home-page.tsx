@@ -1,6 +1,6 @@
 import type { Answer } from "../api/answer.ts";
 import { fetchCanaryKeys } from "../api/audit.ts";
-import { fetchLogs, type Log } from "../api/logs.ts";
+import { entriesOf, fetchLogs, type Log } from "../api/logs.ts";
 import type { Found } from "../api/search.ts";
 import { AlarmBanner } from "../parts/alarm-banner.tsx";
 import { WithoutCanaries } from "../parts/canaries.tsx";
@@ -95,18 +95,18 @@ function Newest({ found, canaries }: NewestProps) {
 function Sizes({ logs }: { readonly logs: readonly Log[] }) {
   return (
     <dl class="figures card">
-      {logs.map(({ log, size }) => (
-        <div key={log}>
+      {logs.map((one) => (
+        <div key={one.log}>
           <dt>
-            <a href={logPath(log)}>
-              <Text value={log} />
+            <a href={logPath(one.log)}>
+              <Text value={one.log} />
             </a>
           </dt>
           <dd>
-            {grouped(size)}
+            {grouped(entriesOf(one))}
             <small>
-              {log.startsWith("ctlog") ? "certificate" : "signature"}
-              {size !== "1" && "s"}
+              {one.log.startsWith("ctlog") ? "certificate" : "signature"}
+              {entriesOf(one) !== 1n && "s"}
             </small>
           </dd>
         </div>

@@ -14,7 +14,7 @@ import { serversWord } from "../proof/trusted-keys.ts";
 import { grouped, utcDay, utcTime } from "../text/time.ts";
 import { printableLines } from "../text/printable.ts";
 import { StepList, Verdict } from "../parts/step-list.tsx";
-import { LOG_WORDS, LogState } from "./logs-page.tsx";
+import { LOG_WORDS, LogState, Size } from "./logs-page.tsx";
 
 export function LogPage({ name }: { readonly name: string }) {
   const logs = useAnswer("logs", fetchLogs);
@@ -47,7 +47,7 @@ function OneLog({ log }: { readonly log: Log }) {
       <Card title="State">
         <Facts
           lines={[
-            ["Size", grouped(log.size)],
+            ["Size", <Size log={log} />],
             ["State", <LogState log={log} />],
             ["Root", <Hash value={log.root} />],
             log.time === undefined ? undefined : ["Checkpoint of", <Time value={log.time} />],
@@ -77,7 +77,8 @@ function Shards({ shards }: { readonly shards: NonNullable<Log["shards"]> }) {
         <li key={origin}>
           <Text value={origin} />{" "}
           <span class="small">
-            {grouped(size)} entries, from {grouped(first ?? "0")} on{at < shards.length - 1 && ", ended"}
+            {grouped(size)} {size === "1" ? "entry" : "entries"}, from {grouped(first ?? "0")} on
+            {at < shards.length - 1 && ", ended"}
           </span>
         </li>
       ))}

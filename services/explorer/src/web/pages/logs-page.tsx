@@ -1,4 +1,4 @@
-import { fetchLogs, type Log } from "../api/logs.ts";
+import { entriesOf, fetchLogs, type Log } from "../api/logs.ts";
 import { Card, Facts, Lead } from "../parts/card.tsx";
 import { Answered } from "../parts/notice.tsx";
 import { Hash, Text, Time } from "../parts/text.tsx";
@@ -44,7 +44,7 @@ function LogCard({ log }: { readonly log: Log }) {
     >
       <Facts
         lines={[
-          ["Size", grouped(log.size)],
+          ["Size", <Size log={log} />],
           ["State", <LogState log={log} />],
           ["Root", <Hash value={log.root} />],
           log.time === undefined ? undefined : ["Checkpoint of", <Time value={log.time} />],
@@ -52,6 +52,19 @@ function LogCard({ log }: { readonly log: Log }) {
         ]}
       />
     </Card>
+  );
+}
+
+export function Size({ log }: { readonly log: Log }) {
+  const { size, shards = [] } = log;
+  if (shards.length < 2) return <>{grouped(size)}</>;
+  return (
+    <>
+      {grouped(entriesOf(log))}{" "}
+      <span class="small">
+        in {shards.length} trees, {grouped(size)} of them in the newest
+      </span>
+    </>
   );
 }
 

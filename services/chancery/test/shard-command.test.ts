@@ -29,7 +29,11 @@ const installation = async () => JSON.parse(await readFile(join(data, "installat
 /** As root of the tables, who may drop the triggers. */
 async function asOwner(sql: string): Promise<void> {
   await using server = await startEmbedded({ directory: join(data, "postgres") });
-  await using db = await Database.open(server.url, { max: 1 });
+  await change(server.url, sql);
+}
+
+async function change(server: string, sql: string): Promise<void> {
+  await using db = await Database.open(server, { max: 1 });
   await db.query("SET session_replication_role = replica");
   await db.query(sql);
 }
@@ -223,18 +227,30 @@ async function expectClean(url: string): Promise<void> {
   );
 }
 
+async function expectRefused(url: string): Promise<void> {
+  const ready = await fetch(`${url}/readyz`);
+  expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("takes entries again")]);
+  expect(await logEntry(url, "four")).toBe(503);
+  expect((await fetch(`${url}/api/v1/log/entries?logIndex=3`)).status).toBe(200);
+}
+
 test("a shard whose frozen flag was taken back in the database ends writing, whether chancery runs or not", async () => {
-  await asOwner(`UPDATE log.tree SET frozen = false WHERE log = ${FIRST_TREE}`);
+  const takenBack = `UPDATE log.tree SET frozen = false WHERE log = ${FIRST_TREE}`;
   {
     await using stack = await startTestStack({ data });
-    const ready = await fetch(`${stack.url}/readyz`);
-    expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("takes entries again")]);
+    expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
+    await change((await runningEmbedded(join(data, "postgres")))!, takenBack);
+    // What was found a moment ago is told again.
+    await expect.poll(async () => (await fetch(`${stack.url}/readyz`)).status, { timeout: 20_000 }).toBe(503);
+    await expectRefused(stack.url);
+  }
+  {
+    await using stack = await startTestStack({ data });
+    await expectRefused(stack.url);
     expect(places(stack.stack.facts)).toContainEqual([
       "Rekor's shards",
       expect.stringMatching(/^2; rekor-shard-2 takes entries, from index 3 on \(tree \d+\)$/),
     ]);
-    expect(await logEntry(stack.url, "four")).toBe(503);
-    expect((await fetch(`${stack.url}/api/v1/log/entries?logIndex=3`)).status).toBe(200);
   }
   await asOwner(`UPDATE log.tree SET frozen = true WHERE log = ${FIRST_TREE}`);
   await using stack = await startTestStack({ data });

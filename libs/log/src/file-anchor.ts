@@ -11,7 +11,7 @@ import {
   stat,
   unlink,
 } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { sha256 } from "@chancery/crypto";
 import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
@@ -211,7 +211,10 @@ export class FileAnchor implements Anchor {
       if (cause instanceof Malformed) {
         // Anyone may read the refusal; where the file lies is for the log.
         const place = new Malformed(`${this.#directory}: ${cause.message}`, { cause });
-        throw new RefusedToSign(`its anchor is damaged (${cause.message})`, { cause: place });
+        throw new RefusedToSign(
+          `its anchor is damaged (${cause.message}): bring its newest file back, or, if the database is the newest there was, accept that (npm run chancery -- accept-anchor --log ${basename(this.#directory)})`,
+          { cause: place },
+        );
       }
       throw new Unavailable(`the anchor cannot be read or written${volumeTrouble(cause)}`, 5, { cause });
     }

@@ -3,7 +3,7 @@ import { PostgresLogStore } from "@chancery/log";
 import { parseFlags } from "./flags.ts";
 import { readInstallation } from "./installation-file.ts";
 import { isRekorShard, requireLogName } from "./log-names.ts";
-import { rekorShardsOf } from "./log-origins.ts";
+import { logNamesOf, rekorShardsOf } from "./log-origins.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings } from "./settings.ts";
@@ -46,7 +46,10 @@ export async function freezeCommand(
     throw new Misconfigured("--for-ever", `say it: ${name} would never take entries again`);
   const told = { data: flags.data, "database-url": flags["database-url"] };
   const { data, databaseUrl } = await resolveSettings(told, environment);
-  const [active] = rekorShardsOf(await readInstallation(data)).slice(-1);
+  const installation = await readInstallation(data);
+  const [active] = rekorShardsOf(installation).slice(-1);
+  if (!logNamesOf(installation).includes(name))
+    throw new Misconfigured("--log", `this installation has no log ${name}`);
   await using opened = new AsyncDisposableStack();
   const db = await openInstallationDatabase(data, databaseUrl, opened);
   const store = await onOwnDatabase(databaseUrl, PostgresLogStore.open(db));

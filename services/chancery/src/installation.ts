@@ -224,14 +224,16 @@ async function withRekorV2(
 
 /** A shard that has signed and is not known here: another one of its name would have another key. */
 async function refuseOlderFile(directory: string, anchor: string, shards: readonly RekorShard[]): Promise<void> {
-  const unknown = (await anchoredIn(anchor)).find(
-    (log) => isRekorShard(log) && !shards.some(({ name }) => name === log),
-  );
-  if (unknown === undefined) return;
-  throw new Misconfigured(
-    join(directory, INSTALLATION_FILE),
-    `is older than its log ${unknown}, whose anchor is in ${anchor}; put the newer one back from a backup`,
-  );
+  for (const log of await anchoredIn(anchor)) {
+    if (!isRekorShard(log) || shards.some(({ name }) => name === log)) continue;
+    // A mistaken command may have left an empty folder. Of one that cannot be looked into that is not known.
+    const files = await readdir(join(anchor, log)).catch(() => [log]);
+    if (files.length === 0) continue;
+    throw new Misconfigured(
+      join(directory, INSTALLATION_FILE),
+      `is older than its log ${log}, whose anchor is in ${anchor}; put the newer one back from a backup`,
+    );
+  }
 }
 
 function refuseOtherKey({ publicKey }: Signer, said: RekorV2Key | undefined): void {

@@ -32,7 +32,9 @@ export async function openStoppedLog(
   // Before it is opened, which would make one where there is none.
   const { hostname } = await readInstallation(settings.data);
   const installation = await openInstallation(settings, hostname, new Date());
+  // A name that is none of its logs leaves no folder behind.
+  const signer = treeHeadSigner(name, installation);
   const db = await openStopped(settings, opened);
   const anchor = await FileAnchor.open(settings.anchor, name);
-  return { name, settings, db, anchor, signer: treeHeadSigner(name, installation) };
+  return { name, settings, db, anchor, signer };
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -31,7 +31,10 @@ describe("chancery accept-anchor", () => {
     {
       await using stack = await startTestStack({ data });
       const answer = await fetch(`${stack.url}/readyz`);
-      expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining("anchor")]);
+      expect([answer.status, await answer.text()]).toEqual([
+        503,
+        expect.stringContaining("accept-anchor --log rekor)"),
+      ]);
       const running = await chancery("accept-anchor", "--log", "rekor", "--data", data);
       expect([running.code, running.err]).toEqual([
         2,
@@ -42,6 +45,19 @@ describe("chancery accept-anchor", () => {
     expect([code, err]).toEqual([0, ""]);
     expect(out).toMatch(said);
     expect(out).toMatch(/after {3}size 0, root [0-9a-f]{64}$/m);
+    await using stack = await startTestStack({ data });
+    expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
+  });
+
+  /** Its folder was made before its name was looked at, and every start then took it for the anchor of a shard that had signed. */
+  test("for a shard that there is not keeps no start from starting", async () => {
+    for (const command of ["accept-anchor", "cut-unsigned"]) {
+      const { code, err } = await chancery(command, "--log", "rekor-shard-9", "--data", data);
+      expect([code, err]).toEqual([2, "chancery: --log: this installation has no log rekor-shard-9\n"]);
+    }
+    expect(await readdir(join(data, "anchor"))).not.toContain("rekor-shard-9");
+    // Left by a version that made it.
+    await mkdir(join(data, "anchor", "rekor-shard-9"));
     await using stack = await startTestStack({ data });
     expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
   });

@@ -57,6 +57,11 @@ test("nothing is frozen by half a command", async () => {
     code: 2,
     err: expect.stringContaining("--for-ever"),
   });
+  const none = await freeze("--log", "rekor-shard-2", "--for-ever", "--data", data);
+  expect(none).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("--log: this installation has no log rekor-shard-2"),
+  });
   const nowhere = await freeze("--log", "rekor", "--for-ever", "--data", join(data, "none"));
   expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringContaining("holds no installation")]);
 });

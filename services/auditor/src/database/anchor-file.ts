@@ -18,6 +18,9 @@ export interface AnchoredHead {
 const FORM =
   /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n(?:cuts \d{1,9}\n)?)sum (?<sum>[0-9a-f]{64})\n$/;
 
+const DAMAGED =
+  "the anchor's newest file is damaged, not the log: bring that file back; if it is lost, see accept-anchor";
+
 /** A log that signs all the time clears one away now and then; never the newest of so many looks in turn. */
 const MOST_LOOKS = 20;
 
@@ -73,9 +76,14 @@ async function unlessGone<T>(read: Promise<T>, directory: string): Promise<T | u
 function parseAnchor(text: string, name: string): AnchoredHead {
   const { lines, origin, key, size, root, time, sum } = FORM.exec(text)?.groups ?? {};
   if (lines === undefined || origin === undefined || key === undefined || root === undefined) {
-    throw new Difference({ kind: "anchor", field: `file ${name}` }, "an anchor", JSON.stringify(text.slice(0, 200)));
+    throw new Difference(
+      { kind: "anchor", field: `file ${name}` },
+      "an anchor",
+      JSON.stringify(text.slice(0, 200)),
+      DAMAGED,
+    );
   }
   const own = sha256(Buffer.from(lines)).toHex();
-  if (own !== sum) throw new Difference({ kind: "anchor", field: `file ${name}, sum` }, own, String(sum));
+  if (own !== sum) throw new Difference({ kind: "anchor", field: `file ${name}, sum` }, own, String(sum), DAMAGED);
   return { origin, keyId: key, size: BigInt(size ?? 0), root: Uint8Array.fromHex(root), time: BigInt(time ?? 0) };
 }

@@ -16,7 +16,7 @@ export interface IssuerReloadOptions {
 const LOOK_EVERY = 2_000;
 
 /**
- * Takes the issuers anew from their file when its content has changed, or when asked. A file that is not right changes
+ * Takes the issuers anew from their file when its content has changed, when asked, or while it is refused. A file that is not right changes
  * nothing: why is logged once, counted, and shown by readiness until it is mended.
  */
 export class IssuerReload implements AsyncDisposable {
@@ -77,7 +77,8 @@ export class IssuerReload implements AsyncDisposable {
       this.#seen = undefined;
       const text = await readConfigFile(file.path);
       this.#seen = text;
-      if (text !== before || always) this.#replace(ConfigFile.parse(text, file.path));
+      // What was wrong may have been a file that it names, mended since.
+      if (text !== before || always || this.#refused !== undefined) this.#replace(ConfigFile.parse(text, file.path));
     } catch (error) {
       if (error instanceof Misconfigured) return this.#refuse(error.message);
       this.#options.logger.error({ err: error }, `${file.path} could not be read anew`);

@@ -17,11 +17,12 @@ let reload: IssuerReload;
 let replaced: string[][];
 let lines: string[];
 let metrics: Metrics;
+let isMended: boolean;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "chancery-reload-"));
   path = join(folder, "config.yaml");
-  [replaced, lines, metrics] = [[], [], new Metrics()];
+  [replaced, lines, metrics, isMended] = [[], [], new Metrics(), false];
 });
 afterEach(async () => {
   await reload[Symbol.asyncDispose]();
@@ -29,7 +30,8 @@ afterEach(async () => {
 });
 
 function replace(settings: readonly IssuerSettings[]): void {
-  if (settings.some(({ url }) => url.includes("impossible"))) throw new Misconfigured("oidc-issuers", "no");
+  if (!isMended && settings.some(({ url }) => url.includes("impossible")))
+    throw new Misconfigured("oidc-issuers", "no");
   replaced.push(settings.map(({ url }) => new URL(url).hostname.split(".")[0]!));
 }
 
@@ -100,6 +102,17 @@ describe("the issuers' file", () => {
     expect(replaced).toEqual([["one"]]);
     expect(reload.warning()).toBeUndefined();
     expect(await series()).toContain("chancery_config_in_force 1");
+  });
+
+  test("that names a file with a fault is taken when that is mended, though it did not change itself", async () => {
+    await writeFile(path, issuers("one"));
+    await start();
+    await writeFile(path, issuers("impossible"));
+    await reload.reload();
+    expect(reload.warning()).toContain("oidc-issuers: no");
+    isMended = true;
+    await expect.poll(() => replaced, { timeout: 10_000 }).toEqual([["impossible"]]);
+    expect(reload.warning()).toBeUndefined();
   });
 
   test("that is gone for a moment changes nothing", async () => {

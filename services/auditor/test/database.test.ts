@@ -206,7 +206,7 @@ describe.for(["text", "tree head"] as const)("one flipped bit is found where it 
        WHERE e.log = $1 AND o.log = $1 AND e.index IN (900, 901) AND o.index = 1801 - e.index`,
       log,
     );
-    expect(difference.place).toEqual({ kind: "entry", index: 900n, field: "leaf" });
+    expect(difference.place).toEqual({ more: 1, kind: "entry", index: 900n, field: "leaf" });
     expect(difference).toMatchObject({ expected: await leafHashOf(900), found: await leafHashOf(901) });
   });
 
@@ -243,7 +243,7 @@ describe.for(["text", "tree head"] as const)("one flipped bit is found where it 
     }
     expect((await found(insert, log, 0, 3, 200)).place).toEqual({ kind: "tile", level: 0, index: 3n, offset: 200 });
     const gone = await found("DELETE FROM log.tile WHERE log = $1 AND level = 1", log);
-    expect(gone.place).toEqual({ kind: "tile", level: 1, index: 0n, offset: 0 });
+    expect(gone.place).toEqual({ more: 4, kind: "tile", level: 1, index: 0n, offset: 0 });
     const last = "WHERE log = $1 AND level = 0 AND index = 5";
     expect((await found(`UPDATE log.tile SET hashes = hashes || sha256('x') ${last}`, log)).place).toMatchObject({
       kind: "tile",

@@ -8,7 +8,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { broughtIn, issueElsewhere } from "./issued-elsewhere.ts";
 import { olderTrust, renewTrust } from "./older-trust.ts";
 import { startTestStack } from "./start-stack.ts";
-import { deleted, failing, openTroubles, type Statement, TamperedStack, type Tampering } from "./tampered-stack.ts";
+import {
+  deleted,
+  failing,
+  openAlarms,
+  openTroubles,
+  type Statement,
+  TamperedStack,
+  type Tampering,
+} from "./tampered-stack.ts";
+import { both, flip, LOWEST, otherKey, PAIRS, PLACES, point, tileOf } from "./tamperings.ts";
 
 /*
  * Thirteen kinds of tampering, ten places and more each. After each change every check is made once: that the change is
@@ -70,18 +79,6 @@ afterAll(async () => {
 /** The row of an entry in log.search. */
 const place = (log: "rekor" | "rekor-v2", index: number): bigint => (BigInt(ids[log]) << 40n) | BigInt(index);
 
-/** A uuid whose last octet is another; twice is the same again. */
-const otherKey = (column: string): string =>
-  `UPDATE log.search SET ${column} = encode(set_byte(uuid_send(${column}), 15, get_byte(uuid_send(${column}), 15) # 1), 'hex')::uuid WHERE place = $1`;
-
-/** An involution, so that the same statement mends it. */
-const flip = (table: string, column: string, octet: number | string, where: string): string =>
-  `UPDATE log.${table} SET ${column} = set_byte(${column}, ${octet}, get_byte(${column}, ${octet}) # 1) WHERE ${where}`;
-
-function both(where: string, ...change: Statement[]): Tampering {
-  return { where, change, back: change };
-}
-
 const swap = (a: number, b: number) =>
   both(
     `${a} and ${b}`,
@@ -89,15 +86,6 @@ const swap = (a: number, b: number) =>
     ["UPDATE log.entry SET index = $2 WHERE log = $1 AND index = $3", ids.rekor, a, b],
     ["UPDATE log.entry SET index = $2 WHERE log = $1 AND index = -1", ids.rekor, b],
   );
-
-const point = (serial: Uint8Array, to: bigint | null): Statement => [
-  "UPDATE fulcio.certificate SET ct_index = $2 WHERE serial = $1",
-  serial,
-  to,
-];
-
-/** In the first and last tile, at their edges, and between. */
-const PLACES = [0, 1, 100, 200, 254, 255, 256, 257, 280, 290, 299];
 
 const KINDS: Record<string, { troubles: string[]; places: () => Promise<Tampering[]> }> = {
   "a bit of an entry": {
@@ -289,9 +277,6 @@ async function settleAll(): Promise<void> {
   await auditor.sweep();
 }
 
-const LOWEST =
-  "log = $1 AND level = 0 AND index = $2 / 256 AND start <= $2 % 256 AND start + length(hashes) / 32 > $2 % 256";
-
 test("what nobody touched raises no alarm", () => {
   expect(failing(auditor.status())).toEqual([]);
   expect(openTroubles(auditor.status()).filter((trouble) => trouble !== "disk" && trouble !== "clock")).toEqual([]);
@@ -323,6 +308,39 @@ describe.for(Object.keys(KINDS))("%s", (kind) => {
       const left = failing(auditor.status());
       const isFound = found.some((trouble) => troubles.includes(trouble));
       if (!isFound || left.length > 0) missed.push(`${where}: ${found.join()}; after it ${left.join()}`);
+    }
+    expect(missed).toEqual([]);
+  });
+});
+
+const named = () => new Set(openAlarms(auditor.status()).map(({ subject, what }) => subject ?? what));
+
+const TWICE = Object.keys(KINDS).filter((kind) => !/checkpoint|ledger|certificate/.test(kind));
+
+describe.for(TWICE)("%s", (kind) => {
+  test("two at once are both named, and each is over when it is mended", { timeout: 120_000 }, async () => {
+    const tamperings = await KINDS[kind]!.places();
+    const missed: string[] = [];
+    for (const two of PAIRS.map((pair) => pair.map((at) => tamperings.at(at)!))) {
+      if (kind.endsWith("partial tile") && tileOf(two[0]!) === tileOf(two[1]!)) continue;
+      const alone: Set<string>[] = [];
+      for (const { change, back } of two) {
+        await world.run(change);
+        await auditor.sweep();
+        alone.push(named());
+        await world.run(back);
+      }
+      const [first, second] = [alone[0]!.difference(alone[1]!), alone[1]!.difference(alone[0]!)];
+      for (const { change } of two) await world.run(change);
+      await auditor.sweep();
+      if ([first, second].some((own) => named().isDisjointFrom(own)))
+        missed.push(`${two[0]!.where}: ${[...named()].join("; ")}`);
+      await world.run(two[0]!.back);
+      await auditor.sweep();
+      if (named().isDisjointFrom(second)) missed.push(`${two[1]!.where} alone`);
+      await world.run(two[1]!.back);
+      await auditor.sweep();
+      if (named().size > 0) missed.push(`${two[1]!.where}: left ${[...named()].join("; ")}`);
     }
     expect(missed).toEqual([]);
   });

@@ -1,7 +1,8 @@
 import { bytesArray, type Queryable } from "@chancery/postgres";
-import { Difference, expectEqual, NOTHING } from "../domain/difference.ts";
+import { Difference, expectEqual, type Found, NOTHING, type Place, tell, unlessFound } from "../domain/difference.ts";
 import { HASH_BYTES, hashLeaf, rootOfEdge, TILE_HASHES } from "../domain/merkle.ts";
 import type { ProvenLog, Shown } from "../domain/proven-log.ts";
+import { tileDifferences } from "../domain/tile-difference.ts";
 import { findStoredTree, type StoredEntry, StoredLog } from "./stored-log.ts";
 
 const TILE = BigInt(TILE_HASHES);
@@ -12,22 +13,25 @@ const FEW = 64n;
  * The newest rows of a log against what was proven: those of the entries in the last two tiles, the tiles at the right
  * edge, and the rows by which these entries are found. Some milliseconds, whatever the log's size.
  */
-export async function checkStoredTip(db: Queryable, name: string, proven: ProvenLog): Promise<void> {
+export async function checkStoredTip(db: Queryable, name: string, proven: ProvenLog, found: Found): Promise<void> {
   const { size } = proven;
   if (size === 0n) return;
   const { id, root, edge } = await findStoredTree(db, name);
-  expectEqual({ kind: "tree", field: "edge" }, root, rootOfStored(edge));
+  const place = { kind: "tree", field: "edge" } as const;
+  await unlessFound(found, () => expectEqual(place, root, rootOfStored(edge)));
   const log = new StoredLog(db, id);
-  for (const { level, index, hashes } of proven.partialTiles()) {
-    await expectTile(log, level, index, hashes);
+  for (const tile of proven.partialTiles()) {
+    await unlessFound(found, async () => {
+      const stored = await log.tile(tile.level, tile.index, tile.hashes.length / HASH_BYTES);
+      tell(found, tileDifferences(tile, stored));
+    });
   }
   const start = size - (size % TILE);
   if (start > 0n && size - start < FEW) {
-    const [changed] = await proven.changesOfTile(start / TILE - 1n, shownBy(log));
-    if (changed !== undefined) throw changed;
-    await expectEntries(log, proven, start - TILE, start);
+    await unlessFound(found, async () => tell(found, await proven.changesOfTile(start / TILE - 1n, shownBy(log))));
+    await checkEntries(log, proven, [start - TILE, start], found);
   }
-  if (start < size) await expectEntries(log, proven, start, size);
+  if (start < size) await checkEntries(log, proven, [start, size], found);
 }
 
 /** The next batch is built upon the edge. Its root is held against the proven one wherever heads are. */
@@ -36,37 +40,63 @@ function rootOfStored(edge: Uint8Array): Uint8Array {
   return rootOfEdge(Array.from({ length: count }, (_, at) => edge.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)));
 }
 
-async function expectTile(log: StoredLog, level: number, index: bigint, proven: Uint8Array): Promise<void> {
-  const width = proven.length / HASH_BYTES;
-  const stored = (await log.tile(level, index, width)) ?? new Uint8Array();
-  for (let offset = 0; offset < width; offset++) {
-    const [at, end] = [offset * HASH_BYTES, (offset + 1) * HASH_BYTES];
-    expectEqual({ kind: "tile", level, index, offset }, proven.subarray(at, end), stored.subarray(at, end));
-  }
-}
-
 function shownBy(log: StoredLog): Shown {
   const read = async (first: bigint, end: bigint) => (await log.entries(first, end)).map(({ leaf }) => leaf);
   return { tiles: log, leaves: { read } };
 }
 
-async function expectEntries(log: StoredLog, proven: ProvenLog, first: bigint, end: bigint): Promise<void> {
+async function checkEntries(
+  log: StoredLog,
+  proven: ProvenLog,
+  [first, end]: readonly [bigint, bigint],
+  found: Found,
+): Promise<void> {
   const entries = await log.entries(first, end);
-  let [next, time] = [first, 0n];
+  const here = new Set(entries.map(({ index }) => index));
+  let time = 0n;
   for (const entry of entries) {
-    const place = { kind: "entry", index: next } as const;
-    if (entry.index !== next) throw new Difference({ ...place, field: "leaf" }, "an entry", NOTHING);
-    if (entry.time < time) throw new Difference({ ...place, field: "time" }, `${time} or later`, String(entry.time));
-    [next, time] = [next + 1n, entry.time];
+    const place = { kind: "entry", index: entry.index, field: "time" } as const;
+    if (entry.time < time) tell(found, [new Difference(place, `${time} or later`, String(entry.time))]);
+    time = entry.time;
   }
-  if (next !== end) throw new Difference({ kind: "entry", index: next, field: "leaf" }, "an entry", NOTHING);
-  const leaves = entries.map(({ leaf }) => leaf);
-  await proven.expectLeaves(first, end, leaves, shownBy(log));
-  await expectFound(log, entries);
+  const changed = new Set<bigint>();
+  for (const [from, leaves] of unbroken(entries)) {
+    await unlessFound(found, async () => {
+      const others = await proven.changedLeaves(from, from + BigInt(leaves.length), leaves, shownBy(log));
+      tell(found, others);
+      for (const { place } of others) for (const index of indexesOf(place)) changed.add(index);
+    });
+  }
+  for (let index = first; index < end; index++) {
+    if (here.has(index) || (index > first && !here.has(index - 1n))) continue;
+    let more = 0;
+    while (index + BigInt(more) + 1n < end && !here.has(index + BigInt(more) + 1n)) more++;
+    const place = { kind: "entry", index, field: "leaf", ...(more > 0 && { more }) } as const;
+    tell(found, [new Difference(place, "an entry", NOTHING)]);
+  }
+  // Of one that is another, nothing is found by what it was.
+  const own = entries.filter(({ index }) => !changed.has(index));
+  await checkFound(log, own, found);
+}
+
+/** Side by side, each from its first. */
+function unbroken(entries: readonly StoredEntry[]): [bigint, Uint8Array[]][] {
+  const parts: [bigint, Uint8Array[]][] = [];
+  for (const { index, leaf } of entries) {
+    const last = parts.at(-1);
+    if (last !== undefined && last[0] + BigInt(last[1].length) === index) last[1].push(leaf);
+    else parts.push([index, [leaf]]);
+  }
+  return parts;
+}
+
+function indexesOf(place: Place): bigint[] {
+  if (place.kind !== "entry") return [];
+  return Array.from({ length: (place.more ?? 0) + 1 }, (_, at) => place.index + BigInt(at));
 }
 
 /** Each by its identity, and by its leaf hash where that is another. */
-async function expectFound({ db, id }: StoredLog, entries: readonly StoredEntry[]): Promise<void> {
+async function checkFound({ db, id }: StoredLog, entries: readonly StoredEntry[], told: Found): Promise<void> {
   const wanted = entries.flatMap(({ index, leaf, identity }) => {
     const hash = hashLeaf(leaf);
     return identity === undefined
@@ -88,7 +118,8 @@ async function expectFound({ db, id }: StoredLog, entries: readonly StoredEntry[
       const at = places.get(hex);
       // Of entries with the same leaf only one is found by its hash.
       if (at === index || (kind === "leaf hash" && at !== undefined && at < index)) continue;
-      throw new Difference({ kind, index }, hash, at === undefined ? NOTHING : `that hash for entry ${at}`);
+      const other = at === undefined ? NOTHING : `that hash for entry ${at}`;
+      tell(told, [new Difference({ kind, index }, hash, other)]);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { Difference, NOTHING } from "../domain/difference.ts";
+import { Difference, type Found, NOTHING, tell } from "../domain/difference.ts";
 import { HASH_BYTES } from "../domain/merkle.ts";
 import { readAhead } from "../domain/read-ahead.ts";
 import { PackedRows } from "./packed-rows.ts";
@@ -10,6 +10,10 @@ export const WINDOW_ENTRIES = 2 ** 22;
 export const BLOCKS = 2048;
 export const STATEMENTS = 2;
 
+/** Of more it is not said which. */
+const MOST_TOLD = 100;
+
+const UNKNOWN = 2;
 const TABLES = { identity: "log.identity", "leaf hash": "log.leaf_hash" } as const;
 
 /**
@@ -22,10 +26,13 @@ export class LookupCheck {
   readonly #kind: keyof typeof TABLES;
   readonly #hashes: Uint8Array;
   readonly #wanted: Uint8Array;
+  readonly #found: Found;
   #first = 0n;
   #count = 0;
+  #told = 0;
 
-  constructor(log: StoredLog, kind: keyof typeof TABLES, size: bigint) {
+  constructor(log: StoredLog, kind: keyof typeof TABLES, size: bigint, found?: Found) {
+    this.#found = found;
     const window = size < WINDOW_ENTRIES ? Number(size) : WINDOW_ENTRIES;
     this.#log = log;
     this.#kind = kind;
@@ -37,27 +44,33 @@ export class LookupCheck {
     return this.#count === this.#wanted.length;
   }
 
-  /** Undefined where the entry has no row of its own. */
-  add(hash: Uint8Array | undefined): void {
-    if (hash !== undefined) {
+  /** Undefined where the entry has no row of its own. `isGone`: which rows it had is not known. */
+  add(hash: Uint8Array | undefined, isGone = false): void {
+    if (isGone) this.#wanted[this.#count] = UNKNOWN;
+    else if (hash !== undefined) {
       this.#hashes.set(hash, this.#count * HASH_BYTES);
       this.#wanted[this.#count] = 1;
     }
     this.#count++;
   }
 
-  /** Throws the Difference of the lowest entry that has one, and goes on to the next window. */
+  /** Throws the Difference of the lowest entry that has one, or tells the first ones, and goes on to the next window. */
   async finishWindow(progress: (done: number) => void): Promise<void> {
     const found = new Uint8Array(this.#count);
-    let first: Difference | undefined;
+    const lowest: { first: Difference | undefined } = { first: undefined };
     for await (const rows of this.#read(progress)) {
-      while (!rows.done) first = lower(first, this.#judge(rows.int8(), rows.bytes(rows.int4()), found));
+      while (!rows.done) this.#note(lowest, this.#judge(rows.int8(), rows.bytes(rows.int4()), found));
     }
-    first = lower(first, await this.#firstMissing(found));
-    if (first !== undefined) throw first;
+    await this.#findMissing(found, lowest);
+    if (lowest.first !== undefined) throw lowest.first;
     this.#first += BigInt(this.#count);
     this.#count = 0;
     this.#wanted.fill(0);
+  }
+
+  #note(lowest: { first: Difference | undefined }, difference: Difference | undefined): void {
+    if (this.#found === undefined) lowest.first = lower(lowest.first, difference);
+    else if (difference !== undefined && ++this.#told <= MOST_TOLD) this.#found(difference);
   }
 
   async *#read(progress: (done: number) => void): AsyncGenerator<PackedRows> {
@@ -72,8 +85,8 @@ export class LookupCheck {
         [id, `(${at * BLOCKS},0)`, `(${(at + 1) * BLOCKS},0)`, first, end],
       );
     for await (const [row] of readAhead(Math.ceil(blocks / BLOCKS), STATEMENTS, read)) {
-      if (row?.lowest != null && row.lowest < 0n) throw this.#stray(row.lowest, row.size);
-      if (row?.highest != null && row.highest >= row.size) throw this.#stray(row.highest, row.size);
+      if (row?.lowest != null && row.lowest < 0n) tell(this.#found, [this.#stray(row.lowest, row.size)]);
+      if (row?.highest != null && row.highest >= row.size) tell(this.#found, [this.#stray(row.highest, row.size)]);
       progress(Math.min(1, (++done * BLOCKS) / blocks));
       yield new PackedRows(row?.rows ?? null);
     }
@@ -83,6 +96,7 @@ export class LookupCheck {
     const at = Number(index - this.#first);
     const place = { kind: this.#kind, index } as const;
     const wanted = this.#hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+    if (this.#wanted[at] === UNKNOWN) return undefined;
     if (this.#wanted[at] !== 1) return new Difference(place, NOTHING, hash);
     if (Buffer.compare(hash, wanted) !== 0) return new Difference(place, wanted, hash);
     if (found[at] === 1) return new Difference(place, "one row", "two");
@@ -90,12 +104,14 @@ export class LookupCheck {
     return undefined;
   }
 
-  async #firstMissing(found: Uint8Array): Promise<Difference | undefined> {
-    for (let at = 0; at < this.#count; at++) {
-      const difference = this.#wanted[at] === found[at] ? undefined : await this.#missing(at);
-      if (difference !== undefined) return difference;
+  async #findMissing(found: Uint8Array, lowest: { first: Difference | undefined }): Promise<void> {
+    for (let at = 0; at < this.#count && this.#told < MOST_TOLD; at++) {
+      const isSame = this.#wanted[at] === found[at] || this.#wanted[at] === UNKNOWN;
+      const difference = isSame ? undefined : await this.#missing(at);
+      this.#note(lowest, difference);
+      // The first is thrown.
+      if (this.#found === undefined && difference !== undefined) return;
     }
-    return undefined;
   }
 
   /** Of entries with the same leaf, only one is found by its hash. They are a CT log's, whose leaves lie there as they are. */

@@ -1,4 +1,4 @@
-import { Difference, NOTHING } from "../domain/difference.ts";
+import { Difference, type Found, NOTHING, tell, unlessFound } from "../domain/difference.ts";
 import { readAhead } from "../domain/read-ahead.ts";
 import { BLOCKS, blocksOf, STATEMENTS } from "./lookup-check.ts";
 import { PackedRows } from "./packed-rows.ts";
@@ -6,6 +6,9 @@ import type { StoredLog } from "./stored-log.ts";
 
 /** A place has the log's id above 40 bits of index. */
 const INDEX = (1n << 40n) - 1n;
+
+/** Of more it is not said which. */
+const MOST_TOLD = 100;
 
 interface KeyRows {
   readonly places: Uint8Array | null;
@@ -22,6 +25,7 @@ export async function checkSearchKeys(
   log: StoredLog,
   { from, to }: { readonly from: bigint; readonly to: bigint },
   progress: (done: number) => void,
+  found?: Found,
 ): Promise<void> {
   const keyed = new Uint8Array(from < to ? Number(to) : 0);
   const tables = [
@@ -36,12 +40,16 @@ export async function checkSearchKeys(
     for await (const [row] of readAhead(Math.ceil(blocks / BLOCKS), STATEMENTS, read)) {
       progress((at + Math.min(1, (++done * BLOCKS) / blocks)) / tables.length);
       if (row === undefined) continue;
-      refuseOutside(row);
+      await unlessFound(found, () => refuseOutside(row));
       note(keyed, new PackedRows(row.places));
     }
   }
-  const missing = from < to ? keyed.indexOf(0, Number(from)) : -1;
-  if (missing >= 0) throw new Difference({ kind: "search key", index: BigInt(missing) }, "some", NOTHING);
+  if (from >= to) return;
+  const missing: Difference[] = [];
+  for (let at = keyed.indexOf(0, Number(from)); at >= 0 && missing.length < MOST_TOLD; at = keyed.indexOf(0, at + 1)) {
+    missing.push(new Difference({ kind: "search key", index: BigInt(at) }, "some", NOTHING));
+  }
+  tell(found, missing);
 }
 
 function note(keyed: Uint8Array, places: PackedRows): void {

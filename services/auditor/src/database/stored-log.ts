@@ -1,6 +1,6 @@
 import { NotFound } from "@chancery/fault";
 import type { Queryable } from "@chancery/postgres";
-import { Difference, NOTHING } from "../domain/difference.ts";
+import { Difference, type Found, NOTHING, tell } from "../domain/difference.ts";
 import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
 import type { TileSource } from "../domain/tree-check.ts";
 import type { LogKind } from "../public/served-log.ts";
@@ -144,17 +144,24 @@ export async function findStoredCheckpoint(db: Queryable, name: string): Promise
   return row;
 }
 
-/** Throws for the first entry or tile row that lies outside the tree. */
-export async function refuseStrays({ db, id }: StoredLog): Promise<void> {
-  const [entry] = await db.query<{ index: bigint; size: bigint }>(STRAY_ENTRY, [id]);
-  if (entry !== undefined) {
-    const place = { kind: "entry", index: entry.index, field: "leaf" } as const;
-    throw new Difference(place, NOTHING, `an entry outside the tree of ${entry.size}`);
-  }
-  const [tile] = await db.query<{ level: number; index: bigint; start: number; hashes: Uint8Array }>(STRAY_TILE, [id]);
-  if (tile === undefined) return;
-  const { level, index, start, hashes } = tile;
-  throw new Difference({ kind: "tile", level, index, offset: start }, NOTHING, hashes.slice(0, HASH_BYTES));
+/** Throws for the first entry or tile row that lies outside the tree, or tells the first ones. */
+export async function refuseStrays({ db, id }: StoredLog, found?: Found): Promise<void> {
+  const entries = await db.query<{ index: bigint; size: bigint }>(STRAY_ENTRY, [id]);
+  tell(
+    found,
+    entries.map(
+      ({ index, size }) =>
+        new Difference({ kind: "entry", index, field: "leaf" }, NOTHING, `an entry outside the tree of ${size}`),
+    ),
+  );
+  const tiles = await db.query<{ level: number; index: bigint; start: number; hashes: Uint8Array }>(STRAY_TILE, [id]);
+  tell(
+    found,
+    tiles.map(({ level, index, start, hashes }) => {
+      const first = hashes.slice(0, HASH_BYTES);
+      return new Difference({ kind: "tile", level, index, offset: start }, NOTHING, first);
+    }),
+  );
 }
 
 function unpackEntries(rows: Uint8Array | null, { withPrecertificate = false } = {}): StoredEntry[] {
@@ -204,9 +211,9 @@ const TILES = `SELECT string_agg(int8send(index) || int4send(start) || int4send(
 
 const STRAY_ENTRY = `SELECT e.index, t.size FROM log.tree t
   CROSS JOIN LATERAL (
-    (SELECT index FROM log.entry WHERE log = t.log AND index < 0 ORDER BY index LIMIT 1)
-    UNION ALL (SELECT index FROM log.entry WHERE log = t.log AND index >= t.size ORDER BY index LIMIT 1)) e
-  WHERE t.log = $1 LIMIT 1`;
+    (SELECT index FROM log.entry WHERE log = t.log AND index < 0 ORDER BY index LIMIT 20)
+    UNION ALL (SELECT index FROM log.entry WHERE log = t.log AND index >= t.size ORDER BY index LIMIT 20)) e
+  WHERE t.log = $1`;
 
 /** Of each level the first row beyond its last hash; a tree of 2^63 has tiles on levels 0 to 7. */
 const STRAY_TILE = `SELECT s.level, s.index, s.start, s.hashes FROM log.tree t
@@ -215,7 +222,7 @@ const STRAY_TILE = `SELECT s.level, s.index, s.start, s.hashes FROM log.tree t
       (SELECT * FROM log.tile WHERE log = t.log AND level = l.level AND index < 0 LIMIT 1)
       UNION ALL (SELECT * FROM log.tile WHERE log = t.log AND level = l.level
         AND (index, start) >= ((t.size >> (8 * l.level)) >> 8, (t.size >> (8 * l.level)) & 255)
-        ORDER BY index, start LIMIT 1)) f
+        ORDER BY index, start LIMIT 20)) f
     UNION ALL (SELECT * FROM log.tile WHERE log = t.log AND level < 0 LIMIT 1)
     UNION ALL (SELECT * FROM log.tile WHERE log = t.log AND level > 7 LIMIT 1)) s
-  WHERE t.log = $1 ORDER BY s.level, s.index, s.start LIMIT 1`;
+  WHERE t.log = $1 ORDER BY s.level, s.index, s.start`;

@@ -46,6 +46,27 @@ export function subjectOf(log: string, place: Place): string | undefined {
   return more === 255 ? `${log} tile 0/${leaf >> 8n}` : `${log} leaf ${leaf}`;
 }
 
+/** Told of each Difference, where a check is to go on behind it; undefined: it ends with the first. */
+export type Found = ((difference: Difference) => void) | undefined;
+
+/** What `work` resolves to; undefined where it threw a Difference that was told. */
+export async function unlessFound<T>(found: Found, work: () => Promise<T> | T): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (found === undefined || !(error instanceof Difference)) throw error;
+    found(error);
+    return undefined;
+  }
+}
+
+/** The first is thrown, unless they are to be told. */
+export function tell(found: Found, differences: readonly Difference[]): void {
+  const [first] = differences;
+  if (first !== undefined && found === undefined) throw first;
+  for (const difference of differences) found?.(difference);
+}
+
 export const NOTHING = "nothing";
 
 export function describePlace(place: Place): string {

@@ -121,6 +121,14 @@ export class RederivedTree {
     return { level, index, hashes };
   }
 
+  /** With these hashes in the place of a lowest tile that was just finished, or is not full. */
+  replaceLowest({ index, hashes }: DerivedTile): void {
+    const lowest = this.#level(0);
+    if (index === lowest.index) return lowest.hashes.set(hashes);
+    const above = this.#level(1);
+    above.hashes.set(hashSubtree(hashes), (above.count - 1) * HASH_BYTES);
+  }
+
   #level(level: number) {
     return (this.#edge[level] ??= { hashes: new Uint8Array(TILE_HASHES * HASH_BYTES), count: 0, index: 0n });
   }

@@ -1,5 +1,7 @@
-import { Difference, expectEqual, NOTHING, type Place } from "./difference.ts";
-import { type DerivedTile, HASH_BYTES, hashSubtree, RederivedTree, TILE_HASHES, tileHashes } from "./merkle.ts";
+import { expectEqual, type Found, NOTHING, tell, unlessFound } from "./difference.ts";
+import { provenHashes } from "./proven-tile.ts";
+import { leafDifferences, tileDifferences } from "./tile-difference.ts";
+import { type DerivedTile, HASH_BYTES, RederivedTree, TILE_HASHES, tileHashes } from "./merkle.ts";
 
 /** A size and root that somebody stated: a checkpoint, the anchor, the database. */
 export interface StatedHead {
@@ -7,6 +9,9 @@ export interface StatedHead {
   readonly size: bigint;
   readonly root: Uint8Array;
 }
+
+/** Of more the rows by which they are found are told, too. */
+const MOST_BELIEVED = 100_000;
 
 /** The tiles as the log stores or serves them. */
 export interface TileSource {
@@ -16,7 +21,8 @@ export interface TileSource {
 
 /**
  * Derives the tree of `size` leaves anew from its leaf hashes, compares every tile with the stored one and every stated
- * head with the root at its size. Throws the first Difference; a head counts after the tiles, because a tile says where.
+ * head with the root at its size. Throws the first Difference, or tells each and goes on with what is vouched for; a head
+ * counts after the tiles, because a tile says where.
  */
 export class TreeCheck {
   readonly #size: bigint;
@@ -25,6 +31,9 @@ export class TreeCheck {
   readonly #tree: RederivedTree;
   readonly #derived: (tile: DerivedTile) => void;
   readonly #roots = new Map<bigint, Uint8Array>();
+  readonly #found: Found;
+  /** The hashes of leaves that are others now, as their tile and what is above it say. */
+  readonly believed = new Map<bigint, Uint8Array>();
 
   /** `from`: a part of it that was checked before, and that is grown. `derived` is called for each full tile that held. */
   constructor(
@@ -34,13 +43,15 @@ export class TreeCheck {
     {
       from = new RederivedTree(),
       derived = () => {},
-    }: { from?: RederivedTree; derived?: (tile: DerivedTile) => void } = {},
+      found,
+    }: { from?: RederivedTree; derived?: (tile: DerivedTile) => void; found?: Found } = {},
   ) {
     this.#size = size;
     this.#heads = heads;
     this.#tiles = tiles;
     this.#tree = from;
     this.#derived = derived;
+    this.#found = found;
     this.#noteRoot();
   }
 
@@ -58,10 +69,17 @@ export class TreeCheck {
 
   /** Resolves to the edge of the tree: the hashes of the subtrees that make it up, largest first. */
   async finish(): Promise<readonly Uint8Array[]> {
-    expectEqual({ kind: "tree", field: "number of entries" }, this.#size, this.#tree.size);
+    const count = { kind: "tree", field: "number of entries" } as const;
+    await unlessFound(this.#found, () => expectEqual(count, this.#size, this.#tree.size));
+    const before = this.believed.size;
     for (const tile of this.#tree.partialTiles()) await this.#compare(tile);
+    // Of a leaf at the edge that is another, so are the roots that were derived since.
+    const start = this.believed.size === before ? this.#size : this.#size - (this.#size % BigInt(TILE_HASHES));
+    if (start < this.#size) this.#noteRoot();
     for (const { by, size, root } of this.#heads) {
-      expectEqual({ kind: by, field: `root at size ${size}` }, this.#roots.get(size) ?? NOTHING, root);
+      if (size > this.#size || (size > start && size < this.#size)) continue;
+      const place = { kind: by, field: `root at size ${size}` } as const;
+      await unlessFound(this.#found, () => expectEqual(place, this.#roots.get(size) ?? NOTHING, root));
     }
     return this.#tree.edge();
   }
@@ -76,49 +94,53 @@ export class TreeCheck {
   }
 
   async #compare(derived: DerivedTile): Promise<void> {
-    if (this.#tiles === undefined) return;
+    const tiles = this.#tiles;
+    if (tiles === undefined) return;
     const { level, index, hashes } = derived;
-    const width = hashes.length / HASH_BYTES;
-    const stored = await this.#tiles.tile(level, index, width);
-    const offset = firstDifference(hashes, stored ?? new Uint8Array());
-    if (offset === undefined) return;
-    const whole = stored?.length === hashes.length ? { level, index, hashes: stored } : undefined;
-    throw await this.#blame(derived, whole, offset, stored?.subarray(offset * HASH_BYTES, (offset + 1) * HASH_BYTES));
+    let isRead = false;
+    const stored = await unlessFound(this.#found, async () => {
+      const tile = await tiles.tile(level, index, hashes.length / HASH_BYTES);
+      isRead = true;
+      return tile;
+    });
+    if (!isRead || (stored !== undefined && same(hashes, stored))) return;
+    const own = level === 0 && stored !== undefined ? await this.#vouchedFor(derived, stored) : undefined;
+    if (own === undefined || stored === undefined) return tell(this.#found, tileDifferences(derived, stored));
+    const first = index * BigInt(TILE_HASHES);
+    const changed = leafDifferences(first, own, hashes);
+    tell(this.#found, [...changed, ...tileDifferences({ level, index, hashes: own }, stored)]);
+    this.#tree.replaceLowest({ level, index, hashes: own });
+    for (const { place } of changed) if (place.kind === "entry") this.#believe(first, own, place);
+  }
+
+  #believe(
+    first: bigint,
+    own: Uint8Array,
+    { index, more = 0 }: { readonly index: bigint; readonly more?: number | undefined },
+  ) {
+    for (let leaf = index; leaf <= index + BigInt(more) && this.believed.size < MOST_BELIEVED; leaf++) {
+      const at = Number(leaf - first) * HASH_BYTES;
+      this.believed.set(leaf, own.slice(at, at + HASH_BYTES));
+    }
   }
 
   /**
-   * Leaf and tile disagree, and a third says which of the two has changed: the tile above, or for the last tile, which
-   * has none, the root that is stated for the whole tree.
+   * Leaves and tile disagree, and a third says what they were: the tile above, or for the last tile, which has none, the root
+   * that is stated for the whole tree. Undefined: it says the leaves, or nothing.
    */
-  async #blame(derived: DerivedTile, stored: DerivedTile | undefined, offset: number, found: Uint8Array | undefined) {
-    const { level, index, hashes } = derived;
-    const own = hashes.slice(offset * HASH_BYTES, (offset + 1) * HASH_BYTES);
-    const tile: Place = { kind: "tile", level, index, offset };
-    if (level > 0 || stored === undefined || found === undefined || !(await this.#isVouchedFor(stored))) {
-      return new Difference(tile, own, found ?? NOTHING);
-    }
-    const entry = index * BigInt(TILE_HASHES) + BigInt(offset);
-    return new Difference({ kind: "entry", index: entry, field: "leaf" }, found, own);
-  }
-
-  async #isVouchedFor(stored: DerivedTile): Promise<boolean> {
-    if (stored.hashes.length < TILE_HASHES * HASH_BYTES) {
+  async #vouchedFor(derived: DerivedTile, stored: Uint8Array): Promise<Uint8Array | undefined> {
+    if (stored.length !== derived.hashes.length) return undefined;
+    const { level, index } = derived;
+    if (stored.length < TILE_HASHES * HASH_BYTES) {
       const head = this.#heads.find(({ size }) => size === this.#tree.size);
-      return head !== undefined && same(this.#tree.root(stored), head.root);
+      return head !== undefined && same(this.#tree.root({ level, index, hashes: stored }), head.root)
+        ? stored
+        : undefined;
     }
-    const [level, index] = [stored.level + 1, stored.index / BigInt(TILE_HASHES)];
-    const above = await this.#tiles?.tile(level, index, tileHashes(level, index, this.#size));
-    const offset = Number(stored.index % BigInt(TILE_HASHES)) * HASH_BYTES;
-    return above !== undefined && same(hashSubtree(stored.hashes), above.subarray(offset, offset + HASH_BYTES));
-  }
-}
-
-/** The first hash that only one of the tiles has, or that is another in the other. */
-function firstDifference(derived: Uint8Array, stored: Uint8Array): number | undefined {
-  if (same(derived, stored)) return undefined;
-  for (let at = 0; ; at += HASH_BYTES) {
-    const [a, b] = [derived.subarray(at, at + HASH_BYTES), stored.subarray(at, at + HASH_BYTES)];
-    if (!same(a, b)) return at / HASH_BYTES;
+    const [above, at] = [index / BigInt(TILE_HASHES), Number(index % BigInt(TILE_HASHES)) * HASH_BYTES];
+    const tile = await this.#tiles?.tile(1, above, tileHashes(1, above, this.#size)).catch(() => undefined);
+    const hash = tile?.subarray(at, at + HASH_BYTES) ?? new Uint8Array();
+    return provenHashes(hash, stored, derived.hashes);
   }
 }
 

@@ -92,6 +92,12 @@ export class Findings {
     this.#more = 0;
   }
 
+  /** What it found follows from something else. */
+  forget(): void {
+    this.#kept.splice(0);
+    this.#more = 0;
+  }
+
   /** `isWhole`: the look came to its end, so that what it did not find is over. */
   async tell({ report, common }: Pick<Look, "report" | "common">, check: string, isWhole: boolean): Promise<void> {
     const others = this.count - 1;

@@ -29,11 +29,16 @@ export function headsOf(kind: string): string {
 /** Read in this order, each may only be ahead of the one before. Throws what is Wrong, resolves to their sizes. */
 export async function readHeads({ db, name, anchor: directory }: StoredPlace, shown?: Head) {
   const published = await findStoredCheckpoint(db, name);
-  const anchored = directory === undefined ? undefined : await readAnchor(directory);
+  let unread: unknown;
+  const anchored =
+    directory === undefined
+      ? undefined
+      : await readAnchor(directory).catch((error: unknown) => void (unread = error ?? "unread"));
   const tree = await storedTree(db, name);
   const heads = [
     { by: "the stored checkpoint", ...published },
-    ...(directory === undefined ? [] : [{ by: "the anchor", ...anchored }]),
+    // Where its volume does not answer the other two are held against each other.
+    ...(directory === undefined || unread !== undefined ? [] : [{ by: "the anchor", ...anchored }]),
     { by: "the database", ...tree },
   ];
   const wrong = (trouble: "head-order" | "fork", what: string) => new Wrong(trouble, what, undefined, headsOf(name));
@@ -48,6 +53,7 @@ export async function readHeads({ db, name, anchor: directory }: StoredPlace, sh
     }
     before = { by, size, root };
   }
+  if (unread !== undefined) throw unread;
   return { anchored: anchored?.size, stored: before?.size ?? 0n };
 }
 

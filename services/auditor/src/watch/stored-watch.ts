@@ -3,12 +3,13 @@ import { checkDatabase, type DatabaseCheck } from "../database/check-database.ts
 import { checkStoredTip } from "../database/check-tip.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
-import { describePlace, Difference, subjectOf } from "../domain/difference.ts";
+import { describePlace, Difference, type Found, subjectOf } from "../domain/difference.ts";
 import type { Trouble } from "../domain/troubles.ts";
 import { awayFinding } from "./away.ts";
+import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { readHeads, type StoredPlace } from "./stored-heads.ts";
-import { Wrong } from "./wrong.ts";
+import { Unchecked, Wrong } from "./wrong.ts";
 
 /** What was committed is signed and published a moment later. */
 const UNPUBLISHED_MS = 30_000;
@@ -30,7 +31,7 @@ export class StoredWatch {
 
   /** Read in this order, each may only be ahead of the one before. */
   async checkHeads(): Promise<void> {
-    await this.#judge(`heads of ${this.#place.name}`, "head-order", async () => {
+    await this.#judge(`heads of ${this.#place.name}`, async () => {
       const { proven } = this.#watch;
       const shown = { by: "the served checkpoint", size: proven.size, root: proven.root };
       const { anchored, stored } = await readHeads(this.#place, shown);
@@ -51,8 +52,8 @@ export class StoredWatch {
 
   /** The rows of the newest entries, and of the tiles above them. */
   async checkTip(): Promise<void> {
-    await this.#judge(`stored tip of ${this.#watch.log.name}`, "changed-state", async () => {
-      await checkStoredTip(this.#place.db, this.#place.name, this.#watch.proven);
+    await this.#judgeAll(`stored tip of ${this.#watch.log.name}`, async (found) => {
+      await checkStoredTip(this.#place.db, this.#place.name, this.#watch.proven, found);
       return `the newest rows are those that were proven`;
     });
   }
@@ -61,13 +62,49 @@ export class StoredWatch {
   async scrub(db: Queryable, signs: DatabaseCheck["signs"]): Promise<void> {
     const { log, head } = this.#watch;
     const key = log.identity.keys;
-    await this.#judge(`stored rows of ${log.name}`, "changed-state", async () => {
+    await this.#judgeAll(`stored rows of ${log.name}`, async (found) => {
       const { name, anchor } = this.#place;
       const { origin } = log.identity;
       const { kind } = log;
-      const { size } = await checkDatabase({ db, name, key, signs, kind, origin, anchor, proven: head });
+      const { size } = await checkDatabase({ db, name, key, signs, kind, origin, anchor, proven: head, found });
       return `all ${size} entries, their tiles and the tables they are found by agree`;
     });
+  }
+
+  async #judgeAll(check: string, work: (found: Found) => Promise<string>): Promise<void> {
+    const log = this.#watch.log.name;
+    const looked = async (findings: Findings) => {
+      const passed = await work((difference) => findings.add(difference));
+      const back = findings.count === 0 ? undefined : await this.#goneBack();
+      if (back === undefined) return passed;
+      findings.forget();
+      throw new Unchecked(back);
+    };
+    await judgeAll(check, looked, {
+      report: this.#report,
+      couldNot: `the database or anchor of ${log} cannot be read`,
+      wrongOf: (difference) => this.#wrongOf(difference),
+      goneBack: async () => undefined,
+      common: () => this.#common(),
+    });
+  }
+
+  #wrongOf(difference: Difference, otherwise: Trouble = "changed-state"): Wrong {
+    const log = this.#watch.log.name;
+    const { place, expected, found, message } = difference;
+    const where = describePlace(place);
+    const subject = subjectOf(log, place) ?? `${log} ${where}`;
+    const evidence = { place: where, expected, found };
+    return new Wrong(troubleOf(difference, otherwise), `${log} in the database, ${message}`, evidence, subject);
+  }
+
+  #common(): object {
+    const { log, proven, folder } = this.#watch;
+    return {
+      log: log.name,
+      proven: { size: proven.size, root: proven.root.toHex() },
+      note: folder.memory?.note,
+    };
   }
 
   /** Rows that are not there in an older database are no alarms of their own. */
@@ -82,26 +119,18 @@ export class StoredWatch {
     return `not checked: the database holds a tree of ${size}, and ${proven.size} entries were proven (see "heads of ${name}")`;
   }
 
-  async #judge(check: string, otherwise: Trouble, work: () => Promise<string>): Promise<void> {
+  async #judge(check: string, work: () => Promise<string>): Promise<void> {
     try {
       this.#report.passed(check, await work());
     } catch (error) {
       const log = this.#watch.log.name;
-      const proven = { size: this.#watch.proven.size, root: this.#watch.proven.root.toHex() };
-      const common = { log, proven, note: this.#watch.folder.memory?.note };
-      if (error instanceof Wrong) {
-        const { trouble, message: what, subject } = error;
-        await this.#report.failed(check, { trouble, what, evidence: common, subject });
-      } else if (error instanceof Difference) {
-        const back = await this.#goneBack();
+      const wrong = error instanceof Difference ? this.#wrongOf(error, "head-order") : error;
+      if (wrong instanceof Wrong) {
+        const back = error instanceof Difference ? await this.#goneBack() : undefined;
         if (back !== undefined) return this.#report.unknown(check, back);
-        const { place, expected, found } = error;
-        await this.#report.failed(check, {
-          trouble: troubleOf(error, otherwise),
-          what: `${log} in the database, ${error.message}`,
-          evidence: { ...common, place: describePlace(place), expected, found },
-          subject: subjectOf(log, place),
-        });
+        const { trouble, message: what, subject } = wrong;
+        const evidence = { ...this.#common(), ...wrong.evidence };
+        await this.#report.failed(check, { trouble, what, evidence, subject });
       } else {
         const couldNot = `the database or anchor of ${log} cannot be read`;
         await this.#report.failed(check, awayFinding(couldNot, error, { beside: "database" }));

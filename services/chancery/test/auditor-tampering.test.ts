@@ -16,6 +16,8 @@ import {
   type Statement,
   TamperedStack,
   type Tampering,
+  checkpointPaths,
+  withCheckpoint,
 } from "./tampered-stack.ts";
 import { both, flip, LOWEST, otherKey, PAIRS, PLACES, point, tileOf } from "./tamperings.ts";
 
@@ -264,12 +266,6 @@ async function rewritten(index: number, column: string, value: string): Promise<
 /** Certificates that were issued elsewhere stay so when their row is taken away. */
 const cannotBeMended = new Set<string>();
 
-/** Where the auditor reads a shard of the v1 log. */
-async function checkpointPath(): Promise<string> {
-  const note = await (await fetch(`${world.stack.url}/api/v1/log/checkpoint`)).text();
-  return `/api/v1/log/shards/${/ - (\d+)\n/.exec(note)?.[1]}/checkpoint`;
-}
-
 /** The operator's word on what is open. */
 async function settleAll(): Promise<void> {
   const state = join(world.stack.data, "audited");
@@ -351,12 +347,13 @@ describe("what is no row of a table", () => {
     const liar = await world.liar();
     const forge = await world.forger();
     const missed: number[] = [];
-    const path = await checkpointPath();
-    for (const size of [...PLACES, V1].slice(1)) {
+    const paths = await checkpointPaths(world.stack.url);
+    for (const [at, size] of [...PLACES, V1].slice(1).entries()) {
       // Each alone: a forged checkpoint is never forgotten.
       const fresh = await world.auditor(`fork-${size}`, { vantagePoints: [liar.url] });
       const root = new Uint8Array(32).fill(size % 256);
-      liar.lies.set(path, (truth) => forge(truth.toString().split("\n", 1)[0]!, size, root));
+      const path = paths[at % paths.length]!;
+      liar.lies.set(path, (truth) => withCheckpoint(truth.toString(), (origin) => forge(origin, size, root)));
       await fresh.sweep();
       liar.lies.clear();
       await fresh.sweep();

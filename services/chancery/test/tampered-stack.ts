@@ -232,3 +232,17 @@ export function openAlarms(status: AuditStatus): AuditStatus["alarms"] {
 export function openTroubles(status: AuditStatus): string[] {
   return openAlarms(status).map(({ trouble }) => trouble);
 }
+
+/** Where a checkpoint of the v1 log is shown: by its tree's ID, to who names none, and as upstream's JSON. */
+export async function checkpointPaths(url: string): Promise<string[]> {
+  const note = await (await fetch(`${url}/api/v1/log/checkpoint`)).text();
+  const shard = `/api/v1/log/shards/${/ - (\d+)\n/.exec(note)?.[1]}/checkpoint`;
+  return [shard, "/api/v1/log/checkpoint", "/api/v1/log"];
+}
+
+/** The same answer with another checkpoint in it. */
+export function withCheckpoint(truth: string, forge: (origin: string) => string): string {
+  if (!truth.startsWith("{")) return forge(truth.split("\n", 1)[0]!);
+  const answer = JSON.parse(truth) as { signedTreeHead: string };
+  return JSON.stringify({ ...answer, signedTreeHead: forge(answer.signedTreeHead.split("\n", 1)[0]!) });
+}

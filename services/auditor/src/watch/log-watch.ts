@@ -1,12 +1,11 @@
 import { Unavailable } from "@chancery/fault";
 import type { Report } from "../domain/alarm.ts";
 import { openCheckpoint, type SignedHead } from "../domain/checkpoint.ts";
-import { describePlace, Difference, type Place, subjectOf } from "../domain/difference.ts";
+import { Difference, type Place } from "../domain/difference.ts";
 import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
 import { tileDifferences } from "../domain/tile-difference.ts";
 import { ProvenLog, type ProvenState, rootOfTiles } from "../domain/proven-log.ts";
-import type { Trouble } from "../domain/troubles.ts";
-import type { AuditedLog, ServedLog } from "../public/served-log.ts";
+import type { AuditedLog, CheckpointPlace, ServedLog } from "../public/served-log.ts";
 import type { LogFolder, LogMemory } from "../state/log-folder.ts";
 import { awayFinding } from "./away.ts";
 import { DamagedPages } from "./damaged-pages.ts";
@@ -14,7 +13,7 @@ import { type Findings, judgeAll } from "./findings.ts";
 import type { LogView } from "./log-view.ts";
 import { isOlder, wentBack } from "./older-head.ts";
 import { TreeHeadAge } from "./tree-head-age.ts";
-import { messageOf, Unchecked, Wrong } from "./wrong.ts";
+import { messageOf, Unchecked, Wrong, wrongOf } from "./wrong.ts";
 
 /** A cache or a replica may be this far behind. */
 const BEHIND_MS = 20_000;
@@ -38,6 +37,7 @@ export class LogWatch {
   readonly proven: ProvenLog;
   readonly folder: LogFolder;
   readonly #served: readonly ServedLog[];
+  readonly #clients: readonly CheckpointPlace[];
   readonly #report: Report;
   readonly #now: () => number;
   readonly #read: LeafReader;
@@ -60,10 +60,16 @@ export class LogWatch {
     log: AuditedLog,
     served: readonly ServedLog[],
     folder: LogFolder,
-    around: { readonly report: Report; readonly now: () => number; readonly leaves?: LeafReader },
+    around: {
+      readonly report: Report;
+      readonly now: () => number;
+      readonly leaves?: LeafReader;
+      readonly clients?: readonly CheckpointPlace[];
+    },
   ) {
     this.log = log;
     this.#served = served;
+    this.#clients = around.clients ?? [];
     this.folder = folder;
     this.#report = around.report;
     this.#now = around.now;
@@ -145,6 +151,7 @@ export class LogWatch {
   async #pass(budgetMs: number): Promise<void> {
     this.#enough = performance.now() + budgetMs;
     for (const served of this.#served) await this.#look(served);
+    for (const place of this.#clients) await this.#lookAt(place);
     await this.#judgeAll(`unproven checkpoints of ${this.log.name}`, (findings) => this.#judgeUnproven(findings));
   }
 
@@ -202,11 +209,17 @@ export class LogWatch {
     if (served === this.main) this.#currentSince = held ? (this.#currentSince ?? this.#now()) : undefined;
   }
 
-  #checkpointCheck(served: ServedLog): string {
+  async #lookAt(place: CheckpointPlace): Promise<void> {
+    const note = await place.checkpoint();
+    if (note === undefined) return;
+    await this.#judge(this.#checkpointCheck(place), () => this.#judgeNote(note, place), { note: text(note) });
+  }
+
+  #checkpointCheck(served: Pick<ServedLog, "url">): string {
     return served === this.main ? `checkpoint of ${this.log.name}` : `checkpoint of ${this.log.name} at ${served.url}`;
   }
 
-  async #judgeNote(note: Uint8Array, served: ServedLog): Promise<string> {
+  async #judgeNote(note: Uint8Array, served: Pick<ServedLog, "url">): Promise<string> {
     const seen = this.#seen.get(served.url);
     if (seen?.note === text(note)) {
       const beside = await this.#age.judge(seen.head, this.main);
@@ -303,7 +316,7 @@ export class LogWatch {
   }
 
   /** One place may be a little behind another, not for long. */
-  #requireAbreast(seen: Seen, served: ServedLog): void {
+  #requireAbreast(seen: Seen, served: Pick<ServedLog, "url">): void {
     const isBehind = seen.head.size < this.proven.size;
     seen.behindSince = isBehind ? (seen.behindSince ?? this.#now()) : undefined;
     if (seen.behindSince === undefined || this.#now() - seen.behindSince < BEHIND_MS) return;
@@ -338,7 +351,7 @@ export class LogWatch {
         this.#report.unknown(check, error.message);
         return false;
       }
-      const wrong = error instanceof Difference ? this.#wrongOf(error) : error;
+      const wrong = error instanceof Difference ? wrongOf(this.log.name, error) : error;
       if (wrong instanceof Wrong) {
         const { trouble, message: what, subject } = wrong;
         const all = { ...this.#common(), ...evidence, ...wrong.evidence };
@@ -355,30 +368,16 @@ export class LogWatch {
     await judgeAll(check, work, {
       report: this.#report,
       couldNot: `${this.log.name} could not be checked`,
-      wrongOf: (difference) => this.#wrongOf(difference),
+      wrongOf: (difference) => wrongOf(this.log.name, difference),
       goneBack: () => this.goneBack(),
       beside: "nobody",
       common: () => this.#common(),
     });
   }
 
-  #wrongOf(difference: Difference): Wrong {
-    const { place, expected, found, message } = difference;
-    const evidence = { place: describePlace(place), expected, found };
-    const { name } = this.log;
-    return new Wrong(this.#troubleOf(difference), `${name}, ${message}`, evidence, subjectOf(name, place));
-  }
-
   #common(): object {
     const proven = { size: this.proven.size, root: this.proven.root.toHex(), note: this.#note, edge: this.#edge() };
     return { log: this.log.name, origin: this.log.identity.origin, proven };
-  }
-
-  #troubleOf({ place }: Difference): Trouble {
-    if (place.kind === "tile") return "changed-tile";
-    if (place.kind === "entry") return "changed-entry";
-    if (place.kind === "checkpoint") return place.field.startsWith("root") ? "fork" : "bad-signature";
-    return "changed-state";
   }
 
   #edge() {

@@ -1,3 +1,4 @@
+import { describePlace, type Difference, type Place, subjectOf } from "../domain/difference.ts";
 import type { Trouble } from "../domain/troubles.ts";
 
 /** What a check of its own words found. */
@@ -23,4 +24,18 @@ export class Unchecked extends Error {
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Of what a log holds: what a difference is called, and where it is. */
+export function wrongOf(log: string, difference: Difference): Wrong {
+  const { place, expected, found, message } = difference;
+  const evidence = { place: describePlace(place), expected, found };
+  return new Wrong(troubleOf(place), `${log}, ${message}`, evidence, subjectOf(log, place));
+}
+
+function troubleOf(place: Place): Trouble {
+  if (place.kind === "tile") return "changed-tile";
+  if (place.kind === "entry") return "changed-entry";
+  if (place.kind === "checkpoint") return place.field.startsWith("root") ? "fork" : "bad-signature";
+  return "changed-state";
 }

@@ -52,7 +52,7 @@ export function openCheckpoint(bytes: Uint8Array, log: LogIdentity): SignedHead 
 
 function splitNote(bytes: Uint8Array) {
   if (bytes.length > MAX_NOTE_BYTES) throw different("form", "a signed note", `${bytes.length} bytes`);
-  const note = Buffer.from(bytes).toString("utf8");
+  const note = noteText(bytes);
   const end = note.lastIndexOf("\n\n");
   if (end < 0 || !note.endsWith("\n")) throw different("form", "a signed note", JSON.stringify(note.slice(0, 100)));
   const lines = note
@@ -117,4 +117,9 @@ function forged({ signer }: LogIdentity, signature: Uint8Array): Difference {
 
 function different(field: string, expected: string, found: string): Difference {
   return new Difference({ kind: "checkpoint", field }, expected, found);
+}
+
+/** A signed note is UTF-8 text. */
+export function noteText(note: Uint8Array): string {
+  return Buffer.from(note).toString("utf8");
 }

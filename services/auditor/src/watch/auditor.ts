@@ -179,6 +179,7 @@ export class Auditor implements AsyncDisposable {
     await this.#trust.check();
     await this.#look();
     for (const { watch, stored, beside, entries, certificates } of this.#logs.all) {
+      await watch.checkClients();
       await watch.checkEdge();
       await stored?.checkTip();
       await beside?.checkNew();
@@ -302,6 +303,7 @@ export class Auditor implements AsyncDisposable {
     const { name, identity } = watch.log;
     const loops: Promise<void>[] = [
       this.#again(EVERY.edge, `edge of ${name}`, async () => {
+        await watch.checkClients();
         await watch.checkEdge();
         await stored?.checkTip();
         await entries?.checkNewestFound();

@@ -1,6 +1,6 @@
 import { Unavailable } from "@chancery/fault";
 import type { Report } from "../domain/alarm.ts";
-import { openCheckpoint, type SignedHead } from "../domain/checkpoint.ts";
+import { noteText, openCheckpoint, type SignedHead } from "../domain/checkpoint.ts";
 import { Difference, type Place } from "../domain/difference.ts";
 import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
 import { tileDifferences } from "../domain/tile-difference.ts";
@@ -136,10 +136,21 @@ export class LogWatch {
 
   /** One look at every place. What is new and cannot be read within `budgetMs` goes on with the next look. */
   pass(budgetMs = Infinity): Promise<void> {
-    // One after the other: who cannot wait for the next look makes one of their own.
-    const pass = this.#passing.then(() => this.#pass(budgetMs));
-    this.#passing = pass.catch(() => {});
-    return pass;
+    return this.#inTurn(() => this.#pass(budgetMs));
+  }
+
+  /** What clients are shown who name no tree. */
+  checkClients(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const place of this.#clients) await this.#lookAt(place);
+    });
+  }
+
+  /** One after the other: who cannot wait for the next look makes one of their own. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#passing.then(work);
+    this.#passing = turn.catch(() => {});
+    return turn;
   }
   #passing: Promise<void> = Promise.resolve();
 
@@ -151,7 +162,6 @@ export class LogWatch {
   async #pass(budgetMs: number): Promise<void> {
     this.#enough = performance.now() + budgetMs;
     for (const served of this.#served) await this.#look(served);
-    for (const place of this.#clients) await this.#lookAt(place);
     await this.#judgeAll(`unproven checkpoints of ${this.log.name}`, (findings) => this.#judgeUnproven(findings));
   }
 
@@ -205,14 +215,14 @@ export class LogWatch {
       return;
     }
     const check = this.#checkpointCheck(served);
-    const held = await this.#judge(check, () => this.#judgeNote(note, served), { note: text(note) });
+    const held = await this.#judge(check, () => this.#judgeNote(note, served), { note: noteText(note) });
     if (served === this.main) this.#currentSince = held ? (this.#currentSince ?? this.#now()) : undefined;
   }
 
   async #lookAt(place: CheckpointPlace): Promise<void> {
     const note = await place.checkpoint();
     if (note === undefined) return;
-    await this.#judge(this.#checkpointCheck(place), () => this.#judgeNote(note, place), { note: text(note) });
+    await this.#judge(this.#checkpointCheck(place), () => this.#judgeNote(note, place), { note: noteText(note) });
   }
 
   #checkpointCheck(served: Pick<ServedLog, "url">): string {
@@ -221,7 +231,7 @@ export class LogWatch {
 
   async #judgeNote(note: Uint8Array, served: Pick<ServedLog, "url">): Promise<string> {
     const seen = this.#seen.get(served.url);
-    if (seen?.note === text(note)) {
+    if (seen?.note === noteText(note)) {
       const beside = await this.#age.judge(seen.head, this.main);
       if (served === this.main) this.#provenAt = this.#now();
       else this.#requireAbreast(seen, served);
@@ -229,13 +239,13 @@ export class LogWatch {
     }
     const head = openCheckpoint(note, this.log.identity);
     if (served === this.main) this.#shownSize = head.size;
-    if (text(note) !== this.#note) await this.folder.keepUnproven(note);
+    if (noteText(note) !== this.#note) await this.folder.keepUnproven(note);
     if (served === this.main) await this.#prove(note, head);
     else if (head.size <= this.proven.size) await this.#expectRoot(head);
     if (head.size <= this.proven.size) await this.folder.forgetUnproven(note);
     const before = served === this.main ? this.#lastHead : seen?.head;
     if (before !== undefined && isOlder(head, before)) throw wentBack(this.log, before, head);
-    const accepted = { note: text(note), head, behindSince: seen?.behindSince };
+    const accepted = { note: noteText(note), head, behindSince: seen?.behindSince };
     this.#seen.set(served.url, accepted);
     const beside = await this.#age.judge(head, this.main);
     if (served === this.main) await this.#remember(note, head);
@@ -285,15 +295,15 @@ export class LogWatch {
 
   async #judgeOneUnproven(note: Uint8Array): Promise<void> {
     const head = openCheckpoint(note, this.log.identity);
-    const since = this.#waiting.get(text(note)) ?? this.#now();
-    this.#waiting.set(text(note), since);
+    const since = this.#waiting.get(noteText(note)) ?? this.#now();
+    this.#waiting.set(noteText(note), since);
     if (head.size <= this.proven.size) {
       await this.#expectRoot(head, note);
       await this.folder.forgetUnproven(note);
-      this.#waiting.delete(text(note));
+      this.#waiting.delete(noteText(note));
     } else if (this.#isOverdue(since)) {
       const what = `a checkpoint of size ${head.size} was seen, and ${this.main.url} shows only ${this.proven.size}`;
-      throw new Wrong("split-view", what, { note: text(note) });
+      throw new Wrong("split-view", what, { note: noteText(note) });
     }
   }
 
@@ -311,7 +321,7 @@ export class LogWatch {
     throw new Wrong(
       "fork",
       `a checkpoint of ${this.log.name} of size ${head.size} has the root ${head.root.toHex()}, and what was proven has ${root.toHex()}`,
-      note && { note: text(note) },
+      note && { note: noteText(note) },
     );
   }
 
@@ -324,7 +334,7 @@ export class LogWatch {
   }
 
   async #remember(note: Uint8Array, head: SignedHead): Promise<void> {
-    this.#note = text(note);
+    this.#note = noteText(note);
     this.#lastHead = head;
     this.#provenAt = this.#now();
     await this.folder.remember(this.#memory());
@@ -387,8 +397,4 @@ export class LogWatch {
 
 function told({ size }: SignedHead): string {
   return `the checkpoint of size ${size} extends all that were seen`;
-}
-
-function text(note: Uint8Array): string {
-  return Buffer.from(note).toString("utf8");
 }

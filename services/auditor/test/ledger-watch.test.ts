@@ -29,6 +29,35 @@ test("a certificate that never was in the CT log stays an alarm when its row is 
   expect(logged).toContainEqual(expect.stringContaining("precertificate at 1 of the CT log lives for"));
 });
 
+test("a certificate that never was in the CT log stays an alarm though an old row has its serial", async () => {
+  const world = await installation();
+  const { pass } = await watching(world);
+  await world.issue(leafRequest({ serial: serial(1) }));
+  expect(await pass()).toEqual([]);
+  await world.issue(leafRequest({ serial: serial(1), notAfter: new Date(ISSUED + 20 * 60_000) }));
+  for (const list of [world.log.leaves, world.extras]) list.pop();
+  const told = [expect.stringMatching(/^unlogged-certificate: .*01 of the ledger names no entry/)];
+  expect(await pass()).toEqual(told);
+  world.ledger.pop();
+  expect(await pass()).toEqual(told);
+  expect(await (await watching(world)).pass()).toEqual(told);
+});
+
+test("a bad row that is moved behind the others and then taken away stays an alarm", async () => {
+  const world = await installation();
+  const { pass } = await watching(world);
+  await world.issue(leafRequest({ serial: serial(1) }));
+  await world.issue(leafRequest({ serial: serial(2) }));
+  for (const list of [world.log.leaves, world.extras]) list.pop();
+  const told = [expect.stringMatching(/^unlogged-certificate: .*02 of the ledger names no entry/)];
+  expect(await pass()).toEqual(told);
+  const row = world.ledger.pop()!;
+  world.ledger.unshift({ ...row, time: 1n });
+  expect(await pass()).toEqual(told);
+  world.ledger.shift();
+  expect(await pass()).toEqual(told);
+});
+
 test("a bad row that is taken away is over when an operator says so, and no other alarm with it", async () => {
   const world = await installation();
   const { pass, alarms } = await watching(world);

@@ -94,12 +94,18 @@ function ledgerRow(row: StoredRow): LedgerRow {
 /** Which of these serials have a row, in hexadecimal without leading zeros. */
 export async function serialsInLedger(db: Queryable, serials: readonly Uint8Array[]): Promise<ReadonlySet<string>> {
   if (serials.length === 0) return new Set();
-  const spellings = serials.flatMap((serial) => {
-    const digits = unsigned(serial);
-    return [serial, Uint8Array.fromHex(digits.padStart(2 * SERIAL_BYTES, "0"))];
-  });
-  const rows = await db.query<{ serial: Uint8Array }>(SERIALS, [bytesArray(spellings)]);
+  const rows = await db.query<{ serial: Uint8Array }>(SERIALS, [bytesArray(serials.flatMap(spellingsOf))]);
   return new Set(rows.map(({ serial }) => unsigned(serial)));
+}
+
+/** The rows of a serial number, of which a ledger has one if nobody forged another. */
+export async function readLedgerRowsOf(db: Queryable, serial: Uint8Array): Promise<LedgerRow[]> {
+  const rows = await db.query<StoredRow>(ROWS_OF, [bytesArray(spellingsOf(serial))]);
+  return rows.map(ledgerRow);
+}
+
+function spellingsOf(serial: Uint8Array): Uint8Array[] {
+  return [serial, Uint8Array.fromHex(unsigned(serial).padStart(2 * SERIAL_BYTES, "0"))];
 }
 
 /** DER takes zero octets from a number's front, and puts one before a set bit; a column does neither. */
@@ -115,5 +121,7 @@ const COLUMNS =
 const ROW = `SELECT ${COLUMNS} FROM fulcio.certificate WHERE time = $1 AND serial = $2`;
 
 const ROWS = `SELECT ${COLUMNS} FROM fulcio.certificate WHERE (time, serial) > ($1, $2) ORDER BY time, serial LIMIT $3`;
+
+const ROWS_OF = `SELECT ${COLUMNS} FROM fulcio.certificate WHERE serial = ANY ($1::bytea[])`;
 
 const SERIALS = `SELECT serial FROM fulcio.certificate WHERE serial = ANY ($1::bytea[])`;

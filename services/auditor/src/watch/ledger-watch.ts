@@ -12,7 +12,7 @@ import {
   parsePlace,
   readLedger,
   readLedgerRow,
-  serialsInLedger,
+  readLedgerRowsOf,
   START,
   timeOf,
 } from "../database/ledger.ts";
@@ -22,7 +22,7 @@ import type { Findings } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { digestOf, judgeColumns, judgeProfile, judgeScts, judgeTime, readRow } from "./ledger-row-check.ts";
 import { expectThere, type SeenPage, type SeenRows } from "./seen-rows.ts";
-import { goneRow, SuspectRows } from "./suspect-rows.ts";
+import { goneRow, type SuspectRow, SuspectRows } from "./suspect-rows.ts";
 import { messageOf, Wrong } from "./wrong.ts";
 
 const PAGE = 256n;
@@ -102,16 +102,18 @@ export class LedgerWatch {
   async #lookAgain(db: Queryable, findings: Findings): Promise<void> {
     const suspects = await this.suspects.all();
     for (const suspect of suspects) {
-      const row = await readLedgerRow(db, parsePlace(suspect.place));
-      if (row !== undefined) {
-        const { time, serial } = row;
-        const seen = await this.#seen.page({ time: time - 1n, serial }, { time, serial });
-        await this.#judgeRows([row], seen, findings);
-      } else {
-        // It may have been mended in its time or its serial.
-        const known = await serialsInLedger(db, [Uint8Array.fromHex(even(suspect.serial))]);
-        if (known.has(suspect.serial)) await this.suspects.clear(suspect.place);
-        else findings.add(goneRow(suspect));
+      const row = (await readLedgerRow(db, parsePlace(suspect.place))) ?? (await this.#movedRow(db, suspect));
+      if (row === undefined) {
+        findings.add(goneRow(suspect));
+        continue;
+      }
+      const { time, serial } = row;
+      const seen = await this.#seen.page({ time: time - 1n, serial }, { time, serial });
+      await this.#judgeRows([row], seen, findings);
+      const place = formatPlace(row);
+      // Never before it is known where it is now: from there it could be taken away unseen.
+      if (place !== suspect.place && (this.#good.has(place) || (await this.suspects.has(place)))) {
+        await this.suspects.clear(suspect.place);
       }
     }
     await this.suspects.save();
@@ -119,6 +121,15 @@ export class LedgerWatch {
     const newest = await this.#seen.newest();
     const others = newest.filter(({ time, serial }) => !gone.has(`${time}/${serial}`));
     await expectThere(db, others, [], findings);
+  }
+
+  /**
+   * The same certificate, in a row of another time or serial: mended, or not. The serial alone would be no sign of it: who
+   * holds the CA's key issues a second certificate under the serial of a good one.
+   */
+  async #movedRow(db: Queryable, { serial, certificate }: SuspectRow): Promise<LedgerRow | undefined> {
+    const rows = await readLedgerRowsOf(db, Uint8Array.fromHex(even(serial)));
+    return rows.find((row) => Buffer.from(row.certificate).toString("base64") === certificate);
   }
 
   /** What was good and not seen before is remembered as it is. */

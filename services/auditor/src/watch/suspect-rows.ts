@@ -43,6 +43,10 @@ export class SuspectRows {
     return [...(await this.#load()).values()];
   }
 
+  async has(place: string): Promise<boolean> {
+    return (await this.#load()).has(place);
+  }
+
   /** `save` makes it last. */
   async suspect(row: LedgerRow, { trouble, message }: Pick<Wrong, "trouble" | "message">): Promise<void> {
     const rows = await this.#load();

@@ -8,7 +8,7 @@ import type { ProposedEntry } from "./entries/entry-kind.ts";
 import { parseEntryId } from "./entry-id.ts";
 import { newEntryOf } from "./search/new-entry.ts";
 import { askedKeys } from "./search-key.ts";
-import { type InactiveShard, type ProvenEntry, Shard, type ShardLinks } from "./shard.ts";
+import { type InactiveShard, placeShards, type ProvenEntry, Shard, type ShardLinks } from "./shard.ts";
 import type { RekorIdentity } from "./tree-head-signer.ts";
 import { Turns } from "./turns.ts";
 import { assertKeyAllowed, assertKindEnabled, DEFAULT_ATTESTATION_BYTES, type WritePolicy } from "./write-policy.ts";
@@ -59,13 +59,9 @@ export class RekorLog {
     { inactive = [], ...links }: RekorLogLinks,
     limits: { readonly searchResults?: number } = {},
   ) {
-    let first = 0n;
-    this.#inactive = inactive.map((shard) => {
-      const begin = first;
-      first += shard.length;
-      return new Shard(shard, begin, shard.length);
-    });
-    this.#active = new Shard({ ...links, treeId: identity.treeId }, first);
+    const { placed, next } = placeShards(inactive);
+    this.#inactive = placed.map((shard) => new Shard(shard, shard.first, shard.length));
+    this.#active = new Shard({ ...links, treeId: identity.treeId }, next);
     this.#looked = inactive.length === 0;
     this.#policy = identity;
     this.#admission = new Admission(identity.admission);

@@ -29,6 +29,20 @@ export interface InactiveShard extends ShardLinks {
   readonly length: bigint;
 }
 
+/**
+ * Upstream's virtual index: the shards with what the index of their first entry is called, and `next`, that of the shard
+ * which follows them. No two entries of a log may ever have one index, so it is added up here alone.
+ */
+export function placeShards<Inactive extends Pick<InactiveShard, "length">>(inactive: readonly Inactive[]) {
+  let next = 0n;
+  const placed = inactive.map((shard) => {
+    const first = next;
+    next += shard.length;
+    return { ...shard, first };
+  });
+  return { placed, next };
+}
+
 /** An entry with everything a client needs to verify it offline. */
 export interface ProvenEntry {
   readonly entryId: string;

@@ -1,7 +1,7 @@
 import { encodeHex, encodePem } from "@chancery/encoding";
 import { type PublicKey, spkiHash } from "@chancery/crypto";
 import type { PublishedCheckpoint, TransparencyLog } from "@chancery/log";
-import type { InactiveShard } from "../shard.ts";
+import { type InactiveShard, placeShards } from "../shard.ts";
 
 /** A log of this installation, Rekor's or another's, as it is told of. */
 export interface DescribedLog {
@@ -59,21 +59,23 @@ export async function describeLog(described: DescribedLog): Promise<LogDescripti
 }
 
 async function describeShards({ log, publicKey, treeId, inactive = [] }: DescribedLog): Promise<ShardDescription[]> {
+  const { placed, next } = placeShards(inactive);
   const trees = [
-    ...inactive.map((shard) => ({ ...shard, publicKey: shard.signer.publicKey })),
-    { log, publicKey, treeId },
+    ...placed.map((shard) => ({
+      log: shard.log,
+      publicKey: shard.signer.publicKey,
+      treeId: shard.treeId,
+      first: shard.first,
+    })),
+    { log, publicKey, treeId, first: next },
   ];
-  const checkpoints = await Promise.all(trees.map((tree) => tree.log.published()));
-  let first = 0n;
-  return trees.map((tree, at) => {
-    const [begin, checkpoint] = [first, checkpoints[at] as PublishedCheckpoint];
-    first += inactive[at]?.length ?? 0n;
-    return {
+  return await Promise.all(
+    trees.map(async (tree) => ({
       origin: tree.log.key.origin,
       treeId: tree.treeId,
       publicKey: encodePem("PUBLIC KEY", tree.publicKey.spki),
-      checkpoint,
-      first: begin,
-    };
-  });
+      checkpoint: await tree.log.published(),
+      first: tree.first,
+    })),
+  );
 }

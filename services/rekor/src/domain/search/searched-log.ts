@@ -4,7 +4,7 @@ import type { LoggedEntry, PublishedCheckpoint, TransparencyLog } from "@chancer
 import { spkiHash } from "@chancery/crypto";
 import { encodeEntryId } from "../entry-id.ts";
 import type { RekorLogLinks } from "../rekor-log.ts";
-import type { ShardLinks } from "../shard.ts";
+import { placeShards, type ShardLinks } from "../shard.ts";
 import { signEntryTimestamp } from "../signed-entry-timestamp.ts";
 import { v2LogId } from "../v2/tree-head-signer.ts";
 import type { EntryFacts } from "./entry-facts.ts";
@@ -59,13 +59,9 @@ interface LogLinks {
 
 /** The shards of the v1 log, the newest first: what is newest is most often asked for. */
 export function searchedV1({ inactive = [], ...links }: RekorLogLinks, treeId: bigint): SearchedLog[] {
-  let first = 0n;
-  const shards = inactive.map((shard, at) => {
-    const searched = searchedShard(shard, first, at);
-    first += shard.length;
-    return searched;
-  });
-  return [...shards, searchedShard({ ...links, treeId }, first, inactive.length)].toReversed();
+  const { placed, next } = placeShards(inactive);
+  const shards = placed.map((shard, at) => searchedShard(shard, shard.first, at));
+  return [...shards, searchedShard({ ...links, treeId }, next, inactive.length)].toReversed();
 }
 
 function searchedShard({ log, signer, treeId }: ShardLinks, first: bigint, place: number): SearchedLog {

@@ -233,3 +233,32 @@ test("a CT log in which all is well does not end the alarms of another", async (
   expect(states.get("new certificates in ctlog/2026")).toBe("failing");
   expect(states.get("new certificates in ctlog/2027")).toBe("passed");
 });
+
+test("eleven pages of old certificates that are refused keep no new one from being judged, and are asked for after it", async () => {
+  const world = await installation();
+  const { precertificate, tbs } = await world.issue();
+  // Twins of the same one, as anyone may submit them.
+  for (let count = 1; count < 11 * 256; count++) world.submit(precertificate, tbs, ISSUED + 500);
+  let isRefusing = true;
+  const pages: number[] = [];
+  const fetch = async (url: string) => {
+    const page = Number(new URL(url).searchParams.get("start")) >> 8;
+    pages.push(page);
+    return isRefusing && page < 11 ? new Response("damaged", { status: 503 }) : world.fetch(url);
+  };
+  const { pass } = await watching({ ...world, fetch });
+  await pass();
+  await pass();
+  const notAfter = new Date(ISSUED + 20 * 60_000);
+  await world.issue(leafRequest({ serial: serial(2), notAfter }));
+  pages.length = 0;
+  expect(await pass()).toContainEqual(expect.stringContaining(`precertificate at ${11 * 256} of the CT log lives for`));
+  expect(pages[0]).toBe(11);
+  expect(new Set(pages.slice(1)).size).toBeLessThanOrEqual(9);
+  isRefusing = false;
+  await pass();
+  expect(await pass()).toEqual([
+    expect.stringContaining("ledger lives for"),
+    expect.stringContaining(`precertificate at ${11 * 256} of the CT log lives for`),
+  ]);
+});

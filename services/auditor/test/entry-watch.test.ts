@@ -7,6 +7,7 @@ import { findUnfound, searchKeyOf, soughtOf } from "../src/database/search-keys.
 import { AlarmBook } from "../src/domain/alarm.ts";
 import { LogFolder } from "../src/state/log-folder.ts";
 import { StateFolder } from "../src/state/state-folder.ts";
+import { Refused } from "../src/public/http-log.ts";
 import { EntryWatch } from "../src/watch/entry-watch.ts";
 import { LogWatch } from "../src/watch/log-watch.ts";
 import { DrawnLog } from "./drawn-log.ts";
@@ -73,6 +74,67 @@ test("a changed entry hides none behind it, is remembered when the round has pas
   expect((await restarted.look()).found).toEqual(["rekor leaf 300"]);
   changed = [];
   expect((await restarted.look()).found).toEqual([]);
+});
+
+/** A log in whose pages tests may refuse, and what its entries' check reads of it. */
+async function refusing(count: number) {
+  const log = new DrawnLog(DrawnLog.named(count * 256));
+  await log.publish();
+  const state = await StateFolder.open(directory);
+  const folder = await LogFolder.open(join(directory, "logs", "drawn"));
+  const alarms = new AlarmBook(state, [], [], Date.now);
+  const served = log.served();
+  const honest = log.served().leaves;
+  const refused = new Set<bigint>();
+  const read: bigint[] = [];
+  served.leaves.read = async (first, end) => {
+    read.push(first / 256n);
+    if (refused.has(first / 256n)) throw new Refused("https://drawn.example/tile/entries", 503, "damaged");
+    return honest.read(first, end);
+  };
+  const watch = new LogWatch(log.log, [served], folder, { report: alarms, now: Date.now });
+  await watch.pass();
+  const begin = () => new EntryWatch(watch, { report: alarms, stored: undefined, breathe: rest, pause: rest });
+  const grow = async () => {
+    log.leaves.push(...DrawnLog.named(256, " of a new page").map((leaf) => Buffer.from(leaf)));
+    await log.publish();
+    await watch.pass();
+  };
+  return { alarms, begin, folder, grow, read, refused, pages: BigInt(count) };
+}
+
+test("eleven pages that are refused keep no new entry from being judged", async () => {
+  const { alarms, begin, folder, grow, refused, pages } = await refusing(12);
+  await using _ = folder;
+  const entries = begin();
+  for (let page = 0n; page < 11n; page++) refused.add(page);
+  for (let look = 0; look < 3; look++) await entries.checkNew();
+  expect(folder.cursor("entries")).toBe(String(pages * 256n));
+  await grow();
+  await entries.checkNew();
+  expect(folder.cursor("entries")).toBe(String((pages + 1n) * 256n));
+  expect(alarms.checks.find(({ name }) => name === "entries of rekor")?.state).toBe("failing");
+  // What was refused is judged when it is served, whoever asks for it then.
+  refused.clear();
+  const later = begin();
+  for (let look = 0; look < 3; look++) await later.checkNew();
+  expect(folder.cursor("invalid")?.split(",")).toHaveLength(Number(pages + 1n) * 256);
+});
+
+test("what is new is read before what was bad, of which a look reads no more than a few pages", async () => {
+  const { begin, folder, grow, read, pages } = await refusing(20);
+  await using _ = folder;
+  const entries = begin();
+  // None of these is an entry of any kind.
+  await entries.checkNew();
+  await grow();
+  read.length = 0;
+  await entries.checkNew();
+  expect(read[0]).toBe(pages);
+  expect(read.length).toBeLessThanOrEqual(9);
+  read.length = 0;
+  for (let look = 0; look < 3; look++) await entries.checkNew();
+  expect(new Set(read).size).toBe(Number(pages) + 1);
 });
 
 /** As the index answers: the ordinals of the keys that it does not hold. */

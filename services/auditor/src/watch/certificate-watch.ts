@@ -2,7 +2,9 @@ import { join } from "node:path";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import { type CtEntry, isChainOf, precertificateMatches } from "../domain/certificate/ct-entry.ts";
 import { sha256 } from "../domain/merkle.ts";
+import type { Refused } from "../public/http-log.ts";
 import { AwaitedRows } from "./awaited-rows.ts";
+import { type Bad, BadEntries } from "./bad-entries.ts";
 import { type CertificateAround, requireAbreast } from "./certificate-around.ts";
 import { certificateChecks } from "./certificate-checks.ts";
 import { changedIn, CtEntries } from "./ct-entries.ts";
@@ -14,7 +16,6 @@ import { SeenRows } from "./seen-rows.ts";
 import { Wrong } from "./wrong.ts";
 
 const PAGE = 256n;
-const MOST_BAD = 10_000;
 /** For what is new in the log: the rest comes with the next look. */
 const LOOK_MS = 5_000;
 
@@ -34,7 +35,7 @@ export class CertificateWatch {
   /** Entries below it were looked at. */
   #next: bigint;
   /** Those below that were judged bad are looked at again. */
-  readonly #badEntries: Set<bigint>;
+  readonly #bad: BadEntries;
   /** What the last page of entries took. */
   #spentMs = 0;
 
@@ -50,7 +51,7 @@ export class CertificateWatch {
     const ids = log.identity.keys.map((key) => sha256(key.export({ type: "spki", format: "der" })).toHex());
     this.#logIds = new Set(ids);
     this.#next = BigInt(folder.cursor("certificates") ?? 0);
-    this.#badEntries = new Set((folder.cursor("bad certificates") ?? "").split(",").filter(Boolean).map(BigInt));
+    this.#bad = new BadEntries(folder.cursor("bad certificates"));
   }
 
   /** What is new since the last time. */
@@ -84,24 +85,8 @@ export class CertificateWatch {
     // So that what follows is of a look that began when they were due.
     if (due.length > 0) await this.#watch.pass(LOOK_MS);
     const { size } = this.#watch.proven;
-    if (!whole) await this.#judgeBadEntries(findings);
-    let next = whole ? 0n : this.#next;
-    while (next < size) {
-      const started = performance.now();
-      const end = min((next / PAGE + 1n) * PAGE, size);
-      const entries = await this.#readPage(next, end, findings);
-      for (const [at, entry] of entries.entries()) {
-        const index = next + BigInt(at);
-        if (await findings.collect(() => this.#judgeEntry(index, entry), this.#entrySubject(index))) continue;
-        this.#addBad(index, index + 1n);
-      }
-      await this.#read(entries, !whole);
-      await this.#expectLedgered(next, entries);
-      next = end;
-      this.#spentMs = performance.now() - started;
-      if (whole && next < size) await this.#around.pause(this.#spentMs);
-      if (!whole) await this.#rememberEntries(next);
-    }
+    if (whole) await this.#judgeAllEntries(size, findings);
+    else await this.#judgeNewEntries(size, findings);
     const { db } = this.#around;
     if (db !== undefined) await this.#awaited.judge(db, now(), this.#watch.log.name, findings);
     if (due.length > 0 && this.#watch.isCurrent) await promised.judge(findings, now(), this.#logIds);
@@ -109,20 +94,58 @@ export class CertificateWatch {
     return `${size} precertificates correspond to their leaves and keep to the profile`;
   }
 
-  async #judgeBadEntries(findings: Findings): Promise<void> {
-    const pages = new Set([...this.#badEntries].map((index) => index / PAGE));
-    for (const page of pages) {
-      const first = page * PAGE;
-      const entries = await this.#readPage(first, min(first + PAGE, this.#watch.proven.size), findings);
-      for (const [at, entry] of entries.entries()) {
-        const index = first + BigInt(at);
-        if (!this.#badEntries.has(index)) continue;
-        const isGood = await findings.collect(() => this.#judgeEntry(index, entry), this.#entrySubject(index));
-        if (!isGood) continue;
-        await this.#read([entry], true);
-        this.#badEntries.delete(index);
-      }
+  async #judgeAllEntries(size: bigint, findings: Findings): Promise<void> {
+    for (let next = 0n; next < size;) {
+      const started = performance.now();
+      const end = min((next / PAGE + 1n) * PAGE, size);
+      const { entries, bad, refused } = await this.#judgePage(next, end, () => true, findings);
+      this.#bad.add(bad);
+      for (const { found } of bad) if (found instanceof Wrong) findings.add(found);
+      if (refused !== undefined) findings.refuse(refused);
+      await this.#read(entries, false);
+      await this.#expectLedgered(next, entries);
+      next = end;
+      this.#spentMs = performance.now() - started;
+      if (next < size) await this.#around.pause(this.#spentMs);
     }
+  }
+
+  /** What came since the last time; then some of what was bad. */
+  async #judgeNewEntries(size: bigint, findings: Findings): Promise<void> {
+    const first = this.#next;
+    try {
+      while (this.#next < size) {
+        const end = min((this.#next / PAGE + 1n) * PAGE, size);
+        const { entries, bad, refused } = await this.#judgePage(this.#next, end, () => true, findings);
+        this.#bad.add(bad);
+        await this.#read(entries, true);
+        await this.#expectLedgered(this.#next, entries);
+        await this.#rememberEntries(end);
+        if (refused !== undefined) findings.refuse(refused);
+      }
+      for (const page of this.#bad.again) {
+        if (this.#next < this.#watch.proven.size) break;
+        await this.#judgeAgain(page, findings);
+      }
+    } finally {
+      this.#bad.tell(findings, first);
+    }
+    await this.#rememberEntries(this.#next);
+  }
+
+  async #judgeAgain(page: bigint, findings: Findings): Promise<void> {
+    const end = min((page + 1n) * PAGE, this.#watch.proven.size);
+    const isBad = (index: bigint) => this.#bad.has(index);
+    const { entries, bad, refused } = await this.#judgePage(page * PAGE, end, isBad, findings);
+    if (refused !== undefined) {
+      this.#bad.postpone(page);
+      return findings.refuse(refused);
+    }
+    const isGood = (at: number) => bad.every(({ first }) => first !== page * PAGE + BigInt(at));
+    const mended = entries.filter((_, at) => this.#bad.has(page * PAGE + BigInt(at)) && isGood(at));
+    this.#bad.replace(page, bad);
+    await this.#read(mended, true);
+    await this.#expectLedgered(page * PAGE, entries);
   }
 
   /** What was waited for is in the log. */
@@ -134,17 +157,31 @@ export class CertificateWatch {
     await this.#ledger.suspects.save();
   }
 
-  /** One that cannot be read, or held against what was proven, is a finding, and no end: all of it counts as bad. */
-  async #readPage(first: bigint, end: bigint, findings: Findings): Promise<readonly (CtEntry | Wrong)[]> {
+  /** What is bad of those of a page that are `asked` for. One that cannot be read, or held against what was proven, is bad as a whole. */
+  async #judgePage(
+    first: bigint,
+    end: bigint,
+    asked: (index: bigint) => boolean,
+    findings: Findings,
+  ): Promise<{
+    readonly entries: readonly (CtEntry | Wrong)[];
+    readonly bad: readonly Bad[];
+    readonly refused: Refused | undefined;
+  }> {
+    const part = findings.ofPart();
     let entries: readonly (CtEntry | Wrong)[] = [];
-    const isRead = await findings.collect(async () => void (entries = await this.#entries.read(first, end)));
-    if (!isRead) this.#addBad(first, end);
-    return entries;
-  }
-
-  /** Of more the round through all tells. */
-  #addBad(first: bigint, end: bigint): void {
-    for (let index = first; index < end && this.#badEntries.size < MOST_BAD; index++) this.#badEntries.add(index);
+    const isRead = await part.collect(async () => void (entries = await this.#entries.read(first, end)));
+    const { refused } = part;
+    if (!isRead) return { entries, bad: [{ first, end, found: refused ?? part.first(1)[0] }], refused };
+    const bad: Bad[] = [];
+    for (const [at, entry] of entries.entries()) {
+      const index = first + BigInt(at);
+      if (!asked(index)) continue;
+      const own = findings.ofPart();
+      if (await own.collect(() => this.#judgeEntry(index, entry), this.#entrySubject(index))) continue;
+      bad.push({ first: index, end: index + 1n, found: own.first(1)[0] });
+    }
+    return { entries, bad, refused };
   }
 
   #entrySubject(index: bigint): string {
@@ -154,7 +191,7 @@ export class CertificateWatch {
   /** What was judged bad first: a crash in between judges it once more. */
   async #rememberEntries(next: bigint): Promise<void> {
     const { folder } = this.#watch;
-    await folder.setCursor("bad certificates", [...this.#badEntries].join(","));
+    await folder.setCursor("bad certificates", String(this.#bad));
     await folder.setCursor("certificates", String((this.#next = next)));
   }
 

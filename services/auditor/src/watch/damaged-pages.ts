@@ -30,10 +30,10 @@ export class DamagedPages {
     return this.#pages.has(page);
   }
 
-  /** Looks at these, and again at some of those that were damaged; all that is known to be wrong is found then. */
+  /** Looks at these, and then again at some of those that were damaged; all that is known to be wrong is found then. */
   async look(pages: readonly bigint[], findings: Findings, judge: Judge): Promise<void> {
     const again = [...this.#pages.keys()].slice(0, AGAIN);
-    for (const page of new Set([...again, ...pages])) await this.#judge(page, findings, judge);
+    for (const page of new Set([...pages, ...again])) await this.#judge(page, findings, judge);
     for (const found of this.#pages.values()) {
       for (const wrong of found?.wrong ?? []) findings.add(wrong);
       // Of one that was not looked at since the start it is known that something was wrong.

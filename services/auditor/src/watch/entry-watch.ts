@@ -3,8 +3,10 @@ import { findUnfound, type Sought, soughtOf } from "../database/search-keys.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { judgeEntry } from "../domain/entry/logged-entry.ts";
+import { type Bad, BadEntries } from "./bad-entries.ts";
 import { changedIn, isAt } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
+import type { Refused } from "../public/http-log.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { Wrong } from "./wrong.ts";
 
@@ -20,7 +22,6 @@ interface Around {
 
 const PAGE = 256n;
 const NEWEST = 100n;
-const MOST_BAD = 10_000;
 const NO_DATABASE = "this auditor was not given the log's database";
 
 interface Judged {
@@ -36,7 +37,7 @@ export class EntryWatch {
   readonly #around: Around;
   #next: bigint;
   /** Entries that should not be in the log, or were others than was proven when they were read. */
-  readonly #bad: Set<bigint>;
+  readonly #bad: BadEntries;
   /** By what the newest must be found: what stands in them does not change, so it is read once. */
   readonly #newest: { readonly index: bigint; readonly sought: readonly Sought[] }[] = [];
   /** The id of the log in the database. */
@@ -46,54 +47,72 @@ export class EntryWatch {
     this.#watch = watch;
     this.#around = around;
     this.#next = BigInt(watch.folder.cursor("entries") ?? 0);
-    this.#bad = new Set((watch.folder.cursor("invalid") ?? "").split(",").filter(Boolean).map(BigInt));
+    this.#bad = new BadEntries(watch.folder.cursor("invalid"));
   }
 
-  /** What came since the last time: signatures and all. */
+  /** What came since the last time, signatures and all; then some of what was bad. */
   async checkNew(): Promise<void> {
     await this.#judge(`entries of ${this.#watch.log.name}`, async (findings) => {
-      const { size } = this.#watch.proven;
-      await this.#judgeBad(findings);
-      while (this.#next < size) {
-        const started = performance.now();
-        const end = min((this.#next / PAGE + 1n) * PAGE, size);
-        const judged = await this.#readPage(this.#next, end, () => true, findings);
-        for (const { index, wrong } of judged) {
-          if (wrong === undefined) continue;
-          findings.add(wrong);
-          this.#addBad(index, index + 1n);
-        }
-        this.#next = end;
-        await this.#rememberBad();
-        await this.#watch.folder.setCursor("entries", String(end));
-        await this.#around.breathe(performance.now() - started);
+      const first = this.#next;
+      try {
+        await this.#judgeNew(findings);
+        await this.#judgeBad(findings);
+      } finally {
+        this.#bad.tell(findings, first);
       }
-      return `${size} entries are canonical, and those whose signed bytes the log has verify with their own keys`;
+      return `${this.#next} entries are canonical, and those whose signed bytes the log has verify with their own keys`;
     });
+  }
+
+  async #judgeNew(findings: Findings): Promise<void> {
+    const { size } = this.#watch.proven;
+    while (this.#next < size) {
+      const started = performance.now();
+      const end = min((this.#next / PAGE + 1n) * PAGE, size);
+      const { bad, refused } = await this.#badIn(this.#next, end, () => true, findings);
+      this.#bad.add(bad);
+      this.#next = end;
+      await this.#rememberBad();
+      await this.#watch.folder.setCursor("entries", String(end));
+      if (refused !== undefined) findings.refuse(refused);
+      await this.#around.breathe(performance.now() - started);
+    }
   }
 
   /** What is in the log stays there, and so does what is said of it; what was another than was proven may be mended. */
   async #judgeBad(findings: Findings): Promise<void> {
-    if (this.#bad.size === 0) return;
-    for (const page of new Set([...this.#bad].map((index) => index / PAGE))) {
-      const first = page * PAGE;
-      const end = min(first + PAGE, this.#watch.proven.size);
-      const judged = await this.#readPage(first, end, (index) => this.#bad.has(index), findings);
-      for (const { index, wrong } of judged) {
-        if (!this.#bad.has(index)) continue;
-        if (wrong === undefined) this.#bad.delete(index);
-        else findings.add(wrong);
-      }
+    for (const page of this.#bad.again) {
+      if (this.#next < this.#watch.proven.size) break;
+      const started = performance.now();
+      const end = min((page + 1n) * PAGE, this.#watch.proven.size);
+      const isBad = (index: bigint) => this.#bad.has(index);
+      const { bad, refused } = await this.#badIn(page * PAGE, end, isBad, findings);
+      if (refused === undefined) this.#bad.replace(page, bad);
+      else this.#bad.postpone(page);
+      if (refused !== undefined) findings.refuse(refused);
+      await this.#around.breathe(performance.now() - started);
     }
     await this.#rememberBad();
   }
 
-  #addBad(first: bigint, end: bigint): void {
-    for (let index = first; index < end && this.#bad.size < MOST_BAD; index++) this.#bad.add(index);
+  async #rememberBad(): Promise<void> {
+    await this.#watch.folder.setCursor("invalid", String(this.#bad));
   }
 
-  async #rememberBad(): Promise<void> {
-    await this.#watch.folder.setCursor("invalid", [...this.#bad].join(","));
+  /** What is bad of those of a page that are `asked` for. One that cannot be read, or held against what was proven, is bad as a whole. */
+  async #badIn(
+    first: bigint,
+    end: bigint,
+    asked: (index: bigint) => boolean,
+    findings: Findings,
+  ): Promise<{ readonly bad: readonly Bad[]; readonly refused: Refused | undefined }> {
+    const part = findings.ofPart();
+    let judged: readonly Judged[] = [];
+    const isRead = await part.collect(async () => void (judged = await this.#read(first, end, asked)));
+    const { refused } = part;
+    if (!isRead) return { bad: [{ first, end, found: refused ?? part.first(1)[0] }], refused };
+    const wrong = judged.filter((one) => one.wrong !== undefined && asked(one.index));
+    return { bad: wrong.map(({ index, wrong: found }) => ({ first: index, end: index + 1n, found })), refused };
   }
 
   /** By what the newest entries must be found. */
@@ -107,7 +126,7 @@ export class EntryWatch {
       for (let next = this.#newest.at(-1)?.index ?? size - NEWEST - 1n; ++next < size;) {
         if (next < 0n) continue;
         const end = min((next / PAGE + 1n) * PAGE, size);
-        const page = await this.#readPage(next, end, undefined, findings);
+        const page = await this.#readPage(next, end, findings);
         this.#newest.push(...page.map(({ index, texts }) => ({ index, sought: soughtOf(index, texts) })));
         next = end - 1n;
       }
@@ -130,7 +149,7 @@ export class EntryWatch {
         const started = performance.now();
         const id = this.#id;
         const end = min((next / PAGE + 1n) * PAGE, size);
-        const judged = await this.#readPage(next, end, undefined, findings);
+        const judged = await this.#readPage(next, end, findings);
         for (const { wrong } of judged) if (wrong !== undefined) findings.add(wrong);
         const sought = judged.flatMap(({ index, texts }) => soughtOf(index, texts));
         this.#expectFound(await findUnfound(stored.db, id, sought), findings);
@@ -147,16 +166,10 @@ export class EntryWatch {
     }
   }
 
-  /** One that cannot be read, or held against what was proven, is a finding, and no end: all of it that was to be verified counts as bad. */
-  async #readPage(
-    first: bigint,
-    end: bigint,
-    verify: ((index: bigint) => boolean) | undefined,
-    findings: Findings,
-  ): Promise<readonly Judged[]> {
+  /** One that cannot be read, or held against what was proven, is a finding, and no end. */
+  async #readPage(first: bigint, end: bigint, findings: Findings): Promise<readonly Judged[]> {
     let judged: readonly Judged[] = [];
-    const isRead = await findings.collect(async () => void (judged = await this.#read(first, end, verify)));
-    if (!isRead && verify !== undefined) this.#addBad(first, end);
+    await findings.collect(async () => void (judged = await this.#read(first, end)));
     return judged;
   }
 

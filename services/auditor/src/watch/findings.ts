@@ -156,7 +156,9 @@ export async function judgeAll(
     isWhole &&= back === undefined;
     unknown = back ?? unknown;
   }
-  if (findings.count > 0) return findings.tell({ report, common }, check, isWhole);
+  // That pages could not be read is not told in the words of those that were not looked at yet.
+  const isSilent = findings.first(1).length === 0 && away !== undefined;
+  if (findings.count > 0 && !isSilent) return findings.tell({ report, common }, check, isWhole);
   // Who does not answer at all is told by every look in the same words.
   if (away !== undefined && (unknown === undefined || away instanceof Unanswered)) {
     await report.failed(check, awayFinding(couldNot, away, beside === "database" ? { beside } : {}));

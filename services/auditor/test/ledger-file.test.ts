@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -48,4 +48,24 @@ test("rows that are written at once are all there, and a time before 1970 has it
   await Promise.all([file.append([row(3)]), file.append([row(4)]), file.append([{ ...row(5), time: -5n }])]);
   expect((await file.within(-10n, 10n)).map(({ time }) => time)).toEqual([3n, 4n, -5n]);
   expect(await (await LedgerFile.open(path())).within(-10n, -1n)).toEqual([{ ...row(5), time: -5n }]);
+});
+
+test("zeros that a crash left where rows should be are no rows, and nobody is told that they are gone", async () => {
+  const file = await LedgerFile.open(path());
+  await file.append([row(1)]);
+  await appendFile(path(), Buffer.alloc(64 * 2_500));
+  const opened = await LedgerFile.open(path());
+  expect(opened.count).toBe(1);
+  expect(await opened.newest(64)).toEqual([row(1)]);
+  expect(await opened.within(-10n, 10n)).toEqual([row(1)]);
+  await opened.append([{ ...row(2), isUnconfirmed: true }]);
+  expect(await opened.newest(64)).toEqual([row(1), { ...row(2), isUnconfirmed: true }]);
+  // As a program of before wrote behind them.
+  await appendFile(path(), Buffer.alloc(64));
+  const bytes = await readFile(path());
+  await appendFile(path(), bytes.subarray(0, 64));
+  const again = await LedgerFile.open(path());
+  expect(await again.newest(1)).toEqual([row(1)]);
+  expect(await again.newest(9_999)).toEqual([row(1), { ...row(2), isUnconfirmed: true }, row(1)]);
+  expect(await again.within(-10n, 10n)).toEqual([row(1), { ...row(2), isUnconfirmed: true }, row(1)]);
 });

@@ -128,6 +128,13 @@ export const TROUBLES = {
       "A row of the CA's ledger says something else than the certificate in it, or, of what no certificate says, than when this auditor saw it first. The certificate itself is untouched: byte for byte the one that the CT log shows the world. Somebody wrote to the database, or a disk is damaged; searches and reports of this installation show the wrong value.",
     remedy: `${KEEP}. Write the true value back from the certificate, which the evidence holds, or restore that row of fulcio.certificate from a backup (${HOW}; where there is none, \`npm run chancery -- auditor settle\`); find out who can write to that table.`,
   },
+  "unconfirmed-issuer": {
+    severity: "warning",
+    meaning:
+      "Rows of the CA's ledger that stood there before this auditor looked have another issuer than their certificates. So it is of an issuer configured with issuer-claim: its tokens, and so their certificates, name who vouched for a person. Whether this one ever was, this auditor is not told: if not, somebody wrote to the database before, and searches and reports by issuer show the wrong one. The certificates are untouched, and any further change of these rows is a critical alarm.",
+    remedy:
+      "See in the history of the CA's configuration whether it ever had this issuer with issuer-claim. If it had, say so: `npm run chancery -- auditor settle`, or `--federated-issuer` of an auditor that stands alone. If not, the evidence names the rows: write the issuer back from the certificates, settle the alarms that tell of that change, and find out who can write to that table.",
+  },
   "lost-ledger": {
     severity: "critical",
     meaning:

@@ -8,14 +8,18 @@ export interface SeenRow {
   readonly serial: string;
   /** SHA-256 of all columns, hexadecimal. */
   readonly digest: string;
+  /** Its issuer is not its certificate's, and was believed because the row was there before the auditor looked. */
+  readonly isUnconfirmed?: boolean;
 }
 
 /**
- * struct { int64 time; uint8 length; opaque serial[20]; opaque zeros[3]; opaque digest[32] }. A sector holds whole ones, so
- * that what a crash cuts off is a row that was not yet written.
+ * struct { int64 time; uint8 length; opaque serial[20]; uint8 unconfirmed; opaque zeros[2]; opaque digest[32] }. A sector holds
+ * whole ones, so that what a crash cuts off is a row that was not yet written. Where the file had grown and its sectors
+ * were not written, zeros stand in their place: no row, for none has a digest of zeros.
  */
 const ROW_BYTES = 64;
 const SERIAL = { at: 9, most: 20 };
+const UNCONFIRMED_AT = 29;
 const DIGEST_AT = 32;
 /** Rows of which the earliest and the latest time are kept in memory: 16 bytes for them. */
 const BLOCK = 1_024;
@@ -41,12 +45,18 @@ export class LedgerFile {
       },
     );
     const count = Math.floor(size / ROW_BYTES);
+    let empty: undefined[] = [];
     for (let first = 0; first < count; first += BLOCK) {
-      opened.#add(await opened.#read(first, Math.min(first + BLOCK, count)));
+      const places = await opened.#places(first, Math.min(first + BLOCK, count));
+      const end = places.findLastIndex((row) => row !== undefined) + 1;
+      // Those at the end are written over.
+      if (end > 0) opened.#add([...empty.splice(0), ...places.slice(0, end)]);
+      empty = [...empty, ...places.slice(end).map(() => undefined)];
     }
     return opened;
   }
 
+  /** Of places, of which a crash may have left some without a row. */
   get count(): number {
     return this.#count;
   }
@@ -86,6 +96,10 @@ export class LedgerFile {
   }
 
   async #read(first: number, end: number): Promise<SeenRow[]> {
+    return (await this.#places(first, end)).filter((row) => row !== undefined);
+  }
+
+  async #places(first: number, end: number): Promise<(SeenRow | undefined)[]> {
     if (first >= end) return [];
     await using file = await open(this.#path, "r");
     const bytes = Buffer.alloc((end - first) * ROW_BYTES);
@@ -94,31 +108,37 @@ export class LedgerFile {
     return Array.from({ length: end - first }, (_, at) => decode(bytes.subarray(at * ROW_BYTES, (at + 1) * ROW_BYTES)));
   }
 
-  #add(rows: readonly SeenRow[]): void {
-    for (const { time } of rows) {
+  #add(places: readonly (SeenRow | undefined)[]): void {
+    for (const row of places) {
       const block = Math.floor(this.#count++ / BLOCK);
       const { earliest, latest } = this.#blocks[block] ?? { earliest: Infinity, latest: -Infinity };
-      this.#blocks[block] = { earliest: Math.min(earliest, Number(time)), latest: Math.max(latest, Number(time)) };
+      this.#blocks[block] = {
+        earliest: Math.min(earliest, Number(row?.time ?? Infinity)),
+        latest: Math.max(latest, Number(row?.time ?? -Infinity)),
+      };
     }
   }
 }
 
-function encode({ time, serial, digest }: SeenRow): Uint8Array {
+function encode({ time, serial, digest, isUnconfirmed = false }: SeenRow): Uint8Array {
   const bytes = Buffer.alloc(ROW_BYTES);
   const number = Uint8Array.fromHex(serial);
   if (number.length > SERIAL.most) throw new RangeError(`a serial of ${number.length} bytes`);
   bytes.writeBigInt64BE(time);
   bytes.writeUInt8(number.length, SERIAL.at - 1);
   bytes.set(number, SERIAL.at);
+  bytes.writeUInt8(Number(isUnconfirmed), UNCONFIRMED_AT);
   bytes.set(Uint8Array.fromHex(digest), DIGEST_AT);
   return bytes;
 }
 
-function decode(bytes: Buffer): SeenRow {
+function decode(bytes: Buffer): SeenRow | undefined {
+  if (bytes.every((octet) => octet === 0)) return undefined;
   const length = bytes.readUInt8(SERIAL.at - 1);
   return {
     time: bytes.readBigInt64BE(),
     serial: bytes.toString("hex", SERIAL.at, SERIAL.at + length),
     digest: bytes.toString("hex", DIGEST_AT),
+    ...(bytes[UNCONFIRMED_AT] === 0 ? {} : { isUnconfirmed: true }),
   };
 }

@@ -21,6 +21,7 @@ const SETTLED: ReadonlySet<Trouble> = new Set([
   "unledgered-certificate",
   "lost-ledger",
   "changed-ledger",
+  "unconfirmed-issuer",
   "certificate-mismatch",
   "certificate-profile",
 ]);

@@ -30,13 +30,23 @@ export function judgeProfile(
   throw new Wrong("certificate-profile", `${name} ${complaints.join("; ")}`, evidence);
 }
 
+/** The issuer that is named in a certificate is that of the token; of a federating issuer's, whom the token names. */
+export function namesIssuer(row: LedgerRow, certificate: Certificate): boolean {
+  return row.issuer === issuerClaim(certificate);
+}
+
+/** Issuers federate people: a workload's certificate names the issuer of its token. */
+export function isOfPerson(certificate: Certificate): boolean {
+  return namesOf(certificate)[0]?.type === "email";
+}
+
 /**
- * Of a row whose certificate is the one that was issued: what the row says of it beside. Of a federating issuer's tokens the
- * certificate names another issuer, as the token does.
+ * Of a row whose certificate is the one that was issued: what the row says of it beside. `isFederated`: of the row's issuer
+ * the certificate may name another.
  */
-export function judgeColumns(row: LedgerRow, certificate: Certificate, isFederated: (issuer: string) => boolean): void {
+export function judgeColumns(row: LedgerRow, certificate: Certificate, isFederated: boolean): void {
   const [name] = namesOf(certificate);
-  const issuer = isFederated(row.issuer) ? row.issuer : issuerClaim(certificate);
+  const issuer = isFederated ? row.issuer : issuerClaim(certificate);
   const told = [
     ["hash", row.certificateHash.toHex(), sha256(row.certificate).toHex()],
     ["serial", unsigned(row.serial), unsigned(certificate.serial)],
@@ -48,7 +58,9 @@ export function judgeColumns(row: LedgerRow, certificate: Certificate, isFederat
   ] as const;
   for (const [column, stored, is] of told) {
     if (stored === is) continue;
-    const what = `${nameOf(row)}: its row has the ${column} ${stored}, the certificate in it ${is}`;
+    const isPerson = column === "issuer" && isOfPerson(certificate);
+    const unless = isPerson ? "; that is so of an issuer with issuer-claim, and --federated-issuer tells of one" : "";
+    const what = `${nameOf(row)}: its row has the ${column} ${stored}, the certificate in it ${is}${unless}`;
     throw new Wrong("changed-ledger", what, evidenceOf(row));
   }
   const delay = Number(row.time) - certificate.notBefore.getTime();

@@ -20,9 +20,19 @@ import { type CertificateAround, requireAbreast } from "./certificate-around.ts"
 import type { CtEntries } from "./ct-entries.ts";
 import type { Findings } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
-import { digestOf, judgeColumns, judgeProfile, judgeScts, judgeTime, readRow } from "./ledger-row-check.ts";
+import {
+  digestOf,
+  isOfPerson,
+  judgeColumns,
+  judgeProfile,
+  judgeScts,
+  judgeTime,
+  namesIssuer,
+  readRow,
+} from "./ledger-row-check.ts";
 import { expectThere, type SeenPage, type SeenRows } from "./seen-rows.ts";
 import { goneRow, type SuspectRow, SuspectRows } from "./suspect-rows.ts";
+import { UnconfirmedIssuers } from "./unconfirmed-issuers.ts";
 import { messageOf, Wrong } from "./wrong.ts";
 
 const PAGE = 256n;
@@ -34,6 +44,15 @@ const EARLY_MS = 6_000;
 /** For what is new in the log: the rest comes with the next look. */
 const LOOK_MS = 5_000;
 
+/** What a row is judged with. */
+interface RowContext {
+  readonly digest: string;
+  readonly seen: SeenPage;
+  readonly pages: Map<bigint, (CtEntry | Wrong)[]>;
+  /** Of a round through all. */
+  readonly unconfirmed: UnconfirmedIssuers | undefined;
+}
+
 /** The CA's ledger: each row against the certificate in it, that against the CT log, and all against what was seen of it first. */
 export class LedgerWatch {
   readonly #watch: LogWatch;
@@ -41,6 +60,7 @@ export class LedgerWatch {
   readonly #around: CertificateAround;
   readonly #entries: CtEntries;
   readonly #seen: SeenRows;
+  readonly #startedAt: bigint;
   /** Rows up to it were looked at. */
   #place: LedgerPlace;
   /** Those up to it that were judged bad: they are looked at again, and one that is gone is not forgotten. */
@@ -54,12 +74,14 @@ export class LedgerWatch {
     this.#around = around;
     this.#entries = entries;
     this.#seen = seen;
+    this.#startedAt = BigInt(around.now());
     this.#place = parsePlace(watch.folder.cursor("ledger"));
     this.suspects = new SuspectRows(join(watch.folder.directory, "suspects.json"));
   }
 
   async check(db: Queryable, whole: boolean, findings: Findings): Promise<string> {
     if (!whole) await this.#lookAgain(db, findings);
+    const unconfirmed = whole ? new UnconfirmedIssuers() : undefined;
     let place = whole ? START : this.#place;
     let count = 0;
     for (;;) {
@@ -73,7 +95,7 @@ export class LedgerWatch {
       const last = ready.at(-1);
       if (whole || last !== undefined) {
         const seen = await this.#seen.page(place, whole && isLast ? undefined : (last ?? place));
-        await this.#judgeRows(ready, seen, findings);
+        await this.#judgeRows(ready, { seen, unconfirmed }, findings);
         await seen.expect(db, ready, findings);
       }
       count += ready.length;
@@ -82,6 +104,7 @@ export class LedgerWatch {
       if (isLast) break;
       if (whole) await this.#around.pauseInLedger(performance.now() - started);
     }
+    unconfirmed?.tell(findings);
     requireAbreast(this.#watch, `${count} rows were checked`);
     return whole
       ? `all ${count} rows correspond to the CT log`
@@ -109,7 +132,7 @@ export class LedgerWatch {
       }
       const { time, serial } = row;
       const seen = await this.#seen.page({ time: time - 1n, serial }, { time, serial });
-      await this.#judgeRows([row], seen, findings);
+      await this.#judgeRows([row], { seen, unconfirmed: undefined }, findings);
       const place = formatPlace(row);
       // Never before it is known where it is now: from there it could be taken away unseen.
       if (place !== suspect.place && (this.#good.has(place) || (await this.suspects.has(place)))) {
@@ -133,36 +156,46 @@ export class LedgerWatch {
   }
 
   /** What was good and not seen before is remembered as it is. */
-  async #judgeRows(rows: readonly LedgerRow[], seen: SeenPage, findings: Findings): Promise<void> {
+  async #judgeRows(
+    rows: readonly LedgerRow[],
+    around: Pick<RowContext, "seen" | "unconfirmed">,
+    findings: Findings,
+  ): Promise<void> {
     const pages = new Map<bigint, (CtEntry | Wrong)[]>();
     const good: [place: string, digest: string][] = [];
     for (const row of rows) {
       const [place, digest] = [formatPlace(row), digestOf(row)];
       if (this.#good.get(place) === digest) continue;
-      const isGood = await findings.collect(() => this.#judge(row, { digest, seen, pages }), `ledger row ${place}`);
+      let isConfirmed = false;
+      const judge = async () => void (isConfirmed = await this.#judge(row, { ...around, digest, pages }));
+      const isGood = await findings.collect(judge, `ledger row ${place}`);
       this.#good.delete(place);
       if (!isGood) continue;
-      good.push([place, digest]);
+      // The others are counted by each round.
+      if (isConfirmed) good.push([place, digest]);
       await this.suspects.clear(place);
     }
-    await this.#seen.add(seen.fresh);
+    await this.#seen.add(around.seen.fresh);
     await this.suspects.save();
     for (const [place, digest] of good) if (this.#good.size < MOST_GOOD) this.#good.set(place, digest);
   }
 
-  async #judge(
-    row: LedgerRow,
-    {
-      digest,
-      seen,
-      pages,
-    }: { readonly digest: string; readonly seen: SeenPage; readonly pages: Map<bigint, (CtEntry | Wrong)[]> },
-  ): Promise<void> {
+  /** Resolves to whether its issuer is confirmed. */
+  async #judge(row: LedgerRow, { digest, seen, pages, unconfirmed }: RowContext): Promise<boolean> {
     try {
-      // What an issuer was configured to be when its certificate was issued, it may be no more.
-      const isFederated = seen.isUnchanged(row, digest) ? () => true : this.#around.isFederated;
-      await this.#judgeRow(row, pages, isFederated);
-      seen.hold(row, digest);
+      const isUnchanged = seen.isUnchanged(row, digest);
+      const isBefore = seen.isNew(row) && (await this.#wasThereBefore(row));
+      const isConfigured = this.#around.isFederated(row.issuer);
+      const certificate = await this.#judgeRow(
+        row,
+        pages,
+        (judged) => isUnchanged || (isOfPerson(judged) && (isConfigured || isBefore)),
+      );
+      const isConfirmed = isConfigured || namesIssuer(row, certificate);
+      seen.hold(row, digest, !isConfirmed);
+      if (isConfirmed || !seen.isUnconfirmed(row)) return true;
+      unconfirmed?.add(row, certificate);
+      return false;
     } catch (error) {
       // What could not be judged is looked at again, too.
       const told = error instanceof Wrong ? error : { trouble: "unreachable" as const, message: messageOf(error) };
@@ -171,11 +204,19 @@ export class LedgerWatch {
     }
   }
 
+  /**
+   * What an issuer was configured to be when its certificate was issued, it may be no more, and nobody tells an auditor of
+   * then. Of a row that came while this one watches it was told, and what it told of before is not taken back.
+   */
+  async #wasThereBefore(row: LedgerRow): Promise<boolean> {
+    return row.time < this.#startedAt && (await this.suspects.troubleOf(formatPlace(row))) !== "changed-ledger";
+  }
+
   async #judgeRow(
     row: LedgerRow,
     pages: Map<bigint, (CtEntry | Wrong)[]>,
-    isFederated: (issuer: string) => boolean,
-  ): Promise<void> {
+    isFederated: (certificate: Certificate) => boolean,
+  ): Promise<Certificate> {
     const [evidence, certificate] = [evidenceOf(row), readRow(row)];
     const issuer = this.#issuerOf(certificate);
     if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
@@ -190,7 +231,8 @@ export class LedgerWatch {
       judgeTime(row, certificate, entry);
     }
     // Last: then the certificate is known to be the one that was issued.
-    judgeColumns(row, certificate, isFederated);
+    judgeColumns(row, certificate, isFederated(certificate));
+    return certificate;
   }
 
   #issuerOf({ issuer }: Certificate): Certificate | undefined {

@@ -80,13 +80,28 @@ export class SeenPage {
     return this.#bySerial.get(unsigned(serial))?.digest === digest;
   }
 
+  /** Whether no row of its certificate was judged good before. */
+  isNew({ serial }: LedgerRow): boolean {
+    return !this.#bySerial.has(unsigned(serial));
+  }
+
+  /** Whether its issuer was believed because the row was there before the auditor looked. */
+  isUnconfirmed({ serial }: LedgerRow): boolean {
+    return this.#bySerial.get(unsigned(serial))?.isUnconfirmed ?? false;
+  }
+
   /** Throws unless the row is the one that was seen first; the first of its certificate is. */
-  hold(row: LedgerRow, digest: string): void {
+  hold(row: LedgerRow, digest: string, isUnconfirmed = false): void {
     const number = unsigned(row.serial);
     const before = this.#bySerial.get(number);
     if (before?.digest === digest) return;
     if (before === undefined) {
-      const seen = { time: row.time, serial: row.serial.toHex(), digest };
+      const seen: SeenRow = {
+        time: row.time,
+        serial: row.serial.toHex(),
+        digest,
+        ...(isUnconfirmed && { isUnconfirmed }),
+      };
       this.#bySerial.set(number, seen);
       this.#fresh.push(seen);
       return;

@@ -47,6 +47,10 @@ export class SuspectRows {
     return (await this.#load()).has(place);
   }
 
+  async troubleOf(place: string): Promise<Trouble | undefined> {
+    return (await this.#load()).get(place)?.trouble;
+  }
+
   /** `save` makes it last. */
   async suspect(row: LedgerRow, { trouble, message }: Pick<Wrong, "trouble" | "message">): Promise<void> {
     const rows = await this.#load();

@@ -135,6 +135,12 @@ export const TROUBLES = {
     remedy:
       "See in the history of the CA's configuration whether it ever had this issuer with issuer-claim. If it had, say so: `npm run chancery -- auditor settle`, or `--federated-issuer` of an auditor that stands alone. If not, the evidence names the rows: write the issuer back from the certificates, settle the alarms that tell of that change, and find out who can write to that table.",
   },
+  "unkept-rows": {
+    severity: "critical",
+    meaning:
+      "So many rows of the CA's ledger were judged bad that this auditor does not keep them all. Of those beyond only the place is kept: they are told as long as they stand there, and if they are taken away nobody can show what they were.",
+    remedy: `${KEEP}. See what is wrong with the first of them, and find out who can write to that table, or what this auditor is not told (its --federated-issuer). It is over when the rows named in the evidence are mended, or when \`npm run chancery -- auditor settle\` says that you know.`,
+  },
   "lost-ledger": {
     severity: "critical",
     meaning:

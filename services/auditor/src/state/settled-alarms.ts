@@ -22,6 +22,7 @@ const SETTLED: ReadonlySet<Trouble> = new Set([
   "lost-ledger",
   "changed-ledger",
   "unconfirmed-issuer",
+  "unkept-rows",
   "certificate-mismatch",
   "certificate-profile",
 ]);

@@ -140,6 +140,7 @@ export class LedgerWatch {
       }
     }
     await this.suspects.save();
+    await this.suspects.tellBeyond(findings);
     const gone = new Set(suspects.map(({ place }) => place));
     const newest = await this.#seen.newest();
     const others = newest.filter(({ time, serial }) => !gone.has(`${time}/${serial}`));

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { Misconfigured } from "@chancery/fault";
-import { formatPlace, type LedgerRow, nameOf, unsigned } from "../database/ledger.ts";
+import { formatPlace, type LedgerRow, nameOf, parsePlace, timeOf, unsigned } from "../database/ledger.ts";
 import { type Certificate, readCertificate, tbsWithout } from "../domain/certificate/certificate.ts";
 import { SCT_LIST } from "../domain/certificate/fulcio-profile.ts";
 import { sha256 } from "../domain/merkle.ts";
 import type { Trouble } from "../domain/troubles.ts";
 import { replaceFile } from "../state/durable-file.ts";
+import type { Findings } from "./findings.ts";
 import { goneSubject } from "./seen-rows.ts";
 import { Wrong } from "./wrong.ts";
 
@@ -27,12 +28,17 @@ export interface SuspectRow {
 
 /** Rows and bytes of a certificate: 20 MB. The others are found by the round through all, as long as they stand there. */
 const MOST = 1_000;
+/** Of so many others the place is kept. */
+const MOST_BEYOND = 10_000;
+const MOST_NAMED = 100;
 const MOST_BYTES = 16_384;
 
 /** Bad rows of the ledger, kept over restarts: who wrote one can take it away, and what was issued stays issued. */
 export class SuspectRows {
   readonly #path: string;
   #rows: Map<string, SuspectRow> | undefined;
+  /** Places of those for which there was no room. Whoever takes one of them away ends no more than what was told of it. */
+  #beyond = new Set<string>();
   #isWritten = true;
 
   constructor(path: string) {
@@ -56,7 +62,7 @@ export class SuspectRows {
     const rows = await this.#load();
     const place = formatPlace(row);
     const before = rows.get(place);
-    if (rows.size >= MOST && before === undefined) return;
+    if (rows.size >= MOST && before === undefined) return this.#addBeyond(place);
     const isLogged = before?.isLogged ?? false;
     if (before?.trouble === trouble && before.what === message) return;
     const certificate = readable(row.certificate);
@@ -70,11 +76,34 @@ export class SuspectRows {
       tbs: certificate && sha256(tbsWithout(certificate, SCT_LIST)).toHex(),
       isLogged,
     });
+    this.#takeFromBeyond(place);
     this.#isWritten = false;
   }
 
   async clear(place: string): Promise<void> {
     if ((await this.#load()).delete(place)) this.#isWritten = false;
+    this.#takeFromBeyond(place);
+  }
+
+  /** That there are more than are kept: nobody looks at those again but the round through all. */
+  async tellBeyond(findings: Findings): Promise<void> {
+    await this.#load();
+    const [first, ...others] = this.#beyond;
+    if (first === undefined) return;
+    const { time, serial } = parsePlace(first);
+    const what = `more rows of the ledger were judged bad than the ${MOST} that are kept with their certificates; the first of the others is of the certificate ${serial.toHex()} and of ${timeOf({ time, serial })}`;
+    const places = [first, ...others].slice(0, MOST_NAMED);
+    findings.add(new Wrong("unkept-rows", what, { count: this.#beyond.size, places }));
+  }
+
+  #addBeyond(place: string): void {
+    if (this.#beyond.has(place) || this.#beyond.size >= MOST_BEYOND) return;
+    this.#beyond.add(place);
+    this.#isWritten = false;
+  }
+
+  #takeFromBeyond(place: string): void {
+    if (this.#beyond.delete(place)) this.#isWritten = false;
   }
 
   /** What the CT log holds of precertificates. */
@@ -92,12 +121,17 @@ export class SuspectRows {
 
   async save(): Promise<void> {
     if (this.#isWritten) return;
-    await replaceFile(this.#path, `${JSON.stringify(await this.all())}\n`);
+    const stored: StoredSuspects = { rows: await this.all(), beyond: [...this.#beyond] };
+    await replaceFile(this.#path, `${JSON.stringify(stored)}\n`);
     this.#isWritten = true;
   }
 
   async #load(): Promise<Map<string, SuspectRow>> {
-    return (this.#rows ??= new Map((await readRows(this.#path)).map((row) => [row.place, row])));
+    if (this.#rows !== undefined) return this.#rows;
+    const { rows, beyond } = await readSuspects(this.#path);
+    // Somebody else may have loaded it meanwhile.
+    if (this.#rows === undefined) this.#beyond = new Set(beyond);
+    return (this.#rows ??= new Map(rows.map((row) => [row.place, row])));
   }
 }
 
@@ -123,11 +157,18 @@ function readable(der: Uint8Array): Certificate | undefined {
   }
 }
 
-async function readRows(path: string): Promise<SuspectRow[]> {
+interface StoredSuspects {
+  readonly rows: readonly SuspectRow[];
+  readonly beyond: readonly string[];
+}
+
+async function readSuspects(path: string): Promise<StoredSuspects> {
   try {
-    return JSON.parse(await readFile(path, "utf8")) as SuspectRow[];
+    const stored = JSON.parse(await readFile(path, "utf8")) as StoredSuspects | readonly SuspectRow[];
+    // As it was written before it said which others there are.
+    return "rows" in stored ? stored : { rows: stored, beyond: [] };
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return { rows: [], beyond: [] };
     throw new Misconfigured("auditor.state", `${path} is not whole or cannot be read`, { cause });
   }
 }

@@ -45,13 +45,14 @@ export class LedgerFile {
       },
     );
     const count = Math.floor(size / ROW_BYTES);
-    let empty: undefined[] = [];
+    let empty = 0;
     for (let first = 0; first < count; first += BLOCK) {
       const places = await opened.#places(first, Math.min(first + BLOCK, count));
       const end = places.findLastIndex((row) => row !== undefined) + 1;
       // Those at the end are written over.
-      if (end > 0) opened.#add([...empty.splice(0), ...places.slice(0, end)]);
-      empty = [...empty, ...places.slice(end).map(() => undefined)];
+      if (end > 0) opened.#add(Array<undefined>(empty).fill(undefined));
+      opened.#add(places.slice(0, end));
+      empty = places.length - end + (end > 0 ? 0 : empty);
     }
     return opened;
   }

@@ -15,7 +15,7 @@ import { parseTemplate, type Template } from "./domain/template.ts";
 /** What the service needs to know; `parseFulcioConfig` makes it from upstream's own file. */
 export interface FulcioConfig {
   readonly issuers: readonly IssuerSettings[];
-  /** Lets meta issuers, and the keys of any issuer, be on plain http on this machine: for development. */
+  /** Lets the keys of an https issuer be on plain http on this machine: for development. */
   readonly allowLoopbackHttp?: boolean;
   /** Seconds from `iat` to `exp` beyond which a token is refused; a day if left out. */
   readonly longestTokenLife?: number;
@@ -41,7 +41,7 @@ export function parseFulcioConfig(text: string, beside: readonly string[] = [], 
     ).values();
   const issuers = [...settings("oidc-issuers"), ...settings("meta-issuers")];
   // Whoever reads a configuration learns here, and not at the first token, that an issuer cannot work.
-  void new IssuerPool(issuers, true);
+  void new IssuerPool(issuers);
   return { issuers };
 }
 

@@ -202,7 +202,14 @@ const refused: [what: string, config: string, key: string, reason: RegExp][] = [
   ["an unknown type of CI", yaml("type: drone-job"), "type", /drone-job is not one of/],
   ["no audience", "oidc-issuers: { 'https://a.example': { type: email } }", "client-id", /missing/],
   ["another issuer-url", yaml("type: email\nissuer-url: https://other.example.com"), "issuer-url", /not the URL/],
-  ["plain http", yaml("type: email", "http://issuer.example.com"), "http://issuer.example.com", /https/],
+  ["another scheme", yaml("type: email", "ftp://issuer.example.com"), "ftp://issuer.example.com", /not an issuer URL/],
+  [
+    "an address with a zone",
+    yaml("type: email", "https://[fe80::1%25eth0]"),
+    "https://[fe80::1%25eth0]",
+    /not an issuer/,
+  ],
+  ["no address", yaml("type: email", "https://[::1::2]"), "https://[::1::2]", /not an issuer URL/],
   ["a URL with a user", yaml("type: email", "https://a@b.example.com"), "https://a@b.example.com", /not an issuer URL/],
   [
     "a URL with a query",
@@ -287,10 +294,16 @@ const refused: [what: string, config: string, key: string, reason: RegExp][] = [
     /last two/,
   ],
   [
-    "a pattern of http",
-    "meta-issuers: { 'http://*.example.com': { client-id: a, type: email } }",
-    "http://*.example.com",
-    /https/,
+    "a pattern of any port",
+    "meta-issuers: { 'http://a.example.com:80*': { client-id: a, type: email } }",
+    "http://a.example.com:80*",
+    /pattern/,
+  ],
+  [
+    "a pattern of addresses",
+    "meta-issuers: { 'https://[2001:db8::*]/a': { client-id: a, type: email } }",
+    "https://[2001:db8::*]/a",
+    /pattern/,
   ],
   [
     "a pattern of any scheme",

@@ -16,7 +16,6 @@ meta-issuers:
   https://*.tenants.example.com: { client-id: a, type: email }
   https://*.tenants.example.com/*: { client-id: a, type: email }
 `).issuers,
-  false,
 );
 const [one, two] = ["https://one.example.com", "https://two.example.com"].map((url) => pool.match(url)) as [
   ReturnType<typeof pool.match>,
@@ -133,7 +132,7 @@ async function keysAsked(url: string, jwksUri: string, type = "kubernetes"): Pro
       : { keys: [jwk] };
     return new TextEncoder().encode(JSON.stringify(document));
   };
-  const issuer = new IssuerPool(parseFulcioConfig(config).issuers, false).match(url);
+  const issuer = new IssuerPool(parseFulcioConfig(config).issuers).match(url);
   await new IssuerKeys(source, () => now, false).current(issuer);
   return asked.at(-1);
 }

@@ -13,7 +13,6 @@ meta-issuers:
   https://oidc.eks.*.amazonaws.com/id/*: { client-id: b, type: kubernetes }
   https://*.tenants.example.com/*: { client-id: c, type: kubernetes }
 `).issuers,
-    false,
   );
 
   test.for([

@@ -54,7 +54,7 @@ ci-issuer-metadata:
     const token = PRESET_TOKENS.find(({ preset }) => preset === "forgejo")!;
     const config = presetConfiguration({ ...token, entry: { ...token.entry, url: "https://code.example.org/git/" } });
     const { issuer, claims } = token;
-    const principal = new IssuerPool(parseFulcioConfig(config).issuers, false).match(issuer).toPrincipal({
+    const principal = new IssuerPool(parseFulcioConfig(config).issuers).match(issuer).toPrincipal({
       issuer,
       subject: claims.sub,
       all: JSON.parse(JSON.stringify({ ...claims, url: "https://evil.example.com" })),

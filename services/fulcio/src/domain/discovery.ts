@@ -34,7 +34,10 @@ export function parseDiscovery(bytes: Uint8Array, issuer: ConcreteIssuer, mayUse
   if (typeof text !== "string" || !URL.canParse(text)) throw new Malformed("discovery document: jwks_uri is no URL");
   const url = new URL(text);
   const issuerUrl = new URL(issuer.url);
-  const mayBeHttp = isLoopback(url.hostname) && (mayUseLoopbackHttp || issuerUrl.protocol === "http:");
+  const isNamedByHttp = issuerUrl.protocol === "http:";
+  // Who could change keys on the way from such an issuer's own host could as well change this document.
+  const isItsHost = isNamedByHttp && url.hostname === issuerUrl.hostname;
+  const mayBeHttp = isItsHost || (isLoopback(url.hostname) && (mayUseLoopbackHttp || isNamedByHttp));
   if (url.protocol !== "https:" && !(url.protocol === "http:" && mayBeHttp)) {
     throw new Malformed("discovery document: jwks_uri is not https");
   }

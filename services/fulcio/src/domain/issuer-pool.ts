@@ -19,17 +19,17 @@ export class IssuerPool {
   }[] = [];
 
   /** Misconfigured, with the key, unless every issuer can do its work. */
-  constructor(issuers: readonly IssuerSettings[], mayUseLoopbackHttp: boolean) {
+  constructor(issuers: readonly IssuerSettings[]) {
     if (issuers.length === 0)
       throw new Misconfigured("oidc-issuers", "no issuer is configured: nobody could get a certificate");
-    for (const settings of issuers) this.#add(settings, mayUseLoopbackHttp);
+    for (const settings of issuers) this.#add(settings);
   }
 
-  #add(settings: IssuerSettings, mayUseLoopbackHttp: boolean): void {
+  #add(settings: IssuerSettings): void {
     const { key, url, isPattern } = settings;
     if (settings.clientId === "") throw new Misconfigured(`${key}.client-id`, "is missing: tokens need an audience");
-    if (isPattern) assertIssuerPattern(key, url, mayUseLoopbackHttp);
-    else assertIssuerUrl(key, url, (settings.keys?.type ?? "discovery") !== "discovery");
+    if (isPattern) assertIssuerPattern(key, url);
+    else assertIssuerUrl(key, url);
     if (settings.issuerClaim !== undefined && settings.type !== "email") {
       throw new Misconfigured(`${key}.issuer-claim`, "only email issuers can use it");
     }

@@ -20,7 +20,7 @@ const ACCEPT = "application/json, application/jwk-set+json, */*;q=0.1";
 /**
  * The only outbound requests of the authority: discovery documents and key sets of configured issuers.
  *
- * Redirects stay on the host that was asked, scheme and port included (CVE-2026-49478: one that did not gave an
+ * Redirects stay on the host that was asked, port included, and never leave TLS (CVE-2026-49478: one that did not gave an
  * attacker the choice of keys, and the cluster's token); the answer is bounded in size and time.
  */
 export function issuerDocuments(clusterFiles: ClusterFiles = STANDARD_CLUSTER_FILES): DocumentSource {
@@ -93,7 +93,8 @@ function redirected(location: string | undefined, from: URL): URL {
     throw new Unavailable(`${from.host} redirects to nowhere`, 10);
   }
   const to = new URL(location, from);
-  if (to.origin !== from.origin || to.username !== "" || to.password !== "") {
+  const isSameHost = to.origin === from.origin || (to.host === from.host && to.protocol === "https:");
+  if (!isSameHost || to.username !== "" || to.password !== "") {
     throw new Unavailable(`${from.host} redirects to another host`, 10);
   }
   return to;

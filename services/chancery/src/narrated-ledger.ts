@@ -23,9 +23,9 @@ export function narratedLedger(ledger: IssuanceLedger, logger: Logger): Issuance
         logger.warn({ ...facts, rule: wouldRefuse }, "issued in dry run: the issuance policy would refuse");
       }
     },
-    async recordRefused(entry) {
+    async recordRefused(entry, claimedIssuer) {
       const { code, reason, issuer, subject, rule, count } = entry;
-      logger.info({ outcome: "refused", code, reason, issuer, subject, rule, count }, "issuance");
+      logger.info({ outcome: "refused", code, reason, issuer, claimedIssuer, subject, rule, count }, "issuance");
       await ledger.recordRefused(entry);
     },
     issued: (query) => ledger.issued(query),

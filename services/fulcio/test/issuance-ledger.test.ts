@@ -199,6 +199,34 @@ describe("a refusal", () => {
   });
 });
 
+describe("a token of an unknown issuer", () => {
+  test("is told of to the operator's log with the issuer it names, escaped and bounded, and not with anything else of it", async () => {
+    const told: (string | undefined)[] = [];
+    const ledger = new MemoryIssuanceLedger();
+    const record = ledger.recordRefused.bind(ledger);
+    ledger.recordRefused = async (entry, claimedIssuer?: string) => {
+      told.push(claimedIssuer);
+      await record(entry);
+    };
+    await using one = await startFulcio({ config, ledger });
+    const long = `https://${"a".repeat(480)}.example.com`;
+    for (const iss of ["https://mistyped.example.com/", "a\u001b[2J\u202eb\n\u2028", long]) {
+      expect((await one.enrol(issuer.token({ iss }), email)).status).toBe(400);
+    }
+    expect((await one.enrol(issuer.token({ aud: "other" }), email)).status).toBe(400);
+    expect(told).toEqual([
+      "https://mistyped.example.com/",
+      "a\\u{1b}[2J\\u{202e}b\\u{a}\\u{2028}",
+      `${long.slice(0, 255)}…`,
+      undefined,
+    ]);
+    const kept = JSON.stringify(await ledger.refused({ limit: 9 }), (_key, value: unknown) =>
+      typeof value === "bigint" ? String(value) : value,
+    );
+    expect(kept).not.toContain("mistyped");
+  });
+});
+
 describe("a storm of refusals", () => {
   test("leaves some entries and one count of all others, and none gets lost", async () => {
     let now = 1_000_000;

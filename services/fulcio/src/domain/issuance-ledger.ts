@@ -84,8 +84,11 @@ export type PlacedRefusal = RefusedEntry & RefusalCursor;
 export interface IssuanceLedger {
   /** MUST resolve only once the entry is durable, and reject if that is not certain: then the certificate stays. */
   recordIssued(entry: IssuedEntry): Promise<void>;
-  /** SHOULD be durable soon; a crash may take the last ones. Nobody waits for it. */
-  recordRefused(entry: RefusedEntry): Promise<void>;
+  /**
+   * SHOULD be durable soon; a crash may take the last ones. Nobody waits for it. `claimedIssuer`, escaped and bounded, is
+   * whom a token of an unknown issuer names: it is for an operator's log and MUST NOT be stored, for anyone writes it.
+   */
+  recordRefused(entry: RefusedEntry, claimedIssuer?: string): Promise<void>;
   issued(query: IssuedQuery): Promise<readonly IssuedEntry[]>;
   refused(query: RefusedQuery): Promise<readonly PlacedRefusal[]>;
 }

@@ -122,16 +122,18 @@ export class Issuance {
   }
 
   #recordRefusal(error: unknown, { stage, findings }: Request): void {
-    const { issuer, claims, verdict } = findings;
+    const { token, issuer, claims, verdict } = findings;
     const code = refusalCode(stage, error);
     this.#options.counts.refused(code);
-    this.#refusals?.record({
+    const refused = {
       code,
       reason: error instanceof Fault || error instanceof AuthorityFailure ? error.message : "internal error",
       issuer: claims?.issuer ?? issuer?.settings.url,
       subject: claims?.subject,
       rule: verdict?.outcome === "refused" ? verdict.rule : undefined,
-    });
+    };
+    // Of an unknown issuer its name is all that helps: most often it is one that was mistyped in the configuration.
+    this.#refusals?.record(refused, code === "issuer-unknown" ? token?.issuer : undefined);
   }
 }
 

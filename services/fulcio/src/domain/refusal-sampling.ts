@@ -14,6 +14,7 @@ const SUMMARY_INTERVAL = 60_000;
 const MAX_KINDS = 64;
 const MAX_REASON_CHARACTERS = 256;
 const MAX_SUBJECT_CHARACTERS = 512;
+const MAX_CLAIMED_CHARACTERS = 256;
 const MAX_WRITES = 256;
 
 /**
@@ -36,7 +37,7 @@ export class RefusalSampling {
   }
 
   /** Never throws and is waited for by nobody: the request is refused already, and for a better reason. */
-  record(refusal: Omit<RefusedEntry, "time" | "count">): void {
+  record(refusal: Omit<RefusedEntry, "time" | "count">, claimedIssuer?: string): void {
     const entry: RefusedEntry = {
       ...refusal,
       time: this.#clock(),
@@ -45,8 +46,9 @@ export class RefusalSampling {
       subject: refusal.subject === undefined ? undefined : bounded(refusal.subject, MAX_SUBJECT_CHARACTERS),
     };
     const allowance = refusal.subject === undefined ? this.#unverified : this.#verified;
-    if (this.#writes.size < MAX_WRITES && take(allowance, entry.time)) this.#write(entry);
-    else this.#leaveOut(entry);
+    if (this.#writes.size < MAX_WRITES && take(allowance, entry.time)) {
+      this.#write(entry, claimedIssuer === undefined ? undefined : escaped(claimedIssuer, MAX_CLAIMED_CHARACTERS));
+    } else this.#leaveOut(entry);
   }
 
   /** Writes what was only counted, and waits for all writes under way. */
@@ -80,8 +82,8 @@ export class RefusalSampling {
     for (const entry of entries) this.#write(entry);
   }
 
-  #write(entry: RefusedEntry): void {
-    const write = this.#ledger.recordRefused(entry).catch(() => undefined);
+  #write(entry: RefusedEntry, claimedIssuer?: string): void {
+    const write = this.#ledger.recordRefused(entry, claimedIssuer).catch(() => undefined);
     this.#writes.add(write);
     void write.finally(() => this.#writes.delete(write));
   }
@@ -101,4 +103,12 @@ function take(allowance: Allowance, now: number): boolean {
 function bounded(text: string, longest: number): string {
   const line = text.replaceAll(/\p{Cc}/gu, " ");
   return line.length <= longest ? line : `${line.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+}
+
+/** Whatever moves a cursor, hides or turns text around is shown as its code point. */
+function escaped(text: string, longest: number): string {
+  const plain = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
+  });
+  return bounded(plain, longest);
 }

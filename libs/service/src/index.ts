@@ -6,6 +6,7 @@ export * from "./fault-filter.ts";
 export type { GrpcOptions } from "./grpc/edge.ts";
 export * from "./grpc/services.ts";
 export * from "./grpc/status.ts";
+export * from "./grpc-timeout.ts";
 export * from "./health.ts";
 export * from "./line-writer.ts";
 export * from "./logger.ts";

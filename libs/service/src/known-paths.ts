@@ -37,6 +37,8 @@ declare module "fastify" {
   interface FastifyInstance {
     /** What a person sees at a path where nothing is, with the status set; whoever wants data gets JSON. */
     pageNotFound?: (request: FastifyRequest, reply: FastifyReply) => void;
+    /** What an API says of paths below its own where nothing is: true if the answer was given. */
+    apiNotFound?: (path: string, reply: FastifyReply) => boolean;
   }
 }
 
@@ -44,8 +46,10 @@ declare module "fastify" {
 export function refuseUnknownPaths(fastify: FastifyInstance, known: KnownPaths): void {
   fastify.addHook("onRequest", (request, reply, done) => {
     if (!request.is404) return done();
-    const methods = known.methods(request.url.split("?", 1)[0] ?? "");
+    const [path = ""] = request.url.split("?", 1);
+    const methods = known.methods(path);
     const wrongMethod = methods.length > 0 && !methods.includes(request.method);
+    if (!wrongMethod && fastify.apiNotFound?.(path, reply) === true) return;
     if (wrongMethod) reply.header("Allow", methods.join(", "));
     const wantsPage = request.method === "GET" && (request.headers.accept ?? "").includes("text/html");
     if (!wrongMethod && wantsPage && fastify.pageNotFound !== undefined) {

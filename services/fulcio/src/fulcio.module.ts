@@ -1,7 +1,7 @@
 import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module, type OnModuleInit } from "@nestjs/common";
 import { HttpAdapterHost } from "@nestjs/core";
 import { type GrpcService, GrpcServices, GrpcStatus, Metrics, ReadinessRegistry } from "@chancery/service";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { type AuthorityIdentity, CertificateAuthority } from "./domain/certificate-authority.ts";
 import { CurrentIssuers } from "./domain/current-issuers.ts";
 import { type ForeignCtLog, foreignCtLog, type OwnCtLog } from "./domain/ct-log.ts";
@@ -130,6 +130,7 @@ export class FulcioModule implements OnModuleInit, BeforeApplicationShutdown {
     this.#readiness.warn("fulcio", () => this.#authority.ctLogWarning());
     const fastify = this.#http.httpAdapter.getInstance<FastifyInstance>();
     refuseOtherMethods(fastify);
+    fastify.decorate("apiNotFound", answerAsGateway);
     this.#metrics.observe(fastify, new Set(Object.keys(PATHS)));
   }
 
@@ -164,10 +165,20 @@ function ctLog({ ctLog: log, issuer }: FulcioLinks): OwnCtLog | undefined {
 function refuseOtherMethods(fastify: FastifyInstance): void {
   for (const [url, taken] of Object.entries(PATHS)) {
     fastify.route({
-      method: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].filter((method) => method !== taken),
+      method: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].filter((method) => method !== taken),
       url,
       handler: (_request, reply) =>
         reply.code(501).type("application/json").send(rpcStatus(GrpcStatus.UNIMPLEMENTED, "Method Not Allowed")),
     });
   }
+}
+
+/** All of the second version's, whose other service (Rekor v2) stands behind a gateway of the same kind. */
+const BELOW = [...Object.keys(PATHS).map((path) => `${path}/`), "/api/v2/"];
+
+/** grpc-gateway, DefaultRoutingErrorHandler. */
+function answerAsGateway(path: string, reply: FastifyReply): boolean {
+  if (!BELOW.some((prefix) => path.startsWith(prefix))) return false;
+  reply.code(404).type("application/json").send(rpcStatus(GrpcStatus.NOT_FOUND, "Not Found"));
+  return true;
 }

@@ -1,9 +1,12 @@
 import { Body, Controller, Get, Header, Headers, HttpCode, HttpStatus, Post, UseFilters } from "@nestjs/common";
-import { faultFilter } from "@chancery/service";
+import { faultFilter, withinGrpcTimeout } from "@chancery/service";
 import { Issuance } from "../domain/issuance.ts";
 import { AuthorityChain, PEM_CERTIFICATE_CHAIN } from "./authority-chain.ts";
 import { fulcioErrors } from "./error-shape.ts";
 import { parseV1Request } from "./signing-request.ts";
+
+/** The gateway reads it on every path. */
+const TIMEOUT = "grpc-timeout";
 
 /** `dev.sigstore.fulcio.v1beta.CA`, which cosign up to 2.6 speaks. */
 @Controller("api/v1")
@@ -24,15 +27,18 @@ export class V1Controller {
   async createSigningCertificate(
     @Body() body: Uint8Array | undefined,
     @Headers("authorization") authorization: string | undefined,
+    @Headers(TIMEOUT) timeout: string | undefined,
   ): Promise<string> {
-    const { token, proof } = parseV1Request(body, authorization);
-    const issued = await this.#issuance.issue(token, proof);
-    return this.#chain.below(issued.certificate).join("\n");
+    return withinGrpcTimeout(timeout, async () => {
+      const { token, proof } = parseV1Request(body, authorization);
+      const issued = await this.#issuance.issue(token, proof);
+      return this.#chain.below(issued.certificate).join("\n");
+    });
   }
 
   @Get("rootCert")
   @Header("Content-Type", PEM_CERTIFICATE_CHAIN)
-  rootCertificate(): string {
-    return this.#chain.text;
+  rootCertificate(@Headers(TIMEOUT) timeout: string | undefined): Promise<string> {
+    return withinGrpcTimeout(timeout, async () => this.#chain.text);
   }
 }

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Header, Headers, HttpCode, HttpStatus, Post, UseFilters } from "@nestjs/common";
 import { utf8 } from "@chancery/encoding";
-import { faultFilter } from "@chancery/service";
+import { faultFilter, withinGrpcTimeout } from "@chancery/service";
 import { Issuance } from "../domain/issuance.ts";
 import { AuthorityChain } from "./authority-chain.ts";
 import { fulcioErrors } from "./error-shape.ts";
@@ -8,6 +8,8 @@ import { IssuerList } from "./issuer-list.ts";
 import { parseV2Request } from "./signing-request.ts";
 
 const JSON_TYPE = "application/json";
+/** The gateway reads it on every path. */
+const TIMEOUT = "grpc-timeout";
 
 /** As bytes, because to a JSON text the framework would add a charset that the gateway does not write. */
 function protoJson(message: object): Uint8Array {
@@ -34,20 +36,23 @@ export class V2Controller {
   async createSigningCertificate(
     @Body() body: Uint8Array | undefined,
     @Headers("authorization") authorization: string | undefined,
+    @Headers(TIMEOUT) timeout: string | undefined,
   ): Promise<Uint8Array> {
-    const { token, proof } = parseV2Request(body, authorization);
-    return protoJson(this.#chain.signingCertificate(await this.#issuance.issue(token, proof)));
+    return withinGrpcTimeout(timeout, async () => {
+      const { token, proof } = parseV2Request(body, authorization);
+      return protoJson(this.#chain.signingCertificate(await this.#issuance.issue(token, proof)));
+    });
   }
 
   @Get("trustBundle")
   @Header("Content-Type", JSON_TYPE)
-  trustBundle(): Uint8Array {
-    return protoJson({ chains: [{ certificates: this.#chain.pems }] });
+  trustBundle(@Headers(TIMEOUT) timeout: string | undefined): Promise<Uint8Array> {
+    return withinGrpcTimeout(timeout, async () => protoJson({ chains: [{ certificates: this.#chain.pems }] }));
   }
 
   @Get("configuration")
   @Header("Content-Type", JSON_TYPE)
-  configuration(): Uint8Array {
-    return protoJson({ issuers: this.#issuers.issuers });
+  configuration(@Headers(TIMEOUT) timeout: string | undefined): Promise<Uint8Array> {
+    return withinGrpcTimeout(timeout, async () => protoJson({ issuers: this.#issuers.issuers }));
   }
 }

@@ -1,10 +1,9 @@
 import { Body, Controller, Inject, Post, Req, Res, UseFilters } from "@nestjs/common";
-import { callerOf, faultFilter, GrpcStatus } from "@chancery/service";
+import { callerOf, faultFilter, GrpcStatus, withinGrpcTimeout } from "@chancery/service";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { RekorV2Log } from "../../domain/v2/rekor-v2-log.ts";
 import { readCreateEntryRequest } from "./create-entry-request.ts";
 import { alreadyThere, DUPLICATE_HEADER } from "./duplicate.ts";
-import { withinGrpcTimeout } from "./grpc-timeout.ts";
 import { encodeTransparencyLogEntry } from "./transparency-log-entry.ts";
 import { rpcStatus, v2Errors } from "./v2-errors.ts";
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Misconfigured } from "@chancery/fault";
 import type { CurrentIssuers } from "@chancery/fulcio";
 import { type Logger, type Metrics, readConfigFile } from "@chancery/service";
@@ -10,24 +11,35 @@ export interface IssuerReloadOptions {
   readonly issuers: Pick<CurrentIssuers, "replace">;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Ends when a file that is not touched meanwhile may be taken to be whole; rejects at the signal. A second if left out. */
+  readonly quiet?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Milliseconds. A ConfigMap is swapped by a link to another folder, which no watch of the file itself is told. */
-const LOOK_EVERY = 2_000;
+const LOOK_EVERY = 1_000;
+const QUIET = 1_000;
+
+/** The file at one moment: its text, or why it cannot be read. */
+type Sight = { readonly text: string } | { readonly error: unknown };
 
 /**
  * Takes the issuers anew from their file when its content has changed, when asked, or while it is refused. A file that is not right changes
  * nothing: why is logged once, counted, and shown by readiness until it is mended.
+ *
+ * Nor does one that is being written, which may read as a whole one with fewer issuers or laxer rules: nothing is taken, and
+ * nothing refused, until two looks with a pause between have seen the same. Who asks waits for that.
  */
 export class IssuerReload implements AsyncDisposable {
   readonly #options: IssuerReloadOptions;
   readonly #reloads: Counter;
   readonly #inForce: Gauge;
   readonly #timer: NodeJS.Timeout;
-  /** Undefined while the file cannot be read. */
+  /** As it was when it was last taken or refused; undefined if it could not be read. */
   #seen: string | undefined;
+  readonly #end = new AbortController();
   #refused: string | undefined;
   #atWork: Promise<void> = Promise.resolve();
+  #isLooking = false;
 
   constructor(options: IssuerReloadOptions) {
     this.#options = options;
@@ -45,7 +57,9 @@ export class IssuerReload implements AsyncDisposable {
       registers,
     });
     this.#inForce.set(1);
-    this.#timer = setInterval(() => void this.#look(false), LOOK_EVERY);
+    this.#timer = setInterval(() => {
+      if (!this.#isLooking) void this.#look(false);
+    }, LOOK_EVERY);
     this.#timer.unref();
   }
 
@@ -61,6 +75,7 @@ export class IssuerReload implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#end.abort();
     await this.#atWork;
   }
 
@@ -71,18 +86,45 @@ export class IssuerReload implements AsyncDisposable {
   }
 
   async #readAndReplace(always: boolean): Promise<void> {
-    const { file } = this.#options;
+    this.#isLooking = true;
+    const sight = await this.#settled();
+    this.#isLooking = false;
+    if (sight === undefined) return;
+    const { file, logger } = this.#options;
+    const before = this.#seen;
+    this.#seen = "text" in sight ? sight.text : undefined;
     try {
-      const before = this.#seen;
-      this.#seen = undefined;
-      const text = await readConfigFile(file.path);
-      this.#seen = text;
+      if ("error" in sight) throw sight.error;
+      const { text } = sight;
       // What was wrong may have been a file that it names, mended since.
       if (text !== before || always || this.#refused !== undefined) this.#replace(ConfigFile.parse(text, file.path));
     } catch (error) {
       if (error instanceof Misconfigured) return this.#refuse(error.message);
-      this.#options.logger.error({ err: error }, `${file.path} could not be read anew`);
+      logger.error({ err: error }, `${file.path} could not be read anew`);
       this.#refuse("it could not be read");
+    }
+  }
+
+  /** The file once it stays as it is; undefined if the end comes before. What it was at the last look needs no second one. */
+  async #settled(): Promise<Sight | undefined> {
+    let sight = await this.#sight();
+    for (let last = this.#seen; textOf(sight) !== last;) {
+      last = textOf(sight);
+      try {
+        await (this.#options.quiet ?? aSecond)(this.#end.signal);
+      } catch {
+        return undefined;
+      }
+      sight = await this.#sight();
+    }
+    return sight;
+  }
+
+  async #sight(): Promise<Sight> {
+    try {
+      return { text: await readConfigFile(this.#options.file.path) };
+    } catch (error) {
+      return { error };
     }
   }
 
@@ -108,4 +150,12 @@ export class IssuerReload implements AsyncDisposable {
     this.#reloads.inc({ outcome });
     this.#inForce.set(outcome === "replaced" ? 1 : 0);
   }
+}
+
+function textOf(sight: Sight): string | undefined {
+  return "text" in sight ? sight.text : undefined;
+}
+
+async function aSecond(signal: AbortSignal): Promise<void> {
+  await sleep(QUIET, undefined, { signal });
 }

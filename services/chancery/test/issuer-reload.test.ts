@@ -35,10 +35,10 @@ function replace(settings: readonly IssuerSettings[]): void {
   replaced.push(settings.map(({ url }) => new URL(url).hostname.split(".")[0]!));
 }
 
-async function start(file = path): Promise<void> {
-  const config = await ConfigFile.read(file);
+async function start(quiet: (signal: AbortSignal) => Promise<void> = async () => {}): Promise<void> {
+  const config = await ConfigFile.read(path);
   const logger = createLogger({ level: "debug", human: false, write: (line) => lines.push(line) });
-  reload = new IssuerReload({ file: config!, issuers: { replace }, logger, metrics });
+  reload = new IssuerReload({ file: config!, issuers: { replace }, logger, metrics, quiet });
 }
 
 const series = async () => (await metrics.registry.metrics()).split("\n").filter((line) => line.startsWith("chancery"));
@@ -131,5 +131,80 @@ describe("the issuers' file", () => {
     await writeFile(path, `${issuers("one")}chancery: { log-level: debug }\n`);
     await reload.reload();
     expect(lines.join("")).toContain("takes effect at the next start");
+  });
+});
+
+/** Pauses between two looks at the file, each of which a test ends. */
+function pauses() {
+  const waiting: (() => void)[] = [];
+  let begun = Promise.withResolvers<void>();
+  return {
+    quiet: async (signal: AbortSignal) => {
+      signal.throwIfAborted();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      signal.addEventListener("abort", () => reject(new Error("ended")));
+      waiting.push(resolve);
+      begun.resolve();
+      return promise;
+    },
+    /** Resolves when one has begun; `end` ends it. */
+    async next(): Promise<() => void> {
+      await begun.promise;
+      begun = Promise.withResolvers();
+      return waiting.shift()!;
+    },
+  };
+}
+
+describe("a file that is still being written", () => {
+  const whole = issuers("two", "three");
+
+  test.for([
+    ["reads as a whole one with fewer issuers", issuers("two")],
+    ["is damaged as far as it is there", whole.slice(0, -12)],
+    ["is empty yet", ""],
+  ])("and %s is neither taken nor refused; the whole one is, once", async ([, half]) => {
+    const pause = pauses();
+    await writeFile(path, issuers("one"));
+    await start(pause.quiet);
+    await writeFile(path, half!);
+    const end = await pause.next();
+    await writeFile(path, whole);
+    end();
+    const endSecond = await pause.next();
+    expect([replaced, reload.warning()]).toEqual([[], undefined]);
+    endSecond();
+    await expect.poll(() => replaced).toEqual([["two", "three"]]);
+    expect(reload.warning()).toBeUndefined();
+    expect(lines.join("")).not.toContain("stay as they were");
+    expect(await series()).toEqual([
+      'chancery_config_reloads_total{outcome="replaced"} 1',
+      "chancery_config_in_force 1",
+    ]);
+  });
+
+  test("and becomes what it was is not taken anew", async () => {
+    const pause = pauses();
+    await writeFile(path, issuers("one"));
+    await start(pause.quiet);
+    await writeFile(path, "");
+    const end = await pause.next();
+    await writeFile(path, issuers("one"));
+    end();
+    (await pause.next())();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([replaced, reload.warning()]).toEqual([[], undefined]);
+  });
+
+  test("does not keep the program from ending", async () => {
+    const pause = pauses();
+    await writeFile(path, issuers("one"));
+    await start(pause.quiet);
+    await writeFile(path, "half");
+    const asked = reload.reload();
+    await pause.next();
+    await reload[Symbol.asyncDispose]();
+    await asked;
+    expect(replaced).toEqual([]);
   });
 });

@@ -15,9 +15,10 @@ export function principal(settings: string, claims: Claims, subject = "subject")
 }
 
 export function principalUnder(config: string, claims: Claims, subject: string): Principal {
-  const issuer = new IssuerPool(parseFulcioConfig(config).issuers, false).match(ISSUER);
-  const all: Claims = { sub: subject, ...claims };
-  return issuer.toPrincipal({ issuer: ISSUER, subject, all: JSON.parse(JSON.stringify(all)) as JsonObject });
+  const issuer = new IssuerPool(parseFulcioConfig(config).issuers).match(ISSUER);
+  const written: Claims = { sub: subject, ...claims };
+  const all = Object.fromEntries(Object.entries(written).filter(([, value]) => value !== undefined)) as JsonObject;
+  return issuer.toPrincipal({ issuer: ISSUER, subject, all });
 }
 
 /** The message of the fault that the work throws. */

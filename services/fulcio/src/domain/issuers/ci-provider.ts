@@ -2,6 +2,7 @@ import { Malformed, Misconfigured } from "@chancery/fault";
 import type { FulcioExtensionName } from "@chancery/x509";
 import { plainText, type VerifiedClaims } from "../claims.ts";
 import type { IssuerType } from "../issuer-type.ts";
+import { printClaim } from "../printed-claim.ts";
 import { renderTemplate, type Values } from "../template.ts";
 import { canonicalUri } from "../uri.ts";
 
@@ -32,28 +33,19 @@ export const ciProvider: IssuerType = {
   },
 };
 
-/** As Go prints a null: GitLab's `ci_config_sha` is one where the definition is another project's. */
-const NULL = "<nil>";
-
 /**
- * A claim wins over the default of its name; numbers and booleans are written out, numbers without an exponent.
- * In a name a null is refused: two tenants without a value must not become one identity.
+ * A claim wins over the default of its name; numbers and booleans are written out, numbers without an exponent, lists and
+ * objects as Go prints them. In a name null, lists and objects are refused: two tenants without a value, or with values
+ * that are printed alike, must not become one identity.
  */
 function valuesOf(claims: VerifiedClaims, defaults: ReadonlyMap<string, string>, isName = false): Values {
   return (name) => {
     const claim = claims.all[name];
     if (claim === undefined) return defaults.get(name);
-    if (claim === null && isName) throw new Malformed(`${name} claim is null`);
-    if (claim === null) return NULL;
-    if (typeof claim === "number") return decimal(claim, name);
-    return typeof claim === "boolean" ? String(claim) : plainText(claim, name);
+    if (typeof claim === "string") return plainText(claim, name);
+    if (isName && typeof claim === "object") {
+      throw new Malformed(`${name} claim is ${claim === null ? "null" : "a list or an object"}`);
+    }
+    return plainText(printClaim(claim, name), name);
   };
-}
-
-function decimal(value: number, name: string): string {
-  // Beyond 2^53 the number read is not the number written, and may be another project's.
-  if (Math.abs(value) > Number.MAX_SAFE_INTEGER) throw new Malformed(`${name} claim is a number too large to be exact`);
-  const text = String(value);
-  if (text.includes("e")) throw new Malformed(`${name} claim is a number too small to be written plainly`);
-  return text;
 }

@@ -7,11 +7,12 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createKeyFile } from "../../libs/crypto/src/index.ts";
 import { type EmbeddedPostgres, startEmbedded } from "../../libs/postgres/src/index.ts";
+import { compareCosts } from "./entry-cost.ts";
 import { percentile, spread } from "./figures.ts";
 import { inFlight, type Measured } from "./in-flight.ts";
 import { type LogSite, newEntry, openLog, type OpenLog } from "./log-node.ts";
 import { describeMachine } from "./machine.ts";
-import { treeCpu } from "./process-cpu.ts";
+import { postmasterPid, treeCpu } from "./process-cpu.ts";
 
 const USAGE = `bench log [--sizes 10000] [--large] [--clients 1,8,32,128,512] [--processes 1,2,3,4] [--readers 8]
           [--rounds 3] [--seconds 3] [--directory DIR]
@@ -21,7 +22,6 @@ there against a small log; --directory keeps the database for the next run. An e
 
 const LARGE = 3_000_000;
 const FILL = 2048;
-const WARM_ROUNDS = 3;
 
 interface Plan {
   readonly sizes: readonly number[];
@@ -91,7 +91,7 @@ async function bench(directory: string, plan: Plan): Promise<void> {
       await printBytes(node);
       print("");
     }
-    if (plan.sizes.length > 1 && plan.clients.length > 0) await compareCosts(place, plan);
+    if (plan.sizes.length > 1 && plan.clients.length > 0) await compareWithSmall(place, plan);
   } finally {
     await place.server.stop();
   }
@@ -99,6 +99,7 @@ async function bench(directory: string, plan: Plan): Promise<void> {
 
 /** A server with a log in it, in a folder. */
 interface Place {
+  readonly directory: string;
   server: EmbeddedPostgres;
   readonly site: LogSite;
   readonly start: () => Promise<void>;
@@ -112,6 +113,7 @@ async function openPlace(directory: string): Promise<Place> {
   if (fresh) await createKeyFile(keyFile, "ecdsa-p256");
   const startServer = () => startEmbedded({ directory: join(directory, "postgres") });
   const place: Place = {
+    directory,
     server: await startServer(),
     get site() {
       return { url: this.server.url, anchors, keyFile };
@@ -124,11 +126,8 @@ async function openPlace(directory: string): Promise<Place> {
   return place;
 }
 
-/**
- * What an entry costs in the largest log against one of the first size, which is made anew, for it has grown since. They
- * take turns: what the machine's speed does meanwhile it does to both.
- */
-async function compareCosts(large: Place, plan: Plan): Promise<void> {
+/** What an entry costs in the largest log against one of the first size, which is made anew, for it has grown since. */
+async function compareWithSmall(large: Place, plan: Plan): Promise<void> {
   const clients = plan.clients.at(-1) ?? 1;
   const directory = await mkdtemp(join(tmpdir(), "chancery-bench-"));
   const small = await openPlace(directory);
@@ -136,23 +135,12 @@ async function compareCosts(large: Place, plan: Plan): Promise<void> {
     await fillTo(small.site, plan.sizes[0] ?? 0);
     // Both stay open: a connection just made has each of PostgreSQL's buffers mapped anew, a page at a time.
     await using nodes = new AsyncDisposableStack();
-    const [smallNode, largeNode] = [nodes.use(await openLog(small.site)), nodes.use(await openLog(large.site))];
-    const cost = async ({ log }: OpenLog) => {
-      const { node: own, database } = await runRound(clients, plan.seconds, () => log.append(newEntry()));
-      return own + database;
-    };
-    // The first rounds of each read into memory what the start has not.
-    const pairs: [number, number][] = [];
-    for (let round = -WARM_ROUNDS; round < 2 * plan.rounds; round++) {
-      const pair: [number, number] = [await cost(smallNode), await cost(largeNode)];
-      if (round >= 0) pairs.push(pair);
-    }
-    const [before, after] = [0, 1].map((at) => pairs.map((pair) => pair[at] ?? Number.NaN));
-    const ratios = pairs.map(([first, second]) => second / first);
-    print(
-      `an entry at ${clients} in flight costs ${spread(before ?? [], 0)} µs of CPU in a small log, ${spread(after ?? [], 0)} in a`,
-    );
-    print(`large one: ${spread(ratios, 2)} of it, in ${ratios.length} pairs`);
+    const opened = async ({ site, directory: home }: Place) => ({
+      log: nodes.use(await openLog(site)).log,
+      postgres: postmasterPid(join(home, "postgres")),
+    });
+    const lines = await compareCosts(await opened(small), await opened(large), clients);
+    for (const line of lines) print(line);
   } finally {
     await small.server.stop();
     await rm(directory, { recursive: true, force: true });

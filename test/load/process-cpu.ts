@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 /** CPU seconds that a process tree has used: the program itself, and all it started (PostgreSQL). */
 export interface TreeCpu {
@@ -43,6 +44,11 @@ export function treeCpu(pid: number): TreeCpu {
     children: children / TICKS_PER_SECOND,
     resident: program.resident,
   };
+}
+
+/** The process of the server in a folder of `startEmbedded`. */
+export function postmasterPid(directory: string): number {
+  return Number(readFileSync(join(directory, "data", "postmaster.pid"), "utf8").split("\n", 1)[0]);
 }
 
 function readStat(pid: number): Stat | undefined {

@@ -30,11 +30,16 @@ export class DrawnLog {
   isDown = false;
   isFrozen = false;
 
-  constructor(leaves: readonly string[], signer = ephemeralSigner("ecdsa-p256")) {
+  constructor(leaves: readonly string[], signer = ephemeralSigner("ecdsa-p256"), tree = 7) {
     this.leaves = leaves.map((leaf) => Buffer.from(leaf));
     this.signer = signer;
     const key = createPublicKey(signer.publicKey.keyObject.export({ type: "spki", format: "pem" }));
-    const identity = { origin: "drawn.example - 7", signer: "drawn.example", signs: "text" as const, keys: [key] };
+    const identity = {
+      origin: `drawn.example - ${tree}`,
+      signer: "drawn.example",
+      signs: "text" as const,
+      keys: [key],
+    };
     this.log = { name: "rekor", kind: "rekor", identity };
   }
 

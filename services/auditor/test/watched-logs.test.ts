@@ -21,8 +21,12 @@ async function installation() {
   await rekor.publish();
   const key = rekor.signer.publicKey.keyObject.export({ type: "spki", format: "der" }).toString("base64");
   const silent = new Set<string>();
+  /** What who names no tree is given; the log's own checkpoint, unless said. */
+  const clients: { note?: Uint8Array; nameTheTree?: true } = {};
   const served = rekor.served();
   const reach = async (url: string) => {
+    if (clients.nameTheTree && url === `${HOME}/api/v1/log/shards`) return Response.json([{ treeID: "7" }]);
+    if (url === `${HOME}/api/v1/log/checkpoint` && clients.note) return new Response(Buffer.from(clients.note));
     const path = url.slice(HOME.length).replace("/shards/7", "");
     if ([...silent].some((start) => path.startsWith(start))) throw new TypeError("fetch failed");
     if (path === "/trust/trusted_root.json") {
@@ -45,7 +49,7 @@ async function installation() {
       way: { fetch: reach },
       ...options,
     });
-  return { rekor, silent, open };
+  return { clients, rekor, silent, open };
 }
 
 const states = (auditor: Auditor) => new Map(auditor.status().checks.map(({ name, state }) => [name, state]));
@@ -130,4 +134,20 @@ test("a Rekor log whose checkpoint is not answered at the start keeps no other f
   await auditor.sweep();
   expect(auditor.status().logs.map(({ log }) => log)).toEqual(["rekor-v2", "rekor"]);
   expect(states(auditor).get("reach")).toBe("passed");
+});
+
+test("a checkpoint of a tree that the installation does not name is an alarm where clients are shown it, and evidence", async () => {
+  const { clients, open } = await installation();
+  clients.nameTheTree = true;
+  await using auditor = await open();
+  await auditor.sweep();
+  const unnamed = () => auditor.status().alarms.filter(({ trouble }) => trouble === "unnamed-tree");
+  expect(unnamed()).toEqual([]);
+  const other = new DrawnLog(DrawnLog.named(5), undefined, 8);
+  await other.publish();
+  clients.note = other.note;
+  await auditor.sweep();
+  expect(unnamed()).toMatchObject([{ severity: "critical", subject: "unnamed tree drawn.example - 8" }]);
+  const evidence: unknown = JSON.parse(await readFile(unnamed()[0]?.evidence ?? "", "utf8"));
+  expect(evidence).toMatchObject({ note: Buffer.from(other.note).toString() });
 });

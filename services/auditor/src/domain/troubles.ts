@@ -48,6 +48,12 @@ export const TROUBLES = {
       "Seen from another place the log shows another history: a proxy, a cache or the log itself answers some of its readers otherwise.",
     remedy: `${KEEP}. Ask both URLs for /checkpoint by hand; if both are signed, treat it as a fork.`,
   },
+  "unnamed-tree": {
+    severity: "critical",
+    meaning:
+      "Clients who ask for the v1 log's checkpoint were given one of a tree that this installation does not name among its shards: what is logged there is seen by those clients and by no auditor. If a key of the log signed it, the key has a second history.",
+    remedy: `${KEEP}. Ask the URL for /api/v1/log and /api/v1/log/shards by hand, and see what answers there (a proxy, a process that was not started anew after \`chancery shard\`). If the log's key signed it, treat the log as forked: ${HOW}.`,
+  },
   unproven: {
     severity: "critical",
     meaning:

@@ -142,50 +142,6 @@ export function servedLog(url: string, log: AuditedLog, way: Way = {}): ServedLo
   };
 }
 
-/** Where a checkpoint of a log is shown, too. */
-export interface CheckpointPlace {
-  readonly url: string;
-  /** Undefined where none of this log's is to be had: that a log answers is asked elsewhere. */
-  checkpoint(): Promise<Uint8Array | undefined>;
-}
-
-/**
- * A shard of the v1 log as clients see it, who name no tree and are given the newest one's head: as text, and in JSON as
- * upstream has it. A fork that is shown there alone would be seen by nobody who asks for the shard. What is said of
- * another tree is for the watch of that one.
- */
-export function clientsPlaces(url: string, log: AuditedLog, way: Way = {}): CheckpointPlace[] {
-  if (log.kind !== "rekor") return [];
-  const api = new HttpLog(url + V1, { ...WATCHING, ...way });
-  const asText = () => api.get("/checkpoint");
-  const asJson = async () => {
-    const answer = await api.getJson("");
-    const note = isObject(answer) ? answer["signedTreeHead"] : undefined;
-    return isText(note) ? Buffer.from(note) : undefined;
-  };
-  return [
-    { url: `${api.base}/checkpoint`, checkpoint: () => ofTree(log, asText) },
-    { url: api.base, checkpoint: () => ofTree(log, asJson) },
-  ];
-}
-
-async function ofTree(log: AuditedLog, read: () => Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
-  try {
-    const note = await read();
-    return note === undefined || isOfAnotherTree(note, log) ? undefined : note;
-  } catch (error) {
-    if (error instanceof Unavailable) return undefined;
-    throw error;
-  }
-}
-
-/** `<host> - <tree ID>`: whatever else an origin may be is judged. */
-function isOfAnotherTree(note: Uint8Array, { identity }: AuditedLog): boolean {
-  const [origin = ""] = Buffer.from(note).toString("utf8").split("\n", 1);
-  const begin = identity.origin.replace(/\d+$/, "");
-  return origin !== identity.origin && origin.startsWith(begin) && /^\d{1,19}$/.test(origin.slice(begin.length));
-}
-
 function pathOf({ name, kind, identity }: AuditedLog): string {
   if (kind === "ctlog") return `/${name}`;
   return kind === "rekor-v2" ? "/api/v2" : `${V1}/shards/${identity.origin.split(" - ")[1] ?? ""}`;

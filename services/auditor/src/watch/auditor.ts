@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Alarm, AlarmBook, type AlarmSink, timeOf } from "../domain/alarm.ts";
 import { alarmText } from "../domain/alarm-text.ts";
+import { clientsPlaces } from "../public/clients-heads.ts";
 import type { AuditedLog } from "../public/served-log.ts";
 import { askTime, type TimeServer } from "../public/sntp-client.ts";
 import { unlessStopped } from "../domain/unless-stopped.ts";
@@ -10,6 +11,7 @@ import { FolderLock } from "../state/folder-lock.ts";
 import { StateFolder } from "../state/state-folder.ts";
 import { Canary } from "./canary.ts";
 import { CanaryKeys } from "./canary-keys.ts";
+import { ClientsWatch } from "./clients-watch.ts";
 import { HostWatch } from "./host-watch.ts";
 import { type AuditorOptions, untilStopped } from "./auditor-options.ts";
 import { type AuditStatus, canaryStatus } from "./audit-status.ts";
@@ -69,6 +71,7 @@ export class Auditor implements AsyncDisposable {
   readonly #time: TimeServersWatch | undefined;
   readonly #webhook: Webhook | undefined;
   readonly #logs: WatchedLogs;
+  readonly #clients: ClientsWatch;
   #canary: Canary | undefined;
   #since: number | undefined;
   #lastPass: number | undefined;
@@ -89,6 +92,13 @@ export class Auditor implements AsyncDisposable {
       state,
       alarms: this.#alarms,
       build: (found, folder, own) => watchLog(found, folder, own, this.#aroundLogs()),
+    });
+    this.#clients = new ClientsWatch(clientsPlacesOf(options), {
+      ...around,
+      memory: state,
+      shards: () => this.#logs.shards,
+      isWhole: () => this.#logs.areShardsWhole,
+      find: () => this.#logs.find(),
     });
     this.#trust = new TrustWatch(options.url, state, { ...around, logKeys: () => this.#logKeys() });
     this.#host = new HostWatch(options.url, {
@@ -178,8 +188,8 @@ export class Auditor implements AsyncDisposable {
     if (!this.#logs.isComplete) await this.#logs.find();
     await this.#trust.check();
     await this.#look();
+    await this.#clients.check({ isPatient: this.#running !== undefined });
     for (const { watch, stored, beside, entries, certificates } of this.#logs.all) {
-      await watch.checkClients();
       await watch.checkEdge();
       await stored?.checkTip();
       await beside?.checkNew();
@@ -218,6 +228,7 @@ export class Auditor implements AsyncDisposable {
     await Promise.all([
       this.#findAgain(loops),
       this.#again(EVERY.heads, "heads", () => this.#look(LOOK_MS)),
+      this.#again(EVERY.edge, "what clients are shown", () => this.#clients.check()),
       this.#again(EVERY.trust, "trust root", () => this.#trust.check()),
       this.#again(EVERY.host, "host", () => this.#host.check()),
       this.#refusals && this.#again(EVERY.refusals, "refusals", async () => this.#refusals?.check()),
@@ -257,6 +268,7 @@ export class Auditor implements AsyncDisposable {
     const looked = {
       logs: this.#logs.names,
       places: [url, ...vantagePoints],
+      served: this.#logs.all.flatMap(({ watch }) => watch.places),
       folders: [state, ...folders],
       hasWebhook: this.#webhook !== undefined,
       hasTimeServers: timeServers.length > 0,
@@ -303,7 +315,6 @@ export class Auditor implements AsyncDisposable {
     const { name, identity } = watch.log;
     const loops: Promise<void>[] = [
       this.#again(EVERY.edge, `edge of ${name}`, async () => {
-        await watch.checkClients();
         await watch.checkEdge();
         await stored?.checkTip();
         await entries?.checkNewestFound();
@@ -375,4 +386,10 @@ export class Auditor implements AsyncDisposable {
       return keys.map((key) => key.toString("base64"));
     });
   }
+}
+
+/** Others are asked as anyone asks them. */
+function clientsPlacesOf({ url, vantagePoints = [], way = {} }: AuditorOptions) {
+  const others = vantagePoints.flatMap((place) => clientsPlaces(place, { signal: way.signal }));
+  return [...clientsPlaces(url, way), ...others];
 }

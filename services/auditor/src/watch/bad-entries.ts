@@ -34,9 +34,10 @@ export class BadEntries {
     return [...pages];
   }
 
-  has(index: bigint): boolean {
-    const span = this.#spans.get(index) ?? this.#ofPage(index / PAGE).find((one) => one.first <= index);
-    return span !== undefined && index < span.end;
+  /** Whether an entry of a page is. */
+  ofPage(page: bigint): (index: bigint) => boolean {
+    const spans = this.#ofPage(page);
+    return (index) => spans.some(({ first, end }) => first <= index && index < end);
   }
 
   add(bad: readonly Bad[]): void {

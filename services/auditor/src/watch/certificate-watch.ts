@@ -135,14 +135,14 @@ export class CertificateWatch {
 
   async #judgeAgain(page: bigint, findings: Findings): Promise<void> {
     const end = min((page + 1n) * PAGE, this.#watch.proven.size);
-    const isBad = (index: bigint) => this.#bad.has(index);
+    const isBad = this.#bad.ofPage(page);
     const { entries, bad, refused } = await this.#judgePage(page * PAGE, end, isBad, findings);
     if (refused !== undefined) {
       this.#bad.postpone(page);
       return findings.refuse(refused);
     }
     const isGood = (at: number) => bad.every(({ first }) => first !== page * PAGE + BigInt(at));
-    const mended = entries.filter((_, at) => this.#bad.has(page * PAGE + BigInt(at)) && isGood(at));
+    const mended = entries.filter((_, at) => isBad(page * PAGE + BigInt(at)) && isGood(at));
     this.#bad.replace(page, bad);
     await this.#read(mended, true);
     await this.#expectLedgered(page * PAGE, entries);

@@ -85,8 +85,7 @@ export class EntryWatch {
       if (this.#next < this.#watch.proven.size) break;
       const started = performance.now();
       const end = min((page + 1n) * PAGE, this.#watch.proven.size);
-      const isBad = (index: bigint) => this.#bad.has(index);
-      const { bad, refused } = await this.#badIn(page * PAGE, end, isBad, findings);
+      const { bad, refused } = await this.#badIn(page * PAGE, end, this.#bad.ofPage(page), findings);
       if (refused === undefined) this.#bad.replace(page, bad);
       else this.#bad.postpone(page);
       if (refused !== undefined) findings.refuse(refused);

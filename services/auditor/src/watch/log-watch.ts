@@ -5,18 +5,17 @@ import { Difference, type Place } from "../domain/difference.ts";
 import { HASH_BYTES, TILE_HASHES } from "../domain/merkle.ts";
 import { tileDifferences } from "../domain/tile-difference.ts";
 import { ProvenLog, type ProvenState, rootOfTiles } from "../domain/proven-log.ts";
-import type { AuditedLog, CheckpointPlace, ServedLog } from "../public/served-log.ts";
+import type { AuditedLog, ServedLog } from "../public/served-log.ts";
 import type { LogFolder, LogMemory } from "../state/log-folder.ts";
 import { awayFinding } from "./away.ts";
 import { DamagedPages } from "./damaged-pages.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogView } from "./log-view.ts";
 import { isOlder, wentBack } from "./older-head.ts";
+import { BEHIND_MS, UnprovenHeads } from "./unproven-heads.ts";
 import { TreeHeadAge } from "./tree-head-age.ts";
 import { messageOf, Unchecked, Wrong, wrongOf } from "./wrong.ts";
 
-/** A cache or a replica may be this far behind. */
-const BEHIND_MS = 20_000;
 const DAMAGED = "damaged tiles";
 
 /** Whoever wants to see each leaf when it is new. Called before its tree is proven, maybe again if that fails. */
@@ -37,7 +36,6 @@ export class LogWatch {
   readonly proven: ProvenLog;
   readonly folder: LogFolder;
   readonly #served: readonly ServedLog[];
-  readonly #clients: readonly CheckpointPlace[];
   readonly #report: Report;
   readonly #now: () => number;
   readonly #read: LeafReader;
@@ -46,8 +44,7 @@ export class LogWatch {
   readonly #damaged: DamagedPages;
   /** The newest of each place. */
   readonly #seen = new Map<string, Seen>();
-  /** Since when each unproven checkpoint waits. */
-  readonly #waiting = new Map<string, number>();
+  readonly #unproven: UnprovenHeads;
   #enough = Infinity;
   #note: string | undefined;
   #lastHead: SignedHead | undefined;
@@ -64,12 +61,10 @@ export class LogWatch {
       readonly report: Report;
       readonly now: () => number;
       readonly leaves?: LeafReader;
-      readonly clients?: readonly CheckpointPlace[];
     },
   ) {
     this.log = log;
     this.#served = served;
-    this.#clients = around.clients ?? [];
     this.folder = folder;
     this.#report = around.report;
     this.#now = around.now;
@@ -78,6 +73,13 @@ export class LogWatch {
     this.#damaged = new DamagedPages(folder.cursor(DAMAGED), (tiles) => folder.setCursor(DAMAGED, tiles));
     const { proven = { size: 0n, edge: [] }, staged } = folder.memory ?? {};
     this.proven = new ProvenLog(proven, folder.tiles, staged);
+    this.#unproven = new UnprovenHeads({
+      log,
+      folder,
+      now: around.now,
+      shownBy: () => ({ url: this.main.url, size: this.proven.size, since: this.#currentSince }),
+      expectRoot: (head, note) => this.#expectRoot(head, note),
+    });
     this.#note = folder.memory?.note;
     if (this.#note !== undefined) this.#lastHead = openCheckpoint(Buffer.from(this.#note), log.identity);
   }
@@ -86,6 +88,11 @@ export class LogWatch {
     const [main] = this.#served;
     if (main === undefined) throw new RangeError(`${this.log.name} is read from nowhere`);
     return main;
+  }
+
+  /** URLs. */
+  get places(): string[] {
+    return this.#served.map(({ url }) => url);
   }
 
   /** The newest signed head that was proven. */
@@ -139,11 +146,20 @@ export class LogWatch {
     return this.#inTurn(() => this.#pass(budgetMs));
   }
 
-  /** What clients are shown who name no tree. */
-  checkClients(): Promise<void> {
-    return this.#inTurn(async () => {
-      for (const place of this.#clients) await this.#lookAt(place);
+  /** A checkpoint of this log that was shown elsewhere. Resolves to what is to be said of it; throws what is Wrong, with its evidence. */
+  async judgeShown(note: Uint8Array, place: Pick<ServedLog, "url">): Promise<string> {
+    let said = "";
+    await this.#inTurn(async () => {
+      try {
+        said = await this.#judgeNote(note, place);
+      } catch (error) {
+        const wrong = error instanceof Difference ? wrongOf(this.log.name, error) : error;
+        if (!(wrong instanceof Wrong)) throw wrong;
+        const { trouble, message, evidence, subject } = wrong;
+        throw new Wrong(trouble, message, { ...this.#common(), note: noteText(note), ...evidence }, subject);
+      }
     });
+    return said;
   }
 
   /** One after the other: who cannot wait for the next look makes one of their own. */
@@ -162,7 +178,7 @@ export class LogWatch {
   async #pass(budgetMs: number): Promise<void> {
     this.#enough = performance.now() + budgetMs;
     for (const served of this.#served) await this.#look(served);
-    await this.#judgeAll(`unproven checkpoints of ${this.log.name}`, (findings) => this.#judgeUnproven(findings));
+    await this.#judgeAll(`unproven checkpoints of ${this.log.name}`, (findings) => this.#unproven.judge(findings));
   }
 
   /** That the right edge, which the next entry builds upon, is served as it was proven. */
@@ -217,12 +233,6 @@ export class LogWatch {
     const check = this.#checkpointCheck(served);
     const held = await this.#judge(check, () => this.#judgeNote(note, served), { note: noteText(note) });
     if (served === this.main) this.#currentSince = held ? (this.#currentSince ?? this.#now()) : undefined;
-  }
-
-  async #lookAt(place: CheckpointPlace): Promise<void> {
-    const note = await place.checkpoint();
-    if (note === undefined) return;
-    await this.#judge(this.#checkpointCheck(place), () => this.#judgeNote(note, place), { note: noteText(note) });
   }
 
   #checkpointCheck(served: Pick<ServedLog, "url">): string {
@@ -282,47 +292,11 @@ export class LogWatch {
     return place.index * BigInt(TILE_HASHES) + BigInt(place.offset) >= this.proven.size;
   }
 
-  /** What was seen anywhere and could not be proven at once: kept until it is, whatever is served meanwhile. */
-  async #judgeUnproven(findings: Findings): Promise<string> {
-    for (const note of await this.folder.unproven()) await findings.collect(() => this.#judgeOneUnproven(note));
-    const { dropped } = this.folder;
-    if (dropped > 0) {
-      const what = `so many checkpoints of ${this.log.name} wait to be proven that ${dropped} later ones were not kept`;
-      findings.add(new Wrong("unproven", what, undefined, `${this.log.name} unproven checkpoints`));
-    }
-    return "every checkpoint that was ever seen is proven";
-  }
-
-  async #judgeOneUnproven(note: Uint8Array): Promise<void> {
-    const head = openCheckpoint(note, this.log.identity);
-    const since = this.#waiting.get(noteText(note)) ?? this.#now();
-    this.#waiting.set(noteText(note), since);
-    if (head.size <= this.proven.size) {
-      await this.#expectRoot(head, note);
-      await this.folder.forgetUnproven(note);
-      this.#waiting.delete(noteText(note));
-    } else if (this.#isOverdue(since)) {
-      const what = `a checkpoint of size ${head.size} was seen, and ${this.main.url} shows only ${this.proven.size}`;
-      throw new Wrong("split-view", what, { note: noteText(note) });
-    }
-  }
-
-  /**
-   * A larger tree was seen elsewhere, or here before. Only a place that shows all it has is behind: during an outage of the
-   * database a checkpoint is answered from memory, and its tiles are not.
-   */
-  #isOverdue(since: number): boolean {
-    return this.#currentSince !== undefined && this.#now() - Math.max(since, this.#currentSince) > BEHIND_MS;
-  }
-
   async #expectRoot(head: SignedHead, note?: Uint8Array): Promise<void> {
     const root = await this.proven.rootAt(head.size, this.main);
     if (Buffer.compare(root, head.root) === 0) return;
-    throw new Wrong(
-      "fork",
-      `a checkpoint of ${this.log.name} of size ${head.size} has the root ${head.root.toHex()}, and what was proven has ${root.toHex()}`,
-      note && { note: noteText(note) },
-    );
+    const what = `a checkpoint of ${this.log.name} of size ${head.size} has the root ${head.root.toHex()}, and what was proven has ${root.toHex()}`;
+    throw new Wrong("fork", what, note && { note: noteText(note) });
   }
 
   /** One place may be a little behind another, not for long. */

@@ -6,6 +6,8 @@ export interface Looked {
   readonly logs: readonly string[];
   /** URLs of the installation: its own, and vantage points. */
   readonly places: readonly string[];
+  /** Where logs are read. */
+  readonly served: readonly string[];
   readonly folders: readonly string[];
   readonly hasWebhook: boolean;
   readonly hasTimeServers: boolean;
@@ -13,11 +15,18 @@ export interface Looked {
 
 const OF_A_LOG = / (?<log>rekor(?:-shard-\d+)?|rekor-v2|ctlog\/[^ ]+)(?: at (?<place>\S+))?$/;
 
+const CHECKPOINT_AT = /^checkpoint at (?<place>\S+)$/;
+const OF_CLIENTS = /\/api\/v1\/log(?:\/checkpoint)?$/;
+
 /** Why a check that raised an alarm before is not made any more; undefined: it is, or it is not known to be gone. */
-export function whyNotAsked(check: string, { logs, places, folders, hasWebhook, hasTimeServers }: Looked) {
+export function whyNotAsked(check: string, { logs, places, served, folders, hasWebhook, hasTimeServers }: Looked) {
   const { log, place } = OF_A_LOG.exec(check)?.groups ?? {};
-  if (place !== undefined && !places.some((one) => place.startsWith(`${one.replace(/\/+$/, "")}/`))) {
-    return `${place} is no longer one of this auditor's vantage points`;
+  const shownAt = place ?? CHECKPOINT_AT.exec(check)?.groups?.["place"];
+  if (shownAt !== undefined && !places.some((one) => shownAt.startsWith(`${one.replace(/\/+$/, "")}/`))) {
+    return `${shownAt} is no longer one of this auditor's vantage points`;
+  }
+  if (place !== undefined && OF_CLIENTS.test(place) && log !== undefined && !served.includes(place)) {
+    return "what clients are shown who name no tree is one check a place, whatever tree it is of";
   }
   if (log !== undefined && !logs.includes(log)) {
     return `${log} is neither named by the trusted root nor remembered in this auditor's folder`;

@@ -1,7 +1,7 @@
 import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import type { SettlingReport } from "../domain/alarm.ts";
-import { type AuditedLog, clientsPlaces, servedLog, storedName } from "../public/served-log.ts";
+import { type AuditedLog, servedLog, storedName } from "../public/served-log.ts";
 import type { LogFolder } from "../state/log-folder.ts";
 import { SettledAlarms } from "../state/settled-alarms.ts";
 import type { AuditorOptions } from "./auditor-options.ts";
@@ -59,8 +59,7 @@ export function watchLog(
     (place) => [place.replace(/\/+$/, ""), log, place === url ? way : { signal: way.signal }] as const,
   );
   const served = places.map((place) => servedLog(...place));
-  const clients = places.flatMap((place) => clientsPlaces(...place));
-  const watch = new LogWatch(log, served, folder, { ...around, clients });
+  const watch = new LogWatch(log, served, folder, around);
   const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, storedName(log));
   const stored = insight && new StoredWatch(watch, { db: insight.db, name: storedName(log), anchor }, around);
   const pause = (spentMs: number) => rest(spentMs * REST.again);

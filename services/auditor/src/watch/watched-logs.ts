@@ -14,6 +14,7 @@ import type { LogFolder } from "../state/log-folder.ts";
 import type { StateFolder } from "../state/state-folder.ts";
 import type { AuditorOptions } from "./auditor-options.ts";
 import { awayFinding } from "./away.ts";
+import type { LogWatch } from "./log-watch.ts";
 import { checkHeadsAlone } from "./stored-heads.ts";
 import { checksOf, type Watched } from "./watched-log.ts";
 import { messageOf } from "./wrong.ts";
@@ -51,6 +52,17 @@ export class WatchedLogs implements AsyncDisposable {
     return [...this.#watched.map(({ watch }) => watch.log.name), ...this.#barred];
   }
 
+  /** Those of the v1 log, oldest first. */
+  get shards(): readonly LogWatch[] {
+    const shards = this.#watched.map(({ watch }) => watch).filter(({ log }) => log.kind === "rekor");
+    return shards.toSorted((a, b) => (shardNumber(a.log.name) ?? 0) - (shardNumber(b.log.name) ?? 0));
+  }
+
+  /** Whether each of those is watched that was ever named. */
+  get areShardsWhole(): boolean {
+    return ![...this.#barred].some((name) => shardNumber(name) !== undefined);
+  }
+
   /** Whether the installation said which logs it has, and each of them is watched. */
   get isComplete(): boolean {
     return this.#areAllNamed && this.#barred.size === 0;
@@ -58,9 +70,16 @@ export class WatchedLogs implements AsyncDisposable {
 
   /**
    * What was found once is watched for ever, over restarts too: a log that is no longer named has something to hide, or is missed
-   * soon. Resolves to whether the installation said which there are.
+   * soon. Resolves to whether the installation said which there are. That one was added tells the trusted root's own watch.
    */
-  async find(): Promise<boolean> {
+  find(): Promise<boolean> {
+    const turn = this.#finding.then(() => this.#find());
+    this.#finding = turn.catch(() => {});
+    return turn;
+  }
+  #finding: Promise<unknown> = Promise.resolve();
+
+  async #find(): Promise<boolean> {
     const { url, keys = {}, way } = this.#options;
     const { alarms } = this.#around;
     const named = await findLogs(url, keys, way).catch((unanswered: unknown): NamedLogs => ({ logs: [], unanswered }));
@@ -72,7 +91,7 @@ export class WatchedLogs implements AsyncDisposable {
     if (this.#areAllNamed) {
       alarms.passed("reach", `${url} answers`);
       const names = this.names.join(", ");
-      alarms.passed("logs", `the trusted root names no log but those that are watched: ${names}`);
+      alarms.passed("logs", `each log that the installation names is watched: ${names}`);
       return true;
     }
     await this.#checkHeadsAlone();

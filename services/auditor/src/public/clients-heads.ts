@@ -1,0 +1,56 @@
+import { Unavailable } from "@chancery/fault";
+import { isObject, isText } from "../domain/json-member.ts";
+import { HttpLog, WATCHING, type Way } from "./http-log.ts";
+
+const V1 = "/api/v1/log";
+/** There are no more shards. */
+const MOST_INACTIVE = 100;
+
+/** Checkpoints of the v1 log as a client is given them who names no tree. */
+export interface ClientsHeads {
+  /** Of the tree that takes entries. */
+  readonly active: Uint8Array;
+  /** Of those before it. */
+  readonly inactive: readonly Uint8Array[];
+}
+
+export interface ClientsPlace {
+  readonly url: string;
+  /** Undefined where there are none to be had: that a log answers is asked elsewhere. */
+  heads(): Promise<ClientsHeads | undefined>;
+}
+
+/** As text, and in JSON as upstream has it. A fork that is shown there alone would be seen by nobody who asks for a shard. */
+export function clientsPlaces(url: string, way: Way = {}): ClientsPlace[] {
+  const api = new HttpLog(url.replace(/\/+$/, "") + V1, { ...WATCHING, ...way });
+  return [
+    { url: `${api.base}/checkpoint`, heads: () => answered(async () => asText(await api.get("/checkpoint"))) },
+    { url: api.base, heads: () => answered(async () => asJson(await api.getJson(""))) },
+  ];
+}
+
+function asText(note: Uint8Array | undefined): ClientsHeads | undefined {
+  return note && { active: note, inactive: [] };
+}
+
+function asJson(answer: unknown): ClientsHeads | undefined {
+  const active = noteOf(answer);
+  if (active === undefined) return undefined;
+  const others = isObject(answer) ? answer["inactiveShards"] : undefined;
+  const inactive = Array.isArray(others) ? others.slice(0, MOST_INACTIVE).map(noteOf) : [];
+  return { active, inactive: inactive.filter((note) => note !== undefined) };
+}
+
+function noteOf(answer: unknown): Uint8Array | undefined {
+  const note = isObject(answer) ? answer["signedTreeHead"] : undefined;
+  return isText(note) ? Buffer.from(note) : undefined;
+}
+
+async function answered(read: () => Promise<ClientsHeads | undefined>): Promise<ClientsHeads | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof Unavailable) return undefined;
+    throw error;
+  }
+}

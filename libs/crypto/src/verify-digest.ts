@@ -1,6 +1,8 @@
 import { constants, publicDecrypt } from "node:crypto";
+import { isMainThread } from "node:worker_threads";
 import { concatBytes, equalBytes } from "@chancery/encoding";
 import { P256 } from "./curve.ts";
+import { DigestBatch } from "./digest-batch.ts";
 import { DigestThread } from "./digest-thread.ts";
 import { verifyEcdsaDigest, verifyEcdsaDigestOnPool } from "./ecdsa-digest.ts";
 import { ED25519_SPKI_PREFIX, verifyEd25519ph } from "./ed25519.ts";
@@ -36,10 +38,11 @@ export async function verifyDigestAside(
   const curve = curveOf(key.algorithm);
   if (curve === undefined || digest.length !== HASH_LENGTH[hash]) return verifyDigest(key, hash, digest, signature);
   const signed = { spki: key.spki, digest, signature };
-  return await (curve === P256 ? thread.verify(signed) : verifyEcdsaDigestOnPool(curve, signed));
+  return await (curve === P256 ? aside.verify(signed) : verifyEcdsaDigestOnPool(curve, signed));
 }
 
-const thread = new DigestThread();
+/** Who is beside the main thread already needs no other. */
+const aside = isMainThread ? new DigestThread() : new DigestBatch();
 
 /**
  * DigestInfo up to the digest itself. RFC 8017, Section 9.2, note 1; the parameters are NULL, never absent.

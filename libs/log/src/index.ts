@@ -35,5 +35,6 @@ export {
   type SearchKey,
   type SearchName,
 } from "./search-key.ts";
+export { storedLeaf } from "./stored-leaf.ts";
 export { tileResource } from "./tile-resource.ts";
 export { type LogLimits, type LogOptions, TransparencyLog } from "./transparency-log.ts";

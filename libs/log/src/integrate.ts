@@ -37,13 +37,10 @@ export function integrate(
     if (before.frozen) return { kind: "frozen" };
     const place = { index: before.size + BigInt(entries.length), time };
     const leaf = entry.leaf(place);
-    const placed = { identity: entry.identity, leaf, leafHash: leafHash(leaf), extra: entry.extra };
-    entries.push({ ...placed, searchKeys: distinctKeys(entry.searchKeys), names: entry.names ?? [] });
-    return {
-      kind: "new",
-      entry: { ...place, identity: entry.identity, leaf, extra: entry.extra },
-      leafHash: placed.leafHash,
-    };
+    const { identity, extra, stored, searchKeys, names = [] } = entry;
+    const hash = leafHash(leaf);
+    entries.push({ identity, leaf, leafHash: hash, stored, extra, searchKeys: distinctKeys(searchKeys), names });
+    return { kind: "new", entry: { index: place.index, time, identity, leaf, extra }, leafHash: hash };
   });
   const growth =
     entries.length === 0

@@ -2,14 +2,14 @@ import { sha256 } from "@chancery/crypto";
 import { concatBytes, equalBytes } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
 import { bigintArray, bytesArray, type Database, integerArray, migrate, type Queryable } from "@chancery/postgres";
-import { EMPTY_ROOT, HASH_SIZE, leafHash } from "@chancery/tlog";
+import { EMPTY_ROOT, HASH_SIZE } from "@chancery/tlog";
 import type { PublishedCheckpoint } from "./entry.ts";
 import { type Failpoint, noFailpoint } from "./failpoint.ts";
-import { packLeaf, unpackLeaf } from "./packed-leaf.ts";
 import { PostgresLogReader } from "./postgres-log-reader.ts";
 import { logSchema } from "./postgres-schema.ts";
 import { nameColumns, searchColumns } from "./postgres-search-rows.ts";
 import * as sql from "./postgres-statements.ts";
+import { storedLeaf } from "./stored-leaf.ts";
 import type { Addition, Integrate, LogKey, LogStore, LogWriter, PlacedEntry, StoredLog, TreeState } from "./store.ts";
 
 /** All logs of one PostgreSQL database. Any number of processes may write to it. */
@@ -125,7 +125,7 @@ class PostgresLogWriter implements LogWriter {
   /** Both statements travel together. The server compares what it stored, and so does this side before it signs. */
   async #store(tx: Queryable, before: TreeState, { entries, tiles, tree }: Addition): Promise<void> {
     const edge = concatBytes(...tree.edge);
-    const leaves = entries.map(storedLeaf);
+    const leaves = entries.map(({ stored, leaf, leafHash: hash }) => stored ?? storedLeaf(leaf, hash));
     const tileNames = [
       integerArray(tiles.map(({ level }) => level)),
       bigintArray(tiles.map(({ index }) => BigInt(index))),
@@ -159,12 +159,6 @@ class PostgresLogWriter implements LogWriter {
     expectStored("tiles", stored?.tiles, given.tiles);
     expectStored("tree", stored?.tree, given.tree);
   }
-}
-
-/** What is stored of a leaf: of whatever form, it was read as it will be read, and has the leaf's hash. */
-function storedLeaf({ leaf, leafHash: hash }: PlacedEntry): Uint8Array {
-  for (const form of [packLeaf(leaf), leaf]) if (equalBytes(leafHash(unpackLeaf(form)), hash)) return form;
-  throw new RefusedToSign("a leaf has no form in which it could be stored and read again");
 }
 
 function int4(value: number): Uint8Array {

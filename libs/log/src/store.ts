@@ -35,6 +35,8 @@ export interface PlacedEntry {
   readonly identity: Uint8Array;
   readonly leaf: Uint8Array;
   readonly leafHash: Uint8Array;
+  /** The form in which the leaf is stored, where it was made and checked before. */
+  readonly stored?: Uint8Array | undefined;
   readonly extra: Uint8Array;
   /** Each once. */
   readonly searchKeys: readonly SearchKey[];

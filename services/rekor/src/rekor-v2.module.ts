@@ -4,13 +4,15 @@ import type { Signer } from "@chancery/crypto";
 import type { TransparencyLog } from "@chancery/log";
 import { GrpcServices, GrpcStatus, ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
+import { type ProposalPolicy, proposalPolicy } from "./domain/judge-proposal.ts";
 import { RekorV2Log, type V2WritePolicy } from "./domain/v2/rekor-v2-log.ts";
 import type { RekorV2Identity } from "./domain/v2/tree-head-signer.ts";
 import { rekorV2Grpc } from "./grpc/rekor-v2.ts";
 import { MAX_REQUEST_BYTES } from "./http/v2/create-entry-request.ts";
-import { V2EntriesController } from "./http/v2/entries.controller.ts";
+import { V2_INTAKE, V2EntriesController } from "./http/v2/entries.controller.ts";
 import { V2TilesController } from "./http/v2/tiles.controller.ts";
 import { rpcStatus } from "./http/v2/v2-errors.ts";
+import { proposalThread } from "./intake/proposal-thread.ts";
 
 export interface RekorV2Config extends RekorV2Identity, V2WritePolicy {}
 
@@ -20,6 +22,7 @@ export interface RekorV2Links {
   readonly signer: Signer;
 }
 
+const POLICY = Symbol("rekor-v2 policy");
 const ENTRIES = "/api/v2/log/entries";
 
 /** The Rekor v2 API over one log. */
@@ -34,18 +37,23 @@ export class RekorV2Module implements NestModule, OnModuleInit {
     @Inject(ReadinessRegistry) readiness: ReadinessRegistry,
     @Inject(RekorV2Log) log: RekorV2Log,
     @Inject(GrpcServices) served: GrpcServices,
+    @Inject(POLICY) policy: ProposalPolicy,
   ) {
     this.#adapterHost = adapterHost;
     this.#readiness = readiness;
     this.#log = log;
-    served.add(rekorV2Grpc(log));
+    served.add(rekorV2Grpc(log, policy));
   }
 
   static forRoot(config: RekorV2Config, links: RekorV2Links): DynamicModule {
     return {
       module: RekorV2Module,
       controllers: [V2EntriesController, V2TilesController],
-      providers: [{ provide: RekorV2Log, useValue: new RekorV2Log(config, links) }],
+      providers: [
+        { provide: RekorV2Log, useValue: new RekorV2Log(config, links) },
+        { provide: V2_INTAKE, useValue: proposalThread.intake("v2", proposalPolicy(config)) },
+        { provide: POLICY, useValue: proposalPolicy(config) },
+      ],
     };
   }
 

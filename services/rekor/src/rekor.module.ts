@@ -2,15 +2,17 @@ import { type DynamicModule, Inject, Module, type NestModule, type OnModuleInit 
 import { HttpAdapterHost } from "@nestjs/core";
 import { ReadinessRegistry } from "@chancery/service";
 import type { FastifyInstance } from "fastify";
+import { proposalPolicy } from "./domain/judge-proposal.ts";
 import { RekorLog, type RekorLogLinks } from "./domain/rekor-log.ts";
 import { checkIdentity, type RekorIdentity } from "./domain/tree-head-signer.ts";
 import type { WritePolicy } from "./domain/write-policy.ts";
-import { EntriesController } from "./http/entries.controller.ts";
+import { EntriesController, INTAKE } from "./http/entries.controller.ts";
 import { IndexController } from "./http/index.controller.ts";
 import { type BodyLimits, type Operation, shapeRoutes } from "./http/operations.ts";
 import { MAX_ENTRY_BYTES, MAX_SEARCH_BYTES } from "./http/request-body.ts";
 import { TilesController } from "./http/tiles.controller.ts";
 import { TreeController } from "./http/tree.controller.ts";
+import { proposalThread } from "./intake/proposal-thread.ts";
 
 export interface RekorConfig extends RekorIdentity, WritePolicy {
   /** Upstream's `--enabled_api_endpoints`: all unless told. */
@@ -55,6 +57,7 @@ export class RekorModule implements NestModule, OnModuleInit {
       controllers: [EntriesController, IndexController, TilesController, TreeController],
       providers: [
         { provide: RekorLog, useValue: new RekorLog(config, links) },
+        { provide: INTAKE, useValue: proposalThread.intake("v1", proposalPolicy(config)) },
         { provide: CONFIG, useValue: config },
       ],
     };

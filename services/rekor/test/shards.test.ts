@@ -13,6 +13,7 @@ import {
   rekorV2TreeHeadSigner,
   SearchModule,
 } from "../src/index.ts";
+import { judgeProposal } from "../src/domain/judge-proposal.ts";
 import { hashedrekord, keyPem, type Proposal } from "./proposals.ts";
 import { type AnsweredEntry, ENTRIES, HOSTNAME, onlyEntry } from "./running-rekor.ts";
 
@@ -45,9 +46,8 @@ beforeAll(async () => {
     for (let local = 0; local < length; local++) {
       // The first entry of the third shard is that of the first shard once more.
       const proposal = at === 2 && local === 0 ? told[0]!.proposal : await hashedrekord();
-      const { entry } = await new RekorLog({ hostname: HOSTNAME, treeId: shard.treeId }, shard).create(
-        ANYONE,
-        () => proposal,
+      const { entry } = await new RekorLog({ hostname: HOSTNAME, treeId: shard.treeId }, shard).create(ANYONE, () =>
+        judgeProposal(proposal, {}),
       );
       told.push({ shard: at, local, entryId: entry.entryId, proposal });
     }
@@ -319,7 +319,7 @@ describe("a log whose older shard is not what its indexes rest on", () => {
     const { treeId } = old;
     for (let entries = 0; entries < 2; entries++) {
       const proposal = (await hashedrekord()) as never;
-      await new RekorLog({ hostname: HOSTNAME, treeId }, old).create(ANYONE, () => proposal);
+      await new RekorLog({ hostname: HOSTNAME, treeId }, old).create(ANYONE, () => judgeProposal(proposal, {}));
     }
     await old.log.freeze();
     await using from = await served([old, active], [1, 0]);

@@ -19,7 +19,8 @@ describe("a client that gives little time", () => {
     const request = hashedRekordRequest("held back");
     expect(await rekor.post(request, { "grpc-timeout": "20m" })).toMatchObject(late);
     held.resolve();
-    await expect.poll(async () => (await rekor.log.published()).head.size).toBe(1n);
+    // The first one waits until the thread that reads them has started.
+    await expect.poll(async () => (await rekor.log.published()).head.size, { timeout: 30_000 }).toBe(1n);
     expect(await rekor.post(request)).toMatchObject({ status: 409 });
   });
 

@@ -64,18 +64,22 @@ export class Admission {
   }
 
   assertSigners(signers: readonly SigningKey[]): void {
-    const { signers: rules } = this.#rules;
-    if (rules === undefined) return;
-    for (const signer of signers) {
-      const { fingerprint, certificate } = identityOf(signer);
-      if (rules.keys.has(fingerprint)) continue;
-      if (certificate !== undefined && rules.authorities.some((authority) => isIssuedBy(certificate, authority))) {
-        continue;
-      }
-      throw new Forbidden(`this log takes only ${welcome(rules)}; ${fingerprint} is not one of them`);
-    }
-    if (signers.length === 0) throw new Forbidden(`this log takes only ${welcome(rules)}; the entry names no signer`);
+    assertSigners(signers, this.#rules.signers);
   }
+}
+
+/** Anyone's signatures are taken without rules. */
+export function assertSigners(signers: readonly SigningKey[], rules: SignerRules | undefined): void {
+  if (rules === undefined) return;
+  for (const signer of signers) {
+    const { fingerprint, certificate } = identityOf(signer);
+    if (rules.keys.has(fingerprint)) continue;
+    if (certificate !== undefined && rules.authorities.some((authority) => isIssuedBy(certificate, authority))) {
+      continue;
+    }
+    throw new Forbidden(`this log takes only ${welcome(rules)}; ${fingerprint} is not one of them`);
+  }
+  if (signers.length === 0) throw new Forbidden(`this log takes only ${welcome(rules)}; the entry names no signer`);
 }
 
 /** Undefined if one of the rules lets it in. */

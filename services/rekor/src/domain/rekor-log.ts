@@ -1,17 +1,16 @@
 import { Malformed, RefusedToSign, Unavailable } from "@chancery/fault";
 import type { Caller } from "@chancery/identity";
-import type { PublishedCheckpoint } from "@chancery/log";
+import type { NewEntry, PublishedCheckpoint } from "@chancery/log";
 import { leafHash } from "@chancery/tlog";
 import { Admission } from "./admission.ts";
-import { bodyOf, parseEntry } from "./entries/entry-kinds.ts";
+import { bodyOf } from "./entries/entry-kinds.ts";
 import type { ProposedEntry } from "./entries/entry-kind.ts";
 import { parseEntryId } from "./entry-id.ts";
-import { newEntryOf } from "./search/new-entry.ts";
 import { askedKeys } from "./search-key.ts";
 import { type InactiveShard, placeShards, type ProvenEntry, Shard, type ShardLinks } from "./shard.ts";
 import type { RekorIdentity } from "./tree-head-signer.ts";
 import { Turns } from "./turns.ts";
-import { assertKeyAllowed, assertKindEnabled, DEFAULT_ATTESTATION_BYTES, type WritePolicy } from "./write-policy.ts";
+import type { WritePolicy } from "./write-policy.ts";
 
 export type { InactiveShard, ProvenEntry } from "./shard.ts";
 
@@ -47,7 +46,6 @@ export class RekorLog {
   /** Oldest first. */
   readonly #inactive: readonly Shard[];
   readonly #searchLimit: number;
-  readonly #policy: WritePolicy;
   readonly #admission: Admission;
   readonly #turns = new Turns();
   /** Whether the shards that indexes rest on were found as they were when they were followed. */
@@ -63,27 +61,19 @@ export class RekorLog {
     this.#inactive = placed.map((shard) => new Shard(shard, shard.first, shard.length));
     this.#active = new Shard({ ...links, treeId: identity.treeId }, next);
     this.#looked = inactive.length === 0;
-    this.#policy = identity;
     this.#admission = new Admission(identity.admission);
     this.#searchLimit = limits.searchResults ?? 1_000;
   }
 
   /**
-   * Verifies and logs a proposal, which is read only for a caller who may write. It is answered once a signed and
-   * published tree head covers it.
+   * Logs what was proposed, which is judged only for a caller who may write. It is answered once a signed and published
+   * tree head covers it.
    */
-  async create(caller: Caller, read: () => ProposedEntry): Promise<CreatedEntry> {
+  async create(caller: Caller, judge: () => Promise<NewEntry>): Promise<CreatedEntry> {
     if (!this.#looked || this.#refusal !== undefined) await this.#assertWhole();
     await this.#admission.assertCaller(caller);
-    await this.#turns.next();
-    const proposed = read();
-    assertKindEnabled(proposed.kind, this.#policy);
-    const parsed = await parseEntry(proposed);
-    assertKeyAllowed(parsed.keyAlgorithm, this.#policy, "spec.signature.publicKey.content");
-    this.#admission.assertSigners(parsed.signers);
-    const longest = this.#policy.attestationBytes ?? DEFAULT_ATTESTATION_BYTES;
     // As upstream, whose tree is asked alone: an equal entry in a shard of before does not stop this one.
-    const appended = await this.#active.log.append(newEntryOf(parsed, longest));
+    const appended = await this.#active.log.append(await judge());
     return { entry: await this.#active.prove(appended), duplicate: appended.duplicate };
   }
 

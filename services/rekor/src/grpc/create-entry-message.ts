@@ -1,6 +1,6 @@
 import { Malformed } from "@chancery/fault";
 import type { GrpcMessage } from "@chancery/service";
-import type { CreateEntryRequest } from "../domain/v2/rekor-v2-log.ts";
+import type { CreateEntryRequest } from "../domain/v2/judge-request.ts";
 import type { RequestVerifier } from "../domain/v2/request-verifier.ts";
 
 /** As the proto file has it; of a `oneof`, what is not set is not there. */

@@ -1,13 +1,17 @@
 import { Duplicate, Malformed } from "@chancery/fault";
 import type { GrpcService } from "@chancery/service";
+import type { ProposalPolicy } from "../domain/judge-proposal.ts";
+import { Turns } from "../domain/turns.ts";
 import { API_VERSION, KIND } from "../domain/v2/hashedrekord.ts";
+import { judgeRequest } from "../domain/v2/judge-request.ts";
 import type { LoggedV2Entry, RekorV2Log } from "../domain/v2/rekor-v2-log.ts";
 import { MAX_REQUEST_BYTES } from "../http/v2/create-entry-request.ts";
 import { alreadyThere, DUPLICATE_HEADER } from "../http/v2/duplicate.ts";
 import { readCreateEntryMessage } from "./create-entry-message.ts";
 
 /** `dev.sigstore.rekor.v2.Rekor`: the calls of the HTTP API, without the gateway. */
-export function rekorV2Grpc(log: RekorV2Log): GrpcService {
+export function rekorV2Grpc(log: RekorV2Log, policy: ProposalPolicy): GrpcService {
+  const turns = new Turns();
   return {
     name: "dev.sigstore.rekor.v2.Rekor",
     proto: new URL("../../proto/rekor_v2.proto", import.meta.url),
@@ -15,7 +19,10 @@ export function rekorV2Grpc(log: RekorV2Log): GrpcService {
     logReads: ["GetTile", "GetEntryBundle", "GetCheckpoint"],
     methods: {
       CreateEntry: async (message, call) => {
-        const { entry, duplicate } = await log.create(call.caller, () => readCreateEntryMessage(message));
+        const { entry, duplicate } = await log.create(call.caller, async () => {
+          await turns.next();
+          return await judgeRequest(readCreateEntryMessage(message), policy);
+        });
         const { index } = entry.proof;
         if (!duplicate) return logEntryMessage(entry);
         call.setHeader(DUPLICATE_HEADER, String(index));

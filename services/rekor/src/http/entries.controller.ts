@@ -16,12 +16,16 @@ import { NotFound } from "@chancery/fault";
 import { callerOf, faultFilter } from "@chancery/service";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { ENTRY_ID_PATTERN } from "../domain/entry-id.ts";
+import type { Intake } from "../domain/judge-proposal.ts";
 import { type ProvenEntry, RekorLog } from "../domain/rekor-log.ts";
 import { rekorErrors } from "./error-shape.ts";
 import { encodeCreatedEntry, encodeLogEntry } from "./log-entry-json.ts";
 import { type Query as QueryParameters, requiredInteger } from "./query-parameters.ts";
-import { readEntryQuery, readProposedEntry, requireJson } from "./request-body.ts";
+import { readEntryQuery, requireJson } from "./request-body.ts";
 import { violation } from "./schema-violation.ts";
+
+/** Of the v1 log, under which the module gives its {@link Intake}. */
+export const INTAKE = Symbol("rekor intake");
 
 export const ENTRIES_PATH = "/api/v1/log/entries";
 /** Proofs and tree heads of the next minute are others. */
@@ -32,9 +36,11 @@ export const NO_CACHE = "no-cache, no-store, no-transform, must-revalidate, priv
 @UseFilters(faultFilter(rekorErrors()))
 export class EntriesController {
   readonly #log: RekorLog;
+  readonly #intake: Intake;
 
-  constructor(@Inject(RekorLog) log: RekorLog) {
+  constructor(@Inject(RekorLog) log: RekorLog, @Inject(INTAKE) intake: Intake) {
     this.#log = log;
+    this.#intake = intake;
   }
 
   @Post()
@@ -45,7 +51,7 @@ export class EntriesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     requireJson(request.headers["content-type"]);
-    const { entry, duplicate } = await this.#log.create(callerOf(request), () => readProposedEntry(body));
+    const { entry, duplicate } = await this.#log.create(callerOf(request), () => this.#intake(body));
     // Relative, as upstream: an absolute one would be built from a Host header that anyone can set.
     reply.header("Location", `${ENTRIES_PATH}/${entry.entryId}`);
     if (duplicate) {

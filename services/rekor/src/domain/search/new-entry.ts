@@ -1,4 +1,4 @@
-import type { NewEntry } from "@chancery/log";
+import { type NewEntry, storedLeaf } from "@chancery/log";
 import { leafHash } from "@chancery/tlog";
 import type { ParsedEntry } from "../entries/entry-kind.ts";
 import { entryKeys, searchNames } from "../search-key.ts";
@@ -11,9 +11,11 @@ export function newEntryOf(parsed: Omit<ParsedEntry, "keyAlgorithm">, attestatio
   const { body, searchTexts, statement, signers, attestation } = parsed;
   const facts = describeEntry(body, { statement, otherTexts: [] }, signers);
   const kept = attestation !== undefined && attestation.length <= attestationBytes ? attestation : undefined;
+  const identity = leafHash(body);
   return {
-    identity: leafHash(body),
+    identity,
     leaf: () => body,
+    stored: storedLeaf(body, identity),
     extra: encodeBeside({ statement, otherTexts: textsToKeep(searchTexts, facts), attestation: kept }),
     searchKeys: entryKeys(searchTexts, facts),
     names: searchNames(facts),

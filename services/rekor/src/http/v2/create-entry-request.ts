@@ -3,7 +3,7 @@ import { Malformed } from "@chancery/fault";
 import { isObject } from "../../domain/entries/spec-reader.ts";
 import type { DsseRequest } from "../../domain/v2/dsse.ts";
 import type { HashedRekordRequest } from "../../domain/v2/hashedrekord.ts";
-import type { CreateEntryRequest } from "../../domain/v2/rekor-v2-log.ts";
+import type { CreateEntryRequest } from "../../domain/v2/judge-request.ts";
 import type { RequestVerifier } from "../../domain/v2/request-verifier.ts";
 import { MessageReader } from "./message-reader.ts";
 

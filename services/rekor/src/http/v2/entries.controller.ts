@@ -1,19 +1,24 @@
 import { Body, Controller, Inject, Post, Req, Res, UseFilters } from "@nestjs/common";
 import { callerOf, faultFilter, GrpcStatus, withinGrpcTimeout } from "@chancery/service";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Intake } from "../../domain/judge-proposal.ts";
 import { RekorV2Log } from "../../domain/v2/rekor-v2-log.ts";
-import { readCreateEntryRequest } from "./create-entry-request.ts";
 import { alreadyThere, DUPLICATE_HEADER } from "./duplicate.ts";
 import { encodeTransparencyLogEntry } from "./transparency-log-entry.ts";
 import { rpcStatus, v2Errors } from "./v2-errors.ts";
+
+/** Of the v2 log, under which the module gives its {@link Intake}. */
+export const V2_INTAKE = Symbol("rekor-v2 intake");
 
 @Controller("api/v2/log/entries")
 @UseFilters(faultFilter(v2Errors))
 export class V2EntriesController {
   readonly #log: RekorV2Log;
+  readonly #intake: Intake;
 
-  constructor(@Inject(RekorV2Log) log: RekorV2Log) {
+  constructor(@Inject(RekorV2Log) log: RekorV2Log, @Inject(V2_INTAKE) intake: Intake) {
     this.#log = log;
+    this.#intake = intake;
   }
 
   /** No content type is asked for, as upstream's gateway reads every body as JSON. */
@@ -24,7 +29,7 @@ export class V2EntriesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { entry, duplicate } = await withinGrpcTimeout(request.headers["grpc-timeout"], () =>
-      this.#log.create(callerOf(request), () => readCreateEntryRequest(body)),
+      this.#log.create(callerOf(request), () => this.#intake(body)),
     );
     if (!duplicate) return encodeTransparencyLogEntry(entry);
     const { index } = entry.proof;

@@ -12,7 +12,8 @@ const MOST_KEYS = 1_000;
 const MOST_CANDIDATES = 4_096;
 /** Of candidates with keys that each is asked for: as many rows and look-ups a statement, some tenths of a second. */
 const MOST_PROBES = 65_536;
-const MOST_ENTRIES = 1_024;
+/** Of the longest leaves there are, 16 MiB: what an entry bundle is, too. */
+const MOST_ENTRIES = 256;
 const MOST_NAMES = 257;
 
 /** Look-ups by keys, times and names, in the published tree and no further. */
@@ -55,7 +56,7 @@ export class Lookup {
     return await this.#reader.search({ ...search, candidates });
   }
 
-  /** Entries of the published tree, at most 1,024, in the order of the indexes. */
+  /** Entries of the published tree, at most 256, in the order of the indexes. */
   async entries(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]> {
     if (indexes.length > MOST_ENTRIES) throw new TooLarge(`entries: more than ${MOST_ENTRIES}`);
     return await this.#reader.entriesAt(indexes, extraBytes);

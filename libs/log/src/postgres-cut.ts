@@ -19,7 +19,7 @@ export type CutTable = keyof typeof BEHIND;
 const TABLES = Object.keys(BEHIND) as CutTable[];
 
 /** Rows taken at a time: an entry may have 10 MiB beside it, and twice that as text. */
-const FETCHED = 4;
+const FETCHED = 1;
 
 export interface CutTree {
   readonly size: bigint;

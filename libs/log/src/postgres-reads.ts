@@ -3,7 +3,7 @@ import { leafHash, TILE_WIDTH } from "@chancery/tlog";
 import type { LoggedEntry } from "./entry.ts";
 import { unpackLeaf } from "./packed-leaf.ts";
 import * as sql from "./postgres-statements.ts";
-import { SharedQuery } from "./shared-query.ts";
+import { ONE_AT_A_TIME, SharedQuery } from "./shared-query.ts";
 import { PART_WIDTH, type TileName } from "./store.ts";
 
 /** Single entries and tiles of one log, read together: an entry and its proof, and those of other readers. */
@@ -11,16 +11,23 @@ export class PostgresReads {
   readonly #db: Queryable;
   readonly #log: number;
   readonly #shared: SharedQuery<Question, Row | undefined>;
+  readonly #alone: SharedQuery<bigint, EntryRow | undefined>;
 
   constructor(db: Queryable, log: number) {
     this.#db = db;
     this.#log = log;
     this.#shared = new SharedQuery((questions) => this.#read(questions));
+    this.#alone = new SharedQuery(
+      (indexes) => Promise.all(indexes.map((index) => this.#readAlone(index))),
+      ONE_AT_A_TIME,
+    );
   }
 
   async entry(index: bigint): Promise<LoggedEntry | undefined> {
-    const row = await this.#shared.ask({ entry: index });
-    return row === undefined || isTileRow(row) ? undefined : loggedEntry(row);
+    const shared = await this.#shared.ask({ entry: index });
+    if (shared === undefined || isTileRow(shared)) return undefined;
+    const row = shared.large ? await this.#alone.ask(index) : shared;
+    return row && loggedEntry(row);
   }
 
   /** Its hashes, or those of one of its parts; none where there are none, or not all up to the last. */
@@ -43,11 +50,16 @@ export class PostgresReads {
     const found = new Map(rows.map((row) => [isTileRow(row) ? tiles[Number(row.ordinal) - 1] : row.index, row]));
     return questions.map((question) => found.get("entry" in question ? question.entry : question.tile));
   }
+
+  async #readAlone(index: bigint): Promise<EntryRow | undefined> {
+    const [row] = await this.#db.query<EntryRow>(sql.READ_ALONE, [this.#log, index]);
+    return row;
+  }
 }
 
 type Question = { readonly entry: bigint } | { readonly tile: TileName };
 
-type Row = TileRow | (EntryRow & { readonly ordinal: null });
+type Row = TileRow | (EntryRow & { readonly ordinal: null; readonly large: boolean });
 
 interface TileRow {
   readonly ordinal: bigint;

@@ -172,17 +172,22 @@ export const LEAVES = prepared(
    WHERE rows IS NOT NULL ORDER BY run.first`,
 );
 
+/** As many bytes beside each of the 32 entries that are read together are MOST_READ_BYTES. */
+const MOST_BESIDE_BYTES = MOST_READ_BYTES / 32;
+
 /**
- * Entries by their indexes ($2), and of tiles the hashes from $5 to before $6: a proof goes with its entry, and as one
+ * Entries by their indexes ($2), without what is kept beside those that have much there, and of tiles the hashes from $5 to before $6: a proof goes with its entry, and as one
  * statement the two cost two thirds. Of long rows only these hashes are read (they are stored plain), of short ones only
  * the rows that have some. Where one is missing before the last there is, there is no answer.
  */
 export const READ = prepared(
   "read",
-  `SELECT NULL::bigint AS ordinal, NULL::bytea AS hashes, index, time, identity, leaf, extra
+  `SELECT NULL::bigint AS ordinal, NULL::bytea AS hashes, index, time, identity, leaf,
+     CASE WHEN length(extra) <= ${MOST_BESIDE_BYTES} THEN extra END AS extra,
+     coalesce(length(extra) > ${MOST_BESIDE_BYTES}, false) AS large
    FROM log.entry WHERE log = $1 AND index = ANY ($2::bigint[])
    UNION ALL
-   SELECT ordinal, hashes, NULL, NULL, NULL, NULL, NULL
+   SELECT ordinal, hashes, NULL, NULL, NULL, NULL, NULL, NULL
    FROM unnest($3::int[], $4::bigint[], $5::int[], $6::int[]) WITH ORDINALITY AS asked (level, index, first, beyond, ordinal)
    CROSS JOIN LATERAL (
      SELECT string_agg(substr(hashes, (begins - start) * 32 + 1, greatest(ends - begins, 0) * 32), ''::bytea ORDER BY start)
@@ -193,6 +198,12 @@ export const READ = prepared(
          SELECT max(start) FROM log.tile
          WHERE log = $1 AND level = asked.level AND index = asked.index AND start <= asked.first)) AS rows) AS tile
    WHERE length(hashes) = bytes`,
+);
+
+/** An entry with all that is kept beside it, which may be 10 MiB. */
+export const READ_ALONE = prepared(
+  "read-alone",
+  "SELECT index, time, identity, leaf, extra FROM log.entry WHERE log = $1 AND index = $2",
 );
 
 export const FIND_IDENTITY = prepared("find-identity", "SELECT index FROM log.identity WHERE log = $1 AND hash = $2");

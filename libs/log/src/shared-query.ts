@@ -1,7 +1,13 @@
-/** Queries under way at a time. While one is being answered, the next is on its way. */
-const UNDER_WAY = 2;
-/** What one query asks for at most: its answers are held in memory together. */
-const LARGEST = 32;
+export interface SharedQueryLimits {
+  /** Queries under way at a time. While one is being answered, the next is on its way. */
+  readonly underWay: number;
+  /** What one query asks for at most: its answers are held in memory together. */
+  readonly largest: number;
+}
+
+const LIMITS: SharedQueryLimits = { underWay: 2, largest: 32 };
+/** For answers of which one fills the memory that 32 others do. */
+export const ONE_AT_A_TIME: SharedQueryLimits = { underWay: 1, largest: 1 };
 
 interface Asked<Key, Answer> {
   readonly key: Key;
@@ -14,18 +20,20 @@ interface Asked<Key, Answer> {
  */
 export class SharedQuery<Key, Answer> {
   readonly #query: (keys: readonly Key[]) => Promise<readonly Answer[]>;
+  readonly #limits: SharedQueryLimits;
   #waiting: Asked<Key, Answer>[] = [];
   #underWay = 0;
 
   /** `query` answers in the order it was asked. */
-  constructor(query: (keys: readonly Key[]) => Promise<readonly Answer[]>) {
+  constructor(query: (keys: readonly Key[]) => Promise<readonly Answer[]>, limits = LIMITS) {
     this.#query = query;
+    this.#limits = limits;
   }
 
   ask(key: Key): Promise<Answer> {
     const answer = Promise.withResolvers<Answer>();
     this.#waiting.push({ key, answer });
-    if (this.#underWay < UNDER_WAY) void this.#run();
+    if (this.#underWay < this.#limits.underWay) void this.#run();
     return answer.promise;
   }
 
@@ -33,7 +41,7 @@ export class SharedQuery<Key, Answer> {
     this.#underWay++;
     await restOfTurn();
     while (this.#waiting.length > 0) {
-      await this.#answer(this.#waiting.splice(0, LARGEST));
+      await this.#answer(this.#waiting.splice(0, this.#limits.largest));
       // Who was just answered may ask on.
       await restOfTurn();
     }

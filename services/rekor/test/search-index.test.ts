@@ -76,6 +76,32 @@ async function asBefore(from: TestDatabase, to: TestDatabase, texts: readonly (r
   }
 }
 
+test("entries whose facts are long are read one after the other, whole as they must be", async () => {
+  await using rekor = await world();
+  const { db } = rekor;
+  for (let made = 0; made < 3; made++) {
+    const subject = Array.from({ length: 100 }, (_, at) => ({
+      name: `${at}`,
+      digest: { sha256: hex(`${made} ${at}`) },
+    }));
+    await rekor.logged(await dsse({ payload: JSON.stringify({ ...JSON.parse(aStatement()), subject }) }));
+  }
+  const index = await indexOf(db);
+  const { reader } = index;
+  let [underWay, most, read] = [0, 0, 0];
+  const counting = {
+    published: () => reader.published(),
+    entriesAt: (indexes: readonly bigint[], bytes: number) => reader.entriesAt(indexes, bytes),
+    entries: async (start: bigint, count: number) => {
+      most = Math.max(most, ++underWay);
+      read++;
+      return await reader.entries(start, count).finally(() => underWay--);
+    },
+  };
+  expect(await verifyIndex(Object.assign(index, { reader: counting }), quiet)).toEqual([]);
+  expect([read, most]).toEqual([3, 1]);
+});
+
 describe("the index of a log", () => {
   test("is that of its entries as it is written, and a rebuild finds nothing to do", async () => {
     await using rekor = await world();

@@ -115,10 +115,8 @@ export class Shard {
   async search(groups: readonly (readonly SearchKey[])[], limit: number): Promise<string[]> {
     const indexes = await this.log.lookup.newest(groups, limit);
     const ids: string[] = [];
-    // A page at a time: an entry may have its attestation beside it.
     for (let at = 0; at < indexes.length; at += SEARCH_PAGE) {
-      const page = await Promise.all(indexes.slice(at, at + SEARCH_PAGE).map((index) => this.#idAt(index)));
-      ids.push(...page.filter((id) => id !== undefined));
+      ids.push(...(await this.#idsAt(indexes.slice(at, at + SEARCH_PAGE))));
     }
     return ids;
   }
@@ -176,14 +174,16 @@ export class Shard {
     return `log ${this.#name}: it had ${this.#length} entries when another shard followed it, and has ${head.size} now: the indexes of all later ones rest on that`;
   }
 
-  async #idAt(index: bigint): Promise<string | undefined> {
-    const known = this.#ids.get(index);
-    if (known !== undefined) return known;
-    const entry = await this.log.entry(index);
-    return entry && this.#idOf(entry);
+  /** Without the attestations beside them, of which one may be as large as all else that a page reads. */
+  async #idsAt(indexes: readonly bigint[]): Promise<string[]> {
+    const ids = new Map(indexes.map((index) => [index, this.#ids.get(index)]));
+    const unknown = indexes.filter((index) => ids.get(index) === undefined);
+    const read = unknown.length === 0 ? [] : await this.log.lookup.entries(unknown, 0);
+    for (const entry of read) ids.set(entry.index, this.#idOf(entry));
+    return indexes.flatMap((index) => ids.get(index) ?? []);
   }
 
-  #idOf({ index, identity }: LoggedEntry): string {
+  #idOf({ index, identity }: Pick<LoggedEntry, "index" | "identity">): string {
     const id = this.#ids.get(index) ?? encodeEntryId(this.treeId, identity);
     this.#ids.keep(index, id);
     return id;

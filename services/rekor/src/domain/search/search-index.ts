@@ -170,10 +170,11 @@ async function entriesWithFacts({ reader }: PostgresSearchIndex, begin: bigint, 
   const count = Number(end - begin < BigInt(PAGE) ? end - begin : BigInt(PAGE));
   const indexes = Array.from({ length: count }, (_, at) => begin + BigInt(at));
   const entries = await reader.entriesAt(indexes, FACTS_BYTES);
-  return await Promise.all(
-    entries.map(async (entry) => {
-      const whole = tellsFacts(entry.extra, entry.extraLength) ? entry : (await reader.entries(entry.index, 1))[0];
-      return { index: entry.index, facts: describeStored(whole ?? entry) };
-    }),
-  );
+  const described: { readonly index: bigint; readonly facts: EntryFacts }[] = [];
+  // One by one: those that must be read whole may have 10 MiB beside them each.
+  for (const entry of entries) {
+    const whole = tellsFacts(entry.extra, entry.extraLength) ? entry : (await reader.entries(entry.index, 1))[0];
+    described.push({ index: entry.index, facts: describeStored(whole ?? entry) });
+  }
+  return described;
 }

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ephemeralSigner } from "@chancery/crypto";
+import { Unavailable } from "@chancery/fault";
 import { MemoryAnchor, MemoryLogStore, TransparencyLog } from "@chancery/log";
 import { leafHash, parseEntryBundlePath, parseTilePath } from "@chancery/tlog";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import { checkUrl, Difference } from "../src/index.ts";
+import { checkUrl, Difference, rekorTrees } from "../src/index.ts";
 import { headSigner, newEntry } from "./logs.ts";
 
 const key = ephemeralSigner("ecdsa-p256");
@@ -79,36 +80,47 @@ const tiled = (log: TransparencyLog, prefix: string) => async (url: string) => {
   return json({ entries: entries.map(({ leaf }) => ({ leaf_input: base64(leaf), extra_data: "" })) });
 };
 
-const rekorApi = (log: TransparencyLog) => async (path: string, body: string) => {
-  const { head, note } = await log.published();
-  const rootHash = Buffer.from(head.root).toString("hex");
-  if (path === "/api/v1/log") {
-    return json({
-      treeID: String(TREE_ID),
-      treeSize: Number(head.size),
-      rootHash,
-      signedTreeHead: String(Buffer.from(note)),
-    });
-  }
-  if (path !== "/api/v1/log/entries/retrieve") return undefined;
-  const { logIndexes } = JSON.parse(body) as { logIndexes: number[] };
-  const found = await Promise.all(
-    logIndexes.map(async (index) => {
-      const [entry] = await log.entries(BigInt(index), 1);
-      const { path: hashes } = await log.inclusionProof(BigInt(index), head.size);
-      const hex = hashes.map((hash) => Buffer.from(hash).toString("hex"));
-      return {
-        [`000000000000002a${Buffer.from(leafHash(entry!.leaf)).toString("hex")}`]: {
-          body: base64(entry!.leaf),
-          integratedTime: Math.floor(entry!.time / 1000),
-          logIndex: index,
-          verification: { inclusionProof: { hashes: hex, rootHash, treeSize: Number(head.size), logIndex: index } },
-        },
-      };
-    }),
-  );
-  return json(found);
-};
+interface Trees {
+  /** Instead of no list at all. */
+  readonly inactive?: unknown;
+  /** What the API calls the first entry. */
+  readonly first?: number;
+}
+
+const rekorApi =
+  (log: TransparencyLog, { inactive, first = 0 }: Trees = {}) =>
+  async (path: string, body: string) => {
+    const { head, note } = await log.published();
+    const rootHash = Buffer.from(head.root).toString("hex");
+    if (path === "/api/v1/log") {
+      return json({
+        treeID: String(TREE_ID),
+        treeSize: Number(head.size),
+        rootHash,
+        signedTreeHead: String(Buffer.from(note)),
+        ...(inactive !== undefined && { inactiveShards: inactive }),
+      });
+    }
+    if (path !== "/api/v1/log/entries/retrieve") return undefined;
+    const { logIndexes } = JSON.parse(body) as { logIndexes: number[] };
+    const found = await Promise.all(
+      logIndexes.map(async (virtual) => {
+        const index = virtual - first;
+        const [entry] = await log.entries(BigInt(index), 1);
+        const { path: hashes } = await log.inclusionProof(BigInt(index), head.size);
+        const hex = hashes.map((hash) => Buffer.from(hash).toString("hex"));
+        return {
+          [`000000000000002a${Buffer.from(leafHash(entry!.leaf)).toString("hex")}`]: {
+            body: base64(entry!.leaf),
+            integratedTime: Math.floor(entry!.time / 1000),
+            logIndex: virtual,
+            verification: { inclusionProof: { hashes: hex, rootHash, treeSize: Number(head.size), logIndex: index } },
+          },
+        };
+      }),
+    );
+    return json(found);
+  };
 
 async function differenceOf(check: Promise<unknown>): Promise<Difference> {
   const outcome = await check.catch((error: unknown) => error);
@@ -251,6 +263,21 @@ describe("a Rekor log from outside", () => {
       kind: "checkpoint",
       field: "treeSize of the API",
     });
+  });
+
+  test("that has older trees is read where the newest one begins, and each tree that is asked for or none", async () => {
+    const older = { treeID: "41", treeSize: 7, rootHash: "00", signedTreeHead: "another's" };
+    const url = await serve(rekorApi(log, { inactive: [older], first: 7 }));
+    const parts = { url, log: "rekor", key: key.publicKey.keyObject } as const;
+    expect(await rekorTrees(url)).toEqual(["41", String(TREE_ID)]);
+    expect(await checkUrl({ ...parts, treeId: String(TREE_ID) })).toMatchObject({ size: 600n });
+    expect((await differenceOf(checkUrl({ ...parts, treeId: "41" }))).place.kind).toBe("checkpoint");
+    const gone = await checkUrl({ ...parts, treeId: "40" }).catch((error: unknown) => error);
+    expect(gone).toBeInstanceOf(Unavailable);
+    expect(String(gone)).toContain("names no tree 40");
+    expect(await rekorTrees(await serve(rekorApi(log, { inactive: null })))).toEqual([String(TREE_ID)]);
+    const strange = await serve(rekorApi(log, { inactive: "none" }));
+    await expect(rekorTrees(strange)).rejects.toThrow("its inactiveShards are no list");
   });
 
   test("is read by its tiles and entry bundles where it serves them", async () => {

@@ -1,5 +1,7 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Database, runningEmbedded } from "@chancery/postgres";
@@ -29,6 +31,24 @@ async function issueCertificate(url: string): Promise<void> {
     }),
   });
   expect(answer.status).toBe(200);
+}
+
+/** The same server, but for what says which trees its v1 log has. */
+async function withoutTrees(url: string): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer((request, response) => {
+    void (async () => {
+      const path = request.url ?? "/";
+      const answer = path === "/api/v1/log" ? new Response(null, { status: 500 }) : await fetch(url + path);
+      response.writeHead(answer.status).end(Buffer.from(await answer.arrayBuffer()));
+    })();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = async () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: close };
 }
 
 describe("chancery fsck", () => {
@@ -80,23 +100,6 @@ describe("chancery fsck", () => {
     expect((await fsck("--data", running.data)).code).toBe(0);
   });
 
-  test("a log that was frozen is clean, and said to be frozen", async () => {
-    const db = await Database.open((await runningEmbedded(join(running.data, "postgres")))!, { max: 1 });
-    const freeze = (frozen: boolean) =>
-      db.transaction(async (tx) => {
-        await tx.query("SET LOCAL session_replication_role = replica");
-        await tx.query("UPDATE log.tree SET frozen = $1 WHERE log = (SELECT id FROM log.log WHERE name = 'rekor-v2')", [
-          frozen,
-        ]);
-      });
-    await freeze(true);
-    const { code, out } = await fsck("--data", running.data, "--log", "rekor-v2", "--json");
-    await freeze(false);
-    await db.close();
-    expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ notes: ["frozen: it takes no more entries, for ever"] });
-  });
-
   test("finds them clean from outside, by any name of the host", async () => {
     const { port } = new URL(running.url);
     for (const url of [running.url, `http://127.0.0.1:${port}`]) {
@@ -105,6 +108,22 @@ describe("chancery fsck", () => {
       expect(out).toMatch(/^rekor: clean: 23 entries/m);
       expect(out).toMatch(/^ctlog: clean: 3 entries/m);
       expect(out).toContain("the key is the server's own word");
+    }
+  });
+
+  test("judges no tree of the v1 log where the server does not say which there are, and the other logs all the same", async () => {
+    await using proxy = await withoutTrees(running.url);
+    const { code, out } = await fsck("--url", proxy.url);
+    expect(code, out).toBe(2);
+    expect(out).toMatch(/^rekor: could not be read: .*\/api\/v1\/log: answers 500$/m);
+    expect(out).toMatch(/^rekor-v2: clean/m);
+    expect(out).toMatch(/^ctlog: clean: 3 entries/m);
+    for (const log of ["rekor", "rekor-shard-2"]) {
+      const one = await fsck("--url", proxy.url, "--log", log);
+      expect([one.code, one.out]).toEqual([
+        2,
+        expect.stringMatching(new RegExp(`^${log}: could not be read: [^\\n]*\\n$`)),
+      ]);
     }
   });
 

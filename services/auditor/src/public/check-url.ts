@@ -4,7 +4,7 @@ import { Difference } from "../domain/difference.ts";
 import type { CleanLog, Progress } from "../domain/progress.ts";
 import { HttpLog } from "./http-log.ts";
 import { publishedTrust } from "./published-trust.ts";
-import { checkRekorApi, readHead } from "./rekor-api.ts";
+import { checkRekorApi, readHeads, readTreeHead } from "./rekor-api.ts";
 import { checkTiledLog, entryBundles, getEntries } from "./tiled-log.ts";
 
 export interface UrlCheck {
@@ -42,8 +42,7 @@ export async function checkUrl({ url, log, treeId, key: given, progress }: UrlCh
 
 /** The IDs of a Rekor v1 log's trees, oldest first; the last one grows. */
 export async function rekorTrees(url: string): Promise<readonly string[]> {
-  const { inactive, treeId } = await readHead(new HttpLog(url));
-  return [...inactive.map((shard) => shard.treeId), treeId];
+  return (await readHeads(new HttpLog(url))).map(({ treeId }) => treeId);
 }
 
 /** By tiles where the server has them; upstream's has not. */
@@ -54,11 +53,9 @@ async function checkRekor(
   progress: Progress | undefined,
 ): Promise<CleanLog> {
   const api = new HttpLog(url);
-  if ((await api.get("/api/v1/log/checkpoint")) === undefined) return checkRekorApi(api, who, progress);
-  const head = await readHead(api);
-  const shard = head.inactive.find(({ treeId }) => treeId === asked);
-  const { treeId, treeSize } = shard ?? head;
-  const tiles = new HttpLog(`${api.base}/api/v1/log${shard === undefined ? "" : `/shards/${shard.treeId}`}`);
+  if ((await api.get("/api/v1/log/checkpoint")) === undefined) return checkRekorApi(api, who, progress, asked);
+  const { treeId, treeSize, grows } = await readTreeHead(api, asked);
+  const tiles = new HttpLog(`${api.base}/api/v1/log${grows ? "" : `/shards/${treeId}`}`);
   const identity = {
     origin: `${who.hostname} - ${treeId}`,
     signer: who.hostname,

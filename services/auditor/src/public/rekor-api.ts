@@ -32,8 +32,9 @@ export async function checkRekorApi(
   log: HttpLog,
   who: { readonly hostname: string; readonly keys: LogIdentity["keys"] },
   progress: Progress = () => {},
+  asked?: string,
 ): Promise<CleanLog> {
-  const { note, treeId, treeSize, rootHash } = await readHead(log);
+  const { note, treeId, treeSize, rootHash, first } = await readTreeHead(log, asked);
   const origin = `${who.hostname} - ${treeId}`;
   const { size, root } = openCheckpoint(note, { origin, signer: who.hostname, signs: "text", keys: who.keys });
   expectEqual({ kind: "checkpoint", field: "treeSize of the API" }, size, BigInt(treeSize));
@@ -41,7 +42,7 @@ export async function checkRekorApi(
   const check = new TreeCheck(size, [{ by: "checkpoint", size, root }], undefined);
   const pages = Math.ceil(Number(size) / PAGE);
   let [next, time] = [0n, 0n];
-  for await (const entries of readAhead(pages, AHEAD, (page) => readPage(log, page * PAGE, Number(size)))) {
+  for await (const entries of readAhead(pages, AHEAD, (page) => readPage(log, { first, from: page * PAGE, size }))) {
     const hashes = entries.map((entry) => checkEntry(entry, { size, root }));
     for (const { index, time: own } of entries) {
       if (own < time) throw new Difference({ kind: "entry", index, field: "time" }, `${time} or later`, String(own));
@@ -56,16 +57,36 @@ export async function checkRekorApi(
   return { size, root, checked, unchecked: INSIDE, notes: [] };
 }
 
-export async function readHead(log: HttpLog) {
-  const path = "/api/v1/log";
-  const answer = await log.getJson(path);
-  if (answer === undefined) throw log.notAnAnswer(path, "there is no Rekor log here");
-  const inactive = isObject(answer) ? answer["inactiveShards"] : undefined;
-  return { ...readTree(answer), inactive: Array.isArray(inactive) ? inactive.map(readTree) : [] };
+const LOG = "/api/v1/log";
+
+/** Of all trees of the log, oldest first; the last one grows. */
+export async function readHeads(log: HttpLog) {
+  const answer = await log.getJson(LOG);
+  if (answer === undefined) throw log.notAnAnswer(LOG, "there is no Rekor log here");
+  const inactive = (isObject(answer) ? answer["inactiveShards"] : undefined) ?? [];
+  // Upstream's says null where there are none.
+  if (!Array.isArray(inactive)) throw log.notAnAnswer(LOG, "its inactiveShards are no list");
+  let first = 0n;
+  return [...inactive, answer].map((tree: unknown) => {
+    const head = readTree(tree, first);
+    first += BigInt(head.treeSize);
+    return head;
+  });
 }
 
-function readTree(answer: unknown) {
+/** Of one tree; of the one that grows where none is asked for. One that is not named is not answered for by another. */
+export async function readTreeHead(log: HttpLog, asked: string | undefined) {
+  const heads = await readHeads(log);
+  const at = asked === undefined ? heads.length - 1 : heads.findIndex(({ treeId }) => treeId === asked);
+  const head = heads[at];
+  if (head === undefined) throw log.notAnAnswer(LOG, `names no tree ${asked}`);
+  return { ...head, grows: at === heads.length - 1 };
+}
+
+/** `first`: what the API calls its first entry. */
+function readTree(answer: unknown, first: bigint) {
   return {
+    first,
     note: Buffer.from(member(answer, "signedTreeHead", isText)),
     treeId: member(answer, "treeID", isText),
     treeSize: member(answer, "treeSize", isIndex),
@@ -73,16 +94,23 @@ function readTree(answer: unknown) {
   };
 }
 
-async function readPage(log: HttpLog, first: number, size: number): Promise<ApiEntry[]> {
-  const indexes = Array.from({ length: Math.min(PAGE, size - first) }, (_, at) => first + at);
-  const answer = await log.postJson(RETRIEVE, { logIndexes: indexes });
+interface Page {
+  /** What the API calls the tree's first entry. */
+  readonly first: bigint;
+  readonly from: number;
+  readonly size: bigint;
+}
+
+async function readPage(log: HttpLog, { first, from, size }: Page): Promise<ApiEntry[]> {
+  const indexes = Array.from({ length: Math.min(PAGE, Number(size) - from) }, (_, at) => BigInt(from + at));
+  const answer = await log.postJson(RETRIEVE, { logIndexes: indexes.map((index) => Number(first + index)) });
   const found = Array.isArray(answer) ? answer.map(parseEntry) : [];
   // What is not there is left out of the answer.
-  for (const [at, index] of indexes.entries()) {
-    const place = { kind: "entry", index: BigInt(index), field: "leaf" } as const;
-    if (found[at]?.index !== BigInt(index)) throw new Difference(place, "an entry", NOTHING);
-  }
-  return found;
+  return indexes.map((index, at) => {
+    const entry = found[at];
+    if (entry?.index === first + index) return Object.assign(entry, { index });
+    throw new Difference({ kind: "entry", index, field: "leaf" }, "an entry", NOTHING);
+  });
 }
 
 /** `{ <entry ID>: { body, integratedTime, logIndex, verification: { inclusionProof } } }` */

@@ -82,19 +82,24 @@ async function urlSources(
   }
   const note =
     key === undefined ? "the key is the server's own word: --key FILE checks against one you have" : undefined;
+  const checkOf = (log: LogName, treeId?: string) => (progress: Progress) =>
+    checkUrl({ url, log: kindOf(log), treeId, key, progress });
   const trees = names.some(isRekorShard) ? await servedTrees(url) : [];
+  // Which trees there are is not known: then nothing is judged in the place of what was asked for.
+  if (trees instanceof Error) {
+    const unread = names.filter(isRekorShard).map((log) => ({ log, check: () => Promise.reject(trees) }));
+    const others = names.filter((log) => !isRekorShard(log)).map((log) => ({ log, note, check: checkOf(log) }));
+    return { logs: [...unread, ...others], [Symbol.asyncDispose]: async () => {} };
+  }
   const all = [...trees.map((_, at) => rekorShardName(at)), "rekor-v2", "ctlog"] as const;
-  const logs = chosenOf(names, all).map((log) => {
-    const [kind, treeId] = [kindOf(log), trees[all.indexOf(log)]];
-    return { log, note, check: (progress: Progress) => checkUrl({ url, log: kind, treeId, key, progress }) };
-  });
+  const logs = chosenOf(names, all).map((log) => ({ log, note, check: checkOf(log, trees[all.indexOf(log)]) }));
   if (key !== undefined && logs.length > 1) throw new Misconfigured("--key", "is of one log: say which shard");
   return { logs, [Symbol.asyncDispose]: async () => {} };
 }
 
-/** The trees of the v1 log, oldest first. One, of which nothing is known, where it does not say so. */
-async function servedTrees(url: string): Promise<readonly (string | undefined)[]> {
-  return await rekorTrees(url).catch(() => [undefined]);
+/** The trees of the v1 log, oldest first; why, where that cannot be read. */
+async function servedTrees(url: string): Promise<readonly string[] | Error> {
+  return await rekorTrees(url).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
 }
 
 async function databaseSources(

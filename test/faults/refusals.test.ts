@@ -176,6 +176,32 @@ const AT_START: Record<string, { readonly reason: RegExp; readonly arrange: () =
       return { log, options: { create: true, signer: log.signer(ephemeralSigner("ed25519")) } };
     },
   },
+  "a database put back to before it was frozen, with the same tree": {
+    reason: /it was frozen for ever, and its database says that it takes entries again; bring the newer database back/,
+    arrange: async () => {
+      const before = await logged();
+      const frozen = await site.log(before);
+      await using db = await Database.open(frozen.url, { max: 2 });
+      const opened = await frozen.open(db);
+      await opened.freeze();
+      await opened.close();
+      return { log: frozen.over({ database: before.database }) };
+    },
+  },
+  "a database whose flag was taken back, and that has grown since": {
+    reason: /it was frozen for ever, and its database says that it takes entries again; stop, and bring the newer/,
+    arrange: async () => {
+      const before = await logged();
+      const grown = await site.log(before);
+      const frozen = await site.log(before);
+      await using db = await Database.open(frozen.url, { max: 2 });
+      const opened = await frozen.open(db);
+      await opened.freeze();
+      await opened.close();
+      await grow(grown, dice.between(1, 300));
+      return { log: frozen.over({ database: grown.database }) };
+    },
+  },
   "a bit flipped in the tree's right edge": {
     reason: /the stored tree of \d+ entries does not hash to its root/,
     arrange: async () => await flipBit(await logged(), "edge"),
@@ -236,7 +262,7 @@ describe("at its start a log refuses", () => {
 
 interface Happening {
   readonly reason: RegExp;
-  readonly happen: (log: FaultLog) => Promise<void>;
+  readonly happen: (log: FaultLog, opened: TransparencyLog) => Promise<void>;
   /**
    * It does no harm as long as the process lives, which knows what it signed last: its next entry would set the anchor
    * right again. It is readiness that notices.
@@ -248,6 +274,17 @@ const RUNNING: Record<string, Happening> = {
   "its database is put back to an older state": {
     reason: /its database is older than what was signed/,
     happen: async (log) => await exchange(log.database, `${log.database}_backup`),
+  },
+  "its database is put back to before it was frozen, with the same tree": {
+    reason: /it was frozen for ever, and its database says that it takes entries again/,
+    // It is frozen to whoever appends, which is true.
+    unnoticedByAppend: true,
+    happen: async (log, opened) => {
+      await opened.freeze();
+      // By whom its triggers do not stop.
+      await statement(log.url, "ALTER TABLE log.tree DISABLE TRIGGER frozen_for_ever");
+      await statement(log.url, "UPDATE log.tree SET frozen = false");
+    },
   },
   "a bit flips in its tree": {
     reason: /does not hash to its root/,
@@ -307,7 +344,7 @@ describe("while it runs a log refuses to go on when", () => {
         const opened = await log.open(db);
         await log.append(opened, [`running.${round}.1`]);
         await log.append(opened, [`running.${round}.2`]);
-        await happen(log);
+        await happen(log, opened);
         const signed = log.journal.signed.length;
         // A broken connection is no reason to refuse: what is asked again meets the reason.
         const look = async () => {

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+import { encodeHex } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
 import { consistencyProof, verifyConsistency } from "@chancery/tlog";
 import { type Anchor, type AnchoredHead, cutsOf } from "./anchor.ts";
@@ -5,7 +7,7 @@ import { AnchoredSigner } from "./anchored-signer.ts";
 import type { TreeHeadSigner } from "./entry.ts";
 import { TOLERANCE_MS } from "./log-clock.ts";
 import { noSuchLog } from "./no-such-log.ts";
-import { anchorKeyReason, keyReason, olderReason, treeReason } from "./standing.ts";
+import { anchorKeyReason, frozenReason, keyReason, olderReason, treeReason } from "./standing.ts";
 import type { LogStore, StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
 import { proveUnsigned } from "./unsigned-entries.ts";
@@ -14,6 +16,10 @@ import { proveUnsigned } from "./unsigned-entries.ts";
  * Sets an anchor that is lost, or was put back to an older state, to what the database holds. An operator
  * does this, having made sure that the database is the newest there ever was: from then on the log
  * vouches for it. A database that contradicts the anchor is not accepted by any means.
+ *
+ * An anchor that is lost, or an old one, does not know how often was cut off what nobody signed. So each that is accepted
+ * has a name of its own, drawn at random: a process that slept through all of it, with a tree of before a cut in its memory,
+ * never finds the anchor that it knew, whatever size and time are the same.
  */
 export async function acceptAnchor(options: {
   readonly name: string;
@@ -22,8 +28,10 @@ export async function acceptAnchor(options: {
   readonly signer: TreeHeadSigner;
   /** Milliseconds since 1970. */
   readonly now?: number;
+  /** 16 bytes that never were before. */
+  readonly drawn?: Uint8Array;
 }): Promise<{ readonly before: AnchoredHead | undefined; readonly after: AnchoredHead }> {
-  const { name, anchor, signer, now = Date.now() } = options;
+  const { name, anchor, signer, now = Date.now(), drawn = randomBytes(16) } = options;
   const stored = await options.store.find(name);
   if (stored === undefined) throw noSuchLog(name);
   const state = await stored.writer.tree();
@@ -31,7 +39,7 @@ export async function acceptAnchor(options: {
   const reason =
     keyReason(signer, state) ??
     treeReason(state) ??
-    (before && (anchorKeyReason(signer, before) ?? olderReason(before, state)));
+    (before && (anchorKeyReason(signer, before) ?? olderReason(before, state) ?? frozenReason(name, before, state)));
   if (reason !== undefined) throw new RefusedToSign(`log ${name}: ${reason}`);
   const tiles = new TileReads(stored.reader);
   for (const older of [before, state.published]) {
@@ -57,6 +65,9 @@ export async function acceptAnchor(options: {
     root,
     time,
     cuts: before === undefined ? 0 : cutsOf(before),
+    accepted: encodeHex(drawn),
+    // Nothing was committed after that: what is accepted is the last tree.
+    ...(state.frozen && { frozen: true }),
   };
   if (!(await anchor.compareAndSwap(before, after))) {
     throw new RefusedToSign(`log ${name}: its anchor moved meanwhile, so a process is running on it; stop it first`);

@@ -10,6 +10,16 @@ export interface AnchoredHead extends TreeHead, LogKey {
    * was cut off, and MUST NOT sign it.
    */
   readonly cuts?: number;
+  /**
+   * It is the last one: the database said that the log is frozen, and this is all that was ever committed to it. Nothing
+   * else is signed after it, and a database that takes entries again is an older one.
+   */
+  readonly frozen?: boolean;
+  /**
+   * Drawn each time that an operator accepts the database. What a process that slept knows of before is then another
+   * anchor, though all else be equal, and its next step fails.
+   */
+  readonly accepted?: string;
 }
 
 /**
@@ -41,6 +51,8 @@ export function sameAnchor(a: AnchoredHead | undefined, b: AnchoredHead | undefi
     a.size === b.size &&
     a.time === b.time &&
     cutsOf(a) === cutsOf(b) &&
+    isFrozen(a) === isFrozen(b) &&
+    a.accepted === b.accepted &&
     a.origin === b.origin &&
     equalBytes(a.root, b.root) &&
     equalBytes(a.keyId, b.keyId)
@@ -49,6 +61,10 @@ export function sameAnchor(a: AnchoredHead | undefined, b: AnchoredHead | undefi
 
 export function cutsOf({ cuts = 0 }: AnchoredHead): number {
   return cuts;
+}
+
+export function isFrozen({ frozen = false }: Pick<AnchoredHead, "frozen">): boolean {
+  return frozen;
 }
 
 /** For tests: it forgets when the process ends, which is what an anchor must not do. */

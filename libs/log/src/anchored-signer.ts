@@ -1,7 +1,7 @@
 import { equalBytes } from "@chancery/encoding";
 import { Fault, RefusedToSign, Unverified } from "@chancery/fault";
 import { type ConsistencyProof, EMPTY_ROOT, type TreeHead, verifyConsistency } from "@chancery/tlog";
-import { type Anchor, type AnchoredHead, cutsOf, sameAnchor } from "./anchor.ts";
+import { type Anchor, type AnchoredHead, cutsOf, isFrozen, sameAnchor } from "./anchor.ts";
 import type { PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
 import type { LogKey } from "./store.ts";
 
@@ -37,10 +37,18 @@ export class AnchoredSigner {
 
   async readAnchor(): Promise<AnchoredHead | undefined> {
     const read = await this.#anchor.read();
-    if (read !== undefined && this.#known !== undefined && cutsOf(read) !== cutsOf(this.#known)) {
+    const known = this.#known;
+    if (read === undefined) return undefined;
+    if (known !== undefined && cutsOf(read) !== cutsOf(known)) {
       throw new RefusedToSign("entries were cut off while this process ran: start it anew");
     }
-    if (read !== undefined) this.#learn(read);
+    if (known !== undefined && read.accepted !== known.accepted) {
+      throw new RefusedToSign("its anchor was accepted anew while this process ran: start it anew");
+    }
+    if (known !== undefined && isFrozen(known) && !isFrozen(read) && isBefore(known, read)) {
+      throw new RefusedToSign("its anchor said that it was frozen for ever, and says so no more: start it anew");
+    }
+    this.#learn(read);
     return read;
   }
 
@@ -54,13 +62,7 @@ export class AnchoredSigner {
 
   /** Nothing is signed by it, and nothing anchored. */
   prepare({ size, root, time }: TreeHead & { readonly time: number }): void {
-    this.#anchor.prepare?.({
-      ...this.key,
-      size,
-      root,
-      time,
-      cuts: this.#known === undefined ? 0 : cutsOf(this.#known),
-    });
+    this.#anchor.prepare?.({ ...this.#known, ...this.key, size, root, time });
   }
 
   /**
@@ -78,8 +80,7 @@ export class AnchoredSigner {
     onAnchored: () => void | Promise<void> = () => {},
   ): Promise<PublishedCheckpoint | undefined> {
     this.#check(anchored, proof, next);
-    const cuts = cutsOf(anchored);
-    const head = { ...this.key, size: next.size, root: next.root, time: timeAfter(anchored, next), cuts };
+    const head = { ...anchored, size: next.size, root: next.root, time: timeAfter(anchored, next) };
     const moved = sameAnchor(anchored, head)
       ? sameAnchor(await this.#anchor.read(), head)
       : await this.#anchor.compareAndSwap(anchored, head);
@@ -87,6 +88,17 @@ export class AnchoredSigner {
     this.#learn(head);
     await onAnchored();
     return await this.#sign(head);
+  }
+
+  /**
+   * Says in the anchor that what it knows is the last tree: nothing larger, nor later, is ever signed after it. To be
+   * called for the whole of a database that says that it is frozen. False when the anchor says something else by now.
+   */
+  async freeze(anchored: AnchoredHead): Promise<boolean> {
+    const last = { ...anchored, frozen: true };
+    if (!(await this.#anchor.compareAndSwap(anchored, last))) return false;
+    this.#learn(last);
+    return true;
   }
 
   /** Unverified unless the log's key signed just this. A note is verified once, however often it is met. */
@@ -104,6 +116,12 @@ export class AnchoredSigner {
   #check(anchored: AnchoredHead, proof: ConsistencyProof, next: TreeHead & { readonly time: number }): void {
     if (anchored.origin !== this.#signer.origin) throw new RefusedToSign("the anchor is of another log");
     if (!equalBytes(anchored.keyId, this.#signer.keyId)) throw new RefusedToSign("the anchor is of another key");
+    for (const last of [anchored, this.#known]) {
+      if (last === undefined || !isFrozen(last) || !isBefore(last, next)) continue;
+      throw new RefusedToSign(
+        `it was frozen for ever with ${last.size} entries: nothing is signed after its last tree`,
+      );
+    }
     try {
       verifyConsistency(proof, anchored, next);
     } catch (cause) {
@@ -117,7 +135,9 @@ export class AnchoredSigner {
 
   /** What is read may be older than a step of our own that came meanwhile; what is known never gets less. */
   #learn(head: AnchoredHead): void {
-    if (this.#known === undefined || !isBefore(head, this.#known)) this.#known = head;
+    const known = this.#known;
+    if (known === undefined || isBefore(known, head) || (!isBefore(head, known) && !isFrozen(known)))
+      this.#known = head;
   }
 
   async #sign({ size, root, time }: AnchoredHead): Promise<PublishedCheckpoint> {
@@ -126,7 +146,9 @@ export class AnchoredSigner {
   }
 }
 
-function isBefore(head: AnchoredHead, other: AnchoredHead): boolean {
+type TimedHead = Pick<AnchoredHead, "size" | "time">;
+
+function isBefore(head: TimedHead, other: TimedHead): boolean {
   return head.size < other.size || (head.size === other.size && head.time < other.time);
 }
 

@@ -2,13 +2,13 @@ import { concatBytes } from "@chancery/encoding";
 import { Fault, RefusedToSign, Unavailable } from "@chancery/fault";
 import type { Database } from "@chancery/postgres";
 import { consistencyProof, verifyConsistency } from "@chancery/tlog";
-import { type Anchor, type AnchoredHead, cutsOf } from "./anchor.ts";
+import { type Anchor, type AnchoredHead, cutsOf, isFrozen } from "./anchor.ts";
 import { AnchoredSigner } from "./anchored-signer.ts";
 import type { PublishedCheckpoint, TreeHeadSigner } from "./entry.ts";
 import { noSuchLog } from "./no-such-log.ts";
 import { type CutTable, PostgresCut } from "./postgres-cut.ts";
 import { PostgresLogStore } from "./postgres-log-store.ts";
-import { anchorKeyReason, keyReason, MOST_AHEAD, olderReason, treeReason } from "./standing.ts";
+import { anchorKeyReason, keyReason, MOST_AHEAD, olderReason, thawedReason, treeReason } from "./standing.ts";
 import type { StoredLog, TreeState } from "./store.ts";
 import { MissingHashes, TileReads } from "./tile-reads.ts";
 import { edgeOf, proveUnsigned } from "./unsigned-entries.ts";
@@ -52,7 +52,11 @@ export async function cutUnsigned({ name, db, anchor, signer, keep }: CutOptions
   const state = await stored.writer.tree();
   const anchored = await anchor.read();
   if (anchored === undefined) throw refuse("its anchor is missing: nothing says what was signed");
-  const reason = keyReason(signer, state) ?? anchorKeyReason(signer, anchored) ?? olderReason(anchored, state);
+  const reason =
+    keyReason(signer, state) ??
+    anchorKeyReason(signer, anchored) ??
+    olderReason(anchored, state) ??
+    thawedReason(name, anchored, state);
   if (reason !== undefined) throw refuse(reason);
   const published = await signedCheckpoint(stored, new AnchoredSigner(signer, anchor), anchored, refuse);
   if (state.size - anchored.size > MOST_AHEAD) {
@@ -110,6 +114,7 @@ async function damageOf(
   if (tree !== undefined) return tree;
   if (await cut.hasRowsBeyond(state.size)) return `rows are stored beyond its tree of ${state.size} entries`;
   if (state.size === anchored.size) return undefined;
+  if (isFrozen(anchored)) return `it was frozen for ever with ${anchored.size} entries, and has ${state.size}`;
   try {
     await proveUnsigned(stored.unsigned, anchored, state);
     return undefined;

@@ -12,7 +12,13 @@ export type Step = "locked" | "stored" | "committed" | "anchored" | "signed" | "
  */
 export type AnchorStep = "anchor-written" | "anchor-linked";
 
+/**
+ * Those of freezing, in their order. frozen: the database says so, and what was committed before may be unsigned ·
+ * frozen-anchored: the last tree is published, the anchor says that it is the last, and nobody was told
+ */
+export type FreezeStep = "frozen" | "frozen-anchored";
+
 /** Called after each step; tests throw, wait or kill the process in it. */
-export type Failpoint = (step: Step | AnchorStep) => void | Promise<void>;
+export type Failpoint = (step: Step | AnchorStep | FreezeStep) => void | Promise<void>;
 
 export const noFailpoint: Failpoint = () => {};

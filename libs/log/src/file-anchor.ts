@@ -15,7 +15,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { sha256 } from "@chancery/crypto";
 import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
-import { type Anchor, type AnchoredHead, cutsOf, sameAnchor } from "./anchor.ts";
+import { type Anchor, type AnchoredHead, cutsOf, isFrozen, sameAnchor } from "./anchor.ts";
 import { onVolume, Patience } from "./anchor-volume.ts";
 import { volumeTrouble } from "./volume-trouble.ts";
 import { type AnchorStep, noFailpoint } from "./failpoint.ts";
@@ -258,6 +258,8 @@ function encodeAnchor(head: AnchoredHead): string {
     `time ${head.time}`,
     // Where there is none, the form is the one that every version of the program reads.
     ...(cutsOf(head) === 0 ? [] : [`cuts ${head.cuts}`]),
+    ...(head.accepted === undefined ? [] : [`accepted ${head.accepted}`]),
+    ...(isFrozen(head) ? ["frozen for ever"] : []),
     "",
   ].join("\n");
   return `${lines}sum ${encodeHex(sha256(utf8(lines)))}\n`;
@@ -265,10 +267,10 @@ function encodeAnchor(head: AnchoredHead): string {
 
 function parseAnchor(text: string): AnchoredHead {
   const match =
-    /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n(?:cuts (?<cuts>\d{1,9})\n)?)sum (?<sum>[0-9a-f]{64})\n$/.exec(
+    /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n(?:cuts (?<cuts>\d{1,9})\n)?(?:accepted (?<accepted>[0-9a-f]{32})\n)?(?<frozen>frozen for ever\n)?)sum (?<sum>[0-9a-f]{64})\n$/.exec(
       text,
     );
-  const { lines, origin, key, size, root, time, cuts, sum } = match?.groups ?? {};
+  const { lines, origin, key, size, root, time, cuts, accepted, frozen, sum } = match?.groups ?? {};
   if (lines === undefined || origin === undefined || key === undefined || root === undefined) {
     throw new Malformed("anchor: is not in its form");
   }
@@ -280,6 +282,8 @@ function parseAnchor(text: string): AnchoredHead {
     root: decodeHex(root, "anchor: root"),
     time: Number(time),
     ...(cuts === undefined ? {} : { cuts: Number(cuts) }),
+    ...(accepted === undefined ? {} : { accepted }),
+    ...(frozen === undefined ? {} : { frozen: true }),
   };
 }
 

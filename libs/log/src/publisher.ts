@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { equalBytes } from "@chancery/encoding";
 import { Fault, RefusedToSign, Unavailable } from "@chancery/fault";
 import { type ConsistencyProof, consistencyProofFrom, type Growth } from "@chancery/tlog";
-import type { AnchoredHead } from "./anchor.ts";
+import { type AnchoredHead, isFrozen } from "./anchor.ts";
 import type { AnchoredSigner } from "./anchored-signer.ts";
 import { isNewer, type PublishedCheckpoint } from "./entry.ts";
 import type { Failpoint } from "./failpoint.ts";
@@ -88,7 +88,7 @@ export class Publisher {
   async renew(stamp: (last: number) => number | undefined): Promise<PublishedCheckpoint | undefined> {
     const { standing, stored } = this.#parts;
     const { anchored, state } = await standing.examine(stored.writer);
-    if (state.frozen || state.size !== anchored.size) return undefined;
+    if (state.frozen || isFrozen(anchored) || state.size !== anchored.size) return undefined;
     const time = stamp(Math.max(state.time, anchored.time));
     if (time === undefined) return undefined;
     const signed = await this.#sign(anchored, await this.#proveUnsigned(anchored, state), { ...state, time });
@@ -116,17 +116,43 @@ export class Publisher {
     return await this.advance();
   }
 
-  /** Brings anchor and published checkpoint up to the database: after a crash, and for a process that stopped on the way. */
+  /** The last checkpoint of a log whose database says that it is frozen, once its anchor says so, too. */
+  async last(): Promise<PublishedCheckpoint> {
+    const { known } = this.#parts.signer;
+    return known !== undefined && isFrozen(known) ? await this.cover(known.size) : await this.advance();
+  }
+
+  /**
+   * Brings anchor and published checkpoint up to the database: after a crash, and for a process that stopped on the way.
+   * Of a frozen log the anchor then says so.
+   */
   async advance(): Promise<PublishedCheckpoint> {
     const { standing, stored } = this.#parts;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { anchored, state } = await standing.examine(stored.writer);
-      if (isPublished(state, anchored)) return await this.#standingCheckpoint();
-      const proof = await this.#proveUnsigned(anchored, state);
-      const signed = await this.#sign(anchored, proof, state);
-      if (signed !== undefined) return await this.#publish(signed);
+      if (!isPublished(state, anchored)) {
+        const proof = await this.#proveUnsigned(anchored, state);
+        const signed = await this.#sign(anchored, proof, state);
+        const published = signed && (await this.#publish(signed));
+        if (published !== undefined && !state.frozen) return published;
+      } else if (!state.frozen || isFrozen(anchored) || (await this.#freeze(anchored))) {
+        return await this.#standingCheckpoint();
+      }
     }
     throw new Unavailable("other processes publish faster than this one", 1);
+  }
+
+  /**
+   * All that was committed before the database was frozen is published, and nothing can follow. A crash before the anchor
+   * says so leaves what the next look completes; whoever is told that the log is frozen is told so after it.
+   */
+  async #freeze(anchored: AnchoredHead): Promise<boolean> {
+    const { signer, stored, failpoint } = this.#parts;
+    // Publications do not wait for the disk; this commit does, and comes after the last of them.
+    await stored.writer.freeze();
+    if (!(await signer.freeze(anchored))) return false;
+    await failpoint("frozen-anchored");
+    return true;
   }
 
   /** Undefined when the anchor moved first. */

@@ -165,6 +165,8 @@ export class Sequencer {
 
   async #publish({ before, addition, growth, covering }: Integration): Promise<PublishedCheckpoint> {
     const { publisher } = this.#parts;
+    // Nobody is told so before the anchor says it: a backup of before would take it back.
+    if (before.frozen) return await publisher.last();
     if (addition === undefined || growth === undefined) return await publisher.cover(covering);
     return await publisher.publish({ before, tree: addition.tree, growth });
   }

@@ -1,7 +1,7 @@
 import { equalBytes } from "@chancery/encoding";
 import { Fault, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
 import { edgeRoot, type TreeHead } from "@chancery/tlog";
-import type { AnchoredHead } from "./anchor.ts";
+import { type AnchoredHead, isFrozen } from "./anchor.ts";
 import type { AnchoredSigner } from "./anchored-signer.ts";
 import type { PublishedCheckpoint } from "./entry.ts";
 import type { LogKey, LogWriter, TreeState } from "./store.ts";
@@ -17,6 +17,9 @@ function newerAnchor(log: string): string {
 }
 
 const DELETE_PUBLISHED = "delete the log's row of log.published, and start: it is made anew from tree and anchor";
+
+/** A head that was signed; `frozen`: as the last one. */
+export type SignedHead = TreeHead & Pick<AnchoredHead, "frozen">;
 
 /** How often a look is begun anew because others were at work meanwhile. */
 const ATTEMPTS = 20;
@@ -65,7 +68,7 @@ export class Standing {
    * The highest head that this process knows to have been signed. It is to be taken BEFORE the database is asked: an
    * answer that was held up on its way is older than what was signed meanwhile, and yet no restored backup.
    */
-  get signed(): TreeHead | undefined {
+  get signed(): SignedHead | undefined {
     const anchored = this.#signer.known;
     if (this.#met === undefined || (anchored !== undefined && anchored.size >= this.#met.size)) return anchored;
     return this.#met;
@@ -93,11 +96,11 @@ export class Standing {
   }
 
   /** What a batch can check under its lock without another read. */
-  assertTree(state: TreeState, signed: TreeHead | undefined): void {
+  assertTree(state: TreeState, signed: SignedHead | undefined): void {
     const reason =
       keyReason(this.#signer.key, state) ??
       treeReason(state) ??
-      (signed === undefined ? undefined : olderReason(signed, state));
+      (signed && (olderReason(signed, state) ?? frozenReason(this.#log, signed, state)));
     if (reason !== undefined) throw this.refuse(reason);
   }
 
@@ -175,6 +178,27 @@ export function olderReason(anchored: TreeHead, tree: TreeState): string | undef
     return `its database is not what was signed: another tree of the same ${tree.size} entries was; ${NEWER_DATABASE}`;
   }
   return undefined;
+}
+
+/** Of a log whose anchor says that it is frozen. */
+export function frozenReason(log: string, signed: SignedHead, tree: TreeState): string | undefined {
+  if (!isFrozen(signed)) return undefined;
+  const thawed = thawedReason(log, signed, tree);
+  if (thawed !== undefined || tree.size <= signed.size) return thawed;
+  return `it was frozen for ever with ${signed.size} entries, and its database holds ${tree.size}: nobody signed what is beyond, and it can be cut off (npm run chancery -- cut-unsigned --log ${log})`;
+}
+
+/**
+ * A database that was put back to before the log was frozen. Where its tree is the last one all the same, no other rule
+ * tells, and all that it lacks is to be frozen again.
+ */
+export function thawedReason(log: string, { frozen, size }: SignedHead, tree: TreeState): string | undefined {
+  if (frozen !== true || tree.frozen) return undefined;
+  const remedy =
+    tree.size === size
+      ? `bring the newer database back, or, if this is the newest there is, freeze it once more (npm run chancery -- freeze --log ${log} --for-ever)`
+      : NEWER_DATABASE;
+  return `it was frozen for ever, and its database says that it takes entries again; ${remedy}`;
 }
 
 /** An anchor that was put back: it no longer knows all that was signed. */

@@ -8,7 +8,7 @@ import {
   tileWidth,
 } from "@chancery/tlog";
 import { absentLog } from "./absent-log.ts";
-import type { Anchor } from "./anchor.ts";
+import { type Anchor, isFrozen } from "./anchor.ts";
 import { AnchoredSigner } from "./anchored-signer.ts";
 import {
   type Appended,
@@ -85,6 +85,7 @@ export class TransparencyLog {
   readonly #clock: LogClock;
   readonly #lookup: Lookup;
   readonly #answerMs: number;
+  readonly #failpoint: Failpoint;
   #frozen = false;
   #closed = false;
 
@@ -95,6 +96,7 @@ export class TransparencyLog {
     const publisher = new Publisher({ stored, signer, standing, failpoint });
     this.#name = options.name;
     this.#answerMs = limits.answerMs;
+    this.#failpoint = failpoint;
     this.#stored = stored;
     this.#signer = signer;
     this.#standing = standing;
@@ -134,9 +136,10 @@ export class TransparencyLog {
   }
 
   async #recover(create: boolean): Promise<void> {
+    let frozen = false;
     try {
       const state = await this.#stored.writer.tree();
-      this.#frozen = state.frozen;
+      frozen = state.frozen;
       if (create && state.size === 0n && state.published === undefined) {
         this.#standing.assertTree(state, this.#standing.signed);
         const first = await this.#signer.signFirst(state.time);
@@ -149,6 +152,7 @@ export class TransparencyLog {
       if (!(error instanceof RefusedToSign)) throw error;
       this.#standing.heed(error);
     }
+    this.#frozen = frozen;
   }
 
   /**
@@ -239,12 +243,9 @@ export class TransparencyLog {
   async readiness(): Promise<string | undefined> {
     if (this.#standing.refusal !== undefined) return this.#standing.refusal;
     if (this.#closed) return `log ${this.#name}: is closing`;
-    const wasFrozen = this.#frozen;
     try {
       const { anchored, state } = await this.#standing.examine(this.#stored.writer);
-      if (wasFrozen && !state.frozen) {
-        throw this.#standing.refuse("it was frozen for ever, and its database says that it takes entries again");
-      }
+      if (state.frozen && !isFrozen(anchored)) await this.#publisher.advance();
       this.#frozen ||= state.frozen;
       // A power cut takes a publication back, and who published it may never come again.
       const published = state.published?.size ?? -1n;
@@ -280,13 +281,17 @@ export class TransparencyLog {
     return this.#frozen ? `log ${this.#name}: is frozen: it is read, and takes no more entries` : undefined;
   }
 
-  /** For ever: entries under way before it are logged or told that it is frozen. Its last checkpoint stays. */
+  /**
+   * For ever: entries under way before it are logged or told that it is frozen. Its last checkpoint stays. Once it is in
+   * the database nothing more is committed by any process; what was is published, and then it is in the anchor, too.
+   */
   async freeze(): Promise<void> {
     this.#standing.assert();
     await this.#stored.writer.freeze();
+    await this.#failpoint("frozen");
+    await this.#publisher.advance();
     this.#frozen = true;
     await this.#sequencer.idle();
-    await this.#publisher.advance();
   }
 
   /** Takes no more entries and resolves when those under way are answered. Store and anchor are the caller's. */

@@ -1,6 +1,14 @@
 import { Misconfigured, RefusedToSign } from "@chancery/fault";
 import { describe, expect, test } from "vitest";
-import { cutUnsigned, type Failpoint, type NewEntry } from "../src/index.ts";
+import { sameAnchor } from "../src/anchor.ts";
+import {
+  acceptAnchor,
+  type Anchor,
+  type AnchoredHead,
+  cutUnsigned,
+  type Failpoint,
+  type NewEntry,
+} from "../src/index.ts";
 import { testServer } from "./postgres.ts";
 import { newEntries, newEntry, searchKey, timedEntry, World } from "./world.ts";
 
@@ -155,7 +163,8 @@ describe("nothing is cut", () => {
   });
 });
 
-test("a process that stopped on its way to the anchor and wakes after the cut signs nothing of what was cut", async () => {
+/** One entry of a process that stopped between COMMIT and its anchor, damaged, and cut off while it slept. */
+async function cutWhileStopped() {
   const made = await server.database();
   const [reached, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let stops = false;
@@ -164,9 +173,12 @@ test("a process that stopped on its way to the anchor and wakes after the cut si
     reached.resolve();
     await held.promise;
   };
-  const world = new World({ store: await made.store(failpoint) });
+  const anchor = new LosingAnchor();
+  const world = new World({ store: await made.store(failpoint), anchor });
   const log = await world.start();
-  await world.appendAll(log, newEntries(12));
+  await world.appendAll(log, newEntries(11));
+  const older = await anchor.read();
+  await world.append(log, newEntry(11));
   stops = true;
   const stopped = log.append(newEntry("stopped")).catch((error: unknown) => error);
   await reached.promise;
@@ -174,16 +186,56 @@ test("a process that stopped on its way to the anchor and wakes after the cut si
     await tx.query("SET LOCAL session_replication_role = replica");
     await tx.query(IN_LEAF);
   });
-  const { name, anchor, signer } = world;
+  const { name, signer } = world;
   await cutUnsigned({ name, db: made.db, anchor, signer, keep });
-
-  held.resolve();
-  expect(await stopped).toBeInstanceOf(RefusedToSign);
-  expect(await log.readiness()).toMatch(/entries were cut off while this process ran: start it anew/);
-  expect(world.signer.signed.every(({ size }) => size <= 12n)).toBe(true);
   const next = world.with({ store: await made.store() });
+  return { world, log, next, anchor, older, stopped, wake: () => held.resolve() };
+}
+
+class LosingAnchor implements Anchor {
+  says: AnchoredHead | undefined;
+
+  async read() {
+    return this.says;
+  }
+
+  async compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead) {
+    if (!sameAnchor(this.says, expected)) return false;
+    this.says = next;
+    return true;
+  }
+}
+
+async function expectCutForGood({ world, next, log, stopped }: Awaited<ReturnType<typeof cutWhileStopped>>) {
+  expect(await stopped).toBeInstanceOf(RefusedToSign);
+  expect(world.signer.signed.every(({ size }) => size <= 12n)).toBe(true);
   const anew = await next.start();
   expect(await next.append(anew, newEntry("another"))).toMatchObject({ duplicate: false, entry: { index: 12n } });
+  await expect(log.append(newEntry("of the woken"))).rejects.toBeInstanceOf(RefusedToSign);
   world.acknowledged.push(...next.acknowledged);
   await world.check(anew, 13);
+}
+
+test("a process that stopped on its way to the anchor and wakes after the cut signs nothing of what was cut", async () => {
+  const cut = await cutWhileStopped();
+  cut.wake();
+  expect(await cut.stopped).toBeInstanceOf(RefusedToSign);
+  expect(await cut.log.readiness()).toMatch(/entries were cut off while this process ran: start it anew/);
+  await expectCutForGood(cut);
 });
+
+test.each(["lost", "put back to before the cut"])(
+  "nor does it when the anchor that counted the cut was %s, and the database accepted",
+  async (what) => {
+    const cut = await cutWhileStopped();
+    const { anchor, next, world } = cut;
+    anchor.says = what === "lost" ? undefined : cut.older;
+    const signed = world.signer.signed.length;
+    await acceptAnchor(next);
+    cut.wake();
+    expect(await cut.stopped).toBeInstanceOf(RefusedToSign);
+    expect(world.signer.signed).toHaveLength(signed);
+    expect(await cut.log.readiness()).toMatch(/start it anew/);
+    await expectCutForGood(cut);
+  },
+);

@@ -40,10 +40,42 @@ test("remembers what it was told, over restarts", async () => {
   expect(await (await open()).read()).toEqual(head(7));
 });
 
+test("remembers that it is the last one, and how it came to be; where there is nothing of it the form is the one of before", async () => {
+  const anchor = await open();
+  const told = [
+    head(1),
+    { ...head(2), cuts: 3 },
+    { ...head(3), accepted: "0123456789abcdef".repeat(2) },
+    { ...head(4), cuts: 3, accepted: "f".repeat(32), frozen: true },
+    { ...head(5), frozen: true },
+  ];
+  let last: AnchoredHead | undefined;
+  for (const next of told) {
+    expect(await anchor.compareAndSwap(last, next)).toBe(true);
+    expect(await (await open()).read()).toEqual(next);
+    last = next;
+  }
+  const texts = await Promise.all((await files()).map((name) => readFile(join(directory, "log", name), "utf8")));
+  expect(texts[0]).toMatch(
+    /^chancery anchor 1\norigin .+\nkey 01020304\nsize 1\nroot 0{64}\ntime 1001\nsum [0-9a-f]{64}\n$/,
+  );
+  expect(texts[3]).toMatch(/\ncuts 3\naccepted f{32}\nfrozen for ever\nsum /);
+  expect(texts[4]).toMatch(/\ntime 1005\nfrozen for ever\nsum /);
+});
+
 test("changes only from exactly what is expected", async () => {
   const anchor = await open();
   await anchor.compareAndSwap(undefined, head(5));
-  const wrong = [undefined, head(4), head(5, 1), { ...head(5), time: 1 }, { ...head(5), origin: "x" }];
+  const wrong = [
+    undefined,
+    head(4),
+    head(5, 1),
+    { ...head(5), time: 1 },
+    { ...head(5), origin: "x" },
+    { ...head(5), frozen: true },
+    { ...head(5), accepted: "0".repeat(32) },
+    { ...head(5), cuts: 1 },
+  ];
   for (const expected of [...wrong, { ...head(5), keyId: Uint8Array.of(9) }]) {
     expect(await anchor.compareAndSwap(expected, head(6))).toBe(false);
   }

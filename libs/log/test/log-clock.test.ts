@@ -28,17 +28,24 @@ class Machine {
 /** Stops where the anchor is moved, on request. */
 class PausedAnchor extends MemoryAnchor {
   #pause: PromiseWithResolvers<() => void> | undefined;
+  #when = "before";
 
-  /** Resolves with what lets it go on, once someone waits. */
-  async paused(): Promise<() => void> {
+  /** Resolves with what lets it go on, once someone waits before its step or after it. */
+  async paused(when: "before" | "after" = "before"): Promise<() => void> {
+    this.#when = when;
     return await (this.#pause ??= Promise.withResolvers()).promise;
   }
 
   override async compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean> {
     const pause = this.#pause;
     this.#pause = undefined;
-    if (pause !== undefined) await new Promise<void>((resolve) => pause.resolve(resolve));
-    return await super.compareAndSwap(expected, next);
+    const wait = async () => {
+      if (pause !== undefined) await new Promise<void>((resolve) => pause.resolve(resolve));
+    };
+    if (this.#when === "before") await wait();
+    const isSwapped = await super.compareAndSwap(expected, next);
+    if (this.#when === "after") await wait();
+    return isSwapped;
   }
 }
 
@@ -233,23 +240,27 @@ describe("a tree head signed again", () => {
     expect(await log.published()).toEqual(before);
   });
 
+  const stores = { memory: () => new MemoryLogStore(), PostgreSQL: () => server.shared.store() } as const;
+
   test.each([
-    ["memory", () => new MemoryLogStore()],
-    ["PostgreSQL", () => server.shared.store()],
+    ["memory", "before"],
+    ["memory", "after"],
+    ["PostgreSQL", "before"],
+    ["PostgreSQL", "after"],
   ] as const)(
-    "that is under way when another process freezes the log changes its last checkpoint no more: %s",
-    async (_, store) => {
+    "that is under way when another process freezes the log changes its last checkpoint no more: in %s, %s it is anchored",
+    async (where, when) => {
       const anchor = new PausedAnchor();
-      const { machine, world, log } = await started({ store: await store(), anchor });
+      const { machine, world, log } = await started({ store: await stores[where](), anchor });
       const other = await world.start(machine);
       machine.pass(HOUR);
-      const paused = anchor.paused();
+      const paused = anchor.paused(when);
       const renewing = log.renew(HOUR);
       const goOn = await paused;
       await other.freeze();
       const last = await other.published();
       goOn();
-      expect(await renewing).toBe(true);
+      expect(await renewing).toBe(when === "after");
       for (const each of [log, other, await world.start(machine)]) {
         expect(await each.readiness()).toBeUndefined();
         // Longer than a checkpoint in memory counts as fresh.

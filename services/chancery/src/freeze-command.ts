@@ -1,17 +1,21 @@
-import { Misconfigured } from "@chancery/fault";
-import { PostgresLogStore } from "@chancery/log";
+import { Misconfigured, RefusedToSign } from "@chancery/fault";
+import { FileAnchor, freezeAgain, PostgresLogStore, TransparencyLog } from "@chancery/log";
 import { parseFlags } from "./flags.ts";
-import { readInstallation } from "./installation-file.ts";
-import { isRekorShard, requireLogName } from "./log-names.ts";
-import { logNamesOf, rekorShardsOf } from "./log-origins.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
+import { readInstallation } from "./installation-file.ts";
+import { openInstallation } from "./installation.ts";
+import { refuseOutgrown } from "./left-anchor.ts";
+import { isRekorShard, requireLogName } from "./log-names.ts";
 import { onOwnDatabase } from "./own-database.ts";
 import { type Environment, resolveSettings } from "./settings.ts";
+import { treeHeadSigner } from "./tree-head-signers.ts";
 
 const USAGE = `usage: chancery freeze --log rekor|rekor-v2|ctlog --for-ever [FLAGS]
 
 A frozen log takes no more entries, and nothing makes it take some again. What is in it is read and proven as before, and its
 last checkpoint stays as it is: fetch it and keep it elsewhere. Works while chancery runs, and while it does not.
+Its anchor remembers it, so that a database of before that is put back is refused; where that is the newest there is and
+lacks nothing else, the same command freezes it once more.
 
 From its next start chancery sends no client to a frozen rekor or rekor-v2 any more (signing config), and all that was signed
 goes on verifying. With ctlog frozen the CA issues nothing, unless it is given another CT log or none.
@@ -19,6 +23,7 @@ goes on verifying. With ctlog frozen the CA issues nothing, unless it is given a
   --log rekor|rekor-v2|ctlog  or one shard, rekor-shard-2
   --for-ever           that you mean it
   --data FOLDER        the installation                          CHANCERY_DATA, or ./.chancery
+  --anchor FOLDER      its anchors, as \`serve\` is told           CHANCERY_ANCHOR, or DATA/anchor
   --database-url URL   its PostgreSQL, if not the embedded one   CHANCERY_DATABASE_URL
 `;
 
@@ -26,6 +31,7 @@ const FLAGS = {
   log: { type: "string" },
   "for-ever": { type: "boolean" },
   data: { type: "string" },
+  anchor: { type: "string" },
   "database-url": { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -44,24 +50,33 @@ export async function freezeCommand(
   const name = requireLogName(flags.log);
   if (flags["for-ever"] !== true)
     throw new Misconfigured("--for-ever", `say it: ${name} would never take entries again`);
-  const told = { data: flags.data, "database-url": flags["database-url"] };
-  const { data, databaseUrl } = await resolveSettings(told, environment);
-  const installation = await readInstallation(data);
-  const [active] = rekorShardsOf(installation).slice(-1);
-  if (!logNamesOf(installation).includes(name))
-    throw new Misconfigured("--log", `this installation has no log ${name}`);
+  const told = { data: flags.data, anchor: flags.anchor, "database-url": flags["database-url"] };
+  const settings = await resolveSettings(told, environment);
+  // Before it is opened, which would make one where there is none.
+  const { hostname } = await readInstallation(settings.data);
+  const installation = await openInstallation(settings, hostname, new Date());
+  // A name that is none of its logs leaves no folder behind.
+  const signer = treeHeadSigner(name, installation);
   await using opened = new AsyncDisposableStack();
-  const db = await openInstallationDatabase(data, databaseUrl, opened);
-  const store = await onOwnDatabase(databaseUrl, PostgresLogStore.open(db));
-  const log = await store.find(name);
-  if (log === undefined) throw new Misconfigured("--data", `its database holds no log ${name}`);
-  const before = await log.writer.tree();
-  // Of the v1 log the newest shard is most likely meant; which one ends for ever is not for us to guess.
-  const other = isRekorShard(name) && active?.name !== name ? `; what takes entries is ${active?.name}` : "";
-  if (before.frozen) out(`${name}: was frozen already, with ${before.size} entries${other}\n`);
-  else {
-    await log.writer.freeze();
-    out(`${name}: frozen for ever, with ${(await log.writer.tree()).size} entries\n`);
+  const db = await openInstallationDatabase(settings.data, settings.databaseUrl, opened);
+  const store = await onOwnDatabase(settings.databaseUrl, PostgresLogStore.open(db));
+  if ((await store.find(name)) === undefined) {
+    throw new Misconfigured("--data", `its database holds no log ${name}`);
   }
+  const anchor = await FileAnchor.open(settings.anchor, name);
+  await refuseOutgrown(settings, name, anchor);
+  const again = await freezeAgain({ name, store, anchor, key: signer });
+  const log = await TransparencyLog.open({ name, store, anchor, signer });
+  opened.defer(() => log.close());
+  const wasFrozen = log.state.frozen && !again;
+  if (!log.state.frozen) await log.freeze();
+  const reason = await log.readiness();
+  if (reason !== undefined) throw new RefusedToSign(reason);
+  const { size } = (await log.published()).head;
+  // Of the v1 log the newest shard is most likely meant; which one ends for ever is not for us to guess.
+  const active = installation.rekorShards.at(-1)?.name;
+  const other = wasFrozen && isRekorShard(name) && active !== name ? `; what takes entries is ${active}` : "";
+  const how = wasFrozen ? "was frozen already," : again ? "frozen once more," : "frozen for ever,";
+  out(`${name}: ${how} with ${size} entries${other}\n`);
   return 0;
 }

@@ -16,7 +16,8 @@ export async function refuseOutgrown({ data, anchor: folder }: Folders, name: Lo
   const [left, own] = [await (await FileAnchor.open(before, name)).read(), await anchor.read()];
   // One that is missing is refused by the log itself.
   if (left === undefined || own === undefined) return;
-  if (left.size < own.size || (left.size === own.size && left.time <= own.time)) return;
+  const isLater = left.frozen === true && own.frozen !== true ? left.time >= own.time : left.time > own.time;
+  if (left.size < own.size || (left.size === own.size && !isLater)) return;
   throw new Misconfigured(
     "CHANCERY_ANCHOR",
     `${join(folder, name)} knows a tree of ${own.size} entries, and ${join(before, name)} a later one of ${left.size}: it is a copy that the log has outgrown; stop every chancery on this log and move ${before} there`,

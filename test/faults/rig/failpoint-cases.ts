@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Unavailable } from "../../../libs/fault/src/index.ts";
+import { Frozen, Unavailable } from "../../../libs/fault/src/index.ts";
 import {
   type AnchorStep,
+  type Failpoint,
   FileAnchor,
+  type FreezeStep,
   type LogOptions,
   type LogStore,
   PostgresLogStore,
@@ -11,6 +13,7 @@ import {
 import { Database } from "../../../libs/postgres/src/index.ts";
 import { afterCommit } from "./after-commit.ts";
 import { Dice, minutes, times } from "./dice.ts";
+import { entryNamed } from "./entry.ts";
 import { Journal } from "./journal.ts";
 import { LogNode } from "./log-node-process.ts";
 import { type FaultLog, FaultSite, LOG, report } from "./site.ts";
@@ -30,6 +33,8 @@ const STEPS = {
 } as const satisfies Record<AnyStep, string>;
 /** The anchor's own steps: it knows nothing of tiles nor of batches, and what is before one is after another. */
 const OF_ANCHOR: Record<AnchorStep, true> = { "anchor-written": true, "anchor-linked": true };
+/** Of freezing. What is before the second one is what was committed and is signed by whoever freezes. */
+const OF_FREEZING: Record<FreezeStep, true> = { frozen: true, "frozen-anchored": true };
 const WAYS = ["throws before", "throws after", "kills after"] as const;
 /** Around the edges of tiles of the first and the second level. */
 const SMALL = [0, 1, 255, 256, 257];
@@ -68,14 +73,19 @@ function namesOf(batch: Batch, size: number): { names: string[]; fresh: number }
 }
 
 /** A log in which a step fails once, before anything of it happened or after all of it did. */
-async function failing(log: FaultLog, db: Database, step: AnyStep, way: Way): Promise<Partial<LogOptions>> {
+async function failing(
+  log: FaultLog,
+  db: Database,
+  step: AnyStep | FreezeStep,
+  way: Way,
+): Promise<Partial<LogOptions>> {
   let armed = true;
-  const fail = (at: AnyStep, when: Way): void => {
+  const fail: Fail = (at, when) => {
     if (!armed || at !== step || when !== way) return;
     armed = false;
     throw way === "throws before" ? new Unavailable(`before ${step}`, 1) : new Error(`after ${step}`);
   };
-  const failpoint = (at: AnyStep) => {
+  const failpoint: Failpoint = (at) => {
     // Within the transaction what is before a step is after the step before it.
     if (at === "locked") fail("stored", "throws before");
     if (at === "stored") fail("committed", "throws before");
@@ -83,7 +93,7 @@ async function failing(log: FaultLog, db: Database, step: AnyStep, way: Way): Pr
   };
   const anchor = await FileAnchor.open(log.anchors, LOG, { failpoint });
   const signer = log.signer();
-  const isWithin = WITHIN.has(step) || (step === "committed" && way === "throws before");
+  const isWithin = WITHIN.has(step as AnyStep) || (step === "committed" && way === "throws before");
   const store = await PostgresLogStore.open(db, isWithin ? failpoint : undefined);
   return {
     failpoint,
@@ -91,7 +101,7 @@ async function failing(log: FaultLog, db: Database, step: AnyStep, way: Way): Pr
     anchor: {
       read: () => anchor.read(),
       compareAndSwap: async (expected, next) => {
-        fail("anchored", "throws before");
+        fail(next.frozen === true ? "frozen-anchored" : "anchored", "throws before");
         return await anchor.compareAndSwap(expected, next);
       },
     },
@@ -107,7 +117,9 @@ async function failing(log: FaultLog, db: Database, step: AnyStep, way: Way): Pr
   };
 }
 
-function failingStore(store: LogStore, fail: (at: AnyStep, when: Way) => void): LogStore {
+type Fail = (at: AnyStep | FreezeStep, when: Way) => void;
+
+function failingStore(store: LogStore, fail: Fail): LogStore {
   return {
     create: (name, key, time) => store.create(name, key, time),
     find: async (name) => {
@@ -117,7 +129,10 @@ function failingStore(store: LogStore, fail: (at: AnyStep, when: Way) => void): 
         ...stored,
         writer: {
           tree: () => writer.tree(),
-          freeze: () => writer.freeze(),
+          freeze: async () => {
+            fail("frozen", "throws before");
+            await writer.freeze();
+          },
           commit: async (...batch) => {
             fail("locked", "throws before");
             await writer.commit(...batch);
@@ -177,6 +192,51 @@ async function inject(size: number, step: AnyStep, way: Way, batch: Batch): Prom
   cases++;
 }
 
+const dieCommitted: Failpoint = (step) => {
+  if (step === "committed") throw new Error("crash");
+};
+
+/** An entry of a process that dies between COMMIT and its anchor: freezing has something to sign. */
+async function leaveUnsigned(log: FaultLog): Promise<void> {
+  await using db = await Database.open(log.url, { max: 2 });
+  const dying = await log.open(db, { failpoint: dieCommitted });
+  await expect(log.append(dying, ["unsigned"])).rejects.toThrow("crash");
+}
+
+/** It is frozen for whoever looks, and nobody can write to it. */
+async function injectFreezing(size: number, step: FreezeStep, way: Way): Promise<void> {
+  const log = await site.log(bases.get(size));
+  await using db = await Database.open(log.url, { max: 3 });
+  if (way === "kills after") {
+    const node = warm;
+    log.adopt(node);
+    warm = LogNode.start(new Journal());
+    expect(await node.order("open", log.opening({ failpoints: "after it" }))).toBe("");
+    await leaveUnsigned(log);
+    await node.order("arm", { step, action: "kill" });
+    void node.order("freeze", {});
+    await node.ended();
+  } else {
+    const failed = await log.open(db, await failing(log, db, step, way));
+    await leaveUnsigned(log);
+    await expect(failed.freeze()).rejects.toThrow();
+    if (step === "frozen" && way === "throws before") await failed.freeze();
+    expect(await failed.readiness()).toBeUndefined();
+    await failed.close();
+  }
+  const opened = await log.open(db);
+  expect(opened.state).toEqual({ frozen: true, refusal: undefined });
+  await expect(opened.append(entryNamed("too late"))).rejects.toBeInstanceOf(Frozen);
+  expect(await (await FileAnchor.open(log.anchors, LOG)).read()).toMatchObject({
+    frozen: true,
+    size: BigInt(size + 1),
+  });
+  await opened.close();
+  expect((await log.check()).entries).toBe(size + 1);
+  if (size > 1000) await log.drop();
+  cases++;
+}
+
 /** Every way to fail at each of these steps. In files of their own, so that they run side by side. */
 export function failpointCases(where: (typeof STEPS)[AnyStep]): void {
   const steps = (Object.keys(STEPS) as AnyStep[]).filter((step) => STEPS[step] === where);
@@ -210,6 +270,18 @@ export function failpointCases(where: (typeof STEPS)[AnyStep]): void {
     describe.each(isOfAnchor ? WAYS.filter((way) => way !== "throws before") : WAYS)("what %s it", (way) => {
       test.each(all)("harms nothing at size %i with a batch of %s", async (size, batch) => {
         await inject(size, step, way, batch);
+      });
+    });
+  });
+
+  if (where !== "after it") return;
+
+  describe.each(Object.keys(OF_FREEZING) as FreezeStep[])("at '%s'", (step) => {
+    describe.each(WAYS)("what %s it leaves a log that is frozen", (way) => {
+      // Of the large ones that which the entry that is not signed makes a whole tile of the second level.
+      const sizes = way === "kills after" ? [...SMALL, 65_535] : SMALL;
+      test.each(Array.from({ length: times(1) }, () => sizes).flat())("at size %i", async (size) => {
+        await injectFreezing(size, step, way);
       });
     });
   });

@@ -7,6 +7,7 @@ import {
   type AnchorStep,
   type Failpoint,
   FileAnchor,
+  type FreezeStep,
   type LogLimits,
   PostgresLogStore,
   type Step,
@@ -37,9 +38,10 @@ export interface Orders {
   /** Clients that log entries of their own, one after the other, until `quiet`. */
   load: { prefix: string; clients: number; pause?: number };
   append: { names: string[] };
+  freeze: Record<string, never>;
   clock: { offset: number };
   /** Something happens after the step was passed `skip` times more; "stop-writing": once what follows it is being sent. */
-  arm: { step: Step | AnchorStep; action: "kill" | "stop" | "stop-writing"; skip?: number };
+  arm: { step: Step | AnchorStep | FreezeStep; action: "kill" | "stop" | "stop-writing"; skip?: number };
   published: Record<string, never>;
   readiness: Record<string, never>;
   quiet: Record<string, never>;
@@ -98,6 +100,10 @@ const orders: { [Name in keyof Orders]: (order: Orders[Name]) => Promise<unknown
 
   append: async ({ names }) => {
     await Promise.all(names.map((name) => appendUntilAnswered(name)));
+  },
+
+  freeze: async () => {
+    await log.freeze();
   },
 
   clock: async ({ offset }) => {

@@ -13,10 +13,12 @@ export interface AnchoredHead {
   readonly root: Uint8Array;
   /** When it was signed. */
   readonly time: bigint;
+  /** It is the last one. */
+  readonly frozen: boolean;
 }
 
 const FORM =
-  /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n(?:cuts \d{1,9}\n)?)sum (?<sum>[0-9a-f]{64})\n$/;
+  /^(?<lines>chancery anchor 1\norigin (?<origin>.+)\nkey (?<key>[0-9a-f]+)\nsize (?<size>\d{1,19})\nroot (?<root>[0-9a-f]{64})\ntime (?<time>\d{1,15})\n(?:cuts \d{1,9}\n)?(?:accepted [0-9a-f]{32}\n)?(?<frozen>frozen for ever\n)?)sum (?<sum>[0-9a-f]{64})\n$/;
 
 const DAMAGED =
   "the anchor's newest file is damaged, not the log: bring that file back; if it is lost, see accept-anchor";
@@ -74,7 +76,7 @@ async function unlessGone<T>(read: Promise<T>, directory: string): Promise<T | u
 }
 
 function parseAnchor(text: string, name: string): AnchoredHead {
-  const { lines, origin, key, size, root, time, sum } = FORM.exec(text)?.groups ?? {};
+  const { lines, origin, key, size, root, time, frozen, sum } = FORM.exec(text)?.groups ?? {};
   if (lines === undefined || origin === undefined || key === undefined || root === undefined) {
     throw new Difference(
       { kind: "anchor", field: `file ${name}` },
@@ -85,5 +87,12 @@ function parseAnchor(text: string, name: string): AnchoredHead {
   }
   const own = sha256(Buffer.from(lines)).toHex();
   if (own !== sum) throw new Difference({ kind: "anchor", field: `file ${name}, sum` }, own, String(sum), DAMAGED);
-  return { origin, keyId: key, size: BigInt(size ?? 0), root: Uint8Array.fromHex(root), time: BigInt(time ?? 0) };
+  return {
+    origin,
+    keyId: key,
+    size: BigInt(size ?? 0),
+    root: Uint8Array.fromHex(root),
+    time: BigInt(time ?? 0),
+    frozen: frozen !== undefined,
+  };
 }

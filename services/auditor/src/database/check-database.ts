@@ -44,6 +44,10 @@ export interface DatabaseCheck {
 
 const OLDER_DATABASE =
   "the database is older than what was signed: stop the log, leave the anchor as it is, and bring the newer database back";
+const THAWED =
+  "the log was frozen for ever, and its database is one of before: bring the newer one back, or, if this is the newest there is, freeze it once more (chancery freeze)";
+const BEYOND =
+  "nobody signed what is beyond the tree that the log was frozen with: it can be cut off (chancery cut-unsigned)";
 const OLDER_ANCHOR =
   "the anchor is older than what was published: bring the newer one back, or, if this is another's folder, name the right one (CHANCERY_ANCHOR, --anchor)";
 const NO_ANCHOR =
@@ -77,7 +81,8 @@ export async function checkDatabase(check: DatabaseCheck): Promise<CleanLog> {
   const keyed = { from: unindexed, to: tree.size };
   await checkSearchKeys(log, keyed, part(progress, "search keys", tree.size), found);
   if (unread !== undefined) throw unread;
-  const notes = await readNotes(db, { tree, signed: published?.time ?? 0n, first: entries.firstTime });
+  const seen = { tree, signed: published?.time ?? 0n, first: entries.firstTime, anchorFrozen: anchored?.frozen };
+  const notes = await readNotes(db, seen);
   if (isSearched && unindexed > 0n) {
     notes.push(`the first ${unindexed} entries are of before there was this search: chancery index rebuild`);
   }
@@ -147,6 +152,7 @@ async function statedHeads(check: DatabaseCheck, { tree, published, anchored }: 
     await must(() => expectEqual({ kind: "anchor", field: "key" }, keyId, anchored.keyId));
     const limit = { by: "the database", size: tree.size, meaning: OLDER_DATABASE };
     await must(() => expectAtMost("anchor", anchored.size, limit));
+    if (anchored.frozen) await must(() => expectFrozen(tree, anchored));
     heads.unshift({ by: "anchor", ...anchored });
   }
   if (published === undefined) {
@@ -190,6 +196,15 @@ async function judgePublished(
   const latest = `at most ${anchored.time}, as the anchor says`;
   const place = { kind: "checkpoint", field: "time" } as const;
   tell(found, [new Difference(place, latest, String(published.time), OLDER_ANCHOR)]);
+}
+
+/** Under no hash: with the same tree nothing else tells that the database was put back to before it was frozen. */
+function expectFrozen(tree: StoredTree, { size }: AnchoredHead): void {
+  if (tree.size > size) {
+    throw new Difference({ kind: "tree", field: "size" }, `${size}, as it was frozen with`, String(tree.size), BEYOND);
+  }
+  if (!tree.frozen)
+    throw new Difference({ kind: "tree", field: "frozen" }, "true, as the anchor says", "false", THAWED);
 }
 
 function idOf(key: KeyObject): Uint8Array {

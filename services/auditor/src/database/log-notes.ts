@@ -10,12 +10,17 @@ interface Seen {
   readonly signed: bigint;
   /** Of the first entry. */
   readonly first: bigint | undefined;
+  /** Whether the anchor says that it is frozen; undefined: there is none to be had. */
+  readonly anchorFrozen: boolean | undefined;
 }
 
 /** What is no difference and yet not as most logs are, for who is to judge it. */
-export async function readNotes(db: Queryable, { tree, signed, first }: Seen): Promise<string[]> {
+export async function readNotes(db: Queryable, { tree, signed, first, anchorFrozen }: Seen): Promise<string[]> {
   const notes: string[] = [];
-  if (tree.frozen) notes.push("frozen: it takes no more entries, for ever");
+  if (tree.frozen) {
+    const later = anchorFrozen === false ? "; its anchor does not say so yet, which its next start completes" : "";
+    notes.push(`frozen: it takes no more entries, for ever${later}`);
+  }
   const newest = signed > tree.time ? signed : tree.time;
   const [clock] = await db.query<{ now: bigint }>(
     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now",

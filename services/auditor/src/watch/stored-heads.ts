@@ -54,6 +54,13 @@ export async function readHeads({ db, name, anchor: directory }: StoredPlace, sh
     before = { by, size, root };
   }
   if (unread !== undefined) throw unread;
+  // No head is of another size or root by it.
+  if (anchored?.frozen === true && tree?.frozen === false) {
+    throw wrong(
+      "head-order",
+      `${name} was frozen for ever, as its anchor says, and its database says that it takes entries again`,
+    );
+  }
   return { anchored: anchored?.size, stored: before?.size ?? 0n };
 }
 

@@ -1,3 +1,4 @@
+import { createHash, createPublicKey } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +8,8 @@ import { beginLedger, openLedger } from "../src/export/ledger-export.ts";
 import type { ExportedLog } from "../src/export/manifest.ts";
 import { openSite } from "../src/export/site.ts";
 import type { Position } from "../src/export/source.ts";
-import { deleted, TamperedStack } from "./tampered-stack.ts";
+import { deleted, type Statement, TamperedStack } from "./tampered-stack.ts";
+import { authority, leafRequest, sct } from "../../../libs/x509/test/world.ts";
 
 const CERTIFICATES = 3;
 const ENTRIES = 23;
@@ -160,4 +162,95 @@ test("a deleted row is not hidden by another that names its CT entry, nor by two
   ]);
   expect([twice.code, twice.err]).toEqual([1, expect.stringMatching(/the CT entry 1/)]);
   expect((await heldAgainstTheCtLog())[0]?.to).toBe(String(CERTIFICATES));
+});
+
+/** Within the minute that a row may take, no entry has to have its row. */
+async function fromTheFirst(): Promise<string[]> {
+  const [row] = await world.owner.query<{ first: bigint }>("SELECT min(time) AS first FROM fulcio.certificate");
+  return ["--from", new Date(Number(row?.first ?? 0n) - 1_000).toISOString()];
+}
+
+const verified = (file: string) =>
+  chancery("export", "verify", file, `${file}.manifest`, "--data", world.stack.data).then(({ out }) => out);
+
+test.for([
+  ["that --from leaves little time for", fromTheFirst],
+  ["that a filter chose", async () => ["--san", "dev@example.com"]],
+] as const)(
+  "a row %s is held against the CT entry it names, and not signed for if it is another's",
+  async ([, flags]) => {
+    const honest = await exported("certificates", ...(await flags()));
+    expect([honest.code, await verified(honest.file)]).toEqual([
+      0,
+      expect.stringContaining(`held      the certificate of each line is in the CT log of ${CERTIFICATES} entries\n`),
+    ]);
+    await world.run([claim(2, 9), claim(1, 2), claim(9, 1)]);
+    const swapped = await exported("certificates", ...(await flags()));
+    await world.run([claim(2, 9), claim(1, 2), claim(9, 1)]);
+    expect([swapped.code, swapped.err]).toEqual([1, expect.stringMatching(/names the CT entry [12] is not the one/)]);
+  },
+);
+
+test("a row that names no CT entry is found by its certificate's timestamp", async () => {
+  await world.run([["UPDATE fulcio.certificate SET ct_index = NULL WHERE ct_index = 1"]]);
+  const [whole, chosen] = [await exported("certificates"), await exported("certificates", "--san", "dev@example.com")];
+  const logs = await heldAgainstTheCtLog();
+  await world.run([["UPDATE fulcio.certificate SET ct_index = 1 WHERE ct_index IS NULL"]]);
+  const held = `held      the certificate of each line is in the CT log of ${CERTIFICATES} entries\n`;
+  for (const { file } of [whole, chosen]) expect(await verified(file)).toContain(held);
+  expect(logs.map(({ missing, to }) => [missing, to])).toEqual([
+    [undefined, String(CERTIFICATES)],
+    [undefined, String(CERTIFICATES)],
+  ]);
+});
+
+/** As whoever has the CA's key and the database could: no CT log holds it. */
+async function unlogged(
+  last: number,
+  scts: Parameters<Awaited<ReturnType<typeof authority>>["issuer"]["certificate"]>[1],
+) {
+  const ca = await authority();
+  const time = Math.floor(Date.now() / 1000) * 1000;
+  const serial = Uint8Array.from({ length: 20 }, (_, at) => (at === 19 ? last : 1));
+  const request = leafRequest({ serial, notBefore: new Date(time), notAfter: new Date(time + 600_000) });
+  const der = await ca.issuer.certificate(request, scts);
+  const [hash, keyHash] = [der, request.spki].map((bytes) => createHash("sha256").update(bytes).digest());
+  const columns = [
+    request.serial,
+    hash,
+    keyHash,
+    Buffer.alloc(32, 7),
+    time,
+    "https://issuer.example.com",
+    "subject",
+    der,
+  ];
+  const insert: Statement = [
+    `INSERT INTO fulcio.certificate (serial, certificate_hash, key_hash, claims_hash, time, issuer, subject, certificate, san_type, san)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'email', 'dev@example.com')`,
+    ...columns,
+  ];
+  const remove: Statement = ["DELETE FROM fulcio.certificate WHERE certificate_hash = $1", hash];
+  return { insert, remove, serial: Buffer.from(request.serial).toString("hex") };
+}
+
+test("rows that name no CT entry are named, in the manifest and by both commands: of another log's certificate, and of one that says it is in ours", async () => {
+  const key = createPublicKey(await readFile(join(world.stack.data, "keys", "ctlog.pem")));
+  const logId = createHash("sha256")
+    .update(key.export({ type: "spki", format: "der" }))
+    .digest();
+  const rows = [await unlogged(1, [sct()]), await unlogged(2, [sct({ logId, timestamp: Date.now() })])];
+  await world.run(rows.map(({ insert }) => insert));
+  const [whole, chosen] = [await exported("certificates"), await exported("certificates", "--san", "dev@example.com")];
+  const recent = await exported("certificates", ...(await fromTheFirst()));
+  await world.run(rows.map(({ remove }) => remove));
+  for (const { code, out, err, file } of [whole, chosen, recent]) {
+    expect([code, err]).toEqual([0, ""]);
+    const told = /2 of them NOT held against the CT log, which they name no entry of: ([0-9a-f]+), ([0-9a-f]+)\n/v.exec(
+      out,
+    );
+    expect(told?.slice(1).toSorted()).toEqual(rows.map(({ serial }) => serial).toSorted());
+    expect(await readFile(`${file}.manifest`, "utf8")).toContain(`"unheld": {\n        "count": "2"`);
+    expect(await verified(file)).toMatch(/held .* all lines but 2; those .*: [0-9a-f]+, [0-9a-f]+\n/v);
+  }
 });

@@ -10,7 +10,7 @@ import { beginEntries, openEntries } from "./entries-export.ts";
 import { ExportFile, isBegun, isFinished, manifestOf } from "./export-file.ts";
 import { FILTER_FLAGS, readFilters } from "./filters.ts";
 import { checkExportedHead, manifestSigner, publicKeyIn } from "./log-keys.ts";
-import { signManifest } from "./manifest.ts";
+import { type ExportedLog, signManifest } from "./manifest.ts";
 import { checkSameLogs, openSite, type Site } from "./site.ts";
 import type { Source } from "./source.ts";
 
@@ -234,5 +234,15 @@ async function finish(file: ExportFile, begun: Begun, source: Source, site: Site
   await file.publish(await signManifest(told, signers));
   const until = kind === "refusals" && filters["to"] !== undefined ? `, up to ${filters["to"][0]}` : "";
   terminal.out(`${out}: ${count.toLocaleString("en")} ${kind}, ${bytes.toLocaleString("en")} bytes${until}\n`);
+  for (const line of source.logs.flatMap((log) => unheldWords(out, log))) terminal.out(line);
   terminal.out(`${manifestOf(out)}: signed by ${signers.map(({ log }) => log).join(" and ")}\n`);
+}
+
+/** What is signed for and was not held against the CT log is said here, too, and not in the manifest alone. */
+function unheldWords(out: string, { unheld }: ExportedLog): string[] {
+  if (unheld === undefined || unheld.count === "0") return [];
+  const { count, first } = unheld;
+  const named = first.slice(0, 3).join(", ");
+  const others = Number(count) > 3 ? ", … (the manifest names a hundred)" : "";
+  return [`${out}: ${count} of them NOT held against the CT log, which they name no entry of: ${named}${others}\n`];
 }

@@ -1,4 +1,5 @@
-import { decodeHex } from "@chancery/encoding";
+import { sha256 } from "@chancery/crypto";
+import { decodeHex, encodeHex } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import {
   type IssuanceHistory,
@@ -12,9 +13,10 @@ import type { Begun } from "./begun.ts";
 import { federatedIssuers } from "../federated-issuers.ts";
 import { exportedLog, indexAt } from "./entry-source.ts";
 import type { Filters } from "./filters.ts";
+import { ChosenCertificates, CtLogOfRows, type HeldCertificates } from "./held-certificates.ts";
 import { certificateSource, refusalSource, settled } from "./ledger-source.ts";
 import { logOrigin } from "../log-origins.ts";
-import { verifyExportedHead } from "./log-keys.ts";
+import { publicKeyIn, verifyExportedHead } from "./log-keys.ts";
 import { logReader } from "./log-reader.ts";
 import { LoggedCertificates, ROW_MARGIN_MS } from "./logged-certificates.ts";
 import type { ExportedLog } from "./manifest.ts";
@@ -76,20 +78,30 @@ export function openLedger(
     keyHash: keyHash === undefined ? undefined : decodeHex(keyHash, "keyHash"),
   };
   const isFederated = federatedIssuers(federated);
-  return certificateSource({ history, format, range, log, query, isFederated, logged: loggedIn(site, history, log) });
+  return certificateSource({
+    history,
+    format,
+    range,
+    log,
+    query,
+    isFederated,
+    logged: heldAgainst(site, history, log),
+  });
 }
 
-/** Undefined where filters choose: what they leave out may well be in the CT log. */
-function loggedIn({ db }: Site, history: IssuanceHistory, log: ExportedLog) {
+/** That each entry has its row is said where filters choose none: what they leave out may well be in the CT log. */
+function heldAgainst({ db, data }: Site, history: IssuanceHistory, log: ExportedLog) {
   const { from } = log;
-  if (from === undefined) return undefined;
   const entriesOf = async (text: string) => {
     const rows = await history.certificates({ serial: parseSerial(text), order: "oldest", limit: 10 });
     return rows.entries.flatMap(({ ctIndex }) => ctIndex ?? []);
   };
-  return async (after: Position | undefined) => {
+  return async (after: Position | undefined): Promise<HeldCertificates> => {
     const reader = await logReader(db, "ctlog");
-    return LoggedCertificates.open({ reader, log: { ...log, from }, entriesOf }, after);
+    const key = await publicKeyIn(data, "ctlog");
+    const rows = new CtLogOfRows(reader, verifyExportedHead(log, key), encodeHex(sha256(key.spki)));
+    if (from === undefined) return new ChosenCertificates(log, rows, after);
+    return await LoggedCertificates.open({ reader, rows, log: { ...log, from }, entriesOf }, after);
   };
 }
 

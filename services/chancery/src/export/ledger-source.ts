@@ -12,7 +12,7 @@ import {
 } from "@chancery/fulcio";
 import { type Cell, csvRecord } from "./csv.ts";
 import { extensionCells, EXTENSION_COLUMNS } from "./extension-columns.ts";
-import type { LoggedCertificates } from "./logged-certificates.ts";
+import type { HeldCertificates } from "./held-certificates.ts";
 import type { ExportedLog } from "./manifest.ts";
 import type { Format, Lines, Position, Source } from "./source.ts";
 
@@ -43,8 +43,8 @@ interface LedgerExport<Query> {
 interface CertificateExport extends LedgerExport<CertificateQuery> {
   /** Whether tokens of this issuer name another one, which the certificate then has. */
   readonly isFederated: (issuer: string) => boolean;
-  /** Holds what is exported against the CT log; undefined where filters choose. */
-  readonly logged?: ((after: Position | undefined) => Promise<LoggedCertificates>) | undefined;
+  /** Holds what is exported against the CT log. */
+  readonly logged?: ((after: Position | undefined) => Promise<HeldCertificates>) | undefined;
 }
 
 export function certificateSource(options: CertificateExport): Source {
@@ -80,7 +80,7 @@ function ledgerSource<Query, Entry>(
   const line = (entry: Entry) =>
     format === "csv" ? csvRecord(shape.cells(entry)) : `${JSON.stringify(shape.json(entry))}\n`;
   const total = BigInt(Math.max(0, range.to - range.from));
-  let held: LoggedCertificates | undefined;
+  let held: HeldCertificates | undefined;
   return {
     head: format === "csv" ? csvRecord(shape.columns) : "",
     total,

@@ -1,30 +1,31 @@
-import { sha256 } from "@chancery/crypto";
-import { decodeHex, DerReader, encodeHex, TlsReader } from "@chancery/encoding";
-import { RefusedToSign } from "@chancery/fault";
+import { decodeHex, DerReader, encodeHex } from "@chancery/encoding";
 import type { IssuedEntry } from "@chancery/fulcio";
-import type { LoggedEntry, LogReader } from "@chancery/log";
+import type { LogReader } from "@chancery/log";
 import { leafHash } from "@chancery/tlog";
-import { parseCertificate, removeSctList } from "@chancery/x509";
-import { readPage } from "./entry-page.ts";
+import { readLeaf } from "./ct-entries.ts";
+import {
+  changed,
+  CtLogOfRows,
+  hashOf,
+  type HeldCertificates,
+  type Named,
+  namedIn,
+  namedJson,
+  NONE,
+  otherThere,
+  texts,
+  withOneMore,
+} from "./held-certificates.ts";
 import type { ExportedLog } from "./manifest.ts";
 import type { Position } from "./source.ts";
 import { TreeCheck } from "./tree-check.ts";
 
 /** A row is written when the CT log has answered; with some to spare for both clocks. */
 export const ROW_MARGIN_MS = 60_000;
-const PAGE = 256;
-/** Of those that are missing so many are named, the first. */
-const MOST_NAMED = 100;
-
-interface Missing {
-  readonly count: bigint;
-  readonly first: readonly string[];
-}
-
-const NONE: Missing = { count: 0n, first: [] };
 
 interface Around {
   readonly reader: Pick<LogReader, "entries" | "tiles">;
+  readonly rows: CtLogOfRows;
   /** With the index of the first entry whose row belongs into the export. */
   readonly log: ExportedLog & { readonly from: string };
   /** The CT entries that rows of a serial, in hexadecimal, name. */
@@ -36,26 +37,32 @@ interface Around {
  * but for the SCTs, and each entry has its row. What the ledger lacks is told: a crash of the CA leaves an entry without
  * one, and so does whoever deletes a row.
  */
-export class LoggedCertificates {
+export class LoggedCertificates implements HeldCertificates {
   readonly #around: Around;
   readonly #check: TreeCheck;
   /** SHA-256 of what the CT log is to hold, hexadecimal, of rows whose entries come later. */
   readonly #pending: Map<bigint, string>;
-  #missing: Missing;
-  #page: readonly LoggedEntry[] = [];
+  #missing: Named;
+  #unheld: Named;
 
-  private constructor(around: Around, check: TreeCheck, pending: Map<bigint, string>, missing: Missing) {
+  private constructor(
+    around: Around,
+    check: TreeCheck,
+    { pending, missing, unheld }: { pending: Map<bigint, string>; missing: Named; unheld: Named },
+  ) {
     this.#around = around;
     this.#check = check;
     this.#pending = pending;
     this.#missing = missing;
+    this.#unheld = unheld;
   }
 
   static async open(around: Around, after: Position | undefined): Promise<LoggedCertificates> {
     const { reader, log } = around;
     const head = { size: BigInt(log.size), root: decodeHex(log.root, "state") };
     if (after === undefined) {
-      return new LoggedCertificates(around, await TreeCheck.from(BigInt(log.from), reader, head), new Map(), NONE);
+      const begun = await TreeCheck.from(BigInt(log.from), reader, head);
+      return new LoggedCertificates(around, begun, { pending: new Map(), missing: NONE, unheld: NONE });
     }
     const edge = texts(after["edge"]).map((hash) => decodeHex(hash, "state"));
     const check = TreeCheck.resume({ size: BigInt(String(after["ctNext"])), edge }, reader, head);
@@ -63,8 +70,9 @@ export class LoggedCertificates {
       const [index = "", hash = ""] = text.split(":");
       return [BigInt(index), hash] as const;
     });
-    const missing = { count: BigInt(String(after["missing"])), first: texts(after["missingFirst"]) };
-    return new LoggedCertificates(around, check, new Map(pending), missing);
+    const missing = namedIn(after["missing"], after["missingFirst"]);
+    const unheld = namedIn(after["unheld"], after["unheldFirst"]);
+    return new LoggedCertificates(around, check, { pending: new Map(pending), missing, unheld });
   }
 
   get position(): Position {
@@ -75,52 +83,60 @@ export class LoggedCertificates {
       pending: [...this.#pending].map(([index, hash]) => `${index}:${hash}`),
       missing: String(this.#missing.count),
       missingFirst: this.#missing.first,
+      unheld: String(this.#unheld.count),
+      unheldFirst: this.#unheld.first,
     };
   }
 
   /** The log with the range of it of which each entry has its row, but for those that are told. */
   get log(): ExportedLog {
-    const { count, first } = this.#missing;
-    const missing = count === 0n ? {} : { missing: { count: String(count), first: [...first] } };
-    return { ...this.#around.log, to: String(this.#check.edge.size), ...missing };
+    const missing = this.#missing.count === 0n ? {} : { missing: namedJson(this.#missing) };
+    const { size } = this.#check.edge;
+    return { ...this.#around.log, to: String(size), ...missing, unheld: namedJson(this.#unheld) };
   }
 
-  /** `until`: the rows that follow are not older. */
   async take(rows: readonly IssuedEntry[], until: number): Promise<void> {
-    for (const row of rows) this.#expect(row);
+    for (const row of rows) await this.#expect(row);
     await this.#advance(until);
   }
 
   async finish(until: number): Promise<void> {
     await this.#advance(until);
     if (this.#check.edge.size > 0n) await this.#check.finish();
+    // Behind an entry whose row may be on its way.
+    for (const [index, tbs] of this.#pending) await this.#around.rows.prove({ index, tbs });
   }
 
-  #expect({ ctIndex, certificate, serial }: IssuedEntry): void {
-    const { from, size } = this.#around.log;
-    // Of the margin before the first, or logged since the export began.
-    if (ctIndex === undefined || ctIndex < BigInt(from) || ctIndex >= BigInt(size)) return;
-    if (ctIndex < this.#check.edge.size || this.#pending.has(ctIndex)) {
-      throw changed(
-        `the row of the certificate ${encodeHex(serial)} names the CT entry ${ctIndex}, which is another row's`,
-      );
+  async #expect(row: IssuedEntry): Promise<void> {
+    const { log, rows } = this.#around;
+    const place = await rows.placeOf(row);
+    if (place === undefined) {
+      this.#unheld = withOneMore(this.#unheld, encodeHex(row.serial));
+      return;
     }
-    this.#pending.set(ctIndex, hashOf(removeSctList(parseCertificate(certificate, "certificate"))));
+    const { index, tbs } = place;
+    // Of the margin before the first of which each has its row.
+    if (index < BigInt(log.from)) return await rows.prove(place);
+    if (index < this.#check.edge.size || this.#pending.has(index)) {
+      const serial = encodeHex(row.serial);
+      throw changed(`the row of the certificate ${serial} names the CT entry ${index}, which is another row's`);
+    }
+    this.#pending.set(index, tbs);
   }
 
   async #advance(until: number): Promise<void> {
     const size = BigInt(this.#around.log.size);
     const hashes: Uint8Array[] = [];
     for (let index = this.#check.edge.size; index < size; index++) {
-      const entry = await this.#entry(index, size);
+      const entry = await this.#around.rows.entries.at(index);
       const { time, tbs } = readLeaf(entry);
       const expected = this.#pending.get(index);
       if (expected !== undefined && (tbs === undefined || hashOf(tbs) !== expected)) {
-        throw changed(`the certificate of the row that names the CT entry ${index} is not the one that stands there`);
+        throw otherThere(index);
       }
       if (expected === undefined && tbs !== undefined) {
         if (time + ROW_MARGIN_MS >= until) break;
-        if (!(await this.#isAgain(index, tbs))) this.#miss(index);
+        if (!(await this.#isAgain(index, tbs))) this.#missing = withOneMore(this.#missing, String(index));
       }
       this.#pending.delete(index);
       hashes.push(leafHash(entry.leaf));
@@ -138,40 +154,6 @@ export class LoggedCertificates {
     }
     return false;
   }
-
-  #miss(index: bigint): void {
-    const { count, first } = this.#missing;
-    this.#missing = { count: count + 1n, first: first.length < MOST_NAMED ? [...first, String(index)] : first };
-  }
-
-  async #entry(index: bigint, size: bigint): Promise<LoggedEntry> {
-    const first = this.#page[0]?.index ?? index;
-    const held = this.#page[Number(index - first)];
-    if (held?.index === index) return held;
-    const count = size - index < BigInt(PAGE) ? Number(size - index) : PAGE;
-    const read: LoggedEntry[] = [];
-    for await (const entries of readPage(this.#around.reader, index, count)) read.push(...entries);
-    this.#page = read;
-    const [entry] = read;
-    if (entry === undefined) throw new RefusedToSign(`entry ${index} of the CT log is missing from the database`);
-    return entry;
-  }
-}
-
-/** MerkleTreeLeaf { v1(0), timestamped_entry(0), uint64 timestamp, uint16 entry_type, … }, RFC 6962, Section 3.4. */
-function readLeaf({ index, leaf }: LoggedEntry): { readonly time: number; readonly tbs: Uint8Array | undefined } {
-  try {
-    const reader = new TlsReader(leaf, "leaf");
-    if (reader.uint16() !== 0) throw new RangeError("version");
-    const time = Number(reader.uint64());
-    if (reader.uint16() !== 1) return { time, tbs: undefined };
-    reader.bytes(32);
-    return { time, tbs: reader.opaque24() };
-  } catch (cause) {
-    throw new RefusedToSign(`entry ${index} of the CT log cannot be read; chancery fsck says what became of it`, {
-      cause,
-    });
-  }
 }
 
 /** TBSCertificate ::= SEQUENCE { version [0], serialNumber INTEGER, … } */
@@ -179,16 +161,4 @@ function serialOf(tbs: Uint8Array): string {
   const fields = new DerReader(tbs, "TBS").sequence();
   fields.explicit(0);
   return encodeHex(fields.integerBytes());
-}
-
-function changed(what: string): RefusedToSign {
-  return new RefusedToSign(`${what}: the database was changed`);
-}
-
-function hashOf(tbs: Uint8Array): string {
-  return encodeHex(sha256(tbs));
-}
-
-function texts(value: Position[string] | undefined): string[] {
-  return Array.isArray(value) ? [...(value as readonly string[])] : [];
 }

@@ -39,6 +39,11 @@ export const exportedLog = z.strictObject({
   to: decimal.optional(),
   /** CT entries of which the ledger has no row: how many, and the first of them. */
   missing: z.strictObject({ count: decimal, first: z.array(decimal).max(100) }).optional(),
+  /**
+   * Of certificates: lines that were not held against the CT log, how many, and the serial numbers of the first. All others
+   * were: the certificate is the one of an entry of this tree. Absent in manifests of before it was said.
+   */
+  unheld: z.strictObject({ count: decimal, first: z.array(z.string().regex(/^[0-9a-f]{1,64}$/)).max(100) }).optional(),
   /** Of a shard: the log's index of its first entry, if that is not 0. `size`, `from` and `to` count its own. */
   first: decimal.optional(),
 });

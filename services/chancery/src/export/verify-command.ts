@@ -85,7 +85,7 @@ async function verifyAgainst(path: string, manifest: VerifiedManifest, terminal:
       ...logs.map(
         (log) => `  ${log.log.padEnd(9)} ${log.origin}, ${log.size} entries, root ${log.root}${rangeOf(kind, log)}`,
       ),
-      ...(kind === "certificates" ? logs.map(completeness) : []),
+      ...(kind === "certificates" ? logs.flatMap((log) => [heldWords(log), completeness(log)]) : []),
       `  checked   signatures, checkpoints, ${verdict.checked.join(", ")}`,
       "",
     ].join("\n"),
@@ -100,6 +100,18 @@ function rangeOf(kind: VerifiedManifest["kind"], { from, to, size }: ExportedLog
   return from === to ? ", none of them" : `, of them those from index ${from} to ${BigInt(to) - 1n}`;
 }
 
+/** Whether each line's certificate is in the CT log: the signer held it against that. */
+function heldWords({ unheld, size }: ExportedLog): string {
+  if (unheld === undefined) return "  held      not said: a version of before made it";
+  if (unheld.count === "0") return `  held      the certificate of each line is in the CT log of ${size} entries`;
+  const those = `those carry no timestamp of it, or name no entry of it, or cannot be read: ${namesOf(unheld)}`;
+  return `  held      in the CT log of ${size} entries are the certificates of all lines but ${unheld.count}; ${those}`;
+}
+
+function namesOf({ count, first }: NonNullable<ExportedLog["unheld"]>): string {
+  return `${first.join(", ")}${BigInt(count) > BigInt(first.length) ? ", …" : ""}`;
+}
+
 /** Whether the ledger may lack any: the signer held it against the CT log. */
 function completeness({ from, to, size, missing }: ExportedLog): string {
   if (from === undefined || to === undefined) {
@@ -107,9 +119,7 @@ function completeness({ from, to, size, missing }: ExportedLog): string {
   }
   const range = from === "0" && to === size ? "each entry" : `each entry from index ${from} to before ${to}`;
   if (missing === undefined) return `  complete  ${range} of the CT log has its line`;
-  const { count, first } = missing;
-  const others = BigInt(count) > BigInt(first.length) ? ", …" : "";
-  return `  complete  ${range} of the CT log has its line but for ${count} (${first.join(", ")}${others}): the CA ended between CT log and ledger, or rows were taken away`;
+  return `  complete  ${range} of the CT log has its line but for ${missing.count} (${namesOf(missing)}): the CA ended between CT log and ledger, or rows were taken away`;
 }
 
 /** A checkpoint of the same key, so that two exports can be held against each other and against the log of today. */

@@ -55,6 +55,14 @@ describe("a new entry", () => {
     expect(expectProven(found.json, rekor.pem)).toBe(id);
   });
 
+  test("is answered letter for letter as it is read afterwards", async () => {
+    const answer = await post(ENTRIES, await hashedrekord());
+    const read = await get(answer.headers["location"]!);
+    expect(answer.text).toBe(read.text);
+    expect(answer.text).toBe(JSON.stringify(answer.json));
+    expect(answer.headers["content-type"]).toBe(read.headers["content-type"]);
+  });
+
   test("sent many times at once becomes one entry", async () => {
     const proposal = await hashedrekord();
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(ENTRIES, proposal)));

@@ -19,7 +19,7 @@ import { ENTRY_ID_PATTERN } from "../domain/entry-id.ts";
 import type { Intake } from "../domain/judge-proposal.ts";
 import { type ProvenEntry, RekorLog } from "../domain/rekor-log.ts";
 import { rekorErrors } from "./error-shape.ts";
-import { encodeCreatedEntry, encodeLogEntry } from "./log-entry-json.ts";
+import { encodeLogEntry, writeCreatedEntry } from "./log-entry-json.ts";
 import { type Query as QueryParameters, requiredInteger } from "./query-parameters.ts";
 import { readEntryQuery, requireJson } from "./request-body.ts";
 import { violation } from "./schema-violation.ts";
@@ -60,8 +60,8 @@ export class EntriesController {
       return { code: 409, message };
     }
     // Clients generated from the API's description look the entry up under the ETag: bare, without quotes.
-    reply.code(201).header("ETag", entry.entryId);
-    return encodeCreatedEntry(entry);
+    reply.code(201).header("ETag", entry.entryId).type("application/json; charset=utf-8");
+    return writeCreatedEntry(entry);
   }
 
   @Get()

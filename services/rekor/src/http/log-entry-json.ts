@@ -1,5 +1,6 @@
 import { encodeBase64, encodeHex } from "@chancery/encoding";
 import type { ProvenEntry } from "../domain/rekor-log.ts";
+import { aroundNote, checkpointTexts, decodeNote } from "./checkpoint-text.ts";
 
 /** `{ <entryID>: { body, integratedTime, logID, logIndex, verification } }`, the API's form of an entry. */
 export function encodeLogEntry(entry: ProvenEntry): Record<string, unknown> {
@@ -12,10 +13,19 @@ export function encodeLogEntry(entry: ProvenEntry): Record<string, unknown> {
   };
 }
 
-/** The answer to a write. */
-export function encodeCreatedEntry(entry: ProvenEntry): Record<string, unknown> {
-  return { [entry.entryId]: encodeCreated(entry) };
+/** The answer to a write: the same in JSON, as bytes. What it is made of has nothing that would have to be escaped. */
+export function writeCreatedEntry({ body, integratedTime, logId, logIndex, ...entry }: ProvenEntry): Uint8Array {
+  const { entryId, proof, checkpoint, signedEntryTimestamp } = entry;
+  const text = textOf(checkpoint);
+  const hashes = proof.path.map((hash) => `"${text.hash(hash)}"`).join(",");
+  return aroundNote(
+    `{"${entryId}":{"body":"${body}","integratedTime":${integratedTime},"logID":"${logId}","logIndex":${logIndex},"verification":{"inclusionProof":{"checkpoint":`,
+    text.note,
+    `,"hashes":[${hashes}],"logIndex":${proof.index},"rootHash":"${text.root}","treeSize":${proof.size}},"signedEntryTimestamp":"${encodeBase64(signedEntryTimestamp)}"}}}`,
+  );
 }
+
+const textOf = checkpointTexts(encodeHex);
 
 function encodeCreated({ body, integratedTime, logId, logIndex, ...entry }: ProvenEntry) {
   const { proof, checkpoint } = entry;
@@ -35,9 +45,4 @@ function encodeCreated({ body, integratedTime, logId, logIndex, ...entry }: Prov
       signedEntryTimestamp: encodeBase64(entry.signedEntryTimestamp),
     },
   };
-}
-
-/** A signed note is UTF-8 text. */
-export function decodeNote(note: Uint8Array): string {
-  return new TextDecoder().decode(note);
 }

@@ -4,7 +4,7 @@ import { faultFilter } from "@chancery/service";
 import { RekorLog, type ShardHead } from "../domain/rekor-log.ts";
 import { NO_CACHE } from "./entries.controller.ts";
 import { rekorErrors } from "./error-shape.ts";
-import { decodeNote } from "./log-entry-json.ts";
+import { decodeNote } from "./checkpoint-text.ts";
 import {
   integerParameter,
   type Query as QueryParameters,

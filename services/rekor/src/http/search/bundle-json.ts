@@ -1,7 +1,7 @@
 import { encodeBase64, type JsonObject, type JsonValue, parsePem } from "@chancery/encoding";
 import { isObject } from "../../domain/entries/spec-reader.ts";
 import type { EntryDetail } from "../../domain/search/entry-detail.ts";
-import { decodeNote } from "../log-entry-json.ts";
+import { decodeNote } from "../checkpoint-text.ts";
 
 const MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const HASH_NAMES: Readonly<Record<string, string>> = { sha256: "SHA2_256", sha384: "SHA2_384", sha512: "SHA2_512" };

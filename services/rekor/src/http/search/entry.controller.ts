@@ -4,7 +4,7 @@ import { NotFound } from "@chancery/fault";
 import { codedErrorShape, faultFilter } from "@chancery/service";
 import { type EntryDetail, entryDetail } from "../../domain/search/entry-detail.ts";
 import { SearchLogs } from "../../domain/search/search-logs.ts";
-import { decodeNote } from "../log-entry-json.ts";
+import { decodeNote } from "../checkpoint-text.ts";
 import { encodeBundle } from "./bundle-json.ts";
 import { encodeFoundEntry } from "./entry-json.ts";
 import { LOG_NAMES } from "./search-parameters.ts";

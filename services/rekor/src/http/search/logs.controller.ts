@@ -9,7 +9,7 @@ import {
   type LogDescription,
   type ShardDescription,
 } from "../../domain/search/log-description.ts";
-import { decodeNote } from "../log-entry-json.ts";
+import { decodeNote } from "../checkpoint-text.ts";
 import type { Query as QueryParameters } from "../query-parameters.ts";
 import { encodeTime } from "./entry-json.ts";
 import { choice, requireKnown, timeParameter } from "./search-parameters.ts";

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Intake } from "../../domain/judge-proposal.ts";
 import { RekorV2Log } from "../../domain/v2/rekor-v2-log.ts";
 import { alreadyThere, DUPLICATE_HEADER } from "./duplicate.ts";
-import { encodeTransparencyLogEntry } from "./transparency-log-entry.ts";
+import { writeTransparencyLogEntry } from "./transparency-log-entry.ts";
 import { rpcStatus, v2Errors } from "./v2-errors.ts";
 
 /** Of the v2 log, under which the module gives its {@link Intake}. */
@@ -31,7 +31,10 @@ export class V2EntriesController {
     const { entry, duplicate } = await withinGrpcTimeout(request.headers["grpc-timeout"], () =>
       this.#log.create(callerOf(request), () => this.#intake(body)),
     );
-    if (!duplicate) return encodeTransparencyLogEntry(entry);
+    if (!duplicate) {
+      reply.type("application/json; charset=utf-8");
+      return writeTransparencyLogEntry(entry);
+    }
     const { index } = entry.proof;
     reply.code(409).header(DUPLICATE_HEADER, String(index)).type("application/json");
     return rpcStatus(GrpcStatus.ALREADY_EXISTS, alreadyThere(index));

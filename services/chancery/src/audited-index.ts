@@ -6,13 +6,20 @@ import { verifyIndex } from "@chancery/rekor";
 /** A page of 256 entries a question: a hundredth of a core. */
 const EVERY_MS = 2_000;
 
+interface Pace {
+  readonly everyMs?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each answer. */
+  readonly alive?: (() => void) | undefined;
+}
+
 /** What is other in a log's search index than its entries say, read at a pace that nobody notices. */
 export async function auditIndex(
   db: Database,
   log: string,
-  { everyMs = EVERY_MS, signal }: { readonly everyMs?: number; readonly signal?: AbortSignal } = {},
+  { everyMs = EVERY_MS, signal, alive = () => {} }: Pace = {},
 ): Promise<readonly string[]> {
-  const index = await PostgresSearchIndex.open(unhurried(db, everyMs, signal), log);
+  const index = await PostgresSearchIndex.open(unhurried(db, { everyMs, signal, alive }), log);
   if (index === undefined) return [];
   // Those of before there was this search, which `chancery index rebuild` adds; by what they were found then they are held.
   const unindexed = await index.reader.unindexed();
@@ -21,14 +28,14 @@ export async function auditIndex(
 }
 
 /** Once the signal has come it answers no more: a page each two seconds would keep a log of 10,000 entries from ending for 80. */
-function unhurried(db: Database, everyMs: number, signal: AbortSignal | undefined): Database {
+function unhurried(db: Database, { everyMs, signal, alive }: Pace): Database {
   let turn: Promise<unknown> = Promise.resolve();
   const query: Database["query"] = async (sql, params) => {
     // A process that ends does not wait for it.
     turn = turn.then(() => delay(everyMs, undefined, { ref: false, ...(signal && { signal }) }));
     await turn;
     signal?.throwIfAborted();
-    return db.query(sql, params);
+    return db.query<never>(sql, params).finally(alive);
   };
   return Object.assign(Object.create(db) as Database, { query });
 }

@@ -67,7 +67,7 @@ export class AuditorBeside {
         "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
         ctlog: keys.ctlog.publicKey.keyObject,
       },
-      verifyIndex: (log, signal) => auditIndex(db, log, { signal }),
+      verifyIndex: (log, signal, alive) => auditIndex(db, log, { signal, alive }),
       insight: { db, anchor },
     };
   }

@@ -85,7 +85,8 @@ export async function auditorCommand(
     vantagePoints: (flags.from ?? []).map((url) => parseUrl("--from", url)),
     state: resolve(flags.state ?? ".chancery-auditor"),
     webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
-    verifyIndex: db && ((log: string, signal: AbortSignal) => auditIndex(db, log, { signal })),
+    verifyIndex:
+      db && ((log: string, signal: AbortSignal, alive?: () => void) => auditIndex(db, log, { signal, alive })),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
     ...(await federated(flags["federated-issuer"])),
     way: wayOf(flags["read-token-file"]),

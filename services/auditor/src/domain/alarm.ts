@@ -256,6 +256,14 @@ export class AlarmBook implements Report {
     this.#seesNoMore(check, (alarm) => AWAY.has(alarm.trouble));
   }
 
+  /** It was to be made again, and was not: that it passed says nothing of now. */
+  doubt(check: string, why: string): void {
+    const before = this.#checks.get(check);
+    if (this.#isClosed || before?.state !== "passed") return;
+    const what = `not looked at since ${before.at}: ${why}`;
+    this.#checks.set(check, { ...before, state: "unknown", what });
+  }
+
   /** It is going to be made. */
   expected(check: string): void {
     if (!this.#checks.has(check)) this.unknown(check, "not yet looked at since the auditor started");

@@ -48,6 +48,13 @@ export const TROUBLES = {
       "Seen from another place the log shows another history: a proxy, a cache or the log itself answers some of its readers otherwise.",
     remedy: `${KEEP}. Ask both URLs for /checkpoint by hand; if both are signed, treat it as a fork.`,
   },
+  "auditor-fault": {
+    severity: "critical",
+    meaning:
+      "A part of this auditor itself does not work: a fault of the program, or of the disk on which it remembers. Nothing is known to be wrong with what it audits; what that part looks at is not looked at, and what it said last is of then.",
+    remedy:
+      'See its own lines ("could not be done"), and the disk and the rights of its folder; then start it anew. If it comes again, report it with the evidence.',
+  },
   "unnamed-tree": {
     severity: "critical",
     meaning:

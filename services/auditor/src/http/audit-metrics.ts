@@ -9,7 +9,7 @@ export function countAudit(view: AuditView, registry: Registry): void {
 function checkGauges(view: AuditView) {
   const passed = new Gauge({
     name: "chancery_audit_check_passed",
-    help: "1 where a check passed when it was last made, 0 where it failed.",
+    help: "1 where a check passed when it was last made, 0 where it failed; none where it could not be told, or is not made any more.",
     labelNames: ["check"] as const,
     registers: [],
     collect() {
@@ -17,6 +17,16 @@ function checkGauges(view: AuditView) {
       for (const { name, state } of view.status().checks) {
         if (state !== "unknown") this.set({ check: name }, state === "passed" ? 1 : 0);
       }
+    },
+  });
+  const made = new Gauge({
+    name: "chancery_audit_check_timestamp_seconds",
+    help: "When a check last passed or failed, or it was last told why it could not be.",
+    labelNames: ["check"] as const,
+    registers: [],
+    collect() {
+      this.reset();
+      for (const { name, at } of view.status().checks) this.set({ check: name }, Date.parse(at) / 1000);
     },
   });
   const alarms = new Gauge({
@@ -40,7 +50,7 @@ function checkGauges(view: AuditView) {
       if (lastPass !== null) this.set(Date.parse(lastPass) / 1000);
     },
   });
-  return [passed, alarms, pass];
+  return [passed, made, alarms, pass];
 }
 
 function logGauges(view: AuditView) {

@@ -29,6 +29,18 @@ export function clientsPlaces(url: string, way: Way = {}): ClientsPlace[] {
   ];
 }
 
+interface Installation {
+  readonly url: string;
+  readonly vantagePoints?: readonly string[];
+  readonly way?: Way;
+}
+
+/** Through its vantage points too, which are asked as anyone asks them. */
+export function allClientsPlaces({ url, vantagePoints = [], way = {} }: Installation): ClientsPlace[] {
+  const others = vantagePoints.flatMap((place) => clientsPlaces(place, { signal: way.signal }));
+  return [...clientsPlaces(url, way), ...others];
+}
+
 function asText(note: Uint8Array | undefined): ClientsHeads | undefined {
   return note && { active: note, inactive: [] };
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Alarm, AlarmBook, type AlarmSink, timeOf } from "../domain/alarm.ts";
 import { alarmText } from "../domain/alarm-text.ts";
-import { clientsPlaces } from "../public/clients-heads.ts";
+import { allClientsPlaces } from "../public/clients-heads.ts";
 import type { AuditedLog } from "../public/served-log.ts";
 import { askTime, type TimeServer } from "../public/sntp-client.ts";
 import { unlessStopped } from "../domain/unless-stopped.ts";
@@ -16,7 +16,9 @@ import { HostWatch } from "./host-watch.ts";
 import { type AuditorOptions, untilStopped } from "./auditor-options.ts";
 import { type AuditStatus, canaryStatus } from "./audit-status.ts";
 import { whyNotAsked } from "./no-longer-asked.ts";
-import { again, paced } from "./pace.ts";
+import { again } from "./pace.ts";
+import { loopsOf } from "./log-loops.ts";
+import { Loops } from "./loops.ts";
 import { RefusalWatch } from "./refusal-watch.ts";
 import { checkSearchIndex } from "./search-index-check.ts";
 import { PromisedCertificates } from "./promised-certificates.ts";
@@ -28,24 +30,17 @@ import { WatchedLogs } from "./watched-logs.ts";
 /** Milliseconds from the end of one look to the next. */
 const EVERY = {
   heads: 2_000,
-  edge: 5_000,
-  beside: 15_000,
-  tile: 2_000,
-  tileAlone: 140,
-  /** From the end of a round through all there is to the next: a small log is not read without end. */
-  round: 60_000,
-  query: 100,
+  clients: 5_000,
   find: 2_000,
   authorities: 500,
-  certificates: 3_000,
-  entries: 2_000,
   host: 15_000,
   refusals: 30_000,
   logs: 30_000,
   /** RFC 4330, Section 10: never more often than once in 15 s. */
   time: 64_000,
   trust: 5_000,
-  index: 60_000,
+  webhook: 1_000,
+  own: 5_000,
 };
 /** A log that is read from its beginning does not keep the others from being looked at. */
 const LOOK_MS = 5_000;
@@ -72,6 +67,7 @@ export class Auditor implements AsyncDisposable {
   readonly #webhook: Webhook | undefined;
   readonly #logs: WatchedLogs;
   readonly #clients: ClientsWatch;
+  readonly #loops: Loops;
   #canary: Canary | undefined;
   #since: number | undefined;
   #lastPass: number | undefined;
@@ -79,21 +75,24 @@ export class Auditor implements AsyncDisposable {
 
   private constructor(given: AuditorOptions, state: StateFolder, alarms: readonly Alarm[]) {
     const { told, webhook } = given;
-    const options = (this.#options = untilStopped(given, this.#stop.signal));
-    this.#now = options.now ?? Date.now;
+    this.#now = given.now ?? Date.now;
     this.#state = state;
     this.#canaryKeys = new CanaryKeys(state);
     this.#promised = new PromisedCertificates(state);
     const sinks: AlarmSink[] = [(alarm) => told.alarm(alarm, alarmText(alarm)), () => this.#webhook?.wake()];
     this.#alarms = new AlarmBook(state, alarms, sinks, this.#now);
+    const { signal } = this.#stop;
+    this.#loops = new Loops({ book: this.#alarms, now: this.#now, elapsed, signal, failed: told.failed.bind(told) });
+    const options = (this.#options = this.#loops.listening(untilStopped(given, signal)));
     this.#webhook = webhook === undefined ? undefined : this.#hook(webhook);
-    const around = { report: this.#alarms, now: this.#now, way: options.way ?? {} };
+    const { report } = this.#loops;
+    const around = { report, now: this.#now, way: options.way ?? {} };
     this.#logs = new WatchedLogs(options, {
       state,
-      alarms: this.#alarms,
+      alarms: report,
       build: (found, folder, own) => watchLog(found, folder, own, this.#aroundLogs()),
     });
-    this.#clients = new ClientsWatch(clientsPlacesOf(options), {
+    this.#clients = new ClientsWatch(allClientsPlaces(options), {
       ...around,
       memory: state,
       shards: () => this.#logs.shards,
@@ -103,14 +102,14 @@ export class Auditor implements AsyncDisposable {
     this.#trust = new TrustWatch(options.url, state, { ...around, logKeys: () => this.#logKeys() });
     this.#host = new HostWatch(options.url, {
       ...around,
-      elapsed: () => performance.now(),
+      elapsed,
       db: options.insight?.db,
       folders: [options.state, ...(options.folders ?? [])],
     });
-    const seen = { report: this.#alarms, memory: state, elapsed: () => performance.now() };
+    const seen = { report, memory: state, elapsed };
     this.#refusals = options.insight && new RefusalWatch({ db: options.insight.db, ...seen });
     const servers = options.timeServers ?? [];
-    const clocks = { now: this.#now, elapsed: () => performance.now() };
+    const clocks = { now: this.#now, elapsed };
     const ask = (server: TimeServer) => unlessStopped(this.#stop.signal, () => askTime(server, clocks));
     this.#time = servers.length === 0 ? undefined : new TimeServersWatch(servers, { ...around, ask });
   }
@@ -134,7 +133,7 @@ export class Auditor implements AsyncDisposable {
   /** Until it is disposed of. What it audits need not be up yet. */
   start(): void {
     this.#since = this.#now();
-    this.#running ??= Promise.all([this.#run(), this.#webhook?.run()]);
+    this.#running ??= this.#run();
   }
 
   #hook(url: string): Webhook {
@@ -175,7 +174,7 @@ export class Auditor implements AsyncDisposable {
 
   #aroundLogs() {
     return {
-      report: this.#alarms,
+      report: this.#loops.report,
       now: this.#now,
       trust: this.#trust,
       promised: this.#promised,
@@ -228,12 +227,19 @@ export class Auditor implements AsyncDisposable {
     await Promise.all([
       this.#findAgain(loops),
       this.#again(EVERY.heads, "heads", () => this.#look(LOOK_MS)),
-      this.#again(EVERY.edge, "what clients are shown", () => this.#clients.check()),
+      this.#again(EVERY.clients, "what clients are shown", () => this.#clients.check()),
       this.#again(EVERY.trust, "trust root", () => this.#trust.check()),
       this.#again(EVERY.host, "host", () => this.#host.check()),
       this.#refusals && this.#again(EVERY.refusals, "refusals", async () => this.#refusals?.check()),
       this.#time && this.#again(EVERY.time, "time servers", async () => this.#time?.check()),
       canary && this.#singAgain(canary.everyMs),
+      this.#webhook && this.#loops.again("webhook", EVERY.webhook, async () => this.#webhook?.run(), { mayWait: true }),
+      again(
+        EVERY.own,
+        this.#stop.signal,
+        () => this.#loops.judge(),
+        (error) => this.#options.told.failed("loops", error),
+      ),
     ]);
     await Promise.all(loops);
   }
@@ -247,18 +253,26 @@ export class Auditor implements AsyncDisposable {
       for (const found of this.#logs.all) watched.add(found);
       return areNamed;
     };
-    const { signal } = this.#stop;
-    while (!signal.aborted && !(await find())) await delay(EVERY.find, undefined, { signal }).catch(() => {});
-    if (signal.aborted) return;
+    const named = new AbortController();
+    const findFirst = async () => void ((await find()) && named.abort());
+    await this.#loops.again("logs", EVERY.find, findFirst, { until: named.signal });
+    if (this.#stop.signal.aborted) return;
     this.#closeOthers();
     await this.#again(this.#options.lookForLogsMs ?? EVERY.logs, "logs", async () => void (await find()));
   }
 
+  /** One log that cannot be looked at keeps no other from it. */
   async #look(budgetMs?: number): Promise<void> {
+    const faults: unknown[] = [];
     for (const { watch, stored } of this.#logs.all) {
-      await watch.pass(budgetMs);
-      await stored?.checkHeads();
+      try {
+        await watch.pass(budgetMs);
+        await stored?.checkHeads();
+      } catch (error) {
+        faults.push(error);
+      }
     }
+    if (faults.length > 0) throw faults[0];
     this.#lastPass = this.#now();
   }
 
@@ -296,7 +310,7 @@ export class Auditor implements AsyncDisposable {
   #songbird(): Canary {
     const { url, way = {}, canary } = this.#options;
     return (this.#canary ??= new Canary(url, {
-      report: this.#alarms,
+      report: this.#loops.report,
       now: this.#now,
       logs: () => this.#logs.all.map(({ watch }) => watch),
       trust: this.#trust,
@@ -310,73 +324,36 @@ export class Auditor implements AsyncDisposable {
   }
 
   #loopsOf(watched: Watched): Promise<void>[] {
-    const { watch, stored, beside, entries, certificates } = watched;
-    const { insight } = this.#options;
-    const { name, identity } = watch.log;
-    const loops: Promise<void>[] = [
-      this.#again(EVERY.edge, `edge of ${name}`, async () => {
-        await watch.checkEdge();
-        await stored?.checkTip();
-        await entries?.checkNewestFound();
-      }),
-      this.#again(insight === undefined ? EVERY.tileAlone : EVERY.tile, `old tiles of ${name}`, async () => {
-        const full = watch.proven.size >> 8n;
-        if (full === 0n) return;
-        watched.next = watched.next < full ? watched.next : 0n;
-        await watch.checkTile(watched.next++);
-        await this.#rest(EVERY.round / Number(full));
-      }),
-    ];
-    if (beside !== undefined) {
-      loops.push(
-        this.#again(EVERY.beside, `beside ${name}`, async () => {
-          await beside.checkNew();
-          await beside.checkSome();
-        }),
-      );
-    }
-    if (entries !== undefined) {
-      loops.push(
-        this.#again(EVERY.entries, `entries of ${name}`, () => entries.checkNew()),
-        this.#again(EVERY.round, `index of ${name}`, () => entries.checkAllFound()),
-        this.#again(EVERY.index, `search index of ${name}`, () => this.#checkIndex(watch.log)),
-      );
-    }
-    if (certificates !== undefined) {
-      loops.push(
-        this.#againOnceTrusted(EVERY.certificates, "certificates", () => certificates.checkNew()),
-        this.#againOnceTrusted(EVERY.round, "certificates", () => certificates.checkAllLogged()),
-        this.#againOnceTrusted(EVERY.round, "ledger", () => certificates.checkAllLedgered()),
-      );
-    }
-    if (stored !== undefined && insight !== undefined) {
-      const db = paced(insight.db, EVERY.query, this.#stop.signal);
-      loops.push(this.#again(EVERY.round, `rows of ${name}`, () => stored.scrub(db, identity.signs)));
-    }
-    return loops;
+    return loopsOf(watched, {
+      loops: this.#loops,
+      insight: this.#options.insight,
+      signal: this.#stop.signal,
+      rest: (milliseconds) => this.#rest(milliseconds),
+      checkIndex: () => this.#checkIndex(watched.watch.log),
+      untilTrusted: () => this.#untilTrusted(),
+    });
   }
 
   async #checkIndex(log: AuditedLog): Promise<void> {
-    const around = { report: this.#alarms, signal: this.#stop.signal };
+    const around = { report: this.#loops.report, signal: this.#stop.signal };
     await checkSearchIndex(log, this.#options.verifyIndex, around);
   }
 
   #again(everyMs: number, what: string, work: () => Promise<void>): Promise<void> {
-    return again(everyMs, this.#stop.signal, work, (error) => this.#options.told.failed(what, error));
+    return this.#loops.again(what, everyMs, work);
   }
 
-  /** Without the CA's own certificates nothing says which are its leaves. */
-  async #againOnceTrusted(everyMs: number, what: string, work: () => Promise<void>): Promise<void> {
+  async #untilTrusted(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted && this.#trust.authorities === undefined) {
       await delay(EVERY.authorities, undefined, { signal }).catch(() => {});
     }
-    await this.#again(everyMs, what, work);
   }
 
   /** Not in a sweep, which somebody waits for. */
   async #rest(milliseconds: number): Promise<void> {
     if (this.#running === undefined) return;
+    this.#loops.rests(milliseconds);
     await delay(milliseconds, undefined, { signal: this.#stop.signal });
   }
 
@@ -388,8 +365,7 @@ export class Auditor implements AsyncDisposable {
   }
 }
 
-/** Others are asked as anyone asks them. */
-function clientsPlacesOf({ url, vantagePoints = [], way = {} }: AuditorOptions) {
-  const others = vantagePoints.flatMap((place) => clientsPlaces(place, { signal: way.signal }));
-  return [...clientsPlaces(url, way), ...others];
+/** Milliseconds that nobody can set. */
+function elapsed(): number {
+  return performance.now();
 }

@@ -221,6 +221,7 @@ export class LogWatch {
   async #look(served: ServedLog): Promise<void> {
     const name = this.log.name;
     const reach = `reach ${name}${served === this.main ? "" : ` at ${served.url}`}`;
+    const check = this.#checkpointCheck(served);
     let note: Uint8Array;
     try {
       note = await served.checkpoint();
@@ -228,9 +229,9 @@ export class LogWatch {
     } catch (error) {
       if (served === this.main) this.#currentSince = undefined;
       await this.#report.failed(reach, awayFinding(`${name} cannot be read`, error));
+      this.#report.unknown(check, `no checkpoint is to be had by now (see "${reach}")`);
       return;
     }
-    const check = this.#checkpointCheck(served);
     const held = await this.#judge(check, () => this.#judgeNote(note, served), { note: noteText(note) });
     if (served === this.main) this.#currentSince = held ? (this.#currentSince ?? this.#now()) : undefined;
   }

@@ -2,8 +2,8 @@ import type { Report } from "../domain/alarm.ts";
 import { type AuditedLog, storedName } from "../public/served-log.ts";
 import { awayFinding } from "./away.ts";
 
-/** Holds all that a log is found by against its entries, both ways; resolves to what is other. */
-export type VerifyIndex = (log: string, signal: AbortSignal) => Promise<readonly string[]>;
+/** Holds all that a log is found by against its entries, both ways; resolves to what is other. `alive` is called as it goes on. */
+export type VerifyIndex = (log: string, signal: AbortSignal, alive?: () => void) => Promise<readonly string[]>;
 
 interface Around {
   readonly report: Report;

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { AlarmBook } from "../domain/alarm.ts";
 import { Difference } from "../domain/difference.ts";
 import {
   type AuditedLog,
@@ -15,6 +14,7 @@ import type { StateFolder } from "../state/state-folder.ts";
 import type { AuditorOptions } from "./auditor-options.ts";
 import { awayFinding } from "./away.ts";
 import type { LogWatch } from "./log-watch.ts";
+import type { LoopReport } from "./loops.ts";
 import { checkHeadsAlone } from "./stored-heads.ts";
 import { checksOf, type Watched } from "./watched-log.ts";
 import { messageOf } from "./wrong.ts";
@@ -23,7 +23,7 @@ const UNREACHABLE_MS = 60_000;
 
 interface Around {
   readonly state: StateFolder;
-  readonly alarms: AlarmBook;
+  readonly alarms: LoopReport;
   /** `insight` is undefined where the rows of this log are elsewhere. Throws where it does not take what is remembered. */
   readonly build: (found: AuditedLog, folder: LogFolder, options: AuditorOptions) => Watched;
 }
@@ -86,7 +86,11 @@ export class WatchedLogs implements AsyncDisposable {
     for (const log of named.logs) await this.#watch(log);
     if (!this.isComplete) await this.#watchRemembered(new Set(named.logs.map(({ name }) => name)));
     const hasIndex = this.#options.verifyIndex !== undefined;
-    for (const one of this.#watched) for (const check of checksOf(one, hasIndex)) alarms.expected(check);
+    for (const one of this.#watched) {
+      for (const check of checksOf(one, hasIndex)) alarms.expected(check);
+      const memory = `memory of ${one.watch.log.name}`;
+      alarms.passed(memory, "what was seen of it before is remembered, and signed by the key it has");
+    }
     this.#areAllNamed = named.unanswered === undefined;
     if (this.#areAllNamed) {
       alarms.passed("reach", `${url} answers`);
@@ -123,8 +127,6 @@ export class WatchedLogs implements AsyncDisposable {
       return;
     }
     this.#opened.use(opening.move());
-    const { alarms } = this.#around;
-    alarms.passed(`memory of ${found.name}`, "what was seen of it before is remembered, and signed by the key it has");
     this.#barred.delete(found.name);
   }
 

@@ -103,14 +103,16 @@ const chains = async ({ url }: ChanceryProcess) => {
   }));
 };
 
+/** On the root's machine, with Chancery. */
+async function ceremony(request: string, out: string, key: string): Promise<void> {
+  const secret = { CHANCERY_ROOT_PASSPHRASE: "a passphrase of the ceremony" };
+  await writeFile(join(usb, "request.csr"), await readFile(join(data, "certificates", request)));
+  const paths = [`--root-folder=${vault}`, `--request=${join(usb, "request.csr")}`, `--out=${join(usb, out)}`];
+  chancery(["sign-intermediate", ...paths, `--key=${key}`, "--organization=Example"], secret);
+}
+
 describe.skipIf(missing)(`an intermediate below an offline root, with stock clients${reason}`, () => {
   test("made and renewed with Chancery on the root's machine", async () => {
-    const secret = { CHANCERY_ROOT_PASSPHRASE: "a passphrase of the ceremony" };
-    const ceremony = async (request: string, out: string, key: string) => {
-      await writeFile(join(usb, "request.csr"), await readFile(join(data, "certificates", request)));
-      const paths = [`--root-folder=${vault}`, `--request=${join(usb, "request.csr")}`, `--out=${join(usb, out)}`];
-      chancery(["sign-intermediate", ...paths, `--key=${key}`, "--organization=Example"], secret);
-    };
     const asked = chancery(["init", "--offline-root", `--data=${data}`, "--url=http://localhost"]);
     await ceremony("fulcio.csr", "chain.pem", fingerprint(asked));
     chancery(["init", `--data=${data}`, `--certificate=${join(usb, "chain.pem")}`]);
@@ -132,6 +134,30 @@ describe.skipIf(missing)(`an intermediate below an offline root, with stock clie
     const trusted = await chains(second);
     expect(trusted.map(({ closed }) => closed)).toEqual([true, false]);
     expect(trusted[0]!.root).toBe(trusted[1]!.root);
+  });
+
+  test("announced and issuing later: clients that saw it meanwhile need not be told", async () => {
+    const asked = chancery(["init", "--offline-root", `--data=${data}`, "--url=http://localhost"]);
+    await ceremony("fulcio.csr", "chain.pem", fingerprint(asked));
+    chancery(["init", `--data=${data}`, `--certificate=${join(usb, "chain.pem")}`]);
+    const first = await start();
+    await first.stop();
+    const renewed = chancery(["init", "--offline-root", "--renew", `--data=${data}`]);
+    await ceremony("fulcio-2.csr", "chain-2.pem", fingerprint(renewed));
+    const given = ["init", `--data=${data}`, `--certificate=${join(usb, "chain-2.pem")}`];
+    chancery([...given, "--announce"]);
+    const announced = await start(first.port);
+    await initialize(announced);
+    await sign(announced, "meanwhile");
+    await verify(announced, "meanwhile");
+    expect((await chains(announced)).map(({ closed }) => closed)).toEqual([false, false]);
+    await announced.stop();
+    chancery(given);
+    const second = await start(first.port);
+    await sign(second, "after");
+    await verify(second, "after");
+    await verify(second, "meanwhile");
+    expect((await chains(second)).map(({ closed }) => closed)).toEqual([true, false]);
   });
 
   test.skipIf(noOpenssl)(

@@ -8,7 +8,9 @@ import {
   begun,
   type Generation,
   type Generations,
+  issuing,
   readGenerations,
+  released,
   succeeded,
   writeGenerations,
 } from "./generations.ts";
@@ -19,7 +21,7 @@ export interface Authority {
   /** The issuing certificate first, its root last. */
   readonly chain: readonly Certificate[];
   readonly signer: Signer;
-  /** Oldest first, the issuing one last. */
+  /** Oldest first; after the issuing one there may be one that waits for its time. */
   readonly generations: readonly TrustedChain[];
 }
 
@@ -48,13 +50,13 @@ export async function openAuthority(options: {
   readonly now: Date;
 }): Promise<Authority> {
   const { directory, created, files, now } = options;
-  if (files !== undefined) await adoptFiles(directory, created, files, false);
+  if (files !== undefined) await adoptFiles(directory, created, files);
   const before = await currentGenerations(directory, created);
-  const newest = before.generations.at(-1);
-  if (newest === undefined) throw awaited(directory, before);
-  const path = certificatePath(directory, newest.name);
-  const chain = await loadChain(directory, newest);
-  const signer = files?.signer ?? (await ownSigner(directory, newest));
+  const current = issuing(before);
+  if (current === undefined) throw awaited(directory, before);
+  const path = certificatePath(directory, current.name);
+  const chain = await loadChain(directory, current);
+  const signer = files?.signer ?? (await ownSigner(directory, current));
   // One that is not valid yet is a clock not yet set: it issues nothing and says so, and need not be started again.
   requireIssuing(path, chain, signer.publicKey.spki, reviewEnd(chain, now));
   const second = new Date(Math.floor(now.getTime() / 1000) * 1000);
@@ -72,17 +74,20 @@ export async function currentGenerations(directory: string, created: Date): Prom
   return { generations: [{ ...FIRST, chain, from: created.toISOString() }] };
 }
 
-/** Records the operator's own chain unless it is the newest already. True if it is new. */
+/** Records the operator's own chain unless it is there already. True if that changes anything. */
 export async function adoptFiles(
   directory: string,
   created: Date,
   { path, chain }: LoadedAuthority,
-  mayChangeRoot: boolean,
+  { mayChangeRoot = false, waits = false } = {},
 ): Promise<boolean> {
-  return follow({ directory, created, path, chain, key: null, mayChangeRoot });
+  return follow({ directory, created, path, chain, key: null, mayChangeRoot, waits });
 }
 
-/** Puts a chain that was reviewed after those that are there, from the next start on. False if it is the newest already. */
+/**
+ * Puts a chain that was reviewed after those that are there, from the next start on; or, if it is there and waits, lets it
+ * issue. False if there is nothing to be done.
+ */
 export async function follow(next: {
   readonly directory: string;
   readonly created: Date;
@@ -91,23 +96,31 @@ export async function follow(next: {
   readonly chain: readonly Certificate[];
   readonly key: string | null;
   readonly mayChangeRoot: boolean;
+  /** To be published only, until the same chain is given once more without. */
+  readonly waits: boolean;
 }): Promise<boolean> {
-  const { directory, path, chain, key } = next;
+  const { directory, path, chain, key, waits } = next;
   const state = await currentGenerations(directory, next.created);
   const fingerprint = chainFingerprint(chain);
   const known = state.generations.findLast((one) => one.chain === fingerprint && one.key === key);
-  const newest = state.generations.at(-1);
-  if (known !== undefined && known === newest) return false;
+  const current = issuing(state);
+  if (known?.waits === true && !waits) {
+    await writeGenerations(directory, released(state));
+    return true;
+  }
+  if (known !== undefined && (known === current || known.waits === true)) return false;
   if (known !== undefined) {
     throw new Misconfigured(path, `was replaced, and is trusted until ${known.until ?? "its successor begins"} only`);
   }
-  if (newest !== undefined && !next.mayChangeRoot) requireSameRoot(path, chain, await loadChain(directory, newest));
+  if (waits && current === undefined)
+    throw new Misconfigured("--announce", "no chain is there that could go on issuing");
+  if (current !== undefined && !next.mayChangeRoot) requireSameRoot(path, chain, await loadChain(directory, current));
   const name = state.pending?.key === key && key !== null ? state.pending.name : await freeName(directory, state);
   await writeChain(
     certificatePath(directory, name),
     chain.map(({ der }) => der),
   );
-  await writeGenerations(directory, succeeded(state, { name, key, chain: fingerprint }));
+  await writeGenerations(directory, succeeded(state, { name, key, chain: fingerprint, ...(waits ? { waits } : {}) }));
   return true;
 }
 

@@ -23,8 +23,10 @@ const generation = z.strictObject({
   key: fileName.nullable(),
   /** SHA-256 of the chain's certificates: a file that was swapped is found before it is published. */
   chain: fingerprint,
-  /** When it began to issue; absent until a start of `serve`. */
+  /** When it began to issue, or to be published if it waits; absent until a start of `serve`. */
   from: z.iso.datetime().optional(),
+  /** It is published, and the one before it goes on issuing: clients are to know it before they meet it. */
+  waits: z.literal(true).optional(),
   /** The last moment at which a signature under it counts; absent while it issues. */
   until: z.iso.datetime().optional(),
 });
@@ -36,7 +38,7 @@ export type Pending = z.infer<typeof pending>;
 
 const generationsFile = z.strictObject({
   version: z.literal(1),
-  /** Oldest first; the last one issues. */
+  /** Oldest first; the last one issues, or waits. */
   generations: z.array(generation),
   pending: pending.optional(),
 });
@@ -67,25 +69,36 @@ export async function writeGenerations(directory: string, state: Generations): P
   await writeDurably(join(directory, FILE), `${JSON.stringify(file, null, 2)}\n`);
 }
 
+/** The one that issues: the newest that does not wait. */
+export function issuing({ generations }: Generations): Generation | undefined {
+  return generations.findLast(({ waits }) => waits !== true);
+}
+
 /**
  * Lets the newest chain issue from `now` on, and closes the window of the one before it: clients that are shown a
  * signature of later refuse it. Not at once but after `grace`, the life of a leaf: what was issued in the last minute
- * may still be signed with.
+ * may still be signed with. One that waits has its window from now on, too, and closes none.
  */
-export function begun({ generations, pending: awaited }: Generations, now: Date, grace: number): Generations {
-  const newest = generations.length - 1;
+export function begun(state: Generations, now: Date, grace: number): Generations {
+  const current = issuing(state);
   return {
-    pending: awaited,
-    generations: generations.map((one, place) => {
-      if (place === newest) return one.from === undefined ? { ...one, from: now.toISOString() } : one;
+    pending: state.pending,
+    generations: state.generations.map((one) => {
+      if (one === current || one.waits) return one.from === undefined ? { ...one, from: now.toISOString() } : one;
       return one.until === undefined ? { ...one, until: new Date(now.getTime() + grace).toISOString() } : one;
     }),
   };
 }
 
-/** With one more chain, which issues from the next start on. One that never did is forgotten. */
+/** With one more chain, which issues, or waits, from the next start on. One that never issued is forgotten. */
 export function succeeded({ generations, pending: awaited }: Generations, next: Generation): Generations {
-  const kept = generations.filter(({ from }) => from !== undefined);
+  const kept = generations.filter(({ from, waits }) => from !== undefined && waits !== true);
   const fulfilled = awaited !== undefined && awaited.key === next.key;
   return { generations: [...kept, next], pending: fulfilled ? undefined : awaited };
+}
+
+/** With the newest issuing from the next start on. */
+export function released({ generations, pending: awaited }: Generations): Generations {
+  const ended = generations.map(({ waits: _waits, ...one }) => one);
+  return { generations: ended, pending: awaited };
 }

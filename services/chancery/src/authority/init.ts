@@ -14,7 +14,7 @@ import {
 import { type Environment, type InstallationSettings, resolveInstallationSettings } from "../settings.ts";
 import { adoptFiles, currentGenerations, exists, follow, keyPath, requestPath } from "./authority.ts";
 import { readChain, requireIssuing } from "./chain-file.ts";
-import type { Generations } from "./generations.ts";
+import { type Generations, issuing } from "./generations.ts";
 import { loadAuthorityFiles, type LoadedAuthority } from "./own-files.ts";
 import { requestCertificate } from "./request.ts";
 
@@ -37,6 +37,8 @@ A CA in files of your own, here or with \`serve\`:
   --ca-key FILE  --ca-chain FILE  --ca-passphrase-file FILE            CHANCERY_CA_KEY, _CHAIN, _PASSPHRASE_FILE
 
 A new chain issues from the next start of \`serve\` on. What was signed under the old one goes on verifying.
+  --announce            with --certificate or --ca-key: the next start only publishes it, and the old one goes on issuing;
+                        once clients know it (cosign 2 within seven days), the same command without --announce, and a start
   --new-root            the chain may end in another root than before: clients must be told of it first
 `;
 
@@ -53,6 +55,7 @@ const FLAGS = {
   certificate: { type: "string" },
   renew: { type: "boolean" },
   "new-root": { type: "boolean" },
+  announce: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -87,7 +90,13 @@ export async function init(
   const hostname = settings.hostname ?? known ?? guessed(plan);
   const installation = await openInstallation(settings, hostname, now, plan, settings.rekorV2Key);
   out(`${settings.data}: ${known === undefined ? "made" : "an installation"}, signing as ${installation.hostname}\n`);
-  const folder: Folder = { directory: settings.data, installation, now, mayChangeRoot: flags["new-root"] === true };
+  const folder: Folder = {
+    directory: settings.data,
+    installation,
+    now,
+    mayChangeRoot: flags["new-root"] === true,
+    waits: flags.announce === true,
+  };
   await alone(settings.data, async () => {
     if (files !== undefined) await adopt(folder, files, out);
     else if (flags.certificate !== undefined) await accept(folder, flags.certificate, out);
@@ -102,13 +111,15 @@ interface Folder {
   readonly installation: Installation;
   readonly now: Date;
   readonly mayChangeRoot: boolean;
+  readonly waits: boolean;
 }
 
 type Out = (text: string) => void;
 
-async function adopt({ directory, installation, mayChangeRoot }: Folder, files: LoadedAuthority, out: Out) {
-  const isNew = await adoptFiles(directory, installation.created, files, mayChangeRoot);
-  out(isNew ? accepted(files.chain) : "The CA's chain is in place already.\n");
+async function adopt(folder: Folder, files: LoadedAuthority, out: Out) {
+  const { directory, installation } = folder;
+  const isNew = await adoptFiles(directory, installation.created, files, folder);
+  out(isNew ? accepted(files.chain, folder) : "The CA's chain is in place already.\n");
 }
 
 async function request(
@@ -156,20 +167,21 @@ async function sameAlgorithm(directory: string, { generations }: Generations): P
   return (await loadKeyFile(keyPath(directory, key))).publicKey.algorithm;
 }
 
-async function accept({ directory, installation, now, mayChangeRoot }: Folder, path: string, out: Out): Promise<void> {
-  const { created } = installation;
+async function accept(folder: Folder, path: string, out: Out): Promise<void> {
+  const { directory, now, mayChangeRoot, waits } = folder;
+  const { created } = folder.installation;
   const chain = await readChain(path);
   const state = await currentGenerations(directory, created);
   const { key, publicKey } = await keyOf(directory, path, chain, state);
   requireIssuing(path, chain, publicKey.spki, reviewValidity(chain, now));
-  const isNew = await follow({ directory, created, path, chain, key, mayChangeRoot });
+  const isNew = await follow({ directory, created, path, chain, key, mayChangeRoot, waits });
   if (!isNew) {
     out("The certificate is in place already.\n");
     return;
   }
-  out(accepted(chain));
+  out(accepted(chain, folder));
   const idle = state.generations.findLast((one) => one.key !== null && one.key !== key)?.key;
-  if (idle !== undefined && idle !== null) {
+  if (!waits && idle !== undefined && idle !== null) {
     out(`Once \`serve\` runs with it, ${keyPath(directory, idle)} signs nothing any more: delete it.\n`);
   }
   if (state.pending !== undefined && state.pending.key !== key) {
@@ -202,16 +214,24 @@ async function keyOf(
 
 async function describe({ directory, installation }: Folder, out: Out): Promise<void> {
   const state: Generations = await currentGenerations(directory, installation.created);
-  const newest = state.generations.at(-1);
-  if (newest === undefined) out("Its CA has no certificate yet: chancery init --offline-root shows the request.\n");
-  else out(`Its CA issues under ${newest.name}.pem; serve it with chancery serve.\n`);
-  if (newest !== undefined && state.pending !== undefined) {
+  const current = issuing(state);
+  const waiting = state.generations.find(({ waits }) => waits);
+  if (current === undefined) out("Its CA has no certificate yet: chancery init --offline-root shows the request.\n");
+  else out(`Its CA issues under ${current.name}.pem; serve it with chancery serve.\n`);
+  if (waiting !== undefined)
+    out(`${waiting.name}.pem is published and waits: the command that gave it, without --announce.\n`);
+  if (current !== undefined && state.pending !== undefined) {
     out(`A request is out: ${requestPath(directory, state.pending.name)}\n`);
   }
 }
 
-function accepted(chain: readonly Certificate[]): string {
-  return `The chain is good until ${endOfChain(chain).toISOString()}; it issues from the next start of \`chancery serve\` on.\n`;
+function accepted(chain: readonly Certificate[], { waits }: Folder): string {
+  const end = endOfChain(chain).toISOString();
+  if (!waits) return `The chain is good until ${end}; it issues from the next start of \`chancery serve\` on.\n`;
+  return [
+    `The chain is good until ${end}; the next start of \`chancery serve\` publishes it, and the one before goes on issuing.`,
+    "When clients know it (cosign 2 within seven days), give the same command without --announce, and start again.\n",
+  ].join("\n");
 }
 
 function fingerprint(key: PublicKey): string {
@@ -244,6 +264,9 @@ function refuseContradictions(flags: Flags, { authorityFiles }: InstallationSett
     flags.certificate === undefined ? undefined : "--certificate",
   ].filter((way) => way !== undefined);
   if (ways[1] !== undefined) throw new Misconfigured(ways[1], `not together with ${ways[0] ?? ""}`);
+  if (flags.announce === true && flags.certificate === undefined && authorityFiles === undefined) {
+    throw new Misconfigured("--announce", "goes with --certificate or --ca-key");
+  }
   if (flags.renew === true && flags["offline-root"] !== true)
     throw new Misconfigured("--renew", "goes with --offline-root");
 }

@@ -247,8 +247,8 @@ describe("ci-provider", () => {
 
   test.for([
     { ...claims, event: undefined },
-    { ...claims, event: {} },
-    { ...claims, event: ["push"] },
+    { ...claims, project: {} },
+    { ...claims, project: ["a/b"] },
     { ...claims, event: 2 ** 60 },
     { ...claims, event: 1e-9 },
     { ...claims, event: "a\nb" },

@@ -117,6 +117,44 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     expect(own.wrongs).toEqual([]);
   });
 
+  test("an alarm that comes and goes says how often and since when it is quiet, one that is over why, and the worst comes first", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const since = "2026-01-01T00:00:00Z";
+    const told = { check: "c", since, meaning: "m", remedy: "r" };
+    const often = { id: "1", severity: "critical", ...told, what: "often", again: "2026-01-02T00:00:00Z", times: 22 };
+    const over = {
+      id: "3",
+      severity: "critical",
+      ...told,
+      what: "over",
+      resolved: since,
+      reason: "an operator settled it",
+    };
+    const alarms = [
+      { id: "2", severity: "warning", ...told, what: "a warning" },
+      { ...often, quietSince: "2026-01-03T00:00:00Z" },
+      over,
+    ];
+    await page.route("**/api/chancery/v1/audit", (route) =>
+      route.fulfill({ json: { auditor: "running", logs: [], checks: [], alarms, canary: { failures: 0 } } }),
+    );
+    await page.goto("/health");
+    await page.getByText("critical: c, quiet now").waitFor();
+    const shown = await page.locator("main").innerText();
+    expect(shown).toMatch(/quiet now\s+often\s+Since\s+2026-01-01[^]*Came back\s+2026-01-02 .*, for the 22nd time/);
+    expect(shown).toMatch(
+      /Not seen since\s+2026-01-03 .*: what came so often is over when it stays away for ten minutes/,
+    );
+    expect(shown.indexOf("often")).toBeLessThan(shown.indexOf("a warning"));
+    await page.locator("summary", { hasText: "over" }).click();
+    await page.getByText("an operator settled it").waitFor();
+    await page.goto("/");
+    await page.getByText("The auditor has 2 open alarms").waitFor();
+    await page.getByText("often").waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
   test("a pasted link leads to its entry, and a digest says what it cannot find of an image", async () => {
     await using own = await openPage(browser, world.stack.url);
     const { page } = own;

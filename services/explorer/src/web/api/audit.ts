@@ -22,10 +22,27 @@ const alarm = shape({
   meaning: text,
   remedy: text,
   evidence: optional(text),
-  /** Since when it is over. */
+  /** When it came back, and how often it came. */
+  again: optional(text),
+  times: optional(number),
+  /** It came often, and nobody sees it since: it is over if that stays so. */
+  quietSince: optional(text),
+  /** Since when it is over, and why, where that is not because its check passed. */
   resolved: optional(text),
+  reason: optional(text),
 });
 export type Alarm = Shaped<typeof alarm>;
+
+/** Open ones, the worst first. */
+export function openAlarms({ alarms }: Pick<Audit, "alarms">): Alarm[] {
+  const open = alarms.filter(({ resolved }) => resolved === undefined);
+  return open.toSorted((a, b) => Number(isCritical(b)) - Number(isCritical(a)));
+}
+
+/** What this page does not know is not taken lightly. */
+export function isCritical({ severity }: Alarm): boolean {
+  return severity !== "warning";
+}
 
 const audit = shape({
   auditor: oneOf("running", "off"),

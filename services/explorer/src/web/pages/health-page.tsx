@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { type Alarm, type Audit, type AuditCheck, fetchAudit } from "../api/audit.ts";
+import { type Alarm, type Audit, type AuditCheck, fetchAudit, isCritical, openAlarms } from "../api/audit.ts";
 import { auditVerdict } from "../api/audit-verdict.ts";
 import { fetchReadiness, type Readiness } from "../api/readiness.ts";
 import { Card, Facts, Lead } from "../parts/card.tsx";
@@ -7,7 +7,7 @@ import { Answered, Notice } from "../parts/notice.tsx";
 import { Sign } from "../parts/step-list.tsx";
 import { Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
-import { ago, duration, grouped, utcTime } from "../text/time.ts";
+import { ago, duration, grouped, ordinal, utcTime } from "../text/time.ts";
 
 const EVERY_MS = 10_000;
 
@@ -89,7 +89,7 @@ function Findings({ audit }: { readonly audit: Audit }) {
       </Notice>
     );
   }
-  const standing = audit.alarms.filter(({ resolved }) => resolved === undefined);
+  const standing = openAlarms(audit);
   const past = audit.alarms.filter(({ resolved }) => resolved !== undefined);
   return (
     <>
@@ -126,7 +126,10 @@ function Quiet({ audit }: { readonly audit: Audit }) {
 
 function AlarmNotice({ alarm }: { readonly alarm: Alarm }) {
   return (
-    <Notice tone={alarm.severity === "critical" ? "bad" : "warn"} title={`${alarm.severity}: ${alarm.check}`}>
+    <Notice
+      tone={isCritical(alarm) ? "bad" : "warn"}
+      title={`${alarm.severity}: ${alarm.check}${alarm.quietSince === undefined ? "" : ", quiet now"}`}
+    >
       <p>
         <Text value={alarm.what} />
       </p>
@@ -135,17 +138,38 @@ function AlarmNotice({ alarm }: { readonly alarm: Alarm }) {
   );
 }
 
-function AlarmFacts({ alarm: { since, meaning, remedy, evidence, resolved } }: { readonly alarm: Alarm }) {
+function AlarmFacts({ alarm }: { readonly alarm: Alarm }) {
+  const { since, again, times, quietSince, meaning, remedy, evidence, resolved, reason } = alarm;
   return (
     <Facts
       lines={[
         ["Since", <Time value={since} />],
+        again === undefined ? undefined : ["Came back", <CameBack times={times} again={again} />],
+        quietSince === undefined ? undefined : ["Not seen since", <Quieted since={quietSince} />],
         resolved === undefined ? undefined : ["Over since", <Time value={resolved} />],
+        reason === undefined ? undefined : ["Why it is over", <Text value={reason} />],
         ["What it means", <Text value={meaning} />],
         ["What to do", <Text value={remedy} />],
         evidence === undefined ? undefined : ["Evidence", <Evidence name={evidence} />],
       ]}
     />
+  );
+}
+
+function CameBack({ times, again }: { readonly times: number | undefined; readonly again: string }) {
+  return (
+    <>
+      <Time value={again} />
+      {times !== undefined && `, for the ${ordinal(times)} time`}
+    </>
+  );
+}
+
+function Quieted({ since }: { readonly since: string }) {
+  return (
+    <>
+      <Time value={since} />: what came so often is over when it stays away for ten minutes
+    </>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { type Alarm, lastAudit } from "../api/audit.ts";
+import { type Alarm, isCritical, lastAudit, openAlarms } from "../api/audit.ts";
 import { Notice } from "./notice.tsx";
 import { Text } from "./text.tsx";
 
@@ -13,7 +13,7 @@ export function AlarmBanner() {
     const look = () => {
       void lastAudit.ask().then((answer) => {
         if (isGone || answer.kind !== "answered") return;
-        setAlarms(answer.value.alarms.filter(({ resolved }) => resolved === undefined));
+        setAlarms(openAlarms(answer.value));
       });
     };
     look();
@@ -27,7 +27,7 @@ export function AlarmBanner() {
   if (first === undefined) return null;
   return (
     <Notice
-      tone="bad"
+      tone={isCritical(first) ? "bad" : "warn"}
       title={alarms.length === 1 ? "The auditor has an open alarm" : `The auditor has ${alarms.length} open alarms`}
     >
       <Text value={first.what} /> <a href="/health">See what it found, and what to do</a>

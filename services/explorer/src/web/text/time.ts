@@ -43,6 +43,14 @@ export function duration(milliseconds: number): string {
   return `${seconds} s`;
 }
 
+const ORDINAL = new Intl.PluralRules("en", { type: "ordinal" });
+const ENDINGS: Readonly<Partial<Record<Intl.LDMLPluralRule, string>>> = { one: "st", two: "nd", few: "rd" };
+
+/** 22 → 22nd. */
+export function ordinal(value: number): string {
+  return `${grouped(value)}${ENDINGS[ORDINAL.select(value)] ?? "th"}`;
+}
+
 /** 1234567 → 1,234,567, also for decimal strings beyond 2^53. */
 export function grouped(value: string | number | bigint): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ",");

@@ -1,11 +1,11 @@
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LogStore, PostgresLogStore } from "@chancery/log";
+import { PostgresLogStore } from "@chancery/log";
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { growTree, leafHash } from "@chancery/tlog";
 import { run } from "../src/command-line.ts";
+import { commitUnsigned } from "./commit-unsigned.ts";
 import { logEntry } from "./log-entry.ts";
 import { startTestStack } from "./start-stack.ts";
 
@@ -13,21 +13,6 @@ async function chancery(...argv: string[]) {
   let [out, err] = ["", ""];
   const terminal = { out: (text: string) => void (out += text), err: (text: string) => void (err += text) };
   return { code: await run(argv, {}, terminal), out, err };
-}
-
-/** What a process leaves that dies between COMMIT and its anchor. */
-async function commitUnsigned(store: LogStore, count: number): Promise<void> {
-  const { writer } = (await store.find("rekor"))!;
-  const leaves = Array.from({ length: count }, (_, at) => Buffer.from(`{"unsigned":${at}}`));
-  await writer.commit([], (state) => {
-    const growth = growTree(state, leaves.map(leafHash));
-    const entries = leaves.map((leaf) => {
-      const hash = leafHash(leaf);
-      return { identity: hash, leaf, leafHash: hash, extra: new Uint8Array(), searchKeys: [], names: [] };
-    });
-    const { tiles, size, root, edge } = growth;
-    return { entries, tiles, tree: { size, root, edge, time: state.time + 1 } };
-  });
 }
 
 describe("chancery cut-unsigned", () => {

@@ -96,6 +96,40 @@ test(
   minutes(6),
 );
 
+test(
+  "of two processes one is stopped with a batch on its way while the other freezes the log: its entry is in the last tree",
+  async () => {
+    const told: string[] = [];
+    for (const step of ["committed", "anchor-linked", "anchored", "signed", "published"] as const) {
+      const log = await site.log();
+      const other = await log.openNode({ create: true });
+      const stopped = await log.openNode({ failpoints: "after it" });
+      await other.order("append", { names: ["before"] });
+      await stopped.order("arm", { step, action: "stop" });
+      const answered = stopped.order("append", { names: ["slept"] });
+      await stopped.until(() => stopped.struck === step, 20_000, `it comes to '${step}'`);
+      await other.order("freeze", {});
+      const last = await other.order("published", {});
+      const signed = stopped.signed.length;
+      stopped.signal("SIGCONT");
+      await answered;
+      // No larger tree than the last one, whatever it had in its memory.
+      expect(stopped.signed.slice(signed).filter((size) => size > 2n)).toEqual([]);
+      for (const node of [stopped, other]) {
+        expect(await node.order("readiness", {})).toBe("");
+        expect(await node.order("published", {})).toEqual(last);
+      }
+      await log.end();
+      const verdict = await log.check();
+      expect(verdict).toMatchObject({ entries: 2, acknowledged: 2 });
+      expect(log.journal.refusals).toEqual([]);
+      told.push(step);
+    }
+    report("one of two stopped while the other froze the log", { steps: told.length });
+  },
+  minutes(2),
+);
+
 /** 15 MB, of 16 that a batch may have; a socket takes some 200 kB of it. */
 const LARGE_BATCH = 15;
 const ATTEMPTS = 10;

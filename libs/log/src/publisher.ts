@@ -98,7 +98,7 @@ export class Publisher {
   /** What the anchor says if nobody else is at work: the tree before, as it was signed last. */
   #expected({ size, root, time }: Tree): AnchoredHead {
     const { key, known } = this.#parts.signer;
-    return known?.size === size && equalBytes(known.root, root) ? known : { ...key, size, root, time };
+    return known?.size === size && equalBytes(known.root, root) ? known : { ...known, ...key, size, root, time };
   }
 
   /** A published checkpoint of at least this size: another process's if it comes soon, else our own. */

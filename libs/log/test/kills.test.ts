@@ -4,12 +4,12 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { createKeyFile } from "@chancery/crypto";
+import { createKeyFile, ephemeralSigner } from "@chancery/crypto";
 import { decodeHex } from "@chancery/encoding";
 import { Unavailable } from "@chancery/fault";
 import { Database, startEmbedded } from "@chancery/postgres";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { FileAnchor, PostgresLogStore } from "../src/index.ts";
+import { type Failpoint, FileAnchor, PostgresLogStore } from "../src/index.ts";
 import { newEntry, range, RememberingSigner, World } from "./world.ts";
 
 /** Short forms, for every run; the long ones are the soak test's. */
@@ -124,4 +124,42 @@ test("kill -9 of the process under load loses nothing it acknowledged, and signs
   }
   await world.append(log, newEntry("after all"));
   await world.check(log);
+});
+
+/** The server and all its workers: what it has not written by then is lost. */
+async function killAtOnce(data: string): Promise<number> {
+  const pid = await newServer(data, 0);
+  const told = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  for (const each of [pid, ...told.trim().split(" ").filter(Boolean).map(Number)]) {
+    try {
+      process.kill(each, "SIGKILL");
+    } catch {
+      // It ended by itself meanwhile.
+    }
+  }
+  return pid;
+}
+
+test("a log's last checkpoint, once it is frozen, survives PostgreSQL's death to the byte", LIMIT, async () => {
+  await using server = await startEmbedded({ directory: join(directory, "postgres") });
+  await using db = await Database.open(server.url);
+  const dies: Failpoint = (step) => {
+    if (step === "committed") throw new Error("dies");
+  };
+  // An ECDSA signature made anew is another one.
+  const signer = new RememberingSigner("log.example", ephemeralSigner("ecdsa-p256"));
+  const anchor = await FileAnchor.open(directory, "anchor");
+  const world = new World({ store: await PostgresLogStore.open(db), anchor, signer });
+  const log = await world.start();
+  await world.append(log, newEntry(1));
+  const dying = await world.with({ store: await PostgresLogStore.open(db, dies) }).start();
+  await expect(dying.append(newEntry(2))).rejects.toThrow();
+  await log.freeze();
+  const last = await log.published();
+  const killed = await killAtOnce(join(directory, "postgres", "data"));
+  await newServer(join(directory, "postgres", "data"), killed);
+  const found = async () => (await (await world.start()).published()).note;
+  await expect.poll(() => found().catch(() => undefined), { timeout: 15_000 }).toBeDefined();
+  expect(await found()).toEqual(last.note);
+  expect(last.head.size).toBe(2n);
 });

@@ -143,7 +143,7 @@ export class Shard {
   async changed(): Promise<string | undefined> {
     if (this.log.state.refusal !== undefined) return this.log.state.refusal;
     if (!this.log.state.frozen) {
-      return `log ${this.#name}: it was followed by another shard, and its database says that it takes entries again: set log.tree.frozen`;
+      return `log ${this.#name}: it was followed by another shard, and its database says that it takes entries again: freeze it once more (chancery freeze)`;
     }
     return this.#otherLength(await this.log.published());
   }

@@ -140,12 +140,13 @@ async function killAtOnce(data: string): Promise<number> {
   return pid;
 }
 
+const dies: Failpoint = (step) => {
+  if (step === "committed") throw new Error("dies");
+};
+
 test("a log's last checkpoint, once it is frozen, survives PostgreSQL's death to the byte", LIMIT, async () => {
   await using server = await startEmbedded({ directory: join(directory, "postgres") });
   await using db = await Database.open(server.url);
-  const dies: Failpoint = (step) => {
-    if (step === "committed") throw new Error("dies");
-  };
   // An ECDSA signature made anew is another one.
   const signer = new RememberingSigner("log.example", ephemeralSigner("ecdsa-p256"));
   const anchor = await FileAnchor.open(directory, "anchor");

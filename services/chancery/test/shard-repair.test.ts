@@ -109,16 +109,14 @@ test("a lost anchor of the shard that grows is accepted, and indexes go on", asy
 });
 
 test("a lost anchor of a frozen shard is accepted as frozen, and not with a database that takes entries again", async () => {
-  const thaw = (frozen: boolean) =>
-    onDatabase(
-      tampered(`UPDATE log.tree SET frozen = ${frozen} WHERE log = (SELECT id FROM log.log WHERE name = 'rekor')`),
-    );
   await rm(join(data, "anchor", "rekor"), { recursive: true });
   await expectRefused("accept-anchor --log rekor)");
   expect(await chancery("accept-anchor", "--log", "rekor")).toMatchObject({ code: 0, err: "" });
   const anchored = () => FileAnchor.open(join(data, "anchor"), "rekor").then((anchor) => anchor.read());
   expect(await anchored()).toMatchObject({ size: 2n, frozen: true });
-  await thaw(false);
+  await onDatabase(
+    tampered("UPDATE log.tree SET frozen = false WHERE log = (SELECT id FROM log.log WHERE name = 'rekor')"),
+  );
   await expectRefused("log rekor: it was frozen for ever, and its database says that it takes entries again");
   const accepted = await chancery("accept-anchor", "--log", "rekor");
   expect([accepted.code, accepted.err]).toEqual([1, expect.stringContaining("it was frozen for ever")]);

@@ -64,7 +64,9 @@ describe("what an operator takes CLEAN for", () => {
   });
 
   test("a frozen log is said to be frozen", async () => {
-    expect((await damaged(tree("frozen = true"))).notes).toEqual(["frozen: it takes no more entries, for ever"]);
+    const later = "its anchor does not say so yet, which its next start completes";
+    const frozen = await damaged(tree("frozen = true"));
+    expect(frozen.notes).toEqual([`frozen: it takes no more entries, for ever; ${later}`]);
   });
 
   test("a tree or a checkpoint that was moved to eleven days from now is a difference", async () => {

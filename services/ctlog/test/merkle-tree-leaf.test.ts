@@ -54,6 +54,6 @@ describe("RFC 6962, Section 3.4, field by field", () => {
     const authorities = [intermediate!, root!];
     const above = opaque24(Buffer.concat([opaque24(intermediate!.der), opaque24(root!.der)]));
     same(encodeCertificateChain(authorities), above);
-    same(encodePrecertificateChain(leaf!.der, authorities), opaque24(leaf!.der), above);
+    same(encodePrecertificateChain(leaf!.der, encodeCertificateChain(authorities)), opaque24(leaf!.der), above);
   });
 });

@@ -79,7 +79,7 @@ export class CertificateTransparencyLog {
     if (!isPrecertificate(chain.leaf)) throw new Malformed("chain: certificate 0 is not a precertificate");
     const tbs = removePoison(chain.leaf);
     const issuerKeyHash = sha256(chain.authorities[0].spki);
-    const extra = encodePrecertificateChain(chain.leaf.der, chain.authorities);
+    const extra = encodePrecertificateChain(chain.leaf.der, encodeCertificateChain(chain.authorities));
     return this.#add(chain.leaf.der, { type: "precertificate", issuerKeyHash, tbs }, extra);
   }
 
@@ -90,9 +90,14 @@ export class CertificateTransparencyLog {
   ofIssuer(chain: readonly Certificate[]): OwnIssuer {
     const authorities = this.#roots.authorities(chain);
     const issuerKeyHash = sha256(authorities[0].spki);
+    const certificateChain = encodeCertificateChain(authorities);
     return {
       addIssued: ({ der, tbs }) =>
-        this.#add(der, { type: "precertificate", issuerKeyHash, tbs }, encodePrecertificateChain(der, authorities)),
+        this.#add(
+          der,
+          { type: "precertificate", issuerKeyHash, tbs },
+          encodePrecertificateChain(der, certificateChain),
+        ),
     };
   }
 

@@ -37,13 +37,14 @@ export function encodeCertificateChain(authorities: readonly Certificate[]): Uin
 }
 
 /**
- * And for a precertificate, without which no one could check what the issuer signed. RFC 6962, Section 3.1.
+ * And for a precertificate, without which no one could check what the issuer signed. RFC 6962, Section 3.1. The second is
+ * from {@link encodeCertificateChain}.
  *
  *     struct {
  *         ASN.1Cert pre_certificate;
  *         ASN.1Cert precertificate_chain<0..2^24-1>;
  *     } PrecertChainEntry;
  */
-export function encodePrecertificateChain(precertificate: Uint8Array, authorities: readonly Certificate[]): Uint8Array {
-  return new TlsWriter().opaque24(precertificate).bytes(encodeCertificateChain(authorities)).finish();
+export function encodePrecertificateChain(precertificate: Uint8Array, certificateChain: Uint8Array): Uint8Array {
+  return new TlsWriter().opaque24(precertificate).bytes(certificateChain).finish();
 }

@@ -47,8 +47,9 @@ export function canonicalUri(text: string, field: string): string {
  * under; here such an element is refused, and so is an empty one.
  */
 export function joinPath(origin: string, ...elements: readonly string[]): string {
-  for (const segment of elements.flatMap((element) => element.split("/"))) assertPlainSegment(segment);
-  return origin + escaped(`/${elements.join("/")}`, PATH);
+  const path = elements.join("/");
+  for (const segment of path.split("/")) assertPlainSegment(segment);
+  return origin + escaped(`/${path}`, PATH);
 }
 
 function assertPlainSegment(segment: string): void {
@@ -57,7 +58,8 @@ function assertPlainSegment(segment: string): void {
 }
 
 function assertNoDotSegment(segment: string): void {
-  const read = segment.replaceAll(/%2e/gi, ".");
+  // The replacement alone takes 0.2 µs, and a GitHub token has thirty segments.
+  const read = segment.includes("%") ? segment.replaceAll(/%2e/gi, ".") : segment;
   if (read === "." || read === "..") throw new Malformed("a claim that names a path has a dot segment");
 }
 

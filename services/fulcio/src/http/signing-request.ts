@@ -85,16 +85,30 @@ function parseBody(body: Uint8Array | undefined): JsonObject {
   return value as JsonObject;
 }
 
+/** Every field that is read, by its lowerCamel name: the proto's own. */
+const OWN_NAMES = {
+  credentials: undefined,
+  oidcIdentityToken: "oidc_identity_token",
+  publicKeyRequest: "public_key_request",
+  publicKey: "public_key",
+  algorithm: undefined,
+  content: undefined,
+  proofOfPossession: "proof_of_possession",
+  certificateSigningRequest: "certificate_signing_request",
+  signedEmailAddress: "signed_email_address",
+} as const;
+type FieldName = keyof typeof OWN_NAMES;
+
 /** Protojson reads a field by its lowerCamel and its own name, and takes null for absent; both names at once it refuses. */
-function field(object: JsonObject | undefined, name: string): JsonValue | undefined {
-  const snake = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+function field(object: JsonObject | undefined, name: FieldName): JsonValue | undefined {
   if (object === undefined) return undefined;
-  const [camelValue, snakeValue] = [object[name], snake === name ? undefined : object[snake]];
+  const own = OWN_NAMES[name];
+  const [camelValue, snakeValue] = [object[name], own === undefined ? undefined : object[own]];
   if (camelValue !== undefined && snakeValue !== undefined) throw new Malformed(`request body: ${name} comes twice`);
   return camelValue ?? snakeValue ?? undefined;
 }
 
-function message(object: JsonObject | undefined, name: string): JsonObject | undefined {
+function message(object: JsonObject | undefined, name: FieldName): JsonObject | undefined {
   const value = field(object, name);
   if (value === undefined) return undefined;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -103,20 +117,20 @@ function message(object: JsonObject | undefined, name: string): JsonObject | und
   return value as JsonObject;
 }
 
-function text(object: JsonObject | undefined, name: string): string | undefined {
+function text(object: JsonObject | undefined, name: FieldName): string | undefined {
   const value = field(object, name);
   if (value !== undefined && typeof value !== "string") throw new Malformed(`request body: ${name} is not a string`);
   return value;
 }
 
 /** A name or a number; unknown names say nothing, as protojson takes them. */
-function assertEnum(object: JsonObject | undefined, name: string): void {
+function assertEnum(object: JsonObject | undefined, name: FieldName): void {
   const value = field(object, name);
   if (value === undefined || typeof value === "string" || Number.isInteger(value)) return;
   throw new Malformed(`request body: ${name} is neither a name nor a whole number`);
 }
 
-function bytes(object: JsonObject | undefined, name: string): Uint8Array | undefined {
+function bytes(object: JsonObject | undefined, name: FieldName): Uint8Array | undefined {
   const value = text(object, name);
   return value === undefined ? undefined : decodeBase64Lenient(value, `request body: ${name}`);
 }

@@ -20,7 +20,7 @@ import type { TokenKeys } from "@chancery/identity";
 import type { TransparencyLog } from "@chancery/log";
 import { type AdmissionRules, RekorModule, RekorV2Module, rekorV2Origin, SearchModule, v2LogId } from "@chancery/rekor";
 import { createService, type Logger, Metrics, type RunningService } from "@chancery/service";
-import { trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
+import { type TrustMaterial, trustMaterial, TrustModule, TufRepository } from "@chancery/trust";
 import { TsaModule } from "@chancery/tsa";
 import type { Certificate } from "@chancery/x509";
 import { mountSession } from "./access/login-routes.ts";
@@ -81,6 +81,7 @@ export async function startStack(
 
   progress("starting the services");
   const [idp, auditor] = [await identityProvider, new AuditorBeside(settings)];
+  const material = trustMaterial(trustedParties(settings, installation, authority, logs));
   const issuerKeys: TokenKeys = { verify: (token) => service.app.get(IssuerSignatures).verify(token) };
   const readers = await openReaders(settings, issuerKeys);
   const fulcioLog = logger.child({ from: "fulcio" });
@@ -100,13 +101,14 @@ export async function startStack(
     },
     modules: [
       ...modules(settings, installation, authority, logs, {
+        material,
         ledger: narratedLedger(ledger, fulcioLog),
         history: new PostgresIssuanceHistory(db),
         keyUse: keyUseIn([logs.rekor.log, ...logs.inactive.map(({ log }) => log), logs.rekorV2]),
         warn: (text) => fulcioLog.warn(text),
         issuerKeys,
       }),
-      AuditorModule.forRoot(auditor.config(installation, db, () => service)),
+      AuditorModule.forRoot(auditor.config(installation, db, () => service, material)),
       ExplorerModule.forRoot({ about: () => about(bannerFacts(settings, installation, service)) }),
     ],
   });
@@ -192,14 +194,21 @@ function modules(
   installation: Installation,
   authority: Authority,
   logs: Logs,
-  told: Pick<FulcioLinks, "ledger" | "history" | "keyUse" | "warn"> & { readonly issuerKeys: TokenKeys },
+  {
+    material,
+    issuerKeys,
+    ...told
+  }: Pick<FulcioLinks, "ledger" | "history" | "keyUse" | "warn"> & {
+    readonly material: TrustMaterial;
+    readonly issuerKeys: TokenKeys;
+  },
 ) {
   const { shard, keys, tsaChain } = installation;
   const roots = rootsOf(authority);
   const issuing = authority.generations.flatMap(({ chain }) => chain.slice(0, 1));
   const admitted = (name: "rekor" | "rekor-v2") => {
     const rules = settings.rekor.admission?.[name];
-    return { admission: rules && admissionRules(rules, issuing, told.issuerKeys) };
+    return { admission: rules && admissionRules(rules, issuing, issuerKeys) };
   };
   return [
     FulcioModule.forRoot(fulcioConfig(settings), {
@@ -215,7 +224,7 @@ function modules(
     TrustModule.forRoot(
       { url: settings.url, directory: join(settings.data, "tuf"), floor: join(settings.anchor, "tuf") },
       {
-        material: trustMaterial(trustedParties(settings, installation, authority, logs)),
+        material,
         keys: { root: keys["tuf-root"], online: keys["tuf-online"] },
       },
     ),

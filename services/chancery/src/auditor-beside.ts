@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import type { AuditorConfig } from "@chancery/auditor";
 import { CurrentIssuers } from "@chancery/fulcio";
 import type { Database } from "@chancery/postgres";
+import type { TrustMaterial } from "@chancery/trust";
 import type { ReadAccess, Reader, RunningService } from "@chancery/service";
 import { auditIndex } from "./audited-index.ts";
 import { canaryLeftOut } from "./canary-rules.ts";
@@ -39,7 +40,12 @@ export class AuditorBeside {
   }
 
   /** Undefined: none is to run. */
-  config({ keys, rekorShards }: Installation, db: Database, service: () => RunningService): AuditorConfig | undefined {
+  config(
+    { keys, rekorShards }: Installation,
+    db: Database,
+    service: () => RunningService,
+    material: TrustMaterial,
+  ): AuditorConfig | undefined {
     const { auditor, data, anchor, tls, fulcio } = this.#settings;
     if (auditor === undefined) return undefined;
     const url = this.#url();
@@ -69,6 +75,7 @@ export class AuditorBeside {
       },
       verifyIndex: (log, signal, alive) => auditIndex(db, log, { signal, alive }),
       insight: { db, anchor },
+      trustMaterial: new Map(material.targets.map(({ name, bytes }) => [name, bytes])),
     };
   }
 

@@ -38,7 +38,7 @@ in its lines, at /api/chancery/v1/audit of its own port, in its metrics, and goe
   --port PORT          port of its own answers                                 8790
   --metrics-port PORT  port of its metrics                                     none
 
-settle ends an alarm of certificates at your word (settle --help).
+settle ends an alarm that is over at your word alone (settle --help).
 `;
 
 const FLAGS = {

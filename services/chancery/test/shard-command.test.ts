@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { Auditor } from "@chancery/auditor";
+import { Auditor, settleable, settleAlarm } from "@chancery/auditor";
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { freePort } from "@chancery/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -13,7 +13,9 @@ import { logEntry } from "./log-entry.ts";
 import { startTestStack } from "./start-stack.ts";
 
 let data: string;
+let port: string;
 beforeAll(async () => {
+  port = String(await freePort());
   data = await mkdtemp(join(tmpdir(), "chancery-shard-"));
 });
 afterAll(() => rm(data, { recursive: true, force: true }));
@@ -38,8 +40,14 @@ async function change(server: string, sql: string): Promise<void> {
   await db.query(sql);
 }
 
+/** As a stranger tells it, once for a roll. */
+const NEW_KEY = /^CRITICAL \(trusted parties\): clients are told to trust a further log key: SHA-256 /;
+
 /** Everything that the auditor checks, canary included, with a memory that stays from before the roll. */
-async function audit(url: string): Promise<{ readonly failing: string[]; readonly passed: string[] }> {
+async function audit(
+  url: string,
+  { sings = true } = {},
+): Promise<{ readonly failing: string[]; readonly passed: string[] }> {
   const server = (await runningEmbedded(join(data, "postgres")))!;
   await using db = await Database.open(server, { max: 4 });
   const said: string[] = [];
@@ -54,7 +62,7 @@ async function audit(url: string): Promise<{ readonly failing: string[]; readonl
       failed: (what, error) => void said.push(`${what}: ${String(error)}`),
     },
   });
-  await auditor.sing();
+  if (sings) await auditor.sing();
   await auditor.sweep();
   const { checks } = auditor.status();
   const named = (state: string) => checks.filter((check) => check.state === state).map(({ name }) => name);
@@ -67,7 +75,7 @@ const SECOND_TREE = "(SELECT id FROM log.log WHERE name = 'rekor-shard-2')";
 test("an installation that was never started, or whose v1 log takes entries, has nothing to follow", async () => {
   expect((await shard("--for-ever")).err).toContain("holds no installation");
   {
-    await using stack = await startTestStack({ data });
+    await using stack = await startTestStack({ data, port });
     expect((await shard()).err).toContain("--for-ever: say it: rekor takes entries");
     expect((await shard("--for-ever")).err).toContain("rekor takes entries and holds none");
     expect((await command("shard", "--log", "ctlog", "--for-ever")).err).toContain(
@@ -82,7 +90,6 @@ test("an installation that was never started, or whose v1 log takes entries, has
 });
 
 test("a new shard goes on where the one before ended, which is read and verified as before", async () => {
-  const port = String(await freePort());
   const alarms: string[] = [];
   // From elsewhere, and through all of it.
   await using stranger = await Auditor.open({
@@ -93,7 +100,8 @@ test("a new shard goes on where the one before ended, which is read and verified
   });
   const watched = () => stranger.status().logs.map(({ log }) => log);
   {
-    await using stack = await startTestStack({ data, port });
+    await using stack = await startTestStack({ data, port, auditor: "on" });
+    await expectVouchedFor(stack.url);
     stranger.start();
     while (!watched().includes("rekor")) await delay(20);
     const before = await json(`${stack.url}/api/v1/log`);
@@ -116,7 +124,7 @@ test("a new shard goes on where the one before ended, which is read and verified
       expect.stringContaining("rekor-shard-2: could not be read: log: rekor-shard-2 is not made yet: the next start"),
     ]);
   }
-  await using stack = await startTestStack({ data, port });
+  await using stack = await startTestStack({ data, port, auditor: "on" });
   expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
   expect(await logEntry(stack.url, "three")).toBe(201);
   expect(await logEntry(stack.url, "one")).toBe(201);
@@ -133,14 +141,25 @@ test("a new shard goes on where the one before ended, which is read and verified
   expect([none.code, none.err]).toEqual([1, expect.stringContaining("its anchor is missing")]);
   while (!watched().includes("rekor-shard-2")) await delay(20);
   await stranger.sweep();
-  expect(alarms).toEqual([]);
+  expect(alarms).toEqual([expect.stringMatching(NEW_KEY)]);
+  await settleAll("auditor-stranger");
+  await stranger.sweep();
+  expect(alarms.slice(1)).toEqual([
+    expect.stringMatching(/^RESOLVED \(trusted parties, .*an operator settled it: we made/),
+  ]);
+  await expectVouchedFor(stack.url);
   const proven = stranger.status().checks.filter(({ state }) => state === "passed");
   for (const log of ["rekor", "rekor-shard-2"])
     expect(proven.map(({ name }) => name)).toContain(`checkpoint of ${log}`);
   await expectClientsTold(stack.url);
   await expectClean(stack.url);
+  expect((await audit(stack.url, { sings: false })).failing).toEqual([
+    expect.stringMatching(NEW_KEY),
+    "trusted parties",
+  ]);
+  await settleAll("auditor-elsewhere");
   const { failing, passed } = await audit(stack.url);
-  expect(failing).toEqual([]);
+  expect(failing).toEqual([expect.stringMatching(/^RESOLVED \(trusted parties/)]);
   const ofShards = [
     "checkpoint of",
     "edge of",
@@ -158,6 +177,20 @@ test("a new shard goes on where the one before ended, which is read and verified
   ]);
   await expectExported();
 });
+
+async function settleAll(state: string): Promise<void> {
+  const folder = join(data, state);
+  for (const { id } of await settleable(folder)) await settleAlarm(folder, id, "we made a new shard", Date.now());
+}
+
+/** The auditor beside the services knows what they made. */
+async function expectVouchedFor(url: string): Promise<void> {
+  const audited = () => json(`${url}/api/chancery/v1/audit`);
+  const trusted = async () =>
+    (await audited()).checks.find(({ name }: { name: string }) => name === "trusted parties")?.state;
+  await expect.poll(trusted, { timeout: 20_000 }).toBe("passed");
+  expect((await audited()).alarms).toEqual([]);
+}
 
 /** Entries of all shards, one after the other, under one name and signed for by each; and the same in threads. */
 async function expectExported(): Promise<void> {

@@ -210,7 +210,9 @@ describe("with configured issuers", () => {
     const url = await runningEmbedded(join(running.data, "postgres"));
     await using db = await Database.open(url ?? "");
     const installation = await openInstallation(settings, "localhost", new Date());
-    const { isFederated } = new AuditorBeside(settings).config(installation, db, () => running.stack.service) ?? {};
+    const beside = new AuditorBeside(settings);
+    const material = { files: [], targets: [] };
+    const { isFederated } = beside.config(installation, db, () => running.stack.service, material) ?? {};
     const issuers = ["https://issuer.invalid", "https://dex.invalid", "https://a.dex.invalid"];
     const federated = () => issuers.filter((issuer) => isFederated?.(issuer));
     expect(federated()).toEqual([]);

@@ -203,6 +203,12 @@ export const TROUBLES = {
       "The TUF metadata went back to an older version. Clients that saw the newer one refuse this one; new ones can be made to trust what was withdrawn.",
     remedy: "Bring back the newer `tuf/` folder; see who restored an older one.",
   },
+  "trust-added": {
+    severity: "critical",
+    meaning:
+      "The trust root tells clients to trust a log, an authority or a URL that it did not name before, or for longer than before, and the keys of the trust root signed that. `chancery shard`, a renewal of the CA and other settings do so on purpose, and an auditor beside the services knows what these made; if nobody did, whoever has those keys can have clients believe whatever he signs.",
+    remedy: `If you made it: compare the fingerprint with the installation's, and say so (\`npm run chancery -- auditor settle\`). If not: ${KEEP.toLowerCase()}, stop serving \`/tuf\` and \`/trust\`, take the keys of the trust root for stolen, and tell those who loaded it since.`,
+  },
   "trust-invalid": {
     severity: "critical",
     meaning:

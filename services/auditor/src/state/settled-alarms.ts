@@ -15,7 +15,7 @@ interface Settled {
   readonly at: string;
 }
 
-/** Alarms of what cannot be mended: nothing brings a row back of which there is no copy. */
+/** Alarms of what cannot be mended, for nothing brings a row back of which there is no copy, and of what may be meant. */
 const SETTLED: ReadonlySet<Trouble> = new Set([
   "unlogged-certificate",
   "unledgered-certificate",
@@ -25,6 +25,7 @@ const SETTLED: ReadonlySet<Trouble> = new Set([
   "unkept-rows",
   "certificate-mismatch",
   "certificate-profile",
+  "trust-added",
 ]);
 const MOST_CHARACTERS = 500;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

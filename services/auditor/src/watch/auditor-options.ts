@@ -24,6 +24,8 @@ export interface AuditorOptions {
   /** Undefined: those of the installation's trusted root when it was first seen. */
   readonly keys?: LogKeys;
   readonly insight?: Insight | undefined;
+  /** What the installation itself has clients trust, by its target's name. Undefined to a stranger, who tells what is added. */
+  readonly trustMaterial?: ReadonlyMap<string, Uint8Array> | undefined;
   readonly webhook?: string | undefined;
   readonly verifyIndex?: VerifyIndex | undefined;
   readonly way?: Way;

@@ -7,6 +7,7 @@ import type { AuditedLog } from "../public/served-log.ts";
 import { askTime, type TimeServer } from "../public/sntp-client.ts";
 import { unlessStopped } from "../domain/unless-stopped.ts";
 import { Webhook } from "../public/webhook.ts";
+import { SettledAlarms } from "../state/settled-alarms.ts";
 import { FolderLock } from "../state/folder-lock.ts";
 import { StateFolder } from "../state/state-folder.ts";
 import { Canary } from "./canary.ts";
@@ -99,7 +100,12 @@ export class Auditor implements AsyncDisposable {
       isWhole: () => this.#logs.areShardsWhole,
       find: () => this.#logs.find(),
     });
-    this.#trust = new TrustWatch(options.url, state, { ...around, logKeys: () => this.#logKeys() });
+    this.#trust = new TrustWatch(options.url, state, {
+      ...around,
+      logKeys: () => this.#logKeys(),
+      settled: new SettledAlarms(options.state),
+      own: options.trustMaterial,
+    });
     this.#host = new HostWatch(options.url, {
       ...around,
       elapsed,

@@ -1,4 +1,4 @@
-import type { Report } from "../domain/alarm.ts";
+import type { Report, SettlingReport } from "../domain/alarm.ts";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { readTrustedRoot, type TrustedAuthorities } from "../domain/trust/trusted-root.ts";
@@ -16,8 +16,10 @@ import {
   verifyMetadata,
 } from "../domain/trust/tuf.ts";
 import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
+import type { SettledAlarms } from "../state/settled-alarms.ts";
 import type { StateFolder } from "../state/state-folder.ts";
 import { awayFinding } from "./away.ts";
+import { type Targets, TrustAdditions } from "./trust-additions.ts";
 import { Unchecked, Wrong } from "./wrong.ts";
 
 const DAY_MS = 86_400_000;
@@ -53,6 +55,8 @@ export class TrustWatch {
   readonly #report: Report;
   readonly #now: () => number;
   readonly #logKeys: () => readonly string[];
+  readonly #additions: TrustAdditions;
+  #targets: Targets | undefined;
   #authorities: TrustedAuthorities | undefined;
   /** The last time that every file was read and held. */
   #whole: Whole | undefined;
@@ -62,9 +66,11 @@ export class TrustWatch {
     state: StateFolder,
     around: {
       readonly way: Way;
-      readonly report: Report;
+      readonly report: SettlingReport;
       readonly now: () => number;
       readonly logKeys: () => readonly string[];
+      readonly settled: SettledAlarms;
+      readonly own: Targets | undefined;
     },
   ) {
     this.#server = new HttpLog(url, { ...WATCHING, ...around.way });
@@ -72,6 +78,7 @@ export class TrustWatch {
     this.#report = around.report;
     this.#now = around.now;
     this.#logKeys = around.logKeys;
+    this.#additions = new TrustAdditions({ ...around, memory: state });
   }
 
   /** Undefined until the trusted root was read once. */
@@ -87,6 +94,7 @@ export class TrustWatch {
   async check(): Promise<void> {
     await this.#judge("trust root", () => this.#checkRepository());
     await this.#judge("trusted keys", () => this.#checkKeys());
+    await this.#additions.check(this.#targets);
   }
 
   async #checkRepository(): Promise<string> {
@@ -173,10 +181,12 @@ export class TrustWatch {
 
   /** Every file that clients may ask for is there, and is the one that was signed for. */
   async #checkTargets(targets: Metadata): Promise<void> {
+    const read = new Map<string, Uint8Array>();
     for (const name of targetNames(targets)) {
       const described = descriptionOf(targets, name);
       const bytes = await this.#get(`targets/${described.sha256}.${name}`);
       expectDescribed(name, bytes, described);
+      read.set(name, bytes);
       if (name !== "trusted_root.json") continue;
       this.#authorities = readTrustedRoot(JSON.parse(Buffer.from(bytes).toString("utf8")));
       const plain = await this.#server.get("/trust/trusted_root.json");
@@ -184,6 +194,7 @@ export class TrustWatch {
         throw new TrustFault(`/trust/trusted_root.json: is not the target of this name`);
       }
     }
+    this.#targets = read;
   }
 
   /** Those that clients are told are those that sign, and none comes to its end unseen. */

@@ -1,5 +1,4 @@
 import { Malformed } from "@chancery/fault";
-import type { TransparencyLog } from "@chancery/log";
 
 export const INTERVALS = ["hour", "day", "week", "month"] as const;
 export type Interval = (typeof INTERVALS)[number];
@@ -17,9 +16,15 @@ const FIRST_MONDAY = 96 * HOUR;
 const MOST_POINTS = 1_000;
 const LATEST = Date.UTC(9999, 0);
 
+/** As far as its growth is told. */
+export interface GrowingTree {
+  published(): Promise<{ readonly head: { readonly size: bigint }; readonly time: number }>;
+  readonly lookup: { sizesAt(times: readonly number[], size: bigint): Promise<readonly bigint[]> };
+}
+
 /** How large a log, of all these trees, was at each full interval from `from` on, in UTC, and at `to`. */
 export async function growth(
-  trees: readonly TransparencyLog[],
+  trees: readonly GrowingTree[],
   { from, to, interval }: { readonly from: number; readonly to: number; readonly interval: Interval },
 ): Promise<GrowthPoint[]> {
   const times: number[] = [];
@@ -29,10 +34,16 @@ export async function growth(
       throw new Malformed(`interval: from \`from\` to \`to\` are more than ${MOST_POINTS}`);
   }
   times.push(to);
-  const sizes = await Promise.all(
-    trees.map(async (log) => log.lookup.sizesAt(times, (await log.published()).head.size)),
-  );
+  const sizes = await Promise.all(trees.map((tree) => sizesAt(tree, times)));
   return times.map((time, at) => ({ time, size: sizes.reduce((sum, tree) => sum + (tree[at] ?? 0n), 0n) }));
+}
+
+/** What is later than the tree itself needs no look at its newest entries, which may be what is damaged. */
+async function sizesAt(tree: GrowingTree, times: readonly number[]): Promise<bigint[]> {
+  const { head, time } = await tree.published();
+  const earlier = times.filter((at) => at <= time);
+  const sizes = earlier.length === 0 ? [] : await tree.lookup.sizesAt(earlier, head.size);
+  return times.map((_, at) => sizes[at] ?? head.size);
 }
 
 /** Thirty days, weeks or months, or two days of hours, before `to`. */

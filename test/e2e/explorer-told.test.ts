@@ -126,6 +126,26 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     expect(own.wrongs).toEqual([]);
   });
 
+  test("a certificate whose row in the ledger says something else is shown as such, in the list and by itself", async () => {
+    await using own = await openPage(browser, world.stack.url);
+    const { page } = own;
+    const changes = { contradicts: "issuer", issuer: "https://other.example.com", wouldRefuse: "rule x" };
+    await page.route("**/api/chancery/v1/certificates*", async (route) => {
+      const { results } = (await (await route.fetch()).json()) as { results: object[] };
+      await route.fulfill({ json: { results: results.map((one) => Object.assign(one, changes)) } });
+    });
+    await page.route("**/api/chancery/v1/certificates/*", async (route) =>
+      route.fulfill({ json: { ...((await (await route.fetch()).json()) as object), ...changes } }),
+    );
+    await page.goto("/issuance");
+    await page.getByText("another issuer than the certificate").first().waitFor();
+    await page.locator(".hash.short").first().click();
+    await page.getByText("The ledger says something else than this certificate").waitFor();
+    await page.getByText("The row's issuer https://other.example.com is not the certificate's").waitFor();
+    await page.getByText("A policy in dry run would have refused it").waitFor();
+    expect(own.wrongs).toEqual([]);
+  });
+
   test("a log of several trees is told with the entries of all, not of the newest alone", async () => {
     await using own = await openPage(browser, world.stack.url);
     const { page } = own;

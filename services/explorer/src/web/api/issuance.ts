@@ -14,6 +14,10 @@ const CERTIFICATE = {
   extensions: optional(texts),
   keyHash: text,
   unreadable: optional(text),
+  /** Which member of the ledger's row its certificate denies. */
+  contradicts: optional(text),
+  /** What a policy in dry run would have said. */
+  wouldRefuse: optional(text),
 };
 const certificate = shape(CERTIFICATE);
 export type IssuedCertificate = Shaped<typeof certificate>;

@@ -1,6 +1,7 @@
 import { decodeBase64 } from "@chancery/encoding";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { fetchEntry, type LogName, type ProvenEntry } from "../api/entries.ts";
+import { AlarmBanner } from "../parts/alarm-banner.tsx";
 import { Lead } from "../parts/card.tsx";
 import { EntryCards, loggedTime } from "../parts/entry-cards.tsx";
 import { entryTitle } from "../parts/entry-title.ts";
@@ -73,6 +74,7 @@ function Entry({ entry, log, asked, parties }: EntryProps) {
       >
         <InShort entry={entry} checked={checked} />
       </Lead>
+      <AlarmBanner />
       <Verdict steps={checked.steps} serversWord={serversWord(checked.logKey, checked.authority)} />
       <EntryCards entry={entry} checked={checked} />
       <ProofCard checked={checked} parties={parties} />

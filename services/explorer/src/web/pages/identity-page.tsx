@@ -1,4 +1,5 @@
 import { fetchIdentity, type Identity, search } from "../api/search.ts";
+import { AlarmBanner } from "../parts/alarm-banner.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { BarChart, type ChartPoint } from "../parts/charts.tsx";
 import { CompleteTo } from "../parts/completeness.tsx";
@@ -30,6 +31,7 @@ export function IdentityPage({ san, issuer }: IdentityPageProps) {
         )}
         .
       </Lead>
+      <AlarmBanner />
       <Answered answer={identity} waiting="Reading the log" name="The API of identities">
         {(found) => <Activity identity={found} />}
       </Answered>

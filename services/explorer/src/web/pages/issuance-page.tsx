@@ -1,7 +1,5 @@
-import { parsePem } from "@chancery/encoding";
 import { useState } from "preact/hooks";
 import {
-  fetchCertificate,
   fetchCertificates,
   fetchIssuanceSummary,
   fetchRefusals,
@@ -9,23 +7,23 @@ import {
   type IssuedCertificate,
   type Refusals,
 } from "../api/issuance.ts";
-import { type Certificate, parseCertificate } from "../certificate/certificate.ts";
+import { AlarmBanner } from "../parts/alarm-banner.tsx";
 import { useCanaryKeys } from "../parts/canaries.tsx";
-import { CertificateFacts } from "../parts/certificate-facts.tsx";
 import { Card, Lead } from "../parts/card.tsx";
 import { BarChart } from "../parts/charts.tsx";
-import { Answered, Notice } from "../parts/notice.tsx";
+import { Answered } from "../parts/notice.tsx";
 import { Paged } from "../parts/paged.tsx";
-import { Copy, Linked, Text, Time } from "../parts/text.tsx";
+import { Linked, Text, Time } from "../parts/text.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
 import { isCanaryKey } from "../query/newest-entries.ts";
 import { certificatePath, identityPath } from "../route.ts";
 import { grouped } from "../text/time.ts";
+import { CertificatePage } from "./certificate-page.tsx";
 
 const RANGES = [7, 30, 365] as const;
 
 export function IssuancePage({ serial }: { readonly serial: string | undefined }) {
-  return serial === undefined ? <Ledger /> : <OneCertificate key={serial} serial={serial} />;
+  return serial === undefined ? <Ledger /> : <CertificatePage key={serial} serial={serial} />;
 }
 
 function Ledger() {
@@ -37,6 +35,7 @@ function Ledger() {
         What the authority issued and what it refused, from its own ledger: a certificate for everyone who signed, and a
         reason for everyone who could not.
       </Lead>
+      <AlarmBanner />
       <div class="actions" role="group" aria-label="Range">
         {RANGES.map((range) => (
           <button key={range} type="button" class="button" aria-pressed={range === days} onClick={() => setDays(range)}>
@@ -55,70 +54,6 @@ function Ledger() {
       </Answered>
     </>
   );
-}
-
-/** What was issued, read from the certificate itself. */
-function OneCertificate({ serial }: { readonly serial: string }) {
-  const answer = useAnswer(`certificate ${serial}`, (signal) => fetchCertificate(serial, signal));
-  const found = answer?.kind === "answered" ? answer.value : undefined;
-  const certificate = readPem(found?.pem);
-  const title = certificate?.sans[0]?.value ?? `Certificate ${serial}`;
-  return (
-    <>
-      <Lead title={title} heading={<Text value={title} />} eyebrow={<a href="/issuance">Issuance</a>}>
-        {found !== undefined && (
-          <>
-            was given a certificate <Time value={found.issuedAt} />.
-          </>
-        )}
-      </Lead>
-      <Answered answer={answer} waiting="Looking for the certificate" name="The issuance ledger">
-        {(issued) => <Issued issued={issued} certificate={certificate} asked={serial} />}
-      </Answered>
-    </>
-  );
-}
-
-interface IssuedProps {
-  readonly issued: IssuedCertificate & { readonly pem?: string | undefined };
-  readonly certificate: Certificate | undefined;
-  readonly asked: string;
-}
-
-function Issued({ issued: { pem, keyHash, unreadable }, certificate, asked }: IssuedProps) {
-  if (certificate === undefined) {
-    return (
-      <Notice tone="warn" title="The certificate in the ledger cannot be read">
-        <Text value={unreadable ?? "It is no certificate that this page knows."} />
-      </Notice>
-    );
-  }
-  return (
-    <>
-      {!isSerial(certificate.serial, asked) && (
-        <Notice tone="bad" title="This is another certificate than the one that was asked for" />
-      )}
-      <CertificateFacts certificate={certificate} title="The certificate" />
-      <div class="actions">
-        <a href={`/search?${new URLSearchParams({ q: `key:${keyHash}` }).toString()}`}>What its key signed</a>
-        <Copy value={pem ?? ""} label="Copy as PEM" />
-      </div>
-    </>
-  );
-}
-
-/** With or without the zeros in front, that an integer may have. */
-function isSerial(serial: string, asked: string): boolean {
-  return serial.toLowerCase().replace(/^0+/, "") === asked.toLowerCase().replace(/^0+/, "");
-}
-
-function readPem(pem: string | undefined): Certificate | undefined {
-  try {
-    const [block] = parsePem(pem ?? "", "certificate");
-    return block && parseCertificate(block.der, "certificate");
-  } catch {
-    return undefined;
-  }
 }
 
 function Summary({ summary: { certificates, refusals, days, unused } }: { readonly summary: IssuanceSummary }) {
@@ -218,6 +153,15 @@ function CanaryMark() {
   );
 }
 
+/** The ledger's row is not what it should be: its page says how. */
+function BadMark({ words }: { readonly words: string }) {
+  return (
+    <div class="small bad-words">
+      <Text value={words} />
+    </div>
+  );
+}
+
 interface FigureProps {
   readonly name: string;
   readonly value: number;
@@ -287,7 +231,7 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
           </tr>
         </thead>
         <tbody>
-          {certificates.map(({ serial, issuedAt, sans, issuer, keyHash }) => (
+          {certificates.map(({ serial, issuedAt, sans, issuer, keyHash, contradicts, unreadable }) => (
             <tr key={serial}>
               <td>
                 <Time value={issuedAt} />
@@ -302,9 +246,11 @@ function CertificateTable({ certificates }: { readonly certificates: readonly Is
               </td>
               <td>{issuer !== undefined && <Linked value={issuer} />}</td>
               <td>
-                <a class="hash" href={certificatePath(serial)} title="The certificate, and what its key signed">
+                <a class="hash short" href={certificatePath(serial)} title="The certificate, and what its key signed">
                   <Text value={serial.slice(0, 16)} />…
                 </a>
+                {contradicts !== undefined && <BadMark words={`another ${contradicts} than the certificate`} />}
+                {unreadable !== undefined && <BadMark words="cannot be read" />}
               </td>
             </tr>
           ))}

@@ -1,6 +1,7 @@
 import { equalBytes } from "@chancery/encoding";
 import { useState } from "preact/hooks";
 import { fetchGrowth, fetchLogs, type Interval, type Log } from "../api/logs.ts";
+import { AlarmBanner } from "../parts/alarm-banner.tsx";
 import { Card, Facts, Lead } from "../parts/card.tsx";
 import { LineChart } from "../parts/charts.tsx";
 import { Answered, Notice } from "../parts/notice.tsx";
@@ -23,6 +24,7 @@ export function LogPage({ name }: { readonly name: string }) {
       <Lead title={name} eyebrow={<a href="/logs">Logs</a>} heading={<Text value={name} />}>
         {LOG_WORDS[name] ?? (name.startsWith("ctlog/") ? "Certificates of the authority" : undefined)}
       </Lead>
+      <AlarmBanner />
       <Answered answer={logs} waiting="Reading the log" name="The API of logs">
         {(found) => {
           const log = found.find((one) => one.log === name);

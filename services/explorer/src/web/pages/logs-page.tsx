@@ -1,4 +1,5 @@
 import { entriesOf, fetchLogs, type Log } from "../api/logs.ts";
+import { AlarmBanner } from "../parts/alarm-banner.tsx";
 import { Card, Facts, Lead } from "../parts/card.tsx";
 import { Answered } from "../parts/notice.tsx";
 import { Hash, Text, Time } from "../parts/text.tsx";
@@ -14,6 +15,7 @@ export function LogsPage() {
         Each is one Merkle tree that only grows, signed under a key of its own: signatures of either generation of
         Rekor, and the certificates of the authority.
       </Lead>
+      <AlarmBanner />
       <Answered answer={logs} waiting="Reading the logs" name="The API of logs">
         {(found) => (
           <>

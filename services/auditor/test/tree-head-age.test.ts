@@ -22,12 +22,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true, maxRetries: 10 }));
 
+/** The log's rows say so too. */
+const always = async () => true;
 const openTroubles = () => alarms.open.map(({ trouble, what }) => `${trouble}: ${what}`);
 
 test("a tree head that nobody renews is stale, unless its log is frozen and says so", async () => {
   await using folder = await LogFolder.open(join(directory, "logs", "drawn"));
   const log = new DrawnLog([]);
-  const age = new TreeHeadAge({ log: "ctlog/2026", folder, report: alarms, now: () => now });
+  const age = new TreeHeadAge({ log: "ctlog/2026", folder, report: alarms, now: () => now, isMeant: always });
   const look = () => age.judge(headOf(7), log.served());
   expect(await look()).toBe("");
   now += 2 * HOUR;
@@ -42,13 +44,31 @@ test("a tree head that nobody renews is stale, unless its log is frozen and says
   expect(alarms.checks).toMatchObject([{ name: "freeze of ctlog/2026", state: "passed" }]);
 });
 
+test("a log whose word alone it is that it is frozen, which nothing signed says, is an alarm until somebody else says so", async () => {
+  await using folder = await LogFolder.open(join(directory, "logs", "drawn"));
+  const log = new DrawnLog([]);
+  log.isFrozen = true;
+  const meant = new Set<string>();
+  const isMeant = async (what: string) => meant.has(what);
+  const age = new TreeHeadAge({ log: "ctlog/2026", folder, report: alarms, now: () => now, isMeant });
+  now += 2 * HOUR;
+  for (let look = 0; look < 3; look++) {
+    await age.judge(headOf(7), log.served());
+    expect(openTroubles()).toEqual(["frozen: ctlog/2026 says that it is frozen, with 7 entries"]);
+    now += HOUR;
+  }
+  meant.add("ctlog/2026 says that it is frozen, with 7 entries");
+  await age.judge(headOf(7), log.served());
+  expect(openTroubles()).toEqual([]);
+});
+
 test("what was frozen for ever and signs again is an alarm, also to an auditor that was started anew", async () => {
   await using folder = await LogFolder.open(join(directory, "logs", "drawn"));
   await folder.remember({ origin: "a", signer: "a", keys: [], proven: { size: 0n, edge: [] }, note: undefined });
   const log = new DrawnLog([]);
   log.isFrozen = true;
   now += 2 * HOUR;
-  const age = () => new TreeHeadAge({ log: "ctlog/2026", folder, report: alarms, now: () => now });
+  const age = () => new TreeHeadAge({ log: "ctlog/2026", folder, report: alarms, now: () => now, isMeant: always });
   await age().judge(headOf(7), log.served());
   // The same head is no news.
   expect(await age().judge(headOf(7), log.served())).toContain("frozen");

@@ -26,6 +26,7 @@ const SETTLED: ReadonlySet<Trouble> = new Set([
   "certificate-mismatch",
   "certificate-profile",
   "trust-added",
+  "frozen",
 ]);
 const MOST_CHARACTERS = 500;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

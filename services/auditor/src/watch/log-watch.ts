@@ -61,6 +61,8 @@ export class LogWatch {
       readonly report: Report;
       readonly now: () => number;
       readonly leaves?: LeafReader;
+      /** As of the age of its tree heads. */
+      readonly isMeant?: (what: string) => Promise<boolean>;
     },
   ) {
     this.log = log;
@@ -69,7 +71,7 @@ export class LogWatch {
     this.#report = around.report;
     this.#now = around.now;
     this.#read = around.leaves ?? (() => {});
-    this.#age = new TreeHeadAge({ log: log.name, folder, report: around.report, now: around.now });
+    this.#age = new TreeHeadAge({ ...around, log: log.name, folder });
     this.#damaged = new DamagedPages(folder.cursor(DAMAGED), (tiles) => folder.setCursor(DAMAGED, tiles));
     const { proven = { size: 0n, edge: [] }, staged } = folder.memory ?? {};
     this.proven = new ProvenLog(proven, folder.tiles, staged);

@@ -17,11 +17,13 @@ interface Around {
   readonly folder: LogFolder;
   readonly report: Report;
   readonly now: () => number;
+  /** Whether somebody else than the server says so too: the log's own rows, or an operator who settled just this. */
+  readonly isMeant?: ((what: string) => Promise<boolean>) | undefined;
 }
 
 /**
  * How old a signed tree head may be. A head that nobody renews is of a log that is dead, or of one that is frozen, says so,
- * and is held to that for ever after.
+ * and is held to that for ever after. Its word alone is told until somebody else gives it too.
  */
 export class TreeHeadAge {
   readonly #around: Around;
@@ -51,7 +53,7 @@ export class TreeHeadAge {
   }
 
   async #isFrozen(served: ServedLog, head: { readonly size: bigint; readonly time: bigint }): Promise<boolean> {
-    const { log, folder, report, now } = this.#around;
+    const { log, folder, report, now, isMeant = async () => false } = this.#around;
     if (Math.abs(now() - this.#askedAt) < ASK_MS) return this.#answer;
     this.#askedAt = now();
     // Who does not say so is not frozen.
@@ -59,9 +61,10 @@ export class TreeHeadAge {
     if (!this.#answer) return false;
     const check = `freeze of ${log}`;
     const what = `${log} says that it is frozen, with ${head.size} entries`;
-    // Told once, when it comes: what is frozen is as it should be for ever after.
-    if (this.#frozen === undefined) await report.failed(check, { trouble: "frozen", what });
-    else report.passed(check, what);
+    // Nothing that is signed says so: who stops a log from growing could say it as well.
+    const isTold = this.#frozen !== undefined && (await isMeant(what));
+    if (isTold) report.passed(check, what);
+    else await report.failed(check, { trouble: "frozen", what });
     this.#frozen = head;
     await folder.setCursor(CURSOR, `${head.size}/${head.time}`);
     return true;

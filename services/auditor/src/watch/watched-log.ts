@@ -1,5 +1,7 @@
 import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
+import type { Queryable } from "@chancery/postgres";
+import { findStoredTree } from "../database/stored-log.ts";
 import type { SettlingReport } from "../domain/alarm.ts";
 import { type AuditedLog, servedLog, storedName } from "../public/served-log.ts";
 import type { LogFolder } from "../state/log-folder.ts";
@@ -59,7 +61,14 @@ export function watchLog(
     (place) => [place.replace(/\/+$/, ""), log, place === url ? way : { signal: way.signal }] as const,
   );
   const served = places.map((place) => servedLog(...place));
-  const watch = new LogWatch(log, served, folder, around);
+  const settled = new SettledAlarms(state);
+  const watch = new LogWatch(log, served, folder, {
+    ...around,
+    isMeant: async (what) => {
+      await settled.refresh();
+      return settled.has("frozen", what) || (await isFrozenIn(insight?.db, storedName(log)));
+    },
+  });
   const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, storedName(log));
   const stored = insight && new StoredWatch(watch, { db: insight.db, name: storedName(log), anchor }, around);
   const pause = (spentMs: number) => rest(spentMs * REST.again);
@@ -67,8 +76,7 @@ export function watchLog(
   const breathe = (spentMs: number) => rest(spentMs * REST.new);
   if (found.kind === "ctlog") {
     const authorities = () => trust.authorities?.certificate ?? [];
-    const settled = new SettledAlarms(state);
-    const beside = { db: insight?.db, authorities, promised, settled, isFederated };
+    const beside = { db: insight?.db, authorities, promised, settled: new SettledAlarms(state), isFederated };
     const certificates = new CertificateWatch(watch, { ...around, ...beside, pause, pauseInLedger, way, ctLog });
     return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }
@@ -93,6 +101,15 @@ export function checksOf({ watch, stored, entries, certificates }: Watched, hasI
     ...(entries !== undefined && hasIndex ? [`search index of ${name}`] : []),
     ...(certificates === undefined ? [] : Object.values(certificateChecks(name))),
   ];
+}
+
+/** What cannot be read says nothing. */
+async function isFrozenIn(db: Queryable | undefined, name: string): Promise<boolean> {
+  if (db === undefined) return false;
+  return findStoredTree(db, name).then(
+    ({ frozen }) => frozen,
+    () => false,
+  );
 }
 
 /** A key that is another today is not believed. */

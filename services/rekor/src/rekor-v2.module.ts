@@ -65,6 +65,7 @@ export class RekorV2Module implements NestModule, OnModuleInit {
   }
 
   onModuleInit(): void {
+    proposalThread.start();
     this.#readiness.add("rekor-v2", () => this.#log.readiness());
     this.#readiness.warn("rekor-v2", () => this.#log.warning());
     // The gateway in front of upstream's service answers 501 where HTTP has 405; 405 says that a log is frozen.

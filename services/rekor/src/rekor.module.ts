@@ -70,6 +70,7 @@ export class RekorModule implements NestModule, OnModuleInit {
   }
 
   onModuleInit(): void {
+    proposalThread.start();
     this.#readiness.add("rekor", () => this.#log.readiness());
     this.#readiness.warn("rekor", () => this.#log.warning());
   }

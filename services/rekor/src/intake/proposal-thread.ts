@@ -52,6 +52,13 @@ export class ProposalThread {
     return (body) => this.#judge(message.id, body);
   }
 
+  /** Before the first proposal, which would wait half a second for it. */
+  start(): void {
+    if (this.#worker !== undefined) return;
+    this.#worker = this.#start();
+    this.#worker.unref();
+  }
+
   #judge(policy: number, body: Uint8Array): Promise<NewEntry> {
     const waiting = { ...Promise.withResolvers<NewEntry>(), policy, body };
     this.#queue.push(waiting);

@@ -47,13 +47,20 @@ interface Numbered {
   readonly head: AnchoredHead;
 }
 
+interface Linked {
+  readonly sequences: readonly number[];
+  /** What it was to follow stands where it did. */
+  readonly follows: boolean;
+}
+
 /**
  * An anchor as files `0000000000000001`, `…2` and so on in a folder; the highest number counts.
  *
  * A new one is written beside, made durable, and then linked to the next number: link(2) fails if that
  * number is taken, so among processes, whatever their timing, one wins. A process that slept so long
  * that its "next number" was used and cleared away again finds a higher one after linking, and has lost;
- * meanwhile nobody looked at it, since only the highest counts.
+ * meanwhile nobody looked at it, since only the highest counts. One whose folder was exchanged meanwhile does not find
+ * the file that it was to follow, and has lost, too.
  *
  * On a volume that does not answer, what was begun goes on when it answers again, long after its caller was told that it
  * may or may not be. That is what a crash leaves, too: a number is taken by the tree that is committed already, or
@@ -117,12 +124,13 @@ export class FileAnchor implements Anchor {
       const current = sameAnchor(this.#last?.head, expected) ? this.#last : await this.#newest();
       if (!sameAnchor(current?.head, expected)) return false;
       const sequence = (current?.sequence ?? 0) + 1;
-      const sequences = await this.#link(sequence, next);
-      if (sequences?.at(-1) !== sequence) {
+      const linked = await this.#link(sequence, next, current);
+      if (linked === undefined || !linked.follows || linked.sequences.at(-1) !== sequence) {
         this.#last = undefined;
-        if (sequences !== undefined) await onVolume(() => unlink(this.#path(sequence)));
+        if (linked !== undefined) await onVolume(() => unlink(this.#path(sequence)));
         return false;
       }
+      const { sequences } = linked;
       this.#last = { sequence, head: next };
       if (sequences.length >= 2 * KEPT) await this.#clear(sequences.slice(0, -KEPT));
       return true;
@@ -130,7 +138,7 @@ export class FileAnchor implements Anchor {
   }
 
   /** Durable when it resolves, with the numbers there are after it; undefined when the number is taken. */
-  async #link(sequence: number, head: AnchoredHead): Promise<number[] | undefined> {
+  async #link(sequence: number, head: AnchoredHead, before: Numbered | undefined): Promise<Linked | undefined> {
     const unlinked = await this.#unlinked(head);
     await this.#failpoint("anchor-written");
     // Opened while it is linked, and not before: what is prepared may be in vain, and would be left open.
@@ -139,13 +147,32 @@ export class FileAnchor implements Anchor {
       const [folder] = await Promise.all([opening, onVolume(() => link(unlinked, this.#path(sequence)))]);
       // A crash from here on leaves the new head in force: the database holds it already.
       await this.#failpoint("anchor-linked");
-      const [sequences] = await Promise.all([this.#sequences(), onVolume(() => folder.sync())]);
-      return sequences;
+      const [sequences, follows] = await Promise.all([
+        this.#sequences(),
+        this.#isThere(before),
+        onVolume(() => folder.sync()),
+      ]);
+      return { sequences, follows };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
       throw error;
     } finally {
       await Promise.all([onVolume(() => unlink(unlinked)), opening.then(closed, () => {})]);
+    }
+  }
+
+  /**
+   * Looked at once the next number is linked. A folder that was lost and begun anew, or put back, counts from lower numbers:
+   * to a process that slept meanwhile its own would be the highest.
+   */
+  async #isThere(before: Numbered | undefined): Promise<boolean> {
+    if (before === undefined) return true;
+    try {
+      const text = await onVolume(() => readFile(this.#path(before.sequence), "utf8"));
+      return text === encodeAnchor(before.head);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+      throw error;
     }
   }
 

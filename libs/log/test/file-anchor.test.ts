@@ -129,6 +129,30 @@ test("a process that slept while its next number was used and cleared away has l
   expect(await sleeper.read()).toEqual(last);
 });
 
+test.each([
+  ["lost and begun anew", [], 1],
+  ["put back to an older state, and grown to the very number", [head(0)], 3],
+])("a process that slept while the folder was %s has lost", async (_what, kept, grown) => {
+  const sleeper = await open();
+  let last: AnchoredHead | undefined;
+  for (const size of range(4)) {
+    expect(await sleeper.compareAndSwap(last, head(size))).toBe(true);
+    last = head(size);
+  }
+  for (const name of (await files()).slice(kept.length)) await unlink(join(directory, "log", name));
+  const other = await open();
+  let accepted: AnchoredHead | undefined = kept[0];
+  for (const size of range(grown, 1)) {
+    const next = { ...head(size), accepted: "a".repeat(32) };
+    expect(await other.compareAndSwap(accepted, next)).toBe(true);
+    accepted = next;
+  }
+  const there = await files();
+  expect(await sleeper.compareAndSwap(head(3), head(4))).toBe(false);
+  expect(await files()).toEqual(there);
+  expect(await sleeper.read()).toEqual(accepted);
+});
+
 test("what a crash left half-made is not read, and is cleared away in time", async () => {
   await (await open()).compareAndSwap(undefined, head(3));
   const left = join(directory, "log", "new-crashed");

@@ -189,16 +189,12 @@ export function frozenReason(log: string, signed: SignedHead, tree: TreeState): 
 }
 
 /**
- * A database that was put back to before the log was frozen. Where its tree is the last one all the same, no other rule
- * tells, and all that it lacks is to be frozen again.
+ * A database that was put back to before the log was frozen, and is not older than its last tree: no other rule tells. All
+ * that it lacks is to be frozen again, and what a process committed that did not know of it can then be cut off.
  */
-export function thawedReason(log: string, { frozen, size }: SignedHead, tree: TreeState): string | undefined {
+export function thawedReason(log: string, { frozen }: SignedHead, tree: TreeState): string | undefined {
   if (frozen !== true || tree.frozen) return undefined;
-  const remedy =
-    tree.size === size
-      ? `bring the newer database back, or, if this is the newest there is, freeze it once more (npm run chancery -- freeze --log ${log} --for-ever)`
-      : NEWER_DATABASE;
-  return `it was frozen for ever, and its database says that it takes entries again; ${remedy}`;
+  return `it was frozen for ever, and its database says that it takes entries again; bring the newer database back, or, if this is the newest there is, freeze it once more (npm run chancery -- freeze --log ${log} --for-ever)`;
 }
 
 /** An anchor that was put back: it no longer knows all that was signed. */

@@ -94,8 +94,8 @@ describe("a frozen log on a database of before it was frozen, with the same tree
     const cut = cutUnsigned({ name, db: backup.db, anchor, signer, keep: async () => {} });
     await expect(cut).rejects.toThrow(THAWED);
     const { store } = restored;
-    expect(await freezeAgain({ name, store, anchor, key: signer })).toBe(true);
-    expect(await freezeAgain({ name, store, anchor, key: signer })).toBe(false);
+    expect(await freezeAgain({ name, store, anchor, signer })).toBe(true);
+    expect(await freezeAgain({ name, store, anchor, signer })).toBe(false);
     const log = await restored.start();
     await expectFrozen(restored, log);
     expect(await log.published()).toEqual(checkpoint);
@@ -107,7 +107,7 @@ describe("a frozen log on a database of before it was frozen, with the same tree
     const { name, signer } = world;
     const older = new World({ name, signer, store: await server.shared.store() });
     await older.appendAll(await older.start(), newEntries(9));
-    const last = { anchor: world.anchor, key: signer };
+    const last = { anchor: world.anchor, signer };
     await expect(freezeAgain({ name, store: older.store, ...last })).rejects.toThrow(/older than what was signed/);
     const log = await older.with({ anchor: world.anchor }).start();
     expect(await log.readiness()).toMatch(/its database is older than what was signed: it holds 9 entries/);
@@ -132,7 +132,7 @@ test("a frozen log whose database holds more than it was frozen with is refused,
   await expect(dying.append(newEntry("beyond"))).rejects.toThrow();
 
   const signed = world.signer.signed.length;
-  expect(await (await world.start()).readiness()).toMatch(/its database says that it takes entries again; stop, and/);
+  expect(await (await world.start()).readiness()).toMatch(THAWED);
   await db.query("UPDATE log.tree SET frozen = true");
   const reason = /frozen for ever with 10 entries, and its database holds 11: nobody signed what is beyond/;
   expect(await (await world.start()).readiness()).toMatch(reason);
@@ -140,6 +140,40 @@ test("a frozen log whose database holds more than it was frozen with is refused,
   const { name, anchor, signer } = world;
   await cutUnsigned({ name, db, anchor, signer, keep: async () => {} });
   await expectFrozen(world, await world.start());
+});
+
+test("an entry that a process committed to a database of before, knowing nothing of the freeze, is no end of the log", async () => {
+  const { world, restored, backup, checkpoint } = await restoredFromBefore(10);
+  let says: Anchor = new MemoryAnchor();
+  await says.compareAndSwap(undefined, { ...(await world.anchor.read())!, frozen: false });
+  const anchor: Anchor = {
+    read: () => says.read(),
+    compareAndSwap: (expected, next) => says.compareAndSwap(expected, next),
+  };
+  const ignorant = await restored.with({ anchor }).start();
+  says = world.anchor;
+  await expect(ignorant.append(newEntry("beyond"))).rejects.toThrow(/frozen for ever/);
+
+  const { name, signer } = world;
+  const { store } = restored;
+  expect(await (await restored.start()).readiness()).toMatch(/freeze it once more \(npm run chancery -- freeze --log/);
+  expect(await freezeAgain({ name, store, anchor: world.anchor, signer })).toBe(true);
+  expect(await (await restored.start()).readiness()).toMatch(/its database holds 11: nobody signed what is beyond/);
+  await cutUnsigned({ name, db: backup.db, anchor: world.anchor, signer, keep: async () => {} });
+  const log = await restored.start();
+  await expectFrozen(restored, log);
+  expect((await log.published()).head).toEqual(checkpoint.head);
+  await restored.check(log, 10);
+});
+
+test("a database of before that has another tree than the log was frozen with is not frozen once more, however large", async () => {
+  const { world } = await restoredFromBefore(10);
+  const { name, signer } = world;
+  const other = new World({ name, signer, store: await server.shared.store() });
+  await other.appendAll(await other.start(), newEntries(11).toReversed());
+  const again = freezeAgain({ name, store: other.store, anchor: world.anchor, signer });
+  await expect(again).rejects.toThrow(/is not what the signed tree of 10 became/);
+  expect((await (await other.store.find(name))!.writer.tree()).frozen).toBe(false);
 });
 
 /** Dies at a step once it is armed, and does nothing more. */

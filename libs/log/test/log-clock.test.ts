@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Unavailable } from "@chancery/fault";
 import { describe, expect, test } from "vitest";
-import { acceptAnchor, type AnchoredHead, FileAnchor, MemoryAnchor, MemoryLogStore } from "../src/index.ts";
+import {
+  acceptAnchor,
+  type AnchoredHead,
+  FileAnchor,
+  freezeAgain,
+  MemoryAnchor,
+  MemoryLogStore,
+} from "../src/index.ts";
 import { testServer } from "./postgres.ts";
 import { newEntries, newEntry, range, World } from "./world.ts";
 
@@ -238,6 +245,26 @@ describe("a tree head signed again", () => {
     machine.pass(DAY);
     expect(await log.renew(HOUR)).toBe(false);
     expect(await log.published()).toEqual(before);
+  });
+
+  test("does not go back where a log is frozen once more on a database of before it", async () => {
+    const { db, store, name: original } = await server.database();
+    const { machine, world, log } = await started({ store: await store() });
+    await db.close();
+    const backup = await server.database(original);
+    const newest = world.with({ store: await (await server.database(original)).store() });
+    const last = await newest.start(machine);
+    machine.pass(HOUR);
+    expect(await last.renew(HOUR)).toBe(true);
+    await last.freeze();
+    const seen = await last.published();
+    const restored = world.with({ store: await backup.store() });
+    expect(await freezeAgain(restored)).toBe(true);
+    for (const each of [await restored.start(machine), await restored.start(machine)]) {
+      expect(await each.readiness()).toBeUndefined();
+      expect(await each.published()).toMatchObject({ head: seen.head, time: seen.time });
+    }
+    await log.close();
   });
 
   const stores = { memory: () => new MemoryLogStore(), PostgreSQL: () => server.shared.store() } as const;

@@ -65,7 +65,7 @@ export async function freezeCommand(
   }
   const anchor = await FileAnchor.open(settings.anchor, name);
   await refuseOutgrown(settings, name, anchor);
-  const again = await freezeAgain({ name, store, anchor, key: signer });
+  const again = await freezeAgain({ name, store, anchor, signer });
   const log = await TransparencyLog.open({ name, store, anchor, signer });
   opened.defer(() => log.close());
   const wasFrozen = log.state.frozen && !again;

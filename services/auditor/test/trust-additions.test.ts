@@ -89,6 +89,10 @@ const ADDED: Record<string, [Parameters<typeof targetsOf>[0], RegExp]> = {
   ],
   "a key in a file for older clients": [(_, singles) => void singles.set("ctfe.pub", NEW.pem), /further target: /],
   "a URL that tokens are sent to": [(_, __, { caUrls }) => void caUrls.push({ url: "https://evil.example" }), /evil/],
+  "a URL by the other name of its member": [
+    (_, __, config) => void Object.assign(config, { oidc_urls: [{ url: "https://other.example" }] }),
+    /a further URL for signers: https:\/\/other\.example$/,
+  ],
   "time to a key that has ended": [
     (root) => void root.tlogs.splice(1, 1, logOf(ROLLED)),
     /trust for longer the log key SHA-256 .* for ever, where it was from .* to 2026-06-01T00:00:00\.000Z$/,
@@ -128,6 +132,18 @@ test.for(Object.keys(ADDED))(
     expect(await (await watching(targetsOf(change))).look(targetsOf(change))).toEqual([]);
   },
 );
+
+test("a file that is no configuration, and has the name of one, keeps no addition from being told", async () => {
+  const { look } = await watching(targetsOf());
+  const added = targetsOf((root, singles) => {
+    root.certificateAuthorities.push(chains[2]!);
+    singles.set("signing_config.v0.9.json", "{");
+  });
+  expect((await look(added)).toSorted()).toEqual([
+    expect.stringContaining("trust-added: clients are told to trust a further certificate authority"),
+    expect.stringContaining("trust-added: clients are told to trust a further target"),
+  ]);
+});
 
 test("a key whose time is ended, and one that is taken away, are no additions; that it comes back is one", async () => {
   const { look } = await watching();

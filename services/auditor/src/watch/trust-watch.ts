@@ -3,6 +3,7 @@ import type { Certificate } from "../domain/certificate/certificate.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { readTrustedRoot, type TrustedAuthorities } from "../domain/trust/trusted-root.ts";
 import {
+  delegates,
   type Description,
   descriptionOf,
   expectDescribed,
@@ -20,8 +21,9 @@ import type { SettledAlarms } from "../state/settled-alarms.ts";
 import type { StateFolder } from "../state/state-folder.ts";
 import { awayFinding } from "./away.ts";
 import { type Targets, TrustAdditions } from "./trust-additions.ts";
-import { Unchecked, Wrong } from "./wrong.ts";
+import { messageOf, Unchecked, Wrong } from "./wrong.ts";
 
+const ROOT = "trusted_root.json";
 const DAY_MS = 86_400_000;
 const UNREACHABLE_MS = 60_000;
 /** Every file that clients may ask for is read so often. */
@@ -182,16 +184,20 @@ export class TrustWatch {
   /** Every file that clients may ask for is there, and is the one that was signed for. */
   async #checkTargets(targets: Metadata): Promise<void> {
     const read = new Map<string, Uint8Array>();
-    for (const name of targetNames(targets)) {
+    const names = targetNames(targets);
+    // A client that does not find a target here asks those to whom it is delegated, and believes them as much.
+    if (delegates(targets)) throw new TrustFault(`targets ${targets.version}: has others name targets`);
+    if (!names.includes(ROOT)) throw new TrustFault(`targets ${targets.version}: names no ${ROOT}`);
+    for (const name of names) {
       const described = descriptionOf(targets, name);
       const bytes = await this.#get(`targets/${described.sha256}.${name}`);
       expectDescribed(name, bytes, described);
       read.set(name, bytes);
-      if (name !== "trusted_root.json") continue;
-      this.#authorities = readTrustedRoot(JSON.parse(Buffer.from(bytes).toString("utf8")));
-      const plain = await this.#server.get("/trust/trusted_root.json");
+      if (name !== ROOT) continue;
+      this.#authorities = authoritiesOf(bytes);
+      const plain = await this.#server.get(`/trust/${ROOT}`);
       if (plain === undefined || Buffer.compare(plain, bytes) !== 0) {
-        throw new TrustFault(`/trust/trusted_root.json: is not the target of this name`);
+        throw new TrustFault(`/trust/${ROOT}: is not the target of this name`);
       }
     }
     this.#targets = read;
@@ -260,6 +266,15 @@ interface Fetching {
   readonly memory: TrustMemory | undefined;
   /** As the role before it names it. */
   readonly described?: Description;
+}
+
+/** What clients may read otherwise, or leave out, is not what cannot be reached. */
+function authoritiesOf(bytes: Uint8Array): TrustedAuthorities {
+  try {
+    return readTrustedRoot(JSON.parse(Buffer.from(bytes).toString("utf8")));
+  } catch (cause) {
+    throw new TrustFault(`${ROOT}: is not as this installation writes it: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** With consistent snapshots only the timestamp's name says no version. */

@@ -35,7 +35,8 @@ export function trustedParties(targets: ReadonlyMap<string, Uint8Array>): Truste
   const ids = new Set([...parties.map(({ id }) => id), ...certificates(root).map((der) => sha256(der).toHex())]);
   for (const [name, bytes] of targets) {
     if (name === ROOT) continue;
-    if (SIGNING_CONFIG.test(name)) parties.push(...services(jsonOf(bytes)));
+    const config = SIGNING_CONFIG.test(name) ? configOf(bytes) : undefined;
+    if (config !== undefined) parties.push(...services(config));
     else parties.push(...singles(name, bytes).filter(({ id }) => !ids.has(id)));
   }
   return parties;
@@ -104,13 +105,28 @@ function jsonOf(bytes: Uint8Array | undefined): unknown {
   return bytes === undefined ? undefined : JSON.parse(Buffer.from(bytes).toString("utf8"));
 }
 
+/** Undefined: it is no configuration, and any other file then, so that it hides nothing that stands in others. */
+function configOf(bytes: Uint8Array): unknown {
+  try {
+    return jsonOf(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Clients take a member by either name that Protocol Buffers give it in JSON: `caUrls` and `ca_urls`. */
+function namesOf(name: string): readonly string[] {
+  return [name, name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)];
+}
+
 function memberOf(value: unknown, name: string): unknown {
-  return isObject(value) ? value[name] : undefined;
+  const found = namesOf(name).find((one) => isObject(value) && value[one] !== undefined);
+  return found !== undefined && isObject(value) ? value[found] : undefined;
 }
 
 function listOf(value: unknown, name: string): readonly unknown[] {
-  const list = memberOf(value, name);
-  return Array.isArray(list) ? list : [];
+  const lists = [...new Set(namesOf(name))].map((one) => (isObject(value) ? value[one] : undefined));
+  return lists.flatMap((list): readonly unknown[] => (Array.isArray(list) ? list : []));
 }
 
 function textOf(value: unknown, name: string): string {

@@ -63,12 +63,25 @@ export function verifyMetadata({ role, signed, bytes, version }: Metadata, { rol
     const [id, hex] = [textAt(signature, "keyid"), textAt(signature, "sig")];
     const pem = keys.get(id);
     if (pem === undefined) continue;
-    const key = createPublicKey(pem);
-    const algorithm = key.asymmetricKeyType === "ed25519" ? null : "sha256";
-    if (verify(algorithm, message, key, Buffer.from(hex, "hex"))) good.add(id);
+    if (isSigned(message, hex, { role, id, pem })) good.add(id);
   }
   if (good.size >= threshold) return;
   throw new TrustFault(`${role} ${version}: ${good.size} of ${threshold} signatures hold`);
+}
+
+/** A key in a form that clients read and this does not is none of this installation's. */
+function isSigned(
+  message: Uint8Array,
+  hex: string,
+  { role, id, pem }: { readonly role: Role; readonly id: string; readonly pem: string },
+): boolean {
+  try {
+    const key = createPublicKey(pem);
+    const algorithm = key.asymmetricKeyType === "ed25519" ? null : "sha256";
+    return verify(algorithm, message, key, Buffer.from(hex, "hex"));
+  } catch (cause) {
+    throw new TrustFault(`${role}: its key ${id.slice(0, 64)} cannot be read`, { cause });
+  }
 }
 
 /** How one file names another: a version, and mostly a length and hashes. */
@@ -90,6 +103,15 @@ export function descriptionOf(meta: Metadata, file: string): Description {
 
 export function targetNames(targets: Metadata): string[] {
   return Object.keys(objectAt(targets.signed, "targets"));
+}
+
+/** Whether clients ask others for what is not among its targets, TUF 1.0.33, Section 4.5. */
+export function delegates({ signed }: Metadata): boolean {
+  const { delegations } = signed;
+  if (delegations === undefined) return false;
+  if (!isObject(delegations)) return true;
+  const { roles, succinct_roles: succinct } = delegations;
+  return succinct !== undefined || !Array.isArray(roles) || roles.length > 0;
 }
 
 export function expectDescribed(name: string, bytes: Uint8Array, { length, sha256: hash }: Description): void {

@@ -1,0 +1,181 @@
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { authority } from "../../../libs/x509/test/world.ts";
+import { AlarmBook } from "../src/domain/alarm.ts";
+import { SettledAlarms } from "../src/state/settled-alarms.ts";
+import { StateFolder } from "../src/state/state-folder.ts";
+import { TrustWatch } from "../src/watch/trust-watch.ts";
+
+const EXPIRES = new Date(Date.now() + 300 * 86_400_000).toISOString();
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "auditor-trust-"));
+});
+afterEach(() => rm(directory, { recursive: true, force: true, maxRetries: 10 }));
+
+let chains: object[];
+beforeAll(async () => {
+  chains = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const { intermediate, root } = await authority();
+      const certificates = [intermediate, root].map(({ der }) => ({ rawBytes: Buffer.from(der).toString("base64") }));
+      return { certChain: { certificates }, validFor: { start: "2026-01-01T00:00:00Z" } };
+    }),
+  );
+});
+
+const [ROOT_KEY, ONLINE_KEY] = [generateKeyPairSync("ed25519"), generateKeyPairSync("ed25519")];
+type Json = Record<string, unknown>;
+
+/** OLPC canonical JSON: in texts nothing is escaped but the quotation mark and the backslash. */
+function canonical(value: unknown): string {
+  if (typeof value === "string") return `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, member]) => `"${name}":${canonical(member)}`).join(",")}}`;
+}
+
+const signed = (body: Json, id: string, key: KeyObject) =>
+  JSON.stringify({
+    signed: body,
+    signatures: [{ keyid: id, sig: sign(null, Buffer.from(canonical(body)), key).toString("hex") }],
+  });
+const described = (text: string) => ({
+  length: Buffer.byteLength(text),
+  hashes: { sha256: createHash("sha256").update(text).digest("hex") },
+});
+
+interface Release {
+  readonly version: number;
+  readonly targets: Record<string, string>;
+  /** What stands in the metadata of the targets beside. */
+  readonly beside?: Json;
+  /** As a next root has the key of the other roles. */
+  readonly online?: string;
+}
+
+const pem = (key: KeyObject) => key.export({ type: "spki", format: "pem" });
+const keyOf = (text: string) => ({ keytype: "ed25519", scheme: "ed25519", keyval: { public: text } });
+const role = (id: string) => ({ keyids: [id], threshold: 1 });
+const byRoot = (body: Json) => signed(body, "r", ROOT_KEY.privateKey);
+
+/** What a holder of all keys of the trust root publishes. */
+function published({ version, targets, beside = {}, online }: Release): Map<string, string> {
+  const common = { expires: EXPIRES, spec_version: "1.0.31" };
+  const root = (number: number, ofOthers: string) => ({
+    ...common,
+    _type: "root",
+    version: number,
+    keys: { r: keyOf(pem(ROOT_KEY.publicKey)), o: keyOf(ofOthers) },
+    roles: { root: role("r"), timestamp: role("o"), snapshot: role("o"), targets: role("o") },
+  });
+  const nextRoot = online === undefined ? [] : [["/tuf/2.root.json", byRoot(root(2, online))] as const];
+  const byOnline = (body: Json) => signed({ ...common, version, ...body }, "o", ONLINE_KEY.privateKey);
+  const all = Object.fromEntries(Object.entries(targets).map(([name, text]) => [name, described(text)]));
+  const targetsText = byOnline({ _type: "targets", targets: all, ...beside });
+  const snapshot = byOnline({ _type: "snapshot", meta: { "targets.json": { version, ...described(targetsText) } } });
+  const timestamp = byOnline({ _type: "timestamp", meta: { "snapshot.json": { version, ...described(snapshot) } } });
+  return new Map([
+    ["/tuf/root.json", byRoot(root(1, pem(ONLINE_KEY.publicKey)))],
+    ...nextRoot,
+    ["/tuf/timestamp.json", timestamp],
+    [`/tuf/${version}.snapshot.json`, snapshot],
+    [`/tuf/${version}.targets.json`, targetsText],
+    ...Object.entries(targets).map(
+      ([name, text]) => [`/tuf/targets/${described(text).hashes.sha256}.${name}`, text] as const,
+    ),
+    ["/trust/trusted_root.json", targets["trusted_root.json"] ?? rootText()],
+  ]);
+}
+
+const rootText = (change: (root: Json) => void = () => {}) => {
+  const root: Json = {
+    tlogs: [],
+    ctlogs: [],
+    certificateAuthorities: chains.slice(0, 1),
+    timestampAuthorities: chains.slice(1, 2),
+  };
+  change(root);
+  return JSON.stringify(root);
+};
+const addCa = (root: Json) => void (root["certificateAuthorities"] = [chains[0], chains[2]]);
+
+async function watching() {
+  let files = new Map<string, string>();
+  const state = await StateFolder.open(directory);
+  let now = Date.now();
+  const book = new AlarmBook(state, [], [], () => now);
+  const watch = new TrustWatch("https://drawn.example", state, {
+    way: {
+      fetch: async (url) => {
+        const text = files.get(new URL(url).pathname);
+        return text === undefined ? new Response(null, { status: 404 }) : new Response(text);
+      },
+    },
+    report: book,
+    now: () => now,
+    logKeys: () => [],
+    settled: new SettledAlarms(directory),
+    own: undefined,
+  });
+  return async (release: Release) => {
+    files = published(release);
+    now += 5_000;
+    await watch.check();
+    return book.open.map(({ trouble, what }) => `${trouble}: ${what}`);
+  };
+}
+
+/** Ways to have clients believe another CA, each of which a client that is in wide use takes. */
+const WAYS: Record<string, [() => Omit<Release, "version">, RegExp]> = {
+  "in the trusted root": [() => ({ targets: { "trusted_root.json": rootText(addCa) } }), /^trust-added: .* authority/],
+  "in one that leaves out what is read beside": [
+    () => ({
+      targets: {
+        "trusted_root.json": rootText((root) => {
+          addCa(root);
+          delete root["timestampAuthorities"];
+        }),
+      },
+    }),
+    /^trust-invalid: trusted_root\.json: is not as this installation writes it: timestampAuthorities is missing/,
+  ],
+  "by the other name of its member": [
+    () => ({
+      targets: {
+        "trusted_root.json": rootText((root) => {
+          root["certificate_authorities"] = [chains[0], chains[2]];
+          delete root["certificateAuthorities"];
+        }),
+      },
+    }),
+    /^trust-invalid: trusted_root\.json: is not as/,
+  ],
+  "of a role that the targets name": [
+    () => ({ targets: {}, beside: { delegations: { keys: {}, roles: [{ name: "other", paths: ["*"] }] } } }),
+    /^trust-invalid: targets 2: has others name targets$/,
+  ],
+  "of no role any more": [() => ({ targets: {} }), /^trust-invalid: targets 2: names no trusted_root\.json$/],
+  "under a key in a form of another client": [
+    () => ({ targets: { "trusted_root.json": rootText(addCa) }, online: "00".repeat(32) }),
+    /^trust-invalid: timestamp: its key o cannot be read$/,
+  ],
+};
+
+test.for(Object.keys(WAYS))("a CA that is added %s is a critical alarm at the first look", async (name) => {
+  const [release, told] = WAYS[name]!;
+  const look = await watching();
+  expect(await look({ version: 1, targets: { "trusted_root.json": rootText() } })).toEqual([]);
+  expect(await look({ version: 2, ...release() })).toEqual([expect.stringMatching(told)]);
+});
+
+test("delegations that name nobody are no alarm", async () => {
+  const look = await watching();
+  const beside = { delegations: { keys: {}, roles: [] } };
+  expect(await look({ version: 1, targets: { "trusted_root.json": rootText() }, beside })).toEqual([]);
+});

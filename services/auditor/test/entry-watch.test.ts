@@ -94,7 +94,7 @@ async function refusing(count: number) {
   };
   const watch = new LogWatch(log.log, [served], folder, { report: alarms, now: Date.now });
   await watch.pass();
-  const begin = () => new EntryWatch(watch, { report: alarms, stored: undefined, breathe: rest, pause: rest });
+  const begin = (breathe = rest) => new EntryWatch(watch, { report: alarms, stored: undefined, breathe, pause: rest });
   const grow = async () => {
     log.leaves.push(...DrawnLog.named(256, " of a new page").map((leaf) => Buffer.from(leaf)));
     await log.publish();
@@ -135,6 +135,19 @@ test("what is new is read before what was bad, of which a look reads no more tha
   read.length = 0;
   for (let look = 0; look < 3; look++) await entries.checkNew();
   expect(new Set(read).size).toBe(Number(pages) + 1);
+});
+
+test("a page that was refused once is judged though the log never stops growing", async () => {
+  const { begin, folder, grow, read, refused } = await refusing(3);
+  await using _ = folder;
+  refused.add(1n);
+  await begin().checkNew();
+  refused.clear();
+  const entries = begin(grow);
+  await grow();
+  read.length = 0;
+  for (let look = 0; look < 4; look++) await entries.checkNew();
+  expect(read).toContain(1n);
 });
 
 /** As the index answers: the ordinals of the keys that it does not hold. */

@@ -123,8 +123,9 @@ export class CertificateWatch {
         await this.#rememberEntries(end);
         if (refused !== undefined) findings.refuse(refused);
       }
-      for (const page of this.#bad.again) {
-        if (this.#next < this.#watch.proven.size) break;
+      for (const [at, page] of this.#bad.again.entries()) {
+        // One at least: a log that grows all the time would keep a page that was refused once from being judged for ever.
+        if (at > 0 && this.#next < this.#watch.proven.size) break;
         await this.#judgeAgain(page, findings);
       }
     } finally {

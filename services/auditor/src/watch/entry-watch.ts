@@ -81,8 +81,9 @@ export class EntryWatch {
 
   /** What is in the log stays there, and so does what is said of it; what was another than was proven may be mended. */
   async #judgeBad(findings: Findings): Promise<void> {
-    for (const page of this.#bad.again) {
-      if (this.#next < this.#watch.proven.size) break;
+    for (const [at, page] of this.#bad.again.entries()) {
+      // One at least: a log that grows all the time would keep a page that was refused once from being judged for ever.
+      if (at > 0 && this.#next < this.#watch.proven.size) break;
       const started = performance.now();
       const end = min((page + 1n) * PAGE, this.#watch.proven.size);
       const { bad, refused } = await this.#badIn(page * PAGE, end, this.#bad.ofPage(page), findings);

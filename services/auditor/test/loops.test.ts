@@ -40,6 +40,13 @@ afterEach(async () => {
 
 const begin = (name: string, work: () => Promise<void>) => running.push(loops.again(name, 1, work));
 const until = (isSo: () => boolean) => expect.poll(isSo, { interval: 1, timeout: 10_000 }).toBe(true);
+/** Judged as often as nobody is stopped. */
+async function pass(count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 50) {
+    seconds += 50;
+    await loops.judge();
+  }
+}
 const check = (name: string) => book.checks.find((one) => one.name === name);
 const troubles = () => book.open.map(({ trouble, what }) => `${trouble}: ${what}`);
 const series = async () => {
@@ -129,7 +136,7 @@ test("a loop that rests, or is answered, for hours is no alarm", async () => {
   });
   for (let page = 0; page < 20; page++) {
     const before = steps;
-    seconds += 250;
+    await pass(250);
     await until(() => (step?.(), steps > before));
     await loops.judge();
     expect(troubles()).toEqual([]);
@@ -138,9 +145,24 @@ test("a loop that rests, or is answered, for hours is no alarm", async () => {
     loops.rests(7_200_000);
     await next();
   });
-  seconds += 250;
+  await pass(250);
+  expect(troubles()).toEqual([]);
+});
+
+test("a process that was stopped for ten minutes tells no loop of its own to stand still, unless it does so afterwards", async () => {
+  running.push(
+    loops.again("index of rekor", 60_000, async () => loops.report.passed("search index of rekor", "all is well")),
+  );
+  await until(() => check("search index of rekor")?.state === "passed");
+  await loops.judge();
+  seconds += 600;
   await loops.judge();
   expect(troubles()).toEqual([]);
+  expect(check("search index of rekor")?.state).toBe("passed");
+  await pass(250);
+  expect(troubles()).toEqual([]);
+  await pass(50);
+  expect(troubles()).toEqual([expect.stringContaining('loop "index of rekor" stands still since')]);
 });
 
 test("a check that its loop does not tell any more is not green for ever", async () => {

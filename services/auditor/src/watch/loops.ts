@@ -9,6 +9,8 @@ const CHECK = "the auditor's own loops";
 const FAULT_MS = 60_000;
 /** Whatever is asked answers, or is given up, within half a minute; on a machine that has other things to do, later. */
 const STILL_MS = 300_000;
+/** Between two judgements, which are made every few seconds. */
+const STOPPED_MS = 60_000;
 /** Beside five turns as long as the last: what is new of a busy log takes its time. */
 const LATE_MS = 600_000;
 const LATE_TURNS = 5;
@@ -46,6 +48,7 @@ export class Loops {
   readonly #loops = new Set<Loop>();
   /** By which loop each check was told last, and when. */
   readonly #told = new Map<string, { readonly loop: Loop; readonly at: number }>();
+  #judgedAt: number | undefined;
 
   constructor(around: Around) {
     this.#around = around;
@@ -130,6 +133,7 @@ export class Loops {
   /** To be called often, by what is none of them. */
   async judge(): Promise<void> {
     const { book, now, elapsed } = this.#around;
+    this.#forgive(elapsed());
     const findings: Finding[] = [];
     let doubted = 0;
     for (const loop of this.#loops) {
@@ -153,6 +157,14 @@ export class Loops {
     if (findings.length > 0) await book.failedAll(CHECK, findings, true);
     else if (doubted > 0) book.unknown(CHECK, `${doubted} of ${this.#loops.size} ended in a fault a moment ago`);
     else book.passed(CHECK, `all ${this.#loops.size} of them go on, and none ended in a fault`);
+  }
+
+  /** A process that was stopped, or whose machine was, has kept none of its loops, and judges them first when it goes on. */
+  #forgive(at: number): void {
+    if (this.#judgedAt !== undefined && at - this.#judgedAt >= STOPPED_MS) {
+      for (const loop of this.#loops) loop.aliveAt = Math.max(loop.aliveAt, at);
+    }
+    this.#judgedAt = at;
   }
 
   #tell(check: string): void {

@@ -147,10 +147,11 @@ export class FileAnchor implements Anchor {
       const [folder] = await Promise.all([opening, onVolume(() => link(unlinked, this.#path(sequence)))]);
       // A crash from here on leaves the new head in force: the database holds it already.
       await this.#failpoint("anchor-linked");
-      const [sequences, follows] = await Promise.all([
+      const [, sequences, follows] = await Promise.all([
+        // The longest first: the two others have their turn beside it.
+        onVolume(() => folder.sync()),
         this.#sequences(),
         this.#isThere(before),
-        onVolume(() => folder.sync()),
       ]);
       return { sequences, follows };
     } catch (error) {

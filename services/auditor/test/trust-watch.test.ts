@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { authority } from "../../../libs/x509/test/world.ts";
 import { AlarmBook } from "../src/domain/alarm.ts";
-import { SettledAlarms } from "../src/state/settled-alarms.ts";
+import { settleAlarm, SettledAlarms } from "../src/state/settled-alarms.ts";
 import { StateFolder } from "../src/state/state-folder.ts";
+import type { Targets } from "../src/watch/trust-additions.ts";
 import { TrustWatch } from "../src/watch/trust-watch.ts";
 
 const EXPIRES = new Date(Date.now() + 300 * 86_400_000).toISOString();
@@ -57,31 +58,44 @@ interface Release {
   readonly beside?: Json;
   /** As a next root has the key of the other roles. */
   readonly online?: string;
+  /** And of one more that may sign the timestamp. */
+  readonly further?: string;
 }
 
 const pem = (key: KeyObject) => key.export({ type: "spki", format: "pem" });
 const keyOf = (text: string) => ({ keytype: "ed25519", scheme: "ed25519", keyval: { public: text } });
-const role = (id: string) => ({ keyids: [id], threshold: 1 });
+const role = (...keyids: string[]) => ({ keyids, threshold: 1 });
 const byRoot = (body: Json) => signed(body, "r", ROOT_KEY.privateKey);
 
 /** What a holder of all keys of the trust root publishes. */
-function published({ version, targets, beside = {}, online }: Release): Map<string, string> {
+function published({ version, targets, beside = {}, online, further }: Release): Map<string, string> {
   const common = { expires: EXPIRES, spec_version: "1.0.31" };
   const root = (number: number, ofOthers: string) => ({
     ...common,
     _type: "root",
     version: number,
-    keys: { r: keyOf(pem(ROOT_KEY.publicKey)), o: keyOf(ofOthers) },
-    roles: { root: role("r"), timestamp: role("o"), snapshot: role("o"), targets: role("o") },
+    keys: {
+      r: keyOf(pem(ROOT_KEY.publicKey)),
+      o: keyOf(ofOthers),
+      ...(number > 1 && further !== undefined && { x: keyOf(further) }),
+    },
+    roles: {
+      root: role("r"),
+      timestamp: role("o", ...(number > 1 && further !== undefined ? ["x"] : [])),
+      snapshot: role("o"),
+      targets: role("o"),
+    },
   });
-  const nextRoot = online === undefined ? [] : [["/tuf/2.root.json", byRoot(root(2, online))] as const];
+  const first = pem(ONLINE_KEY.publicKey);
+  const isNext = (online ?? further) !== undefined;
+  const nextRoot = isNext ? [["/tuf/2.root.json", byRoot(root(2, online ?? first))] as const] : [];
   const byOnline = (body: Json) => signed({ ...common, version, ...body }, "o", ONLINE_KEY.privateKey);
   const all = Object.fromEntries(Object.entries(targets).map(([name, text]) => [name, described(text)]));
   const targetsText = byOnline({ _type: "targets", targets: all, ...beside });
   const snapshot = byOnline({ _type: "snapshot", meta: { "targets.json": { version, ...described(targetsText) } } });
   const timestamp = byOnline({ _type: "timestamp", meta: { "snapshot.json": { version, ...described(snapshot) } } });
   return new Map([
-    ["/tuf/root.json", byRoot(root(1, pem(ONLINE_KEY.publicKey)))],
+    ["/tuf/root.json", byRoot(root(1, first))],
     ...nextRoot,
     ["/tuf/timestamp.json", timestamp],
     [`/tuf/${version}.snapshot.json`, snapshot],
@@ -105,7 +119,7 @@ const rootText = (change: (root: Json) => void = () => {}) => {
 };
 const addCa = (root: Json) => void (root["certificateAuthorities"] = [chains[0], chains[2]]);
 
-async function watching() {
+async function watching(own?: Targets) {
   let files = new Map<string, string>();
   const state = await StateFolder.open(directory);
   let now = Date.now();
@@ -121,14 +135,15 @@ async function watching() {
     now: () => now,
     logKeys: () => [],
     settled: new SettledAlarms(directory),
-    own: undefined,
+    own,
   });
-  return async (release: Release) => {
+  const look = async (release: Release) => {
     files = published(release);
     now += 5_000;
     await watch.check();
     return book.open.map(({ trouble, what }) => `${trouble}: ${what}`);
   };
+  return { book, look };
 }
 
 /** Ways to have clients believe another CA, each of which a client that is in wide use takes. */
@@ -169,13 +184,31 @@ const WAYS: Record<string, [() => Omit<Release, "version">, RegExp]> = {
 
 test.for(Object.keys(WAYS))("a CA that is added %s is a critical alarm at the first look", async (name) => {
   const [release, told] = WAYS[name]!;
-  const look = await watching();
+  const { look } = await watching();
   expect(await look({ version: 1, targets: { "trusted_root.json": rootText() } })).toEqual([]);
-  expect(await look({ version: 2, ...release() })).toEqual([expect.stringMatching(told)]);
+  expect(await look({ version: 2, ...release() })).toContainEqual(expect.stringMatching(told));
 });
 
+test.for([true, false])(
+  "a further key that may sign for the trust root is an alarm until an operator settles it, beside the services too (%s)",
+  async (isBeside) => {
+    const targets = { "trusted_root.json": rootText() };
+    const own = isBeside ? new Map([["trusted_root.json", Buffer.from(rootText())]]) : undefined;
+    const further = pem(generateKeyPairSync("ed25519").publicKey);
+    const before = await watching(own);
+    expect(await before.look({ version: 1, targets })).toEqual([]);
+    const { book, look } = await watching(own);
+    const told = [expect.stringMatching(/^trust-added: .* a further signer of the trust root's timestamp: SHA-256 /)];
+    expect(await look({ version: 2, targets, further })).toEqual(told);
+    expect(await look({ version: 3, targets, further })).toEqual(told);
+    await settleAlarm(directory, book.open[0]!.id, "we added it", Date.now());
+    expect(await look({ version: 4, targets, further })).toEqual([]);
+    expect(await (await watching(own)).look({ version: 5, targets, further })).toEqual([]);
+  },
+);
+
 test("delegations that name nobody are no alarm", async () => {
-  const look = await watching();
+  const { look } = await watching();
   const beside = { delegations: { keys: {}, roles: [] } };
   expect(await look({ version: 1, targets: { "trusted_root.json": rootText() }, beside })).toEqual([]);
 });

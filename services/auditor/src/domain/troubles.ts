@@ -206,7 +206,7 @@ export const TROUBLES = {
   "trust-added": {
     severity: "critical",
     meaning:
-      "The trust root tells clients to trust a log, an authority or a URL that it did not name before, or for longer than before, and the keys of the trust root signed that. `chancery shard`, a renewal of the CA and other settings do so on purpose, and an auditor beside the services knows what these made; if nobody did, whoever has those keys can have clients believe whatever he signs.",
+      "The trust root tells clients to trust a log, an authority, a URL or a key of its own that it did not name before, or for longer than before, and the keys of the trust root signed that. `chancery shard`, a renewal of the CA and other settings do so on purpose, and an auditor beside the services knows what these made; if nobody did, whoever has those keys can have clients believe whatever he signs.",
     remedy: `If you made it: compare the fingerprint with the installation's, and say so (\`npm run chancery -- auditor settle\`). If not: ${KEEP.toLowerCase()}, stop serving \`/tuf\` and \`/trust\`, take the keys of the trust root for stolen, and tell those who loaded it since.`,
   },
   "trust-invalid": {

@@ -27,13 +27,16 @@ interface Memory {
   readonly known: readonly TrustedParty[];
   /** Of which nobody said that they belong there, and what was told of them. */
   readonly added: readonly { readonly party: TrustedParty; readonly what: string }[];
+  /** Who could sign for the trust root, ever. Undefined in a memory of before they were looked at. */
+  readonly signers?: readonly TrustedParty[];
 }
 
 /**
  * Whom clients are told to trust. What is signed by the keys of the trust root is believed by every client, so that whoever
  * has those adds a log, an authority or a URL of his own and need touch nothing else. Beside the services an addition is held
  * against what the installation itself made; a stranger, who believes what it saw first, tells each until an operator says
- * that he made it. One that is taken away again was trusted meanwhile.
+ * that he made it. One that is taken away again was trusted meanwhile. No installation gives the trust root other keys, so
+ * that any further one is told beside the services too.
  */
 export class TrustAdditions {
   readonly #around: Around;
@@ -44,26 +47,27 @@ export class TrustAdditions {
     this.#around = around;
   }
 
-  /** `targets` are those that were read last, and hold; undefined: none were by now. */
-  async check(targets: Targets | undefined): Promise<void> {
+  /** `targets` are those that were read last, and hold; undefined: none were by now. `signers` may say which there are. */
+  async check(targets: Targets | undefined, signers: readonly TrustedParty[] = []): Promise<void> {
     const { report, settled } = this.#around;
     for (const { trouble, what, because } of await settled.refresh()) {
       report.settled(trouble, what, `an operator settled it: ${because}`);
     }
     if (targets === undefined) return report.unknown(CHECK, 'no trust root was read by now (see "trust root")');
     try {
-      await this.#judge(targets);
+      await this.#judge(targets, signers);
     } catch (error) {
       await report.failed(CHECK, awayFinding("whom clients are told to trust could not be judged", error));
     }
   }
 
-  async #judge(targets: Targets): Promise<void> {
+  async #judge(targets: Targets, signers: readonly TrustedParty[]): Promise<void> {
     const { report, settled } = this.#around;
-    const parties = this.#partiesOf(targets);
+    const parties = [...this.#partiesOf(targets), ...signers];
     const own = this.#around.own && trustedParties(this.#around.own);
     const before = (this.#memory ??= await this.#around.memory.recall<Memory>(FILE));
-    const base = own ?? before?.known ?? parties;
+    const signersBefore = before?.signers ?? signers;
+    const base = [...(own ?? before?.known ?? parties), ...signersBefore];
     const isSettled = (what: string) => settled.has(TROUBLE, what);
     const isGood = (party: TrustedParty) => isCovered(party, base) || isSettled(toldOf(party, base));
     const told = (before?.added ?? []).filter(
@@ -76,7 +80,9 @@ export class TrustAdditions {
     const added = [...told, ...news].slice(0, MOST_ADDED);
     // How long one was trusted is known until it may be trusted for longer.
     const narrower = base.filter(({ kind, id }) => fresh.some((party) => party.kind === kind && party.id === id));
-    await this.#remember({ known: [...parties.filter(isGood), ...narrower], added }, before);
+    const settledSigners = signers.filter((party) => isGood(party) && !isCovered(party, signersBefore));
+    const known = [...parties.filter(isGood), ...narrower];
+    await this.#remember({ known, added, signers: [...signersBefore, ...settledSigners] }, before);
     if (added.length === 0) {
       const whose = own === undefined ? "were known" : "this installation made";
       return report.passed(CHECK, `the ${parties.length} keys, authorities and URLs that clients trust ${whose}`);

@@ -1,6 +1,7 @@
 import type { Report, SettlingReport } from "../domain/alarm.ts";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import { sha256 } from "../domain/merkle.ts";
+import { type TrustedParty, trustingParties } from "../domain/trust/trusted-party.ts";
 import { readTrustedRoot, type TrustedAuthorities } from "../domain/trust/trusted-root.ts";
 import {
   delegates,
@@ -59,6 +60,7 @@ export class TrustWatch {
   readonly #logKeys: () => readonly string[];
   readonly #additions: TrustAdditions;
   #targets: Targets | undefined;
+  #signers: readonly TrustedParty[] = [];
   #authorities: TrustedAuthorities | undefined;
   /** The last time that every file was read and held. */
   #whole: Whole | undefined;
@@ -96,7 +98,7 @@ export class TrustWatch {
   async check(): Promise<void> {
     await this.#judge("trust root", () => this.#checkRepository());
     await this.#judge("trusted keys", () => this.#checkKeys());
-    await this.#additions.check(this.#targets);
+    await this.#additions.check(this.#targets, this.#signers);
   }
 
   async #checkRepository(): Promise<string> {
@@ -106,6 +108,7 @@ export class TrustWatch {
     const start = await this.#get("root.json");
     const root = await this.#checkRoots(start, memory);
     const keys = rootKeys(root);
+    this.#signers = trustingParties(keys);
     const timestamp = await this.#fetch("timestamp", { keys, memory });
     const ofSnapshot = descriptionOf(timestamp, "snapshot.json");
     const snapshot = await this.#fetch("snapshot", { keys, memory, described: ofSnapshot });

@@ -1,6 +1,7 @@
 import { parsePem } from "@chancery/encoding";
 import { isObject, isText } from "../json-member.ts";
 import { sha256 } from "../merkle.ts";
+import type { RootKeys } from "./tuf.ts";
 
 /** Somebody or something that clients are told to trust. */
 export interface TrustedParty {
@@ -40,6 +41,16 @@ export function trustedParties(targets: ReadonlyMap<string, Uint8Array>): Truste
     else parties.push(...singles(name, bytes).filter(({ id }) => !ids.has(id)));
   }
   return parties;
+}
+
+/** Who may say whom clients trust. */
+export function trustingParties({ roles }: RootKeys): TrustedParty[] {
+  const { start, end } = ALWAYS;
+  return Object.entries(roles).flatMap(([role, { keys }]) => {
+    const kind = `signer of the trust root's ${role}`;
+    const ids = [...keys.values()].map((key) => sha256(Buffer.from(key)).toHex());
+    return ids.map((id) => ({ kind, id, url: `${role}.json`, start, end }));
+  });
 }
 
 /** Whether what is trusted is as much as this, or more. */

@@ -117,5 +117,5 @@ test(
     expect(verdict.entries).toBe(3);
     report("the whole program on a restored backup", { refused: 1 }, verdict);
   },
-  minutes(1),
+  minutes(3),
 );

@@ -1,7 +1,7 @@
 import { basename, dirname } from "node:path";
 import { FileAnchor } from "@chancery/log";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readHeads } from "../src/watch/stored-heads.ts";
+import { isFrozenForEver, readHeads } from "../src/watch/stored-heads.ts";
 import { differenceOf, type Server, startServer } from "./logs.ts";
 
 let server: Server;
@@ -39,6 +39,16 @@ test("a frozen log on a database of before it was frozen is found, though its tr
   await expect(readHeads(where)).rejects.toThrow(
     /audited was frozen for ever, as its anchor says, and its database says that it takes entries again/,
   );
+});
+
+test("a log that its rows alone say is frozen is not believed to be, before its anchor says so", async () => {
+  const world = await server.grow("text", [3]);
+  const where = { db: world.db, name: "audited", anchor: world.anchor };
+  await world.db.query("UPDATE log.tree SET frozen = true WHERE log = $1", [world.log]);
+  expect(await isFrozenForEver(where)).toBe(false);
+  await (await world.open()).close();
+  expect(await isFrozenForEver(where)).toBe(true);
+  expect(await isFrozenForEver({ ...where, anchor: undefined })).toBe(false);
 });
 
 test("an anchor is read in any form there is", async () => {

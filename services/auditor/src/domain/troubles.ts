@@ -195,7 +195,7 @@ export const TROUBLES = {
     severity: "warning",
     meaning: "A log says that it is frozen: what is in it stays readable, and it takes no more entries, for ever.",
     remedy:
-      "None if it was frozen on purpose: clients need the signing config that names its successor. An auditor that cannot look into the database has the server's word alone, and tells it until you say so (`npm run chancery -- auditor settle`). If nobody meant to, somebody wrote to the database, or hides that the log stands still.",
+      "None if it was frozen on purpose: clients need the signing config that names its successor. An auditor that cannot look into the database and the anchor, or finds that these do not both say so, tells it until you say so (`npm run chancery -- auditor settle`). If nobody meant to, somebody wrote to the database, or hides that the log stands still.",
   },
   "trust-rollback": {
     severity: "critical",

@@ -26,6 +26,21 @@ export function headsOf(kind: string): string {
   return `${kind} heads`;
 }
 
+/**
+ * Whether the log's rows and its anchor both say so. Who can write to the database alone sets `frozen` there and keeps the log
+ * from growing; a log that an older version froze has its anchor say so from its server's next start on. What cannot be
+ * read says nothing.
+ */
+export async function isFrozenForEver({ db, name, anchor }: StoredPlace): Promise<boolean> {
+  if (anchor === undefined) return false;
+  try {
+    const [tree, anchored] = [await findStoredTree(db, name), await readAnchor(anchor)];
+    return tree.frozen && anchored?.frozen === true && anchored.size === tree.size;
+  } catch {
+    return false;
+  }
+}
+
 /** Read in this order, each may only be ahead of the one before. Throws what is Wrong, resolves to their sizes. */
 export async function readHeads({ db, name, anchor: directory }: StoredPlace, shown?: Head) {
   const published = await findStoredCheckpoint(db, name);

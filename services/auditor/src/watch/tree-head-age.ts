@@ -17,7 +17,7 @@ interface Around {
   readonly folder: LogFolder;
   readonly report: Report;
   readonly now: () => number;
-  /** Whether somebody else than the server says so too: the log's own rows, or an operator who settled just this. */
+  /** Whether somebody else than the server says so too: the log's own rows and its anchor, or an operator who settled just this. */
   readonly isMeant?: ((what: string) => Promise<boolean>) | undefined;
 }
 

@@ -1,7 +1,5 @@
 import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
-import type { Queryable } from "@chancery/postgres";
-import { findStoredTree } from "../database/stored-log.ts";
 import type { SettlingReport } from "../domain/alarm.ts";
 import { type AuditedLog, servedLog, storedName } from "../public/served-log.ts";
 import type { LogFolder } from "../state/log-folder.ts";
@@ -14,6 +12,7 @@ import { LogWatch } from "./log-watch.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
 import { StoredWatch } from "./stored-watch.ts";
 import { BesideWatch } from "./beside-watch.ts";
+import { isFrozenForEver } from "./stored-heads.ts";
 import type { TrustWatch } from "./trust-watch.ts";
 
 /** What is looked at again takes a three-hundredth of the time, each; what is new a twentieth. */
@@ -62,15 +61,16 @@ export function watchLog(
   );
   const served = places.map((place) => servedLog(...place));
   const settled = new SettledAlarms(state);
+  const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, storedName(log));
+  const place = insight && { db: insight.db, name: storedName(log), anchor };
   const watch = new LogWatch(log, served, folder, {
     ...around,
     isMeant: async (what) => {
       await settled.refresh();
-      return settled.has("frozen", what) || (await isFrozenIn(insight?.db, storedName(log)));
+      return settled.has("frozen", what) || (place !== undefined && (await isFrozenForEver(place)));
     },
   });
-  const anchor = insight?.anchor === undefined ? undefined : join(insight.anchor, storedName(log));
-  const stored = insight && new StoredWatch(watch, { db: insight.db, name: storedName(log), anchor }, around);
+  const stored = place && new StoredWatch(watch, place, around);
   const pause = (spentMs: number) => rest(spentMs * REST.again);
   const pauseInLedger = (spentMs: number) => rest(spentMs * REST.ledger);
   const breathe = (spentMs: number) => rest(spentMs * REST.new);
@@ -80,7 +80,6 @@ export function watchLog(
     const certificates = new CertificateWatch(watch, { ...around, ...beside, pause, pauseInLedger, way, ctLog });
     return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }
-  const place = insight && { db: insight.db, name: storedName(log) };
   const entries = new EntryWatch(watch, { ...around, stored: place, pause, breathe });
   const beside = place && new BesideWatch(watch, place, around.report);
   return { watch, stored, beside, entries, certificates: undefined, next: 0n };
@@ -101,15 +100,6 @@ export function checksOf({ watch, stored, entries, certificates }: Watched, hasI
     ...(entries !== undefined && hasIndex ? [`search index of ${name}`] : []),
     ...(certificates === undefined ? [] : Object.values(certificateChecks(name))),
   ];
-}
-
-/** What cannot be read says nothing. */
-async function isFrozenIn(db: Queryable | undefined, name: string): Promise<boolean> {
-  if (db === undefined) return false;
-  return findStoredTree(db, name).then(
-    ({ frozen }) => frozen,
-    () => false,
-  );
 }
 
 /** A key that is another today is not believed. */

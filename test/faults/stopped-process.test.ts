@@ -51,7 +51,7 @@ async function stop(node: LogNode, { step }: Round, dice: Dice): Promise<void> {
   }
   node.struck = undefined;
   await node.order("arm", { step, action: "stop", skip: dice.between(0, 5) });
-  await node.until(() => node.struck === step, 20_000, `it comes to '${step}'`);
+  await node.stopsAt(step);
 }
 
 /** What it signs from now on is newer than all there was, but for a head that it anchored itself. */
@@ -107,7 +107,7 @@ test(
       await other.order("append", { names: ["before"] });
       await stopped.order("arm", { step, action: "stop" });
       const answered = stopped.order("append", { names: ["slept"] });
-      await stopped.until(() => stopped.struck === step, 20_000, `it comes to '${step}'`);
+      await stopped.stopsAt(step);
       await other.order("freeze", {});
       const last = await other.order("published", {});
       const signed = stopped.signed.length;

@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Journal } from "./journal.ts";
 import type { Orders } from "./log-node.ts";
 
 const PROGRAM = join(import.meta.dirname, "log-node.ts");
+const STOP_MS = 20_000;
 
 /** A log node from the outside: orders go in, and all that it says goes into the journal. */
 export class LogNode implements AsyncDisposable {
@@ -86,6 +89,17 @@ export class LogNode implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
+  /**
+   * Resolves once it has come to the step at which it stops itself, and has stopped: it says so before, and one that is sent
+   * SIGCONT in between stops for good.
+   */
+  async stopsAt(step: string): Promise<void> {
+    await this.until(() => this.struck === step, STOP_MS, `it comes to '${step}'`);
+    for (const end = performance.now() + STOP_MS; !this.#isStopped(); await delay(5)) {
+      if (performance.now() > end) throw new Error(`it came to '${step}' and did not stop`);
+    }
+  }
+
   /** Kills it and resolves when the last it said has been heard. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
@@ -98,6 +112,14 @@ export class LogNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+  }
+
+  /** Where there is no /proc it is taken to have stopped. */
+  #isStopped(): boolean {
+    const stat = `/proc/${this.#child.pid}/stat`;
+    if (!existsSync(stat)) return true;
+    const text = readFileSync(stat, "latin1");
+    return text.slice(text.lastIndexOf(")") + 2).startsWith("T");
   }
 
   get #isOver(): boolean {

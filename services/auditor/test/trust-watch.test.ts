@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:cryp
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encodePem } from "@chancery/encoding";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { authority } from "../../../libs/x509/test/world.ts";
 import { AlarmBook } from "../src/domain/alarm.ts";
@@ -58,6 +59,8 @@ interface Release {
   readonly beside?: Json;
   /** As a next root has the key of the other roles. */
   readonly online?: string;
+  /** What is served below `/trust` beside. */
+  readonly plain?: Record<string, string>;
   /** And of one more that may sign the timestamp. */
   readonly further?: string;
 }
@@ -68,7 +71,7 @@ const role = (...keyids: string[]) => ({ keyids, threshold: 1 });
 const byRoot = (body: Json) => signed(body, "r", ROOT_KEY.privateKey);
 
 /** What a holder of all keys of the trust root publishes. */
-function published({ version, targets, beside = {}, online, further }: Release): Map<string, string> {
+function published({ version, targets, beside = {}, online, further, plain = {} }: Release): Map<string, string> {
   const common = { expires: EXPIRES, spec_version: "1.0.31" };
   const root = (number: number, ofOthers: string) => ({
     ...common,
@@ -104,6 +107,7 @@ function published({ version, targets, beside = {}, online, further }: Release):
       ([name, text]) => [`/tuf/targets/${described(text).hashes.sha256}.${name}`, text] as const,
     ),
     ["/trust/trusted_root.json", targets["trusted_root.json"] ?? rootText()],
+    ...Object.entries(plain).map(([name, text]) => [`/trust/${name}`, text] as const),
   ]);
 }
 
@@ -121,13 +125,16 @@ const addCa = (root: Json) => void (root["certificateAuthorities"] = [chains[0],
 
 async function watching(own?: Targets) {
   let files = new Map<string, string>();
+  let next: { readonly path: string; readonly release: Release } | undefined;
   const state = await StateFolder.open(directory);
   let now = Date.now();
   const book = new AlarmBook(state, [], [], () => now);
   const watch = new TrustWatch("https://drawn.example", state, {
     way: {
       fetch: async (url) => {
-        const text = files.get(new URL(url).pathname);
+        const { pathname } = new URL(url);
+        if (pathname === next?.path) files = published(next.release);
+        const text = files.get(pathname);
         return text === undefined ? new Response(null, { status: 404 }) : new Response(text);
       },
     },
@@ -143,8 +150,84 @@ async function watching(own?: Targets) {
     await watch.check();
     return book.open.map(({ trouble, what }) => `${trouble}: ${what}`);
   };
-  return { book, look };
+  const onceReading = (path: string, release: Release) => void (next = { path, release });
+  return { book, look, onceReading };
 }
+
+interface DrawnChain {
+  readonly certChain: { readonly certificates: readonly { readonly rawBytes: string }[] };
+}
+const pemOf = (chain: object) =>
+  (chain as DrawnChain).certChain.certificates
+    .map(({ rawBytes }) => encodePem("CERTIFICATE", Buffer.from(rawBytes, "base64")))
+    .join("");
+const CONFIG = JSON.stringify({ caUrls: [{ url: "https://drawn.example" }] });
+const clientConfig = (root: string, config: string) =>
+  JSON.stringify({ mediaType: "drawn", trustedRoot: JSON.parse(root), signingConfig: JSON.parse(config) });
+const plainFiles = () => ({
+  "fulcio.pem": pemOf(chains[0]!),
+  "tsa.pem": pemOf(chains[1]!),
+  "rekor.pub": pem(ONLINE_KEY.publicKey),
+  "signing_config.v0.2.json": CONFIG,
+  "client_trust_config.json": clientConfig(rootText(), CONFIG),
+});
+const allTargets = () => ({
+  "trusted_root.json": rootText(),
+  "signing_config.v0.2.json": CONFIG,
+  "rekor.pub": pem(ONLINE_KEY.publicKey),
+});
+const STRANGERS_CONFIG = CONFIG.replace("drawn", "stranger");
+
+/** What who has the server, and no key of the trust root, puts below `/trust`. */
+const SWAPPED: Record<string, () => string> = {
+  "fulcio.pem": () => pemOf(chains[0]!) + pemOf(chains[2]!),
+  "tsa.pem": () => pemOf(chains[2]!),
+  "rekor.pub": () => pem(ROOT_KEY.publicKey),
+  "ctfe.pub": () => pem(ROOT_KEY.publicKey),
+  "signing_config.v0.2.json": () => STRANGERS_CONFIG,
+  "client_trust_config.json": () => clientConfig(rootText(addCa), CONFIG),
+};
+
+test.for(Object.keys(SWAPPED))("a %s below /trust that TUF does not vouch for is a critical alarm", async (name) => {
+  const { book, look } = await watching();
+  const release = { version: 1, targets: allTargets(), plain: plainFiles() };
+  expect(await look(release)).toEqual([]);
+  const swapped = { ...release, plain: { ...plainFiles(), [name]: SWAPPED[name]!() } };
+  for (let seconds = 0; seconds < 60; seconds += 5) await look(swapped);
+  const told = expect.stringContaining(`trust-invalid: https://drawn.example/trust/${name}: `);
+  expect(await look(swapped)).toEqual([told]);
+  expect(book.open).toMatchObject([{ severity: "critical", check: "trust files at https://drawn.example/trust" }]);
+  expect(await look(release)).toEqual([]);
+});
+
+test("a server without files below /trust, or with those of the release before or after, is no alarm", async () => {
+  const both = JSON.stringify({ caUrls: [{ url: "https://drawn.example" }, { url: "https://stranger.example" }] });
+  const known = { ...allTargets(), "signing_config.v0.2.json": both };
+  const own = new Map(Object.entries(known).map(([name, text]) => [name, Buffer.from(text)]));
+  const { book, look, onceReading } = await watching(own);
+  const releaseOf = (version: number, config: string) => ({
+    version,
+    targets: { ...allTargets(), "signing_config.v0.2.json": config },
+    plain: {
+      ...plainFiles(),
+      "signing_config.v0.2.json": config,
+      "client_trust_config.json": clientConfig(rootText(), config),
+    },
+  });
+  const { plain, ...bare } = releaseOf(1, CONFIG);
+  expect(await look(bare)).toEqual([]);
+  for (let seconds = 0; seconds < 60; seconds += 5) expect(await look({ ...bare, plain })).toEqual([]);
+  const behind = { ...releaseOf(2, both), plain };
+  expect(await look(behind)).toEqual([]);
+  for (let seconds = 0; seconds < 660; seconds += 5) await look(behind);
+  expect(await look(behind)).toContainEqual(expect.stringMatching(/^trust-invalid: .*signing_config/));
+  expect(await look(releaseOf(2, both))).toEqual([]);
+  onceReading("/trust/client_trust_config.json", releaseOf(4, STRANGERS_CONFIG));
+  expect(await look(releaseOf(3, CONFIG))).toEqual([]);
+  expect(book.alarms).toHaveLength(2);
+  const check = { name: "trust files at https://drawn.example/trust", state: "passed" };
+  expect(book.checks).toContainEqual(expect.objectContaining(check));
+});
 
 /** Ways to have clients believe another CA, each of which a client that is in wide use takes. */
 const WAYS: Record<string, [() => Omit<Release, "version">, RegExp]> = {

@@ -105,6 +105,7 @@ export class Auditor implements AsyncDisposable {
       logKeys: () => this.#logKeys(),
       settled: new SettledAlarms(options.state),
       own: options.trustMaterial,
+      vantagePoints: options.vantagePoints,
     });
     this.#host = new HostWatch(options.url, {
       ...around,

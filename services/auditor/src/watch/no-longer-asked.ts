@@ -15,13 +15,13 @@ export interface Looked {
 
 const OF_A_LOG = / (?<log>rekor(?:-shard-\d+)?|rekor-v2|ctlog\/[^ ]+)(?: at (?<place>\S+))?$/;
 
-const CHECKPOINT_AT = /^checkpoint at (?<place>\S+)$/;
+const SHOWN_AT = /^(?:checkpoint|trust files|trust root) at (?<place>\S+)$/;
 const OF_CLIENTS = /\/api\/v1\/log(?:\/checkpoint)?$/;
 
 /** Why a check that raised an alarm before is not made any more; undefined: it is, or it is not known to be gone. */
 export function whyNotAsked(check: string, { logs, places, served, folders, hasWebhook, hasTimeServers }: Looked) {
   const { log, place } = OF_A_LOG.exec(check)?.groups ?? {};
-  const shownAt = place ?? CHECKPOINT_AT.exec(check)?.groups?.["place"];
+  const shownAt = place ?? SHOWN_AT.exec(check)?.groups?.["place"];
   if (shownAt !== undefined && !places.some((one) => shownAt.startsWith(`${one.replace(/\/+$/, "")}/`))) {
     return `${shownAt} is no longer one of this auditor's vantage points`;
   }

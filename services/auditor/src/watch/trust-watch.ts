@@ -21,6 +21,7 @@ import { HttpLog, WATCHING, type Way } from "../public/http-log.ts";
 import type { SettledAlarms } from "../state/settled-alarms.ts";
 import type { StateFolder } from "../state/state-folder.ts";
 import { awayFinding } from "./away.ts";
+import { PlainTrust } from "./plain-trust.ts";
 import { type Targets, TrustAdditions } from "./trust-additions.ts";
 import { messageOf, Unchecked, Wrong } from "./wrong.ts";
 
@@ -59,6 +60,7 @@ export class TrustWatch {
   readonly #now: () => number;
   readonly #logKeys: () => readonly string[];
   readonly #additions: TrustAdditions;
+  readonly #plain: PlainTrust;
   #targets: Targets | undefined;
   #signers: readonly TrustedParty[] = [];
   #authorities: TrustedAuthorities | undefined;
@@ -75,6 +77,7 @@ export class TrustWatch {
       readonly logKeys: () => readonly string[];
       readonly settled: SettledAlarms;
       readonly own: Targets | undefined;
+      readonly vantagePoints?: readonly string[] | undefined;
     },
   ) {
     this.#server = new HttpLog(url, { ...WATCHING, ...around.way });
@@ -83,6 +86,11 @@ export class TrustWatch {
     this.#now = around.now;
     this.#logKeys = around.logKeys;
     this.#additions = new TrustAdditions({ ...around, memory: state });
+    const refresh = async () => {
+      await this.#judge("trust root", () => this.#checkRepository());
+      return this.#targets;
+    };
+    this.#plain = new PlainTrust({ ...around, url, vantagePoints: around.vantagePoints ?? [], refresh });
   }
 
   /** Undefined until the trusted root was read once. */
@@ -99,6 +107,7 @@ export class TrustWatch {
     await this.#judge("trust root", () => this.#checkRepository());
     await this.#judge("trusted keys", () => this.#checkKeys());
     await this.#additions.check(this.#targets, this.#signers);
+    await this.#plain.check(this.#targets);
   }
 
   async #checkRepository(): Promise<string> {

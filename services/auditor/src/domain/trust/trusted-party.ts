@@ -36,11 +36,34 @@ export function trustedParties(targets: ReadonlyMap<string, Uint8Array>): Truste
   const ids = new Set([...parties.map(({ id }) => id), ...certificates(root).map((der) => sha256(der).toHex())]);
   for (const [name, bytes] of targets) {
     if (name === ROOT) continue;
-    const config = SIGNING_CONFIG.test(name) ? configOf(bytes) : undefined;
+    const config = isSigningConfig(name) ? configOf(bytes) : undefined;
     if (config !== undefined) parties.push(...services(config));
     else parties.push(...singles(name, bytes).filter(({ id }) => !ids.has(id)));
   }
   return parties;
+}
+
+export type TrustedMember = keyof typeof LOGS | keyof typeof AUTHORITIES;
+
+export function isSigningConfig(name: string): boolean {
+  return SIGNING_CONFIG.test(name);
+}
+
+/** SHA-256 of each key or certificate that the trusted root lists there; of those whose window is open alone, if there are. */
+export function trustedDer(
+  targets: ReadonlyMap<string, Uint8Array>,
+  member: TrustedMember,
+  { isCurrent }: { readonly isCurrent: boolean },
+): ReadonlySet<string> {
+  const all = listOf(jsonOf(targets.get(ROOT)), member);
+  const isLog = member in LOGS;
+  const isOpen = (one: unknown) => {
+    const validFor = memberOf(isLog ? memberOf(one, "publicKey") : one, "validFor");
+    return windowOf(validFor).end === ALWAYS.end;
+  };
+  const open = isCurrent ? all.filter(isOpen) : [];
+  const ders = (open.length > 0 ? open : all).flatMap((one) => (isLog ? [keyOf(one)] : chainOf(one)));
+  return new Set(ders.map((der) => sha256(der).toHex()));
 }
 
 /** Who may say whom clients trust. */
@@ -63,9 +86,8 @@ export function isCovered(party: TrustedParty, by: readonly TrustedParty[]): boo
 function* logs(root: unknown): Iterable<TrustedParty> {
   for (const [member, kind] of Object.entries(LOGS)) {
     for (const log of listOf(root, member)) {
-      const key = memberOf(log, "publicKey");
-      const id = sha256(Buffer.from(textOf(key, "rawBytes"), "base64")).toHex();
-      yield { kind, id, url: textOf(log, "baseUrl"), ...windowOf(memberOf(key, "validFor")) };
+      const id = sha256(keyOf(log)).toHex();
+      yield { kind, id, url: textOf(log, "baseUrl"), ...windowOf(memberOf(memberOf(log, "publicKey"), "validFor")) };
     }
   }
 }
@@ -81,6 +103,10 @@ function* authorities(root: unknown): Iterable<TrustedParty> {
 
 function certificates(root: unknown): Uint8Array[] {
   return Object.keys(AUTHORITIES).flatMap((member) => listOf(root, member).flatMap(chainOf));
+}
+
+function keyOf(log: unknown): Uint8Array {
+  return Buffer.from(textOf(memberOf(log, "publicKey"), "rawBytes"), "base64");
 }
 
 function chainOf(authority: unknown): Uint8Array[] {

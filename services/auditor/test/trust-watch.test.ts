@@ -1,4 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -123,7 +125,7 @@ const rootText = (change: (root: Json) => void = () => {}) => {
 };
 const addCa = (root: Json) => void (root["certificateAuthorities"] = [chains[0], chains[2]]);
 
-async function watching(own?: Targets) {
+async function watching(own?: Targets, vantagePoints: readonly string[] = []) {
   let files = new Map<string, string>();
   let next: { readonly path: string; readonly release: Release } | undefined;
   const state = await StateFolder.open(directory);
@@ -143,10 +145,11 @@ async function watching(own?: Targets) {
     logKeys: () => [],
     settled: new SettledAlarms(directory),
     own,
+    vantagePoints,
   });
-  const look = async (release: Release) => {
+  const look = async (release: Release, seconds = 5) => {
     files = published(release);
-    now += 5_000;
+    now += seconds * 1_000;
     await watch.check();
     return book.open.map(({ trouble, what }) => `${trouble}: ${what}`);
   };
@@ -219,7 +222,7 @@ test("a server without files below /trust, or with those of the release before o
   for (let seconds = 0; seconds < 60; seconds += 5) expect(await look({ ...bare, plain })).toEqual([]);
   const behind = { ...releaseOf(2, both), plain };
   expect(await look(behind)).toEqual([]);
-  for (let seconds = 0; seconds < 660; seconds += 5) await look(behind);
+  for (let seconds = 0; seconds < 660; seconds += 30) await look(behind, 30);
   expect(await look(behind)).toContainEqual(expect.stringMatching(/^trust-invalid: .*signing_config/));
   expect(await look(releaseOf(2, both))).toEqual([]);
   onceReading("/trust/client_trust_config.json", releaseOf(4, STRANGERS_CONFIG));
@@ -294,4 +297,76 @@ test("delegations that name nobody are no alarm", async () => {
   const { look } = await watching();
   const beside = { delegations: { keys: {}, roles: [] } };
   expect(await look({ version: 1, targets: { "trusted_root.json": rootText() }, beside })).toEqual([]);
+});
+
+/** Another place, which shows what it is given below `/tuf`. */
+async function vantagePoint() {
+  let files = new Map<string, string>();
+  const server = createServer((request, response) => {
+    const text = request.url?.startsWith("/tuf/") ? files.get(request.url) : undefined;
+    response.writeHead(text === undefined ? 404 : 200).end(text);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    show: (release: Release) => void (files = published(release)),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const whole = (version: number) => ({ version, targets: { "trusted_root.json": rootText() } });
+const second = (version: number) => ({ version, targets: { "trusted_root.json": rootText(addCa) } });
+
+test("a second trust root of the same version that is shown at a vantage point alone is a critical alarm at the first look", async () => {
+  await using elsewhere = await vantagePoint();
+  const { book, look } = await watching(undefined, [elsewhere.url]);
+  elsewhere.show(whole(1));
+  expect(await look(whole(1))).toEqual([]);
+  elsewhere.show(second(1));
+  expect(await look(whole(1))).toEqual([
+    `split-view: ${elsewhere.url}/tuf shows another 1.snapshot.json of version 1 than the main place`,
+  ]);
+  expect(book.open).toMatchObject([{ severity: "critical", check: `trust root at ${elsewhere.url}/tuf` }]);
+  elsewhere.show(whole(1));
+  expect(await look(whole(1))).toEqual([]);
+});
+
+test.for([
+  [
+    "release",
+    () => second(9),
+    /^split-view: .* shows 9\.(?:snapshot|targets)\.json, which the main place does not have$/,
+  ],
+  ["root", () => ({ ...whole(1), further: pem(ROOT_KEY.publicKey) }), /^split-view: .* shows 2\.root\.json, which/],
+] as const)(
+  "a next %s that a vantage point shows for a moment, and the main place never, is an alarm",
+  async ([, next, told]) => {
+    await using elsewhere = await vantagePoint();
+    const { look } = await watching(undefined, [elsewhere.url]);
+    // Root 2 is looked for with all else, once a minute: the first time.
+    elsewhere.show(next());
+    expect(await look(whole(1))).toEqual([]);
+    elsewhere.show(whole(1));
+    const seen: string[] = [];
+    for (let at = 0; at < 24; at++) seen.push(...(await look(whole(1), 30)));
+    expect(seen).toContainEqual(expect.stringMatching(told));
+  },
+);
+
+test("a vantage point that is ahead, or behind for a while, is no alarm; one that stays behind is", async () => {
+  await using elsewhere = await vantagePoint();
+  const { look } = await watching(undefined, [elsewhere.url]);
+  elsewhere.show(whole(2));
+  for (let at = 0; at < 10; at++) expect(await look(whole(1), 30)).toEqual([]);
+  for (let at = 0; at < 3; at++) expect(await look(whole(2))).toEqual([]);
+  for (let at = 0; at < 16; at++) expect(await look(whole(3), 30)).toEqual([]);
+  for (let at = 0; at < 8; at++) await look(whole(3), 30);
+  expect(await look(whole(3))).toEqual([
+    `trust-rollback: ${elsewhere.url}/tuf goes on showing version 2 of timestamp.json, where the main place shows 3`,
+  ]);
+  elsewhere.show(whole(3));
+  for (let at = 0; at < 24; at++) expect(await look(whole(3), 30)).toEqual([]);
 });

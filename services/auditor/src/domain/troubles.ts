@@ -45,8 +45,8 @@ export const TROUBLES = {
   "split-view": {
     severity: "critical",
     meaning:
-      "Seen from another place the log shows another history: a proxy, a cache or the log itself answers some of its readers otherwise.",
-    remedy: `${KEEP}. Ask both URLs for /checkpoint by hand; if both are signed, treat it as a fork.`,
+      "Seen from another place the log, or the trust root, shows another history: a proxy, a cache or the server itself answers some of its readers otherwise.",
+    remedy: `${KEEP}. Ask both URLs for /checkpoint (of the trust root: /tuf/timestamp.json and what it names) by hand; if both are signed, treat it as a fork, and the keys of the trust root as stolen.`,
   },
   "auditor-fault": {
     severity: "critical",

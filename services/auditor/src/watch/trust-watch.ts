@@ -23,6 +23,7 @@ import type { StateFolder } from "../state/state-folder.ts";
 import { awayFinding } from "./away.ts";
 import { PlainTrust } from "./plain-trust.ts";
 import { type Targets, TrustAdditions } from "./trust-additions.ts";
+import { VantageTrust } from "./vantage-trust.ts";
 import { messageOf, Unchecked, Wrong } from "./wrong.ts";
 
 const ROOT = "trusted_root.json";
@@ -61,6 +62,7 @@ export class TrustWatch {
   readonly #logKeys: () => readonly string[];
   readonly #additions: TrustAdditions;
   readonly #plain: PlainTrust;
+  readonly #elsewhere: VantageTrust;
   #targets: Targets | undefined;
   #signers: readonly TrustedParty[] = [];
   #authorities: TrustedAuthorities | undefined;
@@ -90,7 +92,10 @@ export class TrustWatch {
       await this.#judge("trust root", () => this.#checkRepository());
       return this.#targets;
     };
-    this.#plain = new PlainTrust({ ...around, url, vantagePoints: around.vantagePoints ?? [], refresh });
+    const { vantagePoints = [] } = around;
+    this.#plain = new PlainTrust({ ...around, url, vantagePoints, refresh });
+    const read = (file: string) => this.#server.get(`/tuf/${file}`);
+    this.#elsewhere = new VantageTrust({ ...around, vantagePoints, held: () => this.#whole?.files, read });
   }
 
   /** Undefined until the trusted root was read once. */
@@ -108,6 +113,7 @@ export class TrustWatch {
     await this.#judge("trusted keys", () => this.#checkKeys());
     await this.#additions.check(this.#targets, this.#signers);
     await this.#plain.check(this.#targets);
+    await this.#elsewhere.check();
   }
 
   async #checkRepository(): Promise<string> {

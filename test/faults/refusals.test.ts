@@ -189,7 +189,7 @@ const AT_START: Record<string, { readonly reason: RegExp; readonly arrange: () =
     },
   },
   "a database whose flag was taken back, and that has grown since": {
-    reason: /it was frozen for ever, and its database says that it takes entries again; stop, and bring the newer/,
+    reason: /it was frozen for ever, and its database says that it takes entries again; bring the newer database/,
     arrange: async () => {
       const before = await logged();
       const grown = await site.log(before);

@@ -1,14 +1,15 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { SuspectRows } from "../src/watch/suspect-rows.ts";
 import { leafRequest } from "../../../libs/x509/test/world.ts";
 import { auditing, installation, serial, settleAll, watching } from "./certificate-world.ts";
 
 const KEPT = 1_000;
 
-/** As a version before wrote them: all that it keeps, each settled, so that they are no alarms here. */
-async function fullOfOthers(log: string): Promise<void> {
-  const rows = Array.from({ length: KEPT }, (_, at) => ({
+/** As a version before wrote them. */
+async function remembered(log: string, count: number) {
+  const rows = Array.from({ length: count }, (_, at) => ({
     place: `${-9_000 - at}/02`,
     trouble: "changed-ledger",
     what: "settled",
@@ -19,7 +20,14 @@ async function fullOfOthers(log: string): Promise<void> {
   }));
   const folder = join(auditing.folder, "logs", log);
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "suspects.json"), JSON.stringify(rows));
+  const path = join(folder, "suspects.json");
+  await writeFile(path, JSON.stringify(rows));
+  return { rows, path };
+}
+
+/** All that it keeps, each settled, so that they are no alarms here. */
+async function fullOfOthers(log: string): Promise<void> {
+  const { rows } = await remembered(log, KEPT);
   await mkdir(join(auditing.folder, "settled"), { recursive: true });
   for (const { name } of rows) {
     const what = `${name} is gone from it; what was told of its row: settled`;
@@ -55,4 +63,15 @@ test("a bad row beyond those that are kept is told, also when it is taken away, 
   expect(await later.pass()).toContainEqual(beyond);
   await settleAll("known");
   expect(await later.pass()).toEqual([]);
+});
+
+test("two checks that save bad rows at once both do, and what changes during a write is written", async () => {
+  const { rows, path } = await remembered("ctlog_2026", 3);
+  const suspects = new SuspectRows(path);
+  await suspects.clear(rows[0]!.place);
+  const first = suspects.save();
+  await suspects.clear(rows[1]!.place);
+  await Promise.all([first, suspects.save()]);
+  const places = (await new SuspectRows(path).all()).map(({ place }) => place);
+  expect(places).toEqual([rows[2]!.place]);
 });

@@ -40,6 +40,7 @@ export class SuspectRows {
   /** Places of those for which there was no room. Whoever takes one of them away ends no more than what was told of it. */
   #beyond = new Set<string>();
   #isWritten = true;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
@@ -119,11 +120,23 @@ export class SuspectRows {
     }
   }
 
+  /** One write at a time, for two would have the same file beside; what changes during one is left to the next. */
   async save(): Promise<void> {
+    const write = this.#writing.then(() => this.#write());
+    this.#writing = write.catch(() => {});
+    await write;
+  }
+
+  async #write(): Promise<void> {
     if (this.#isWritten) return;
     const stored: StoredSuspects = { rows: await this.all(), beyond: [...this.#beyond] };
-    await replaceFile(this.#path, `${JSON.stringify(stored)}\n`);
     this.#isWritten = true;
+    try {
+      await replaceFile(this.#path, `${JSON.stringify(stored)}\n`);
+    } catch (error) {
+      this.#isWritten = false;
+      throw error;
+    }
   }
 
   async #load(): Promise<Map<string, SuspectRow>> {

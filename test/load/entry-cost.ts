@@ -1,7 +1,7 @@
 import type { TransparencyLog } from "../../libs/log/src/index.ts";
 import { spread } from "./figures.ts";
 import { inFlight } from "./in-flight.ts";
-import { newEntry } from "./log-node.ts";
+import { newEntry, sizeOf } from "./log-node.ts";
 import { treeCpu } from "./process-cpu.ts";
 
 export interface CostedLog {
@@ -73,8 +73,4 @@ function described(costs: readonly Cost[]): string {
   const postgres = perEntry(costs, (cost) => cost.postgres).toFixed(0);
   const each = costs.map((cost) => perEntry([cost]));
   return `${perEntry(costs).toFixed(0)} = ${node} + ${postgres} (${spread(each, 0)})`;
-}
-
-async function sizeOf({ log }: CostedLog): Promise<bigint> {
-  return (await log.published()).head.size;
 }

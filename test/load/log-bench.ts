@@ -10,7 +10,7 @@ import { type EmbeddedPostgres, startEmbedded } from "../../libs/postgres/src/in
 import { compareCosts } from "./entry-cost.ts";
 import { percentile, spread } from "./figures.ts";
 import { inFlight, type Measured } from "./in-flight.ts";
-import { type LogSite, newEntry, openLog, type OpenLog } from "./log-node.ts";
+import { type LogSite, newEntry, openLog, type OpenLog, sizeOf } from "./log-node.ts";
 import { describeMachine } from "./machine.ts";
 import { postmasterPid, treeCpu } from "./process-cpu.ts";
 
@@ -260,10 +260,6 @@ async function fillTo(site: LogSite, size: number): Promise<void> {
   if (missing <= 0) return;
   const { count, seconds } = await inFlight(FILL, { count: missing }, () => node.log.append(newEntry()));
   print(`filled with ${count} entries, ${FILL} in flight: ${Math.round(count / seconds)}/s`);
-}
-
-async function sizeOf({ log }: OpenLog): Promise<bigint> {
-  return (await log.published()).head.size;
 }
 
 async function printBytes(node: OpenLog): Promise<void> {

@@ -46,6 +46,10 @@ export async function openLog(site: LogSite, create = false): Promise<OpenLog> {
   return { log, db, [Symbol.asyncDispose]: close };
 }
 
+export async function sizeOf({ log }: Pick<OpenLog, "log">): Promise<bigint> {
+  return (await log.published()).head.size;
+}
+
 function checkpointSigner(signer: Signer): TreeHeadSigner {
   const origin = "bench.example";
   return {

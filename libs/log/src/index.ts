@@ -26,6 +26,7 @@ export type {
   TreeState,
 } from "./store.ts";
 export type { Lookup } from "./lookup.ts";
+export { RecentlyUsed } from "./recently-used.ts";
 export {
   type KeySearch,
   type KeysFound,

@@ -7,7 +7,8 @@ import { authority } from "../../../libs/x509/test/world.ts";
 import { AlarmBook } from "../src/domain/alarm.ts";
 import { settleAlarm, SettledAlarms } from "../src/state/settled-alarms.ts";
 import { StateFolder } from "../src/state/state-folder.ts";
-import { type Targets, TrustAdditions } from "../src/watch/trust-additions.ts";
+import type { Targets } from "../src/domain/trust/trusted-party.ts";
+import { TrustAdditions } from "../src/watch/trust-additions.ts";
 
 const START = "2026-01-01T00:00:00Z";
 

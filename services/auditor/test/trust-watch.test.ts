@@ -10,7 +10,7 @@ import { authority } from "../../../libs/x509/test/world.ts";
 import { AlarmBook } from "../src/domain/alarm.ts";
 import { settleAlarm, SettledAlarms } from "../src/state/settled-alarms.ts";
 import { StateFolder } from "../src/state/state-folder.ts";
-import type { Targets } from "../src/watch/trust-additions.ts";
+import type { Targets } from "../src/domain/trust/trusted-party.ts";
 import { TrustWatch } from "../src/watch/trust-watch.ts";
 
 const EXPIRES = new Date(Date.now() + 300 * 86_400_000).toISOString();

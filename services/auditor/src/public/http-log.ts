@@ -43,6 +43,11 @@ export class Refused extends Unanswered {
   }
 }
 
+/** A proxy that passes on the logs alone, or another version, answers so for what it does not have; a place in trouble does not. */
+export function isNotServed(error: unknown): boolean {
+  return error instanceof Refused && error.status < 500 && error.status !== 429;
+}
+
 /** For who looks again in a moment. */
 export const WATCHING = { isPatient: false };
 

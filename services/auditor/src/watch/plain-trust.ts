@@ -1,9 +1,9 @@
 import type { Finding, Report } from "../domain/alarm.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { plainFileFault, plainFileNames } from "../domain/trust/plain-file.ts";
-import { HttpLog, Refused, WATCHING, type Way } from "../public/http-log.ts";
+import type { Targets } from "../domain/trust/trusted-party.ts";
+import { HttpLog, isNotServed, WATCHING, type Way } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
-import type { Targets } from "./trust-additions.ts";
 
 const EVERY_MS = 60_000;
 const UNREACHABLE_MS = 60_000;
@@ -103,8 +103,7 @@ export class PlainTrust {
     for (const name of plainFileNames(this.#held[0]?.targets ?? new Map())) {
       if (isMain && name === HELD_ALREADY) continue;
       const bytes = await server.get(`/${name}`).catch((error: unknown) => {
-        // A proxy may show the logs alone.
-        if (!isMain && !had.has(name) && error instanceof Refused && error.status < 500 && error.status !== 429) return;
+        if (!isMain && !had.has(name) && isNotServed(error)) return;
         throw error;
       });
       if (bytes !== undefined) files.set(name, bytes);

@@ -1,5 +1,5 @@
 import type { SettlingReport } from "../domain/alarm.ts";
-import { isCovered, type TrustedParty, trustedParties } from "../domain/trust/trusted-party.ts";
+import { isCovered, type Targets, type TrustedParty, trustedParties } from "../domain/trust/trusted-party.ts";
 import type { SettledAlarms } from "../state/settled-alarms.ts";
 import { awayFinding } from "./away.ts";
 
@@ -8,8 +8,6 @@ const FILE = "trusted-parties";
 const TROUBLE = "trust-added";
 /** Those beyond are counted: who has the keys of the trust root fills no disk. */
 const MOST_ADDED = 100;
-
-export type Targets = ReadonlyMap<string, Uint8Array>;
 
 interface Around {
   readonly report: SettlingReport;
@@ -41,6 +39,7 @@ interface Memory {
 export class TrustAdditions {
   readonly #around: Around;
   #memory: Memory | undefined;
+  #own: readonly TrustedParty[] | undefined;
   #read: { readonly targets: Targets; readonly parties: readonly TrustedParty[] } | undefined;
 
   constructor(around: Around) {
@@ -64,7 +63,7 @@ export class TrustAdditions {
   async #judge(targets: Targets, signers: readonly TrustedParty[]): Promise<void> {
     const { report, settled } = this.#around;
     const parties = [...this.#partiesOf(targets), ...signers];
-    const own = this.#around.own && trustedParties(this.#around.own);
+    const own = (this.#own ??= this.#around.own && trustedParties(this.#around.own));
     const before = (this.#memory ??= await this.#around.memory.recall<Memory>(FILE));
     const signersBefore = before?.signers ?? signers;
     const base = [...(own ?? before?.known ?? parties), ...signersBefore];

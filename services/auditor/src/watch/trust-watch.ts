@@ -1,7 +1,7 @@
 import type { Report, SettlingReport } from "../domain/alarm.ts";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import { sha256 } from "../domain/merkle.ts";
-import { type TrustedParty, trustingParties } from "../domain/trust/trusted-party.ts";
+import { type Targets, type TrustedParty, trustingParties } from "../domain/trust/trusted-party.ts";
 import { readTrustedRoot, type TrustedAuthorities } from "../domain/trust/trusted-root.ts";
 import {
   delegates,
@@ -22,7 +22,7 @@ import type { SettledAlarms } from "../state/settled-alarms.ts";
 import type { StateFolder } from "../state/state-folder.ts";
 import { awayFinding } from "./away.ts";
 import { PlainTrust } from "./plain-trust.ts";
-import { type Targets, TrustAdditions } from "./trust-additions.ts";
+import { TrustAdditions } from "./trust-additions.ts";
 import { VantageTrust } from "./vantage-trust.ts";
 import { messageOf, Unchecked, Wrong } from "./wrong.ts";
 

@@ -1,7 +1,7 @@
 import type { Finding, Report } from "../domain/alarm.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { descriptionOf, type Metadata, readMetadata, type Role, TrustFault } from "../domain/trust/tuf.ts";
-import { HttpLog, Refused, WATCHING, type Way } from "../public/http-log.ts";
+import { HttpLog, isNotServed, WATCHING, type Way } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
 import { Unchecked, Wrong } from "./wrong.ts";
 
@@ -210,7 +210,7 @@ async function timestampOf({ server, wasThere }: Place): Promise<Uint8Array | un
   try {
     return await server.get("/timestamp.json");
   } catch (error) {
-    if (!wasThere && error instanceof Refused && error.status < 500 && error.status !== 429) return undefined;
+    if (!wasThere && isNotServed(error)) return undefined;
     throw error;
   }
 }

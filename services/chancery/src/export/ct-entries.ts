@@ -1,6 +1,6 @@
 import { TlsReader } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
-import type { LoggedEntry, LogReader } from "@chancery/log";
+import { type LoggedEntry, type LogReader, RecentlyUsed } from "@chancery/log";
 import { inclusionProof, leafHash, type TreeHead, verifyInclusion } from "@chancery/tlog";
 import { readPage } from "./entry-page.ts";
 import { storedHashes } from "./tree-check.ts";
@@ -13,7 +13,7 @@ const MOST_TILES = 64;
 export class CtEntries {
   readonly #reader: Pick<LogReader, "entries" | "tiles">;
   readonly #head: TreeHead;
-  readonly #tiles = new Map<string, Promise<Uint8Array[]>>();
+  readonly #tiles = new RecentlyUsed<Promise<Uint8Array[]>>(MOST_TILES);
   #page: readonly LoggedEntry[] = [];
 
   constructor(reader: Pick<LogReader, "entries" | "tiles">, head: TreeHead) {
@@ -54,13 +54,8 @@ export class CtEntries {
   readonly #kept: LogReader["tiles"] = async ([tile]) => {
     if (tile === undefined) return [];
     const name = `${tile.level}/${tile.index}`;
-    const kept = this.#tiles.get(name) ?? this.#reader.tiles([tile]);
-    this.#tiles.delete(name);
-    this.#tiles.set(name, kept);
-    for (const oldest of this.#tiles.keys()) {
-      if (this.#tiles.size <= MOST_TILES) break;
-      this.#tiles.delete(oldest);
-    }
+    let kept = this.#tiles.get(name);
+    if (kept === undefined) this.#tiles.set(name, (kept = this.#reader.tiles([tile])));
     return await kept;
   };
 }

@@ -2,9 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { encodePem, parseJson, parsePem } from "@chancery/encoding";
 import { isObject } from "../json-member.ts";
 import { sha256 } from "../merkle.ts";
-import { isSigningConfig, type TrustedMember, trustedDer } from "./trusted-party.ts";
-
-type Targets = ReadonlyMap<string, Uint8Array>;
+import { isSigningConfig, type Targets, type TrustedMember, trustedDer } from "./trusted-party.ts";
 
 const ROOT = "trusted_root.json";
 const CLIENT_CONFIG = "client_trust_config.json";

@@ -3,6 +3,9 @@ import { isObject, isText } from "../json-member.ts";
 import { sha256 } from "../merkle.ts";
 import type { RootKeys } from "./tuf.ts";
 
+/** What the trust root signs for, by name. */
+export type Targets = ReadonlyMap<string, Uint8Array>;
+
 /** Somebody or something that clients are told to trust. */
 export interface TrustedParty {
   readonly kind: string;
@@ -30,7 +33,7 @@ const SERVICES = ["caUrls", "oidcUrls", "rekorTlogUrls", "tsaUrls"] as const;
  * All that targets of the trust root have clients trust: keys and chains of the trusted root, URLs that signers turn to, and
  * what older clients load as a target of its own, where the trusted root does not have it too.
  */
-export function trustedParties(targets: ReadonlyMap<string, Uint8Array>): TrustedParty[] {
+export function trustedParties(targets: Targets): TrustedParty[] {
   const root = jsonOf(targets.get(ROOT));
   const parties = [...logs(root), ...authorities(root)];
   const ids = new Set([...parties.map(({ id }) => id), ...certificates(root).map((der) => sha256(der).toHex())]);
@@ -51,7 +54,7 @@ export function isSigningConfig(name: string): boolean {
 
 /** SHA-256 of each key or certificate that the trusted root lists there; of those whose window is open alone, if there are. */
 export function trustedDer(
-  targets: ReadonlyMap<string, Uint8Array>,
+  targets: Targets,
   member: TrustedMember,
   { isCurrent }: { readonly isCurrent: boolean },
 ): ReadonlySet<string> {

@@ -32,6 +32,7 @@ export type FaultCode =
   | "unavailable"
   | "deadline-exceeded"
   | "refused-to-sign"
+  | "damaged"
   | "misconfigured";
 
 /** The bytes are not what their grammar says. */
@@ -133,6 +134,14 @@ export class DeadlineExceeded extends Fault {
  */
 export class RefusedToSign extends Fault {
   readonly code = "refused-to-sign";
+}
+
+/**
+ * What is stored is not what was logged, as the signed tree tells: a row was changed, lost or damaged. Nobody is given it,
+ * the log goes on, and no waiting mends it.
+ */
+export class Damaged extends Fault {
+  readonly code = "damaged";
 }
 
 /** The process must not start: `key` names the setting, the message says why. */

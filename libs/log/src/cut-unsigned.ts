@@ -10,7 +10,8 @@ import { type CutTable, PostgresCut } from "./postgres-cut.ts";
 import { PostgresLogStore } from "./postgres-log-store.ts";
 import { anchorKeyReason, keyReason, MOST_AHEAD, olderReason, thawedReason, treeReason } from "./standing.ts";
 import type { StoredLog, TreeState } from "./store.ts";
-import { MissingHashes, TileReads } from "./tile-reads.ts";
+import { MissingRows } from "./store.ts";
+import { TileReads } from "./tile-reads.ts";
 import { edgeOf, proveUnsigned } from "./unsigned-entries.ts";
 
 export type { CutTable } from "./postgres-cut.ts";
@@ -119,7 +120,7 @@ async function damageOf(
     await proveUnsigned(stored.unsigned, anchored, state);
     return undefined;
   } catch (error) {
-    const passing = error instanceof Unavailable && !(error instanceof MissingHashes);
+    const passing = error instanceof Unavailable && !(error instanceof MissingRows);
     if (!(error instanceof Fault) || passing) throw error;
     return error.message;
   }

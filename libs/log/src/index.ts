@@ -7,6 +7,7 @@ export type { AnchorStep, Failpoint, FreezeStep, Step } from "./failpoint.ts";
 export { type Cut, type CutTable, cutUnsigned } from "./cut-unsigned.ts";
 export { freezeAgain } from "./freeze-again.ts";
 export { FileAnchor } from "./file-anchor.ts";
+export { MissingRows } from "./store.ts";
 export { MemoryLogStore } from "./memory-log-store.ts";
 export { PostgresLogStore } from "./postgres-log-store.ts";
 export { type KeyedEntry, PostgresSearchIndex, type StoredName } from "./postgres-search-index.ts";

@@ -8,7 +8,7 @@ import { isNewer, type PublishedCheckpoint } from "./entry.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Standing } from "./standing.ts";
 import type { StoredLog, Tree, TreeState } from "./store.ts";
-import { MissingHashes } from "./tile-reads.ts";
+import { MissingRows } from "./store.ts";
 import { proveUnsigned } from "./unsigned-entries.ts";
 
 /** How long another process may take for its anchor or its publication before we go on without it. */
@@ -191,7 +191,7 @@ export class Publisher {
     try {
       return await proveUnsigned(this.#parts.stored.unsigned, anchored, tree);
     } catch (error) {
-      const passing = error instanceof Unavailable && !(error instanceof MissingHashes);
+      const passing = error instanceof Unavailable && !(error instanceof MissingRows);
       if (!(error instanceof Fault) || passing) throw error;
       const { standing, stored } = this.#parts;
       // A standby took over that had not received them: nobody was promised these, and the next look finds the tree it has.

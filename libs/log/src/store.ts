@@ -1,6 +1,10 @@
+import { Unavailable } from "@chancery/fault";
 import type { TileGrowth, TreeHead } from "@chancery/tlog";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
 import type { KeySearch, KeysFound, SearchKey, SearchName } from "./search-key.ts";
+
+/** Of a tree that was published and is not wholly there: no mistake of who asks. */
+export class MissingRows extends Unavailable {}
 
 /** Whose log it is: told when the log is created and never changed. */
 export interface LogKey {

@@ -1,4 +1,4 @@
-import { Malformed, Unavailable } from "@chancery/fault";
+import { Malformed } from "@chancery/fault";
 import {
   HASH_SIZE,
   HashTile,
@@ -12,7 +12,7 @@ import {
   tileHashReader,
 } from "@chancery/tlog";
 import { RecentlyUsed } from "./recently-used.ts";
-import { type LogReader, PART_WIDTH, type TileName } from "./store.ts";
+import { type LogReader, MissingRows, PART_WIDTH, type TileName } from "./store.ts";
 
 /** Proofs read the tree as tiles of sixteen hashes, two of them in the height of one that is stored. */
 const PART_HEIGHT = TILE_HEIGHT / 2;
@@ -25,9 +25,6 @@ const WHOLE_TILES = 1_024;
 /** What was damaged in the database when it was read, and is mended there, is not served for ever. */
 const KEPT_MS = 60_000;
 const RETRY_AFTER = 5;
-
-/** Of a tree that was published and is not wholly there: no mistake of who asks. */
-export class MissingHashes extends Unavailable {}
 
 /**
  * Tiles, from memory where it can be. A published tile only ever grows at its end, so whatever was read of it once
@@ -135,7 +132,7 @@ function middleOf(hashes: Uint8Array): Uint8Array {
 function expectHashes(hashes: Uint8Array, bytes: number, name: string): Uint8Array {
   if (hashes.length >= bytes) return hashes.length === bytes ? hashes : hashes.slice(0, bytes);
   const width = bytes / HASH_SIZE;
-  throw new MissingHashes(
+  throw new MissingRows(
     `tile ${name}: the database does not have the ${width} hashes that were published`,
     RETRY_AFTER,
   );

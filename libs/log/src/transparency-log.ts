@@ -27,7 +27,7 @@ import { noSuchLog } from "./no-such-log.ts";
 import { assertSearchKeys } from "./search-key.ts";
 import { Sequencer } from "./sequencer.ts";
 import { MOST_AHEAD, NEWER_DATABASE, Standing } from "./standing.ts";
-import type { LogKey, LogStore, StoredLog } from "./store.ts";
+import { type LogKey, type LogStore, MissingRows, type StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
 import { within } from "./within.ts";
 
@@ -309,9 +309,8 @@ export class TransparencyLog {
     return entries;
   }
 
-  /** That an entry of the published tree is not there is no mistake of who asks for it. */
-  #lost(index: bigint): Unavailable {
-    return new Unavailable(`log ${this.#name}: entry ${index} was published and is not in the database`, 5);
+  #lost(index: bigint): MissingRows {
+    return new MissingRows(`log ${this.#name}: entry ${index} was published and is not in the database`, 5);
   }
 
   async #expectPublished(size: bigint): Promise<void> {

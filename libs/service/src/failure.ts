@@ -30,6 +30,7 @@ const STATUS: Readonly<Record<FaultCode, number>> = {
   unavailable: 503,
   "deadline-exceeded": 504,
   "refused-to-sign": 503,
+  damaged: 503,
   misconfigured: 500,
 };
 

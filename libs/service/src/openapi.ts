@@ -60,6 +60,8 @@ export function responses(name: string, mayMiss = false) {
     403: error("Where readers have to sign in: whoever did may not read this."),
     ...(mayMiss && { 404: error("There is none.") }),
     429: error("Too many requests are under way."),
-    503: error("Ask again later."),
+    503: error(
+      "Ask again later; but with the code `damaged` what is stored is not what was logged, and only the operator can mend it.",
+    ),
   };
 }

@@ -42,6 +42,7 @@ const CODES: Readonly<Record<Failure["code"], status>> = {
   unavailable: status.UNAVAILABLE,
   "deadline-exceeded": status.DEADLINE_EXCEEDED,
   "refused-to-sign": status.UNAVAILABLE,
+  damaged: status.DATA_LOSS,
   misconfigured: status.INTERNAL,
   http: status.INVALID_ARGUMENT,
   internal: status.INTERNAL,

@@ -9,11 +9,12 @@ import {
   tileResource,
   type TransparencyLog,
 } from "@chancery/log";
-import { type InclusionProof, leafHash, verifyInclusion } from "@chancery/tlog";
+import type { InclusionProof } from "@chancery/tlog";
 import { encodeEntryId } from "./entry-id.ts";
 import { IndexMemory } from "./index-memory.ts";
 import { attestationBeside } from "./search/stored-facts.ts";
 import { type EntryPromise, signEntryTimestamp } from "./signed-entry-timestamp.ts";
+import { type AskedEntry, entryAt, entryOfLeafHash, proveStored } from "./stored-proof.ts";
 
 /** A log of the v1 API, with a tree ID and a key of its own. */
 export interface ShardLinks {
@@ -104,11 +105,11 @@ export class Shard {
 
   /** `index` is the shard's own. */
   async byIndex(index: bigint): Promise<ProvenEntry | undefined> {
-    return this.#proveStored(await this.log.entry(index));
+    return this.#proveStored(await entryAt(this.log, index));
   }
 
   async byLeafHash(hash: Uint8Array): Promise<ProvenEntry | undefined> {
-    return this.#proveStored(await this.log.findIdentity(hash));
+    return this.#proveStored(await entryOfLeafHash(this.log, hash));
   }
 
   /** IDs of entries that have one key of each group, newest first. */
@@ -195,21 +196,11 @@ export class Shard {
     return timestamp;
   }
 
-  async #proveStored(entry: LoggedEntry | undefined): Promise<ProvenEntry | undefined> {
-    if (entry === undefined) return undefined;
+  async #proveStored(stored: AskedEntry | undefined): Promise<ProvenEntry | undefined> {
+    if (stored === undefined) return undefined;
     // Asked for after the entry, so that it covers it.
     const checkpoint = await this.published();
-    const proof = await this.log.inclusionProof(entry.index, checkpoint.head.size);
-    expectIncluded(entry, proof, checkpoint);
-    return this.prove({ entry, proof, checkpoint });
-  }
-}
-
-/** Nothing read from the database is signed, as an entry's timestamp, unless it is in the tree that was published. */
-function expectIncluded(entry: LoggedEntry, proof: InclusionProof, { head }: PublishedCheckpoint): void {
-  try {
-    verifyInclusion(proof, leafHash(entry.leaf), head);
-  } catch (cause) {
-    throw new RefusedToSign(`the stored entry ${entry.index} is not the one in its tree`, { cause });
+    const proof = await proveStored(this.log, stored, checkpoint.head, this.first);
+    return this.prove({ entry: stored.entry, proof, checkpoint });
   }
 }

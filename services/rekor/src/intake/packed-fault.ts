@@ -1,4 +1,5 @@
 import {
+  Damaged,
   DeadlineExceeded,
   Duplicate,
   Fault,
@@ -69,4 +70,5 @@ const FAULTS: Readonly<Record<Exclude<FaultCode, "misconfigured">, (message: str
   unavailable: (message, retryAfter) => new Unavailable(message, retryAfter),
   "deadline-exceeded": (message) => new DeadlineExceeded(message),
   "refused-to-sign": (message) => new RefusedToSign(message),
+  damaged: (message) => new Damaged(message),
 };

@@ -1,4 +1,4 @@
-import { Fault, RefusedToSign } from "@chancery/fault";
+import { Damaged, Fault } from "@chancery/fault";
 import type { LoggedEntry } from "@chancery/log";
 import { IN_TOTO_PAYLOAD_TYPE, readStatement } from "../entries/in-toto-statement.ts";
 import { contentTypeOf, parseCoseSign1 } from "../pki/cose-sign1.ts";
@@ -14,7 +14,7 @@ export function describeStored({ index, leaf, extra }: Pick<LoggedEntry, "index"
     return beside.isBare === true ? { ...facts, statement: statementOf(facts.kind, beside) } : facts;
   } catch (cause) {
     // Nothing that was ever logged: whoever asks has made no mistake.
-    throw new RefusedToSign(`the stored entry ${index} cannot be read`, { cause });
+    throw new Damaged(`the stored entry ${index} cannot be read`, { cause });
   }
 }
 

@@ -1,8 +1,9 @@
 import { decodeHex } from "@chancery/encoding";
-import { Malformed, RefusedToSign } from "@chancery/fault";
-import type { LoggedEntry, PublishedCheckpoint } from "@chancery/log";
-import { type InclusionProof, leafHash, verifyInclusion } from "@chancery/tlog";
+import { Malformed } from "@chancery/fault";
+import type { PublishedCheckpoint } from "@chancery/log";
+import type { InclusionProof } from "@chancery/tlog";
 import { parseEntryId } from "../entry-id.ts";
+import { type AskedEntry, entryAt, entryOfLeafHash, proveStored } from "../stored-proof.ts";
 import { describe } from "./log-search.ts";
 import type { FoundEntry, SearchedLog } from "./searched-log.ts";
 import { attestationBeside } from "./stored-facts.ts";
@@ -20,15 +21,11 @@ export interface EntryDetail {
 export async function entryDetail(shards: readonly SearchedLog[], name: string): Promise<EntryDetail | undefined> {
   const found = await find(shards, name);
   if (found === undefined) return undefined;
-  const { log, entry } = found;
+  const { log, stored } = found;
   // Asked for after the entry, so that it covers it.
   const checkpoint = await log.log.published();
-  const proof = await log.log.inclusionProof(entry.index, checkpoint.head.size);
-  try {
-    verifyInclusion(proof, leafHash(entry.leaf), checkpoint.head);
-  } catch (cause) {
-    throw new RefusedToSign(`the stored entry ${entry.index} is not the one in its tree`, { cause });
-  }
+  const proof = await proveStored(log.log, stored, checkpoint.head, log.first);
+  const { entry } = stored;
   return {
     found: describe(log, entry),
     attestation: attestationBeside(entry.extra),
@@ -40,15 +37,15 @@ export async function entryDetail(shards: readonly SearchedLog[], name: string):
 
 interface Found {
   readonly log: SearchedLog;
-  readonly entry: LoggedEntry;
+  readonly stored: AskedEntry;
 }
 
 async function find(shards: readonly SearchedLog[], name: string): Promise<Found | undefined> {
   if (/^[0-9]{1,18}$/.test(name)) {
     const index = BigInt(name);
     const log = shards.find(({ first }) => first <= index);
-    const entry = await log?.log.entry(index - log.first);
-    return log && entry && { log, entry };
+    const stored = log && (await entryAt(log.log, index - log.first));
+    return stored && { log, stored };
   }
   const isWhole = /^[0-9a-f]{80}$/i.test(name) && shards.some((log) => log.name === "rekor");
   if (!isWhole && !/^[0-9a-f]{64}$/i.test(name)) {
@@ -56,8 +53,10 @@ async function find(shards: readonly SearchedLog[], name: string): Promise<Found
   }
   const hash = isWhole ? parseEntryId(name).leafHash : decodeHex(name, "entry");
   for (const log of shards) {
-    const entry = await log.log.findIdentity(hash);
-    if (entry !== undefined && (!isWhole || log.entryId(entry) === name.toLowerCase())) return { log, entry };
+    // A whole ID names its tree: what is stored there is judged later, or an entry that was changed would never have been logged.
+    if (isWhole && log.entryId({ identity: hash }) !== name.toLowerCase()) continue;
+    const stored = await entryOfLeafHash(log.log, hash);
+    if (stored !== undefined) return { log, stored };
   }
   return undefined;
 }

@@ -11,6 +11,8 @@ export type Answer<T> =
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "signed-out" }
   | { readonly kind: "forbidden"; readonly message: string }
+  /** What is stored is not what was logged, and the server shows it to nobody. */
+  | { readonly kind: "damaged"; readonly message: string }
   | { readonly kind: "unavailable"; readonly message: string };
 
 const ROOT = "/api/chancery/v1";
@@ -33,7 +35,7 @@ export async function ask<T>(
       redirect: "error",
       signal: abort,
     });
-    if (!response.ok) return refusal(response.status, await messageOf(response));
+    if (!response.ok) return refusal(response.status, await toldBy(response));
     return { kind: "answered", value: shape(await response.json(), "the answer") };
   } catch (error) {
     if (signal?.aborted === true) throw error;
@@ -55,7 +57,14 @@ export function queryString(parameters: Parameters): string {
 /** What `libs/service` answers where there is no route at all. */
 const NO_SUCH_PATH = "there is nothing at this path";
 
-function refusal(status: number, message: string): Answer<never> {
+/** What an error says of itself: `code` is the fault's own name. */
+interface Told {
+  readonly code: unknown;
+  readonly message: string;
+}
+
+function refusal(status: number, { code, message }: Told): Answer<never> {
+  if (code === "damaged") return { kind: "damaged", message };
   if (status === 401) return { kind: "signed-out" };
   if (status === 403) return { kind: "forbidden", message };
   if (status === 404) return message === NO_SUCH_PATH ? { kind: "absent" } : { kind: "unknown", message };
@@ -63,8 +72,9 @@ function refusal(status: number, message: string): Answer<never> {
   return { kind: "unavailable", message };
 }
 
-async function messageOf(response: Response): Promise<string> {
+async function toldBy(response: Response): Promise<Told> {
   const body: unknown = await response.json().catch(() => undefined);
-  const message = typeof body === "object" && body !== null && "message" in body ? body.message : undefined;
-  return typeof message === "string" ? message : `The server answered ${response.status}.`;
+  const { code, message }: { code?: unknown; message?: unknown } =
+    typeof body === "object" && body !== null ? body : {};
+  return { code, message: typeof message === "string" ? message : `The server answered ${response.status}.` };
 }

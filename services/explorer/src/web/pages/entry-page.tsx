@@ -29,6 +29,7 @@ export function EntryPage({ log, id }: { readonly log: LogName; readonly id: str
   return (
     <>
       <Lead title={`Entry ${id}`} eyebrow={log} heading={<Text value={`Entry ${id}`} />} />
+      <AlarmBanner />
       <Answered
         answer={answer?.kind === "answered" ? undefined : answer}
         waiting="Reading the entry"
@@ -54,6 +55,7 @@ function Entry({ entry, log, asked, parties }: EntryProps) {
     return (
       <>
         <Lead title={`Entry ${asked}`} eyebrow={entry.log} heading={<Text value={`Entry ${asked}`} />} />
+        <AlarmBanner />
         <Notice tone="bad" title="Do not believe this entry">
           The answer is not even an entry with a proof: <Text value={checked.unreadable} />
         </Notice>

@@ -65,6 +65,8 @@ export function Answered<T>({ answer, waiting, name, children }: AnsweredProps<T
       );
     case "signed-out":
       return <SignedOut />;
+    case "damaged":
+      return <Damaged message={answer.message} />;
     default:
       return (
         <Notice tone="bad" title={`${name} does not answer`}>
@@ -72,6 +74,27 @@ export function Answered<T>({ answer, waiting, name, children }: AnsweredProps<T
         </Notice>
       );
   }
+}
+
+/** No outage: somebody who is told to try again later tries for ever. */
+function Damaged({ message }: { readonly message: string }) {
+  return (
+    <Notice tone="bad" title="What is stored is not what was logged">
+      <p>
+        The server refuses to show it: <Text value={message} />.
+      </p>
+      <p>
+        The log's database was changed or damaged after this was logged. The signed tree was not: it still proves what
+        was here, and nothing else can be passed off as it. A bundle of the entry that somebody kept holds as before:{" "}
+        <a href="/check">check it</a>.
+      </p>
+      <p>
+        <a href="/health">The auditor's alarm</a> says what to do and where the evidence is. There is none yet? Old
+        entries are looked at in turn; whoever runs this installation can have all of them checked at once: npm run
+        fsck.
+      </p>
+    </Notice>
+  );
 }
 
 function SignedOut() {

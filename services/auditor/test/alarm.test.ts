@@ -102,6 +102,27 @@ const away = (trouble: "unreachable" | "out-of-service", toleratedMs: number): F
   subject: "server https://log.example",
 });
 
+test("what does not answer yet at the start is unknown and fails with its alarm; what passed before fails at once", async () => {
+  const { book } = await alarmBook();
+  const state = () => book.checks.find(({ name }) => name === "clock")?.state;
+  book.expected("clock");
+  await book.failed("clock", away("unreachable", 30_000));
+  expect(state()).toBe("unknown");
+  now += 31_000;
+  await book.failed("clock", away("unreachable", 30_000));
+  expect([state(), book.open.length]).toEqual(["failing", 1]);
+  book.passed("clock", "every clock tells the same time");
+  await book.failed("clock", away("unreachable", 30_000));
+  expect([state(), book.open.length]).toEqual(["failing", 0]);
+});
+
+test("what does not answer fails where nobody looks again", async () => {
+  const { book } = await alarmBook();
+  book.looksOnce();
+  await book.failed("clock", away("unreachable", 30_000));
+  expect(book.checks).toMatchObject([{ name: "clock", state: "failing" }]);
+});
+
 test("a server that answers 503 and nothing by turns is an alarm, and does not put it off for ever", async () => {
   const { book, told } = await alarmBook();
   for (let look = 0; look < 60; look++) {

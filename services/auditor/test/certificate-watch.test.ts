@@ -262,3 +262,28 @@ test("eleven pages of old certificates that are refused keep no new one from bei
     expect.stringContaining(`precertificate at ${11 * 256} of the CT log lives for`),
   ]);
 });
+
+test("the first round since the start rests less than those after it, says how far it is, and has passed before it rests at its end", async () => {
+  const world = await installation();
+  const { precertificate, tbs } = await world.issue();
+  for (let count = 1; count < 600; count++) world.submit(precertificate, tbs, ISSUED + 500);
+  const rests: string[] = [];
+  const check = "certificates in ctlog/2026";
+  const { pass, checkAll, alarms } = await watching(world, {
+    name: "ctlog/2026",
+    pause: async (_, isFirst) => {
+      const { state, what } = alarms.checks.find(({ name }) => name === check)!;
+      rests.push(`${isFirst ? "first" : "later"}: ${state} ${what.replace(/ so far.*| correspond.*/, "")}`);
+    },
+  });
+  expect(await pass()).toEqual([]);
+  await checkAll();
+  expect(rests).toEqual([
+    "first: unknown 256 of 600 precertificates were checked",
+    "first: unknown 512 of 600 precertificates were checked",
+    "later: passed 600 precertificates",
+  ]);
+  rests.length = 0;
+  await checkAll();
+  expect(rests).toEqual(Array.from({ length: 3 }, () => "later: passed 600 precertificates"));
+});

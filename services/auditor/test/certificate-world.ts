@@ -116,7 +116,12 @@ export const now = () => ISSUED + auditing.elapsed;
 
 export async function watching(
   { log, chain, db, fetch }: Pick<Installation, "log" | "chain" | "db" | "fetch">,
-  { name = log.log.name, book = undefined as AlarmBook | undefined, federated = "https://dex.example.com" } = {},
+  {
+    name = log.log.name,
+    book = undefined as AlarmBook | undefined,
+    federated = "https://dex.example.com",
+    pause = async (_spentMs: number, _isFirst: boolean) => {},
+  } = {},
 ) {
   const state = await StateFolder.open(auditing.folder);
   const alarms = book ?? new AlarmBook(state, await state.alarms(), [], now);
@@ -130,8 +135,8 @@ export async function watching(
     promised,
     settled: new SettledAlarms(auditing.folder),
     isFederated: (issuer) => issuer === federated,
-    pause: async () => {},
-    pauseInLedger: async () => {},
+    pause,
+    pauseInLedger: pause,
   });
   const pass = async () => {
     await log.publish();

@@ -100,6 +100,7 @@ export class AlarmBook implements Report {
   readonly #raised = new Map<string, number[]>();
   #alarms: Alarm[];
   #isClosed = false;
+  #looksAgain = true;
 
   constructor(store: AlarmStore, before: readonly Alarm[], sinks: readonly AlarmSink[], now: () => number) {
     this.#store = store;
@@ -126,6 +127,11 @@ export class AlarmBook implements Report {
   /** What is told from now on is of checks that were cut off in the middle. */
   close(): void {
     this.#isClosed = true;
+  }
+
+  /** Each check is made once: what is not there is not waited for. */
+  looksOnce(): void {
+    this.#looksAgain = false;
   }
 
   passed(check: string, what: string): void {
@@ -161,6 +167,11 @@ export class AlarmBook implements Report {
   }
 
   #setFailing(check: string, { trouble, what }: Finding, id: string | undefined): void {
+    // That it could not be looked at yet says nothing of it; if that stays so it is an alarm.
+    const wasTold = (this.#checks.get(check)?.state ?? "unknown") !== "unknown";
+    if (id === undefined && AWAY.has(trouble) && !wasTold && this.#looksAgain) {
+      return this.#set({ name: check, state: "unknown", what, meaning: null, remedy: null, evidence: null });
+    }
     const { meaning, remedy } = TROUBLES[trouble];
     const evidence = this.#alarms.find((alarm) => alarm.id === id)?.evidence ?? null;
     this.#set({ name: check, state: "failing", what, meaning, remedy, evidence });

@@ -33,7 +33,6 @@ const EVERY = {
   heads: 2_000,
   clients: 5_000,
   find: 2_000,
-  authorities: 500,
   host: 15_000,
   refusals: 30_000,
   logs: 30_000,
@@ -191,6 +190,7 @@ export class Auditor implements AsyncDisposable {
 
   /** Every check once and whole, one after the other. */
   async sweep(): Promise<void> {
+    if (this.#running === undefined) this.#alarms.looksOnce();
     if (!this.#logs.isComplete) await this.#logs.find();
     await this.#trust.check();
     await this.#look();
@@ -236,7 +236,7 @@ export class Auditor implements AsyncDisposable {
       this.#again(EVERY.heads, "heads", () => this.#look(LOOK_MS)),
       this.#again(EVERY.clients, "what clients are shown", () => this.#clients.check()),
       this.#again(EVERY.trust, "trust root", () => this.#trust.check()),
-      this.#again(EVERY.host, "host", () => this.#host.check()),
+      this.#lookAtHost(),
       this.#refusals && this.#again(EVERY.refusals, "refusals", async () => this.#refusals?.check()),
       this.#time && this.#again(EVERY.time, "time servers", async () => this.#time?.check()),
       canary && this.#singAgain(canary.everyMs),
@@ -249,6 +249,12 @@ export class Auditor implements AsyncDisposable {
       ),
     ]);
     await Promise.all(loops);
+  }
+
+  /** After what it runs beside has begun to answer, which takes a moment, and not a quarter of a minute later. */
+  async #lookAtHost(): Promise<void> {
+    await delay(EVERY.find, undefined, { signal: this.#stop.signal }).catch(() => {});
+    await this.#again(EVERY.host, "host", () => this.#host.check());
   }
 
   /** Those of before are watched before the installation answers. */
@@ -337,7 +343,8 @@ export class Auditor implements AsyncDisposable {
       signal: this.#stop.signal,
       rest: (milliseconds) => this.#rest(milliseconds),
       checkIndex: () => this.#checkIndex(watched.watch.log),
-      untilTrusted: () => this.#untilTrusted(),
+      report: this.#loops.report,
+      isTrusted: () => this.#trust.authorities !== undefined,
     });
   }
 
@@ -348,13 +355,6 @@ export class Auditor implements AsyncDisposable {
 
   #again(everyMs: number, what: string, work: () => Promise<void>): Promise<void> {
     return this.#loops.again(what, everyMs, work);
-  }
-
-  async #untilTrusted(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted && this.#trust.authorities === undefined) {
-      await delay(EVERY.authorities, undefined, { signal }).catch(() => {});
-    }
   }
 
   /** Not in a sweep, which somebody waits for. */

@@ -3,6 +3,7 @@ import type { SettlingReport } from "../domain/alarm.ts";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import type { Way } from "../public/http-log.ts";
 import type { SettledAlarms } from "../state/settled-alarms.ts";
+import type { Pause } from "./first-round.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
 import { Unchecked } from "./wrong.ts";
@@ -24,9 +25,9 @@ export interface CertificateAround {
   readonly settled: SettledAlarms;
   readonly isFederated: (issuer: string) => boolean;
   /** Between two pages of what is looked at again, given what one took. */
-  readonly pause: (spentMs: number) => Promise<void>;
+  readonly pause: Pause;
   /** The same in the ledger, which is gone through again and again. */
-  readonly pauseInLedger: (spentMs: number) => Promise<void>;
+  readonly pauseInLedger: Pause;
 }
 
 /** What lies behind an alarm of the log itself is no alarm, a certificate at a time. */

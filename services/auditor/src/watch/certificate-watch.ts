@@ -9,6 +9,7 @@ import { type CertificateAround, requireAbreast } from "./certificate-around.ts"
 import { certificateChecks } from "./certificate-checks.ts";
 import { changedIn, CtEntries } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
+import { Rounds } from "./first-round.ts";
 import { judgeProfile } from "./ledger-row-check.ts";
 import { LedgerWatch } from "./ledger-watch.ts";
 import type { LogWatch } from "./log-watch.ts";
@@ -36,6 +37,7 @@ export class CertificateWatch {
   #next: bigint;
   /** Those below that were judged bad are looked at again. */
   readonly #bad: BadEntries;
+  readonly #rounds: Rounds;
   /** What the last page of entries took. */
   #spentMs = 0;
 
@@ -50,6 +52,8 @@ export class CertificateWatch {
     this.#awaited = new AwaitedRows(folder, seen);
     const ids = log.identity.keys.map((key) => sha256(key.export({ type: "spki", format: "der" })).toHex());
     this.#logIds = new Set(ids);
+    const { report, pause } = around;
+    this.#rounds = new Rounds({ check: this.#checks.allLogged, report, pause });
     this.#next = BigInt(folder.cursor("certificates") ?? 0);
     this.#bad = new BadEntries(folder.cursor("bad certificates"));
   }
@@ -66,7 +70,7 @@ export class CertificateWatch {
   /** All that there are, at its own pace. What it found is told before it rests. */
   async checkAllLogged(): Promise<void> {
     await this.#judge(this.#checks.allLogged, (findings) => this.#checkLog(true, findings));
-    await this.#around.pause(this.#spentMs);
+    await this.#around.pause(this.#spentMs, false);
   }
 
   async checkAllLedgered(): Promise<void> {
@@ -95,6 +99,7 @@ export class CertificateWatch {
   }
 
   async #judgeAllEntries(size: bigint, findings: Findings): Promise<void> {
+    this.#rounds.begin();
     for (let next = 0n; next < size;) {
       const started = performance.now();
       const end = min((next / PAGE + 1n) * PAGE, size);
@@ -106,8 +111,10 @@ export class CertificateWatch {
       await this.#expectLedgered(next, entries);
       next = end;
       this.#spentMs = performance.now() - started;
-      if (next < size) await this.#around.pause(this.#spentMs);
+      if (next < size)
+        await this.#rounds.rest(this.#spentMs, `${next} of ${size} precertificates were checked`, findings);
     }
+    this.#rounds.end();
   }
 
   /** What came since the last time; then some of what was bad. */

@@ -7,6 +7,7 @@ import { type Bad, BadEntries } from "./bad-entries.ts";
 import { changedIn, isAt } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { Refused } from "../public/http-log.ts";
+import { type Pause, Rounds } from "./first-round.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { Wrong } from "./wrong.ts";
 
@@ -17,7 +18,7 @@ interface Around {
   /** After a page of what is new, given what it took. */
   readonly breathe: (spentMs: number) => Promise<void>;
   /** After a page of what is looked at again. */
-  readonly pause: (spentMs: number) => Promise<void>;
+  readonly pause: Pause;
 }
 
 const PAGE = 256n;
@@ -40,12 +41,15 @@ export class EntryWatch {
   readonly #bad: BadEntries;
   /** By what the newest must be found: what stands in them does not change, so it is read once. */
   readonly #newest: { readonly index: bigint; readonly sought: readonly Sought[] }[] = [];
+  readonly #rounds: Rounds;
   /** The id of the log in the database. */
   #id: number | undefined;
 
   constructor(watch: LogWatch, around: Around) {
     this.#watch = watch;
     this.#around = around;
+    const { report, pause } = around;
+    this.#rounds = new Rounds({ check: `index of ${watch.log.name}`, report, pause });
     this.#next = BigInt(watch.folder.cursor("entries") ?? 0);
     this.#bad = new BadEntries(watch.folder.cursor("invalid"));
   }
@@ -137,11 +141,13 @@ export class EntryWatch {
     });
   }
 
-  /** By what all must be found, at its own pace. */
+  /** By what all must be found, at its own pace. What it found is told before it rests. */
   async checkAllFound(): Promise<void> {
     const check = `index of ${this.#watch.log.name}`;
     const { stored, pause } = this.#around;
     if (stored === undefined) return this.#around.report.unknown(check, NO_DATABASE);
+    let spentMs = 0;
+    this.#rounds.begin();
     await this.#judge(check, async (findings) => {
       const { size } = this.#watch.proven;
       this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
@@ -153,10 +159,14 @@ export class EntryWatch {
         for (const { wrong } of judged) if (wrong !== undefined) findings.add(wrong);
         const sought = judged.flatMap(({ index, texts }) => soughtOf(index, texts));
         this.#expectFound(await findUnfound(stored.db, id, sought), findings);
-        await pause(performance.now() - started);
+        spentMs = performance.now() - started;
+        if (end < size)
+          await this.#rounds.rest(spentMs, `${end} of ${size} entries are found by what stands in them`, findings);
       }
+      this.#rounds.end();
       return `all ${size} entries are found by what stands in them`;
     });
+    await pause(spentMs, false);
   }
 
   #expectFound(unfound: Awaited<ReturnType<typeof findUnfound>>, findings: Findings): void {

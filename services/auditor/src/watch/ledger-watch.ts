@@ -17,8 +17,10 @@ import {
   timeOf,
 } from "../database/ledger.ts";
 import { type CertificateAround, requireAbreast } from "./certificate-around.ts";
+import { certificateChecks } from "./certificate-checks.ts";
 import type { CtEntries } from "./ct-entries.ts";
 import type { Findings } from "./findings.ts";
+import { Rounds } from "./first-round.ts";
 import type { LogWatch } from "./log-watch.ts";
 import {
   digestOf,
@@ -61,6 +63,7 @@ export class LedgerWatch {
   readonly #entries: CtEntries;
   readonly #seen: SeenRows;
   readonly #startedAt: bigint;
+  readonly #rounds: Rounds;
   /** Rows up to it were looked at. */
   #place: LedgerPlace;
   /** Those up to it that were judged bad: they are looked at again, and one that is gone is not forgotten. */
@@ -75,12 +78,15 @@ export class LedgerWatch {
     this.#entries = entries;
     this.#seen = seen;
     this.#startedAt = BigInt(around.now());
+    const { report, pauseInLedger: pause } = around;
+    this.#rounds = new Rounds({ check: certificateChecks(watch.log.name).allLedgered, report, pause });
     this.#place = parsePlace(watch.folder.cursor("ledger"));
     this.suspects = new SuspectRows(join(watch.folder.directory, "suspects.json"));
   }
 
   async check(db: Queryable, whole: boolean, findings: Findings): Promise<string> {
-    if (!whole) await this.#lookAgain(db, findings);
+    if (whole) this.#rounds.begin();
+    else await this.#lookAgain(db, findings);
     const unconfirmed = whole ? new UnconfirmedIssuers() : undefined;
     let place = whole ? START : this.#place;
     let count = 0;
@@ -102,8 +108,9 @@ export class LedgerWatch {
       if (last !== undefined) place = { time: last.time, serial: last.serial };
       if (!whole && last !== undefined) await this.#remember(place);
       if (isLast) break;
-      if (whole) await this.#around.pauseInLedger(performance.now() - started);
+      if (whole) await this.#rounds.rest(performance.now() - started, `${count} rows were checked`, findings);
     }
+    if (whole) this.#rounds.end();
     unconfirmed?.tell(findings);
     requireAbreast(this.#watch, `${count} rows were checked`);
     return whole

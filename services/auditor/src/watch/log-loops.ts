@@ -1,4 +1,7 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Report } from "../domain/alarm.ts";
 import type { Insight } from "./auditor-options.ts";
+import { certificateChecks } from "./certificate-checks.ts";
 import type { Loops } from "./loops.ts";
 import { paced } from "./pace.ts";
 import type { Watched } from "./watched-log.ts";
@@ -17,14 +20,20 @@ const EVERY = {
   index: 60_000,
 };
 
+/** Between two looks whether certificates can be judged. */
+const READY_MS = 500;
+/** Of a log that cannot be proven they say so themselves, a round later. */
+const MOST_UNREADY_MS = 60_000;
+
 interface Around {
   readonly loops: Pick<Loops, "again">;
   readonly insight: Insight | undefined;
   readonly signal: AbortSignal;
   readonly rest: (milliseconds: number) => Promise<void>;
   readonly checkIndex: () => Promise<void>;
+  readonly report: Pick<Report, "unknown">;
   /** Without the CA's own certificates nothing says which are its leaves. */
-  readonly untilTrusted: () => Promise<void>;
+  readonly isTrusted: () => boolean;
 }
 
 /** All that is done again and again for one log. */
@@ -33,8 +42,9 @@ export function loopsOf(watched: Watched, around: Around): Promise<void>[] {
   const { insight, rest, checkIndex } = around;
   const { name, identity } = watch.log;
   const again = (everyMs: number, what: string, work: () => Promise<void>) => around.loops.again(what, everyMs, work);
-  const againOnceTrusted = async (everyMs: number, what: string, work: () => Promise<void>) => {
-    await around.untilTrusted();
+  const ready = certificates && untilReady(watched, around);
+  const againOnceReady = async (everyMs: number, what: string, work: () => Promise<void>) => {
+    await ready;
     await again(everyMs, what, work);
   };
   const loops: Promise<void>[] = [
@@ -68,9 +78,9 @@ export function loopsOf(watched: Watched, around: Around): Promise<void>[] {
   }
   if (certificates !== undefined) {
     loops.push(
-      againOnceTrusted(EVERY.certificates, `new certificates of ${name}`, () => certificates.checkNew()),
-      againOnceTrusted(EVERY.round, `certificates of ${name}`, () => certificates.checkAllLogged()),
-      againOnceTrusted(EVERY.round, `ledger of ${name}`, () => certificates.checkAllLedgered()),
+      againOnceReady(EVERY.certificates, `new certificates of ${name}`, () => certificates.checkNew()),
+      againOnceReady(EVERY.round, `certificates of ${name}`, () => certificates.checkAllLogged()),
+      againOnceReady(EVERY.round, `ledger of ${name}`, () => certificates.checkAllLedgered()),
     );
   }
   if (stored !== undefined && insight !== undefined) {
@@ -78,4 +88,20 @@ export function loopsOf(watched: Watched, around: Around): Promise<void>[] {
     loops.push(again(EVERY.round, `rows of ${name}`, () => stored.scrub(db, identity.signs)));
   }
   return loops;
+}
+
+/** A round that begins a moment before the log is proven says nothing, and the next is a minute later. */
+async function untilReady({ watch }: Watched, { isTrusted, report, signal }: Around): Promise<void> {
+  const rest = () => delay(READY_MS, undefined, { signal }).catch(() => {});
+  if (!isTrusted()) {
+    for (const check of Object.values(certificateChecks(watch.log.name))) {
+      report.unknown(
+        check,
+        'waits for the trust root, which says whose certificates are the CA\'s own (see "trust root")',
+      );
+    }
+  }
+  while (!signal.aborted && !isTrusted()) await rest();
+  const since = performance.now();
+  while (!signal.aborted && !watch.isCurrent && performance.now() - since < MOST_UNREADY_MS) await rest();
 }

@@ -15,8 +15,10 @@ import { BesideWatch } from "./beside-watch.ts";
 import { isFrozenForEver } from "./stored-heads.ts";
 import type { TrustWatch } from "./trust-watch.ts";
 
-/** What is looked at again takes a three-hundredth of the time, each; what is new a twentieth. */
-const REST = { again: 300, ledger: 100, new: 20 };
+/** What is looked at again takes a three-hundredth of the time, each; the first time since the start a sixtieth; what is new a twentieth. */
+const REST = { again: 300, ledger: 100, first: 60, new: 20 };
+/** The first pages take ten times what the others do: nobody waits minutes for that. */
+const MOST_REST_MS = 3_000;
 
 /** All that watches one log. */
 export interface Watched {
@@ -71,8 +73,9 @@ export function watchLog(
     },
   });
   const stored = place && new StoredWatch(watch, place, around);
-  const pause = (spentMs: number) => rest(spentMs * REST.again);
-  const pauseInLedger = (spentMs: number) => rest(spentMs * REST.ledger);
+  const pauseOf = (factor: number) => (spentMs: number, isFirst: boolean) =>
+    rest(isFirst ? Math.min(spentMs * REST.first, MOST_REST_MS) : spentMs * factor);
+  const [pause, pauseInLedger] = [pauseOf(REST.again), pauseOf(REST.ledger)];
   const breathe = (spentMs: number) => rest(spentMs * REST.new);
   if (found.kind === "ctlog") {
     const authorities = () => trust.authorities?.certificate ?? [];

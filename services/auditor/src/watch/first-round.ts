@@ -1,0 +1,39 @@
+import type { Report } from "../domain/alarm.ts";
+import type { Findings } from "./findings.ts";
+
+/** Between two pages, given what one took, and whether nothing was said since the start of what they are pages of. */
+export type Pause = (spentMs: number, isFirst: boolean) => Promise<void>;
+
+interface Around {
+  readonly check: string;
+  readonly report: Pick<Report, "unknown">;
+  readonly pause: Pause;
+}
+
+/** Rounds through all there is. Before the first has come to its end nobody sees green: it takes less time, and how far it is is told. */
+export class Rounds {
+  readonly #around: Around;
+  #begun = 0;
+  #isFirst = true;
+
+  constructor(around: Around) {
+    this.#around = around;
+  }
+
+  begin(): void {
+    this.#begun++;
+  }
+
+  /** After a page that is not the last. */
+  async rest(spentMs: number, done: string, findings: Findings): Promise<void> {
+    const { check, report, pause } = this.#around;
+    const isSilent = findings.count === 0 && findings.refused === undefined;
+    // Of one that was cut off it is told why.
+    if (this.#begun === 1 && isSilent) report.unknown(check, `${done} so far, in the first round since the start`);
+    await pause(spentMs, this.#isFirst);
+  }
+
+  end(): void {
+    this.#isFirst = false;
+  }
+}

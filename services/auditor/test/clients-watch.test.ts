@@ -35,10 +35,11 @@ const headOf = (log: DrawnLog) => ({ signedTreeHead: Buffer.from(log.note).toStr
 async function clients(...shards: DrawnLog[]) {
   const state = await StateFolder.open(directory);
   const alarms = new AlarmBook(state, await state.alarms(), [], () => now);
-  const shown = { text: shards.at(-1), json: shards.at(-1), inactive: shards.slice(0, -1) };
+  const shown = { text: shards.at(-1), json: shards.at(-1), inactive: shards.slice(0, -1), status: 200 };
   const asked: string[] = [];
   const fetch = async (url: string) => {
     asked.push(url);
+    if (shown.status !== 200) return new Response("no", { status: shown.status });
     if (url.endsWith("/checkpoint")) return new Response(Buffer.from(shown.text?.note ?? []));
     return Response.json({ inactiveShards: shown.inactive.map(headOf), ...(shown.json && headOf(shown.json)) });
   };
@@ -152,6 +153,37 @@ test("the head of a shard that was followed is judged where clients are shown it
   await forked.publish();
   shown.inactive = [forked];
   expect(await look()).toEqual([expect.stringMatching(/^fork: a checkpoint of rekor of size 3 has the root/)]);
+});
+
+test.for([404, 403, 501, 503])(
+  "what clients were shown and is answered with %i from then on is an alarm in a minute, until it is shown again",
+  async (status) => {
+    const { alarms, look, shown } = await clients(await logOf(3));
+    expect(await look()).toEqual([]);
+    shown.status = status;
+    expect(await look()).toEqual([]);
+    expect(await look(25)).toEqual([]);
+    for (let seconds = 0; seconds < 40; seconds += 5) await look();
+    expect(await look()).not.toEqual([]);
+    const states = alarms.checks.filter(({ name }) => name.startsWith("checkpoint at"));
+    expect(states.map(({ state }) => state)).toEqual(["failing", "failing"]);
+    shown.status = 200;
+    expect(await look()).toEqual([]);
+  },
+);
+
+test.for([404, 403, 501])("what was never shown to clients, and is answered with %i, is no alarm", async (status) => {
+  const { alarms, look, shown } = await clients(await logOf(3));
+  shown.status = status;
+  for (let minute = 0; minute < 5; minute++) expect(await look(60)).toEqual([]);
+  expect(alarms.checks.filter(({ name }) => name.startsWith("checkpoint at"))).toEqual([]);
+});
+
+test("what is answered with 503 to clients since the start is an alarm", async () => {
+  const { look, shown } = await clients(await logOf(3));
+  shown.status = 503;
+  expect(await look()).toEqual([]);
+  expect(await look(61)).toEqual([expect.stringMatching(/^out-of-service: https:\/\/drawn\.example answers 503/)]);
 });
 
 test("two URLs are asked for once, however many shards there are", async () => {

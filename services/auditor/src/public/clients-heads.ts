@@ -1,4 +1,3 @@
-import { Unavailable } from "@chancery/fault";
 import { isObject, isText } from "../domain/json-member.ts";
 import { HttpLog, WATCHING, type Way } from "./http-log.ts";
 
@@ -16,7 +15,7 @@ export interface ClientsHeads {
 
 export interface ClientsPlace {
   readonly url: string;
-  /** Undefined where there are none to be had: that a log answers is asked elsewhere. */
+  /** Undefined where there are none. */
   heads(): Promise<ClientsHeads | undefined>;
 }
 
@@ -24,8 +23,8 @@ export interface ClientsPlace {
 export function clientsPlaces(url: string, way: Way = {}): ClientsPlace[] {
   const api = new HttpLog(url.replace(/\/+$/, "") + V1, { ...WATCHING, ...way });
   return [
-    { url: `${api.base}/checkpoint`, heads: () => answered(async () => asText(await api.get("/checkpoint"))) },
-    { url: api.base, heads: () => answered(async () => asJson(await api.getJson(""))) },
+    { url: `${api.base}/checkpoint`, heads: async () => asText(await api.get("/checkpoint")) },
+    { url: api.base, heads: async () => asJson(await api.getJson("")) },
   ];
 }
 
@@ -56,13 +55,4 @@ function asJson(answer: unknown): ClientsHeads | undefined {
 function noteOf(answer: unknown): Uint8Array | undefined {
   const note = isObject(answer) ? answer["signedTreeHead"] : undefined;
   return isText(note) ? Buffer.from(note) : undefined;
-}
-
-async function answered(read: () => Promise<ClientsHeads | undefined>): Promise<ClientsHeads | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof Unavailable) return undefined;
-    throw error;
-  }
 }

@@ -43,9 +43,17 @@ export class Refused extends Unanswered {
   }
 }
 
+/** 501, of what the operator closed. */
+const NOT_IMPLEMENTED = 501;
+
+/** It says that it does not serve at all, and not that it does not serve this. */
+export function isOutOfService({ status }: Refused): boolean {
+  return status >= 500 && status !== NOT_IMPLEMENTED;
+}
+
 /** A proxy that passes on the logs alone, or another version, answers so for what it does not have; a place in trouble does not. */
 export function isNotServed(error: unknown): boolean {
-  return error instanceof Refused && error.status < 500 && error.status !== 429;
+  return error instanceof Refused && !isOutOfService(error) && error.status !== 429;
 }
 
 /** For who looks again in a moment. */

@@ -1,7 +1,7 @@
 import { Misconfigured } from "@chancery/fault";
 import type { Finding } from "../domain/alarm.ts";
 import { isObject, isText } from "../domain/json-member.ts";
-import { Refused, Unanswered } from "../public/http-log.ts";
+import { isOutOfService, Refused, Unanswered } from "../public/http-log.ts";
 import { messageOf } from "./wrong.ts";
 
 /** What is unreachable for less wakes nobody: a restart takes some seconds. */
@@ -29,7 +29,7 @@ export function awayFinding(
     return { trouble: "unreachable", what, toleratedMs, subject: beside };
   }
   const subject = `server ${error.server}`;
-  if (!(error instanceof Refused) || error.status < 500) {
+  if (!(error instanceof Refused) || !isOutOfService(error)) {
     return { trouble: "unreachable", what: `${couldNot}: ${error.message}${saidBy(error)}`, toleratedMs, subject };
   }
   const what = `${error.server} answers ${error.status}${saidBy(error)}; ${couldNot} (${error.message})`;

@@ -2,6 +2,8 @@ import { noteText, openCheckpoint } from "../domain/checkpoint.ts";
 import { Difference } from "../domain/difference.ts";
 import type { SettlingReport } from "../domain/alarm.ts";
 import type { ClientsHeads, ClientsPlace } from "../public/clients-heads.ts";
+import { isNotServed } from "../public/http-log.ts";
+import { awayFinding } from "./away.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { Unchecked, Wrong, wrongOf } from "./wrong.ts";
@@ -61,12 +63,19 @@ export class ClientsWatch {
   }
 
   async #look(place: ClientsPlace, isPatient: boolean): Promise<void> {
-    const heads = await place.heads();
     const check = `checkpoint at ${place.url}`;
-    if (heads === undefined) {
-      if (this.#shown.has(place.url)) this.#around.report.unknown(check, `${place.url} shows no checkpoint by now`);
-      return;
+    let heads: ClientsHeads | undefined;
+    try {
+      heads = await place.heads();
+      if (heads === undefined && this.#shown.has(place.url)) throw new Error("it shows no checkpoint any more");
+    } catch (error) {
+      if (!this.#shown.has(place.url) && isNotServed(error)) return;
+      // Else a history that is shown to clients alone is had by refusing the auditor.
+      const hint = isNotServed(error) ? " (if it was closed on purpose, start this auditor anew)" : "";
+      const couldNot = `what clients are shown at ${place.url} is not to be had${hint}`;
+      return this.#around.report.failed(check, awayFinding(couldNot, error));
     }
+    if (heads === undefined) return;
     this.#shown.add(place.url);
     await this.#judge(check, (findings) => this.#judgeHeads(heads, { url: place.url, isPatient }, findings));
   }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { PostgresSearchIndex } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
-import { verifyIndex } from "@chancery/rekor";
+import { type Damage, type VouchedTree, verifyIndex } from "@chancery/rekor";
 
 /** A page of 256 entries a question: a hundredth of a core. */
 const EVERY_MS = 2_000;
@@ -13,18 +13,28 @@ interface Pace {
   readonly alive?: (() => void) | undefined;
 }
 
-/** What is other in a log's search index than its entries say, read at a pace that nobody notices. */
+interface Audited {
+  readonly damaged: { readonly first: readonly Damage[]; readonly count: bigint };
+  readonly differences: readonly string[];
+}
+
+/** What is other in a log's search index than the entries of `tree` say, read at a pace that nobody notices. */
 export async function auditIndex(
   db: Database,
   log: string,
+  tree: VouchedTree,
   { everyMs = EVERY_MS, signal, alive = () => {} }: Pace = {},
-): Promise<readonly string[]> {
+): Promise<Audited> {
   const index = await PostgresSearchIndex.open(unhurried(db, { everyMs, signal, alive }), log);
-  if (index === undefined) return [];
+  if (index === undefined) return { damaged: { first: [], count: 0n }, differences: [] };
   // Those of before there was this search, which `chancery index rebuild` adds; by what they were found then they are held.
   const unindexed = await index.reader.unindexed();
-  const differences = (await verifyIndex(index, () => {})).filter(({ index: at = unindexed }) => at >= unindexed);
-  return differences.map(({ index: place, what }) => (place === undefined ? what : `entry ${place}: ${what}`));
+  const { damaged, differences } = await verifyIndex(index, tree, () => {});
+  const told = differences.filter(({ index: at = unindexed }) => at >= unindexed);
+  return {
+    damaged,
+    differences: told.map(({ index: place, what }) => (place === undefined ? what : `entry ${place}: ${what}`)),
+  };
 }
 
 /** Once the signal has come it answers no more: a page each two seconds would keep a log of 10,000 entries from ending for 80. */

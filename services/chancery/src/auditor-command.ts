@@ -85,8 +85,7 @@ export async function auditorCommand(
     vantagePoints: (flags.from ?? []).map((url) => parseUrl("--from", url)),
     state: resolve(flags.state ?? ".chancery-auditor"),
     webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
-    verifyIndex:
-      db && ((log: string, signal: AbortSignal, alive?: () => void) => auditIndex(db, log, { signal, alive })),
+    verifyIndex: db && indexOf(db),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
     ...(await federated(flags["federated-issuer"])),
     way: wayOf(flags["read-token-file"]),
@@ -108,6 +107,10 @@ export async function auditorCommand(
   terminal.out(`auditing ${config.url}: ${service.url}/api/chancery/v1/audit, memory in ${config.state}\n`);
   await stop;
   return 0;
+}
+
+function indexOf(db: Database): AuditorConfig["verifyIndex"] {
+  return (log, tree, signal, alive) => auditIndex(db, log, tree, { signal, alive });
 }
 
 async function sweepOnce(config: AuditorConfig, terminal: Terminal): Promise<number> {

@@ -1,13 +1,22 @@
 import { Misconfigured } from "@chancery/fault";
 import { PostgresLogStore, PostgresSearchIndex } from "@chancery/log";
-import { type IndexDifference, rebuildIndex, verifyIndex } from "@chancery/rekor";
+import {
+  type DamagedStretches,
+  describeDamage,
+  type IndexDifference,
+  PublishedTree,
+  rebuildIndex,
+  type VouchedTree,
+  verifyIndex,
+} from "@chancery/rekor";
 import { parseFlags } from "./flags.ts";
 import { showBar } from "./fsck/progress-bar.ts";
-import { readInstallation } from "./installation-file.ts";
+import { type ReadInstallation, readInstallation } from "./installation-file.ts";
 import { openInstallationDatabase } from "./installation-database.ts";
 import { isLogName, isRekorShard, type LogName } from "./log-names.ts";
 import { logNamesOf } from "./log-origins.ts";
 import { onOwnDatabase } from "./own-database.ts";
+import { publishedHead } from "./published-head.ts";
 import { type Environment, resolveSettings } from "./settings.ts";
 
 const USAGE = `usage: chancery index rebuild|verify [FLAGS]
@@ -17,6 +26,8 @@ What entries are found by. It is written with each entry, and is a function of n
   rebuild  adds what is missing, of every published entry: those of before there was this search, after an upgrade
   verify   holds all that is stored against the entries, and names the first differences
 
+Each entry is held against the published tree first. One that is not in it is damaged: verify judges nothing by it, rebuild
+adds nothing for it. Mend such entries first, then see to the index: else good rows are taken for wrong ones.
 Both while chancery runs, and with a role that may only read and add. Exit codes: 0 well, 1 a difference, 2 failed.
 
   --log NAME           only one of rekor, rekor-v2               both
@@ -39,7 +50,15 @@ interface Terminal {
   err(text: string): void;
 }
 
-type Work = (index: PostgresSearchIndex, name: string, json: boolean, terminal: Terminal) => Promise<number>;
+interface Job {
+  readonly index: PostgresSearchIndex;
+  readonly tree: VouchedTree;
+  readonly log: string;
+  readonly json: boolean;
+  readonly terminal: Terminal;
+}
+
+type Work = (job: Job) => Promise<number>;
 const WORK: Readonly<Record<string, Work>> = { rebuild, verify };
 
 /** `chancery index`: resolves with the exit code. */
@@ -63,7 +82,8 @@ export async function indexCommand(
   if (flags.log !== undefined && (!isLogName(flags.log) || flags.log === "ctlog")) {
     throw new Misconfigured("--log", `${flags.log} is none of rekor, rekor-v2`);
   }
-  const names = await chosenLogs(flags.log, data, databaseUrl);
+  const installation = await installationAt(data, databaseUrl);
+  const names = chosenLogs(flags.log, installation);
   await using opened = new AsyncDisposableStack();
   const db = await openInstallationDatabase(data, databaseUrl, opened);
   // The tables may be of before.
@@ -72,22 +92,23 @@ export async function indexCommand(
   for (const name of names) {
     const index = await PostgresSearchIndex.open(db, name);
     if (index === undefined) throw new Misconfigured("--data", `its database holds no log ${name}`);
-    codes.push(await work(index, name, flags.json === true, terminal));
+    const tree = new PublishedTree(index.reader, await publishedHead(index.reader, name, data, installation));
+    codes.push(await work({ index, tree, log: name, json: flags.json === true, terminal }));
   }
   return Math.max(...codes);
 }
 
-/** Those that are searched; by `rekor` all its shards are meant. With a database alone, those that every installation has. */
-async function chosenLogs(
-  asked: string | undefined,
-  data: string,
-  databaseUrl: string | undefined,
-): Promise<LogName[]> {
-  const installation = await readInstallation(data).catch((error: unknown) => {
+/** Undefined where there is a database alone. */
+async function installationAt(data: string, databaseUrl: string | undefined): Promise<ReadInstallation | undefined> {
+  return await readInstallation(data).catch((error: unknown) => {
     if (databaseUrl === undefined) throw error;
-    return { treeId: "1", rekorShards: [] };
+    return undefined;
   });
-  const all = logNamesOf(installation).filter((name) => name !== "ctlog");
+}
+
+/** Those that are searched; by `rekor` all its shards are meant. With a database alone, those that every installation has. */
+function chosenLogs(asked: string | undefined, installation: ReadInstallation | undefined): LogName[] {
+  const all = logNamesOf(installation ?? { treeId: "1", rekorShards: [] }).filter((name) => name !== "ctlog");
   const names = all.filter(
     (name) => asked === undefined || name === asked || (asked === "rekor" && isRekorShard(name)),
   );
@@ -95,33 +116,77 @@ async function chosenLogs(
   return names;
 }
 
-async function rebuild(index: PostgresSearchIndex, log: string, json: boolean, terminal: Terminal): Promise<number> {
+async function rebuild({ index, tree, log, json, terminal }: Job): Promise<number> {
   const bar = showBar(log, process.stderr, (text) => terminal.err(text));
-  const added = await rebuildIndex(index, bar.progress).finally(() => bar.done());
-  const size = (await index.reader.published())?.head.size ?? 0n;
-  const line = json
-    ? JSON.stringify({ log, result: "rebuilt", added: String(added), size: String(size) })
-    : `${log}: every entry is found; of ${added.toLocaleString("en")} something was missing`;
-  terminal.out(`${line}\n`);
-  return 0;
+  const { added, damaged } = await rebuildIndex(index, tree, bar.progress).finally(() => bar.done());
+  const isWhole = damaged.count === 0n;
+  if (json) {
+    const said = { log, result: isWhole ? "rebuilt" : "damaged", added: String(added), size: String(tree.size) };
+    terminal.out(`${JSON.stringify({ ...said, ...damagedJson(damaged) })}\n`);
+  } else {
+    const found = isWhole ? "every entry is found" : "NOT REBUILT for damaged entries";
+    terminal.out(`${log}: ${found}; of ${added.toLocaleString("en")} something was missing\n`);
+    terminal.out(damagedLines(damaged, "nothing was added for them; ").join(""));
+  }
+  return isWhole ? 0 : 1;
 }
 
-async function verify(index: PostgresSearchIndex, log: string, json: boolean, terminal: Terminal): Promise<number> {
+async function verify({ index, tree, log, json, terminal }: Job): Promise<number> {
   const bar = showBar(log, process.stderr, (text) => terminal.err(text));
-  const differences = await verifyIndex(index, bar.progress).finally(() => bar.done());
+  const { damaged, differences } = await verifyIndex(index, tree, bar.progress).finally(() => bar.done());
   const unindexed = await index.reader.unindexed();
-  terminal.out(json ? `${asJson(log, differences, unindexed)}\n` : asText(log, differences, unindexed));
-  return differences.length === 0 && unindexed === 0n ? 0 : 1;
+  const verdict = { damaged, differences, unindexed };
+  terminal.out(json ? `${asJson(log, verdict)}\n` : asText(log, verdict));
+  return isWell(verdict) ? 0 : 1;
 }
 
-function asJson(log: string, differences: readonly IndexDifference[], unindexed: bigint): string {
-  const result = differences.length === 0 && unindexed === 0n ? "well" : "different";
-  const listed = differences.map(({ index, what }) => ({ ...(index !== undefined && { index: String(index) }), what }));
-  return JSON.stringify({ log, result, unindexed: String(unindexed), differences: listed });
+interface Verdict {
+  readonly damaged: DamagedStretches;
+  readonly differences: readonly IndexDifference[];
+  readonly unindexed: bigint;
 }
 
-function asText(log: string, differences: readonly IndexDifference[], unindexed: bigint): string {
+function isWell({ damaged, differences, unindexed }: Verdict): boolean {
+  return damaged.count === 0n && differences.length === 0 && unindexed === 0n;
+}
+
+function damagedJson({ first, count }: DamagedStretches): object {
+  if (count === 0n) return {};
+  const stretches = first.map((one) => ({ first: String(one.first), end: String(one.end), exact: one.isExact }));
+  return { damagedEntries: String(count), damaged: stretches };
+}
+
+/** Entries before their index: who goes the other way deletes the good rows of a forged entry. */
+function damagedLines({ first, count }: DamagedStretches, consequence = ""): string[] {
+  if (count === 0n) return [];
+  const told = first.reduce((sum, one) => sum + (one.end - one.first), 0n);
+  return [
+    ...first.map((one) => `  ${describeDamage(one)}\n`),
+    ...(told < count ? [`  and ${(count - told).toLocaleString("en")} more entries behind them\n`] : []),
+    `  ${consequence}first put the rows of log.entry and log.tile that chancery fsck names back from a backup or a replica\n`,
+    `  (README, "When something is wrong"), then run this again; delete no search row of these entries before\n`,
+  ];
+}
+
+function asJson(log: string, verdict: Verdict): string {
+  const { damaged, differences, unindexed } = verdict;
+  const result = isWell(verdict) ? "well" : "different";
+  const listed = differences.map(({ index, what }) => ({
+    index: index === undefined ? undefined : String(index),
+    what,
+  }));
+  return JSON.stringify({
+    log,
+    result,
+    unindexed: String(unindexed),
+    differences: listed,
+    ...damagedJson(damaged),
+  });
+}
+
+function asText(log: string, { damaged, differences, unindexed }: Verdict): string {
   const lines = differences.map(({ index, what }) => `  ${index === undefined ? "" : `entry ${index}: `}${what}\n`);
+  lines.unshift(...damagedLines(damaged));
   if (unindexed > 0n) {
     lines.unshift(`  the first ${unindexed} entries are of before there was this search: chancery index rebuild\n`);
   }

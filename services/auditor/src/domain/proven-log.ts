@@ -26,6 +26,13 @@ export interface Shown {
   readonly leaves: LeafSource;
 }
 
+/** What was proven of a tree's lowest hash tiles. */
+export interface VouchedTree {
+  readonly size: bigint;
+  /** The hashes of the one at this index, given what its entries make them and, where it is asked for, what is stored; undefined: neither. */
+  tile(index: bigint, ofEntries: Uint8Array, stored: () => Promise<Uint8Array>): Promise<Uint8Array | undefined>;
+}
+
 /** The hash of each full lowest tile that was ever proven, in order: 32 bytes for 256 entries. */
 export interface TileMemory {
   readonly count: number;
@@ -167,6 +174,23 @@ export class ProvenLog {
       if (place !== undefined && !isHere) this.#staged = undefined;
       throw error;
     }
+  }
+
+  /**
+   * This tree as it is now, for whoever reads entries from elsewhere: of a full lowest tile only the hash above it was kept,
+   * so its hashes are found among what the entries make them and what is stored, or nothing says them.
+   */
+  vouched(): VouchedTree {
+    const { size } = this;
+    const last = this.partialTiles().find(({ level }) => level === 0)?.hashes;
+    return {
+      size,
+      tile: async (index, ofEntries, stored) => {
+        if (index === size / PAGE) return last;
+        const above = await this.tileHash(index);
+        return provenHashes(above, ofEntries, new Uint8Array()) ?? provenHashes(above, await stored(), ofEntries);
+      },
+    };
   }
 
   /** The root at a size that was passed. What is in between two kept hashes comes from what is shown, and is believed only if it fits. */

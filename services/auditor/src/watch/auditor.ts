@@ -3,7 +3,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Alarm, AlarmBook, type AlarmSink, timeOf } from "../domain/alarm.ts";
 import { alarmText } from "../domain/alarm-text.ts";
 import { allClientsPlaces } from "../public/clients-heads.ts";
-import type { AuditedLog } from "../public/served-log.ts";
 import { askTime, type TimeServer } from "../public/sntp-client.ts";
 import { unlessStopped } from "../domain/unless-stopped.ts";
 import { Webhook } from "../public/webhook.ts";
@@ -19,6 +18,7 @@ import { type AuditStatus, canaryStatus } from "./audit-status.ts";
 import { whyNotAsked } from "./no-longer-asked.ts";
 import { again } from "./pace.ts";
 import { loopsOf } from "./log-loops.ts";
+import type { LogWatch } from "./log-watch.ts";
 import { Loops } from "./loops.ts";
 import { RefusalWatch } from "./refusal-watch.ts";
 import { checkSearchIndex } from "./search-index-check.ts";
@@ -205,7 +205,7 @@ export class Auditor implements AsyncDisposable {
       }
       await entries?.checkNew();
       await entries?.checkAllFound();
-      if (entries !== undefined) await this.#checkIndex(watch.log);
+      if (entries !== undefined) await this.#checkIndex(watch);
       // Without the CA's own certificates nothing says which are its leaves.
       if (this.#trust.authorities !== undefined) {
         await certificates?.checkNew();
@@ -342,15 +342,15 @@ export class Auditor implements AsyncDisposable {
       insight: this.#options.insight,
       signal: this.#stop.signal,
       rest: (milliseconds) => this.#rest(milliseconds),
-      checkIndex: () => this.#checkIndex(watched.watch.log),
+      checkIndex: () => this.#checkIndex(watched.watch),
       report: this.#loops.report,
       isTrusted: () => this.#trust.authorities !== undefined,
     });
   }
 
-  async #checkIndex(log: AuditedLog): Promise<void> {
+  async #checkIndex(watch: LogWatch): Promise<void> {
     const around = { report: this.#loops.report, signal: this.#stop.signal };
-    await checkSearchIndex(log, this.#options.verifyIndex, around);
+    await checkSearchIndex(watch, this.#options.verifyIndex, around);
   }
 
   #again(everyMs: number, what: string, work: () => Promise<void>): Promise<void> {

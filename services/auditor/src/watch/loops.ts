@@ -78,7 +78,7 @@ export class Loops {
       ...options,
       way: { ...way, fetch: (url, request) => heard(reach(url, request)) },
       insight: insight && { ...insight, db: { query: (sql, params) => heard(insight.db.query(sql, params)) } },
-      verifyIndex: verifyIndex && ((log, signal) => verifyIndex(log, signal, () => this.alive())),
+      verifyIndex: verifyIndex && ((log, tree, signal) => verifyIndex(log, tree, signal, () => this.alive())),
     };
   }
 

@@ -1,36 +1,81 @@
 import type { Report } from "../domain/alarm.ts";
-import { type AuditedLog, storedName } from "../public/served-log.ts";
-import { awayFinding } from "./away.ts";
+import { describePlace, type Place, subjectOf } from "../domain/difference.ts";
+import type { VouchedTree } from "../domain/proven-log.ts";
+import { storedName } from "../public/served-log.ts";
+import { judgeAll } from "./findings.ts";
+import type { LogWatch } from "./log-watch.ts";
+import { Wrong, wrongOf } from "./wrong.ts";
 
-/** Holds all that a log is found by against its entries, both ways; resolves to what is other. `alive` is called as it goes on. */
-export type VerifyIndex = (log: string, signal: AbortSignal, alive?: () => void) => Promise<readonly string[]>;
+/** Entries [first, end) of one lowest tile that are not those of the tree; not `isExact`: which of them, nothing says. */
+interface Damage {
+  readonly first: bigint;
+  readonly end: bigint;
+  readonly isExact: boolean;
+}
+
+interface IndexVerdict {
+  /** The first ones, and how many entries there are in all. */
+  readonly damaged: { readonly first: readonly Damage[]; readonly count: bigint };
+  /** What is other beside the entries that are in the tree. */
+  readonly differences: readonly string[];
+}
+
+/**
+ * Holds all that a log is found by against those of its entries that are in the tree, both ways; resolves to what is other.
+ * `alive` is called as it goes on.
+ */
+export type VerifyIndex = (
+  log: string,
+  tree: VouchedTree,
+  signal: AbortSignal,
+  alive?: () => void,
+) => Promise<IndexVerdict>;
 
 interface Around {
   readonly report: Report;
   readonly signal: AbortSignal;
 }
 
-const UNREACHABLE_MS = 60_000;
-
-/** With the search's own code, where the auditor is given it: it alone knows every kind of entry. */
+/** With the search's own code, where the auditor is given it: it alone knows every kind of entry. What is in the tree it is told. */
 export async function checkSearchIndex(
-  log: AuditedLog,
+  watch: LogWatch,
   verifyIndex: VerifyIndex | undefined,
   { report, signal }: Around,
 ): Promise<void> {
+  const { log, proven } = watch;
   const { name } = log;
-  const check = `search index of ${name}`;
   if (verifyIndex === undefined) return;
-  try {
-    const [first, ...others] = await verifyIndex(storedName(log), signal);
-    if (first === undefined) {
-      report.passed(check, "all that entries are found by is theirs, and nothing is missing");
-    } else {
-      const what = `the search index of ${name} is other than its entries: ${first}`;
-      await report.failed(check, { trouble: "changed-index", what, evidence: { first, others } });
-    }
-  } catch (error) {
-    const away = { toleratedMs: UNREACHABLE_MS, beside: "database" } as const;
-    await report.failed(check, awayFinding(`the search index of ${name} could not be read`, error, away));
-  }
+  let isDamaged = false;
+  await judgeAll(
+    `search index of ${name}`,
+    async (findings) => {
+      const { damaged, differences } = await verifyIndex(storedName(log), proven.vouched(), signal);
+      isDamaged = damaged.count > 0n;
+      for (const damage of damaged.first) findings.add(changedEntry(name, damage));
+      const told = damaged.first.reduce((sum, { first, end }) => sum + (end - first), 0n);
+      findings.addMore(Number(damaged.count - told));
+      const [first, ...others] = differences;
+      if (first !== undefined) {
+        const what = `the search index of ${name} is other than its entries: ${first}`;
+        findings.add(new Wrong("changed-index", what, { first, others }, `search index of ${name}`));
+      }
+      return "all that entries are found by is theirs, and nothing is missing";
+    },
+    {
+      report,
+      couldNot: `the search index of ${name} could not be read`,
+      wrongOf: (difference) => wrongOf(name, difference),
+      // An older database lacks entries, and with them all that they are found by.
+      goneBack: async () => (isDamaged ? watch.goneBack() : undefined),
+    },
+  );
+}
+
+/** Under the name that those who hold the entries themselves give it: it is one alarm. */
+function changedEntry(log: string, { first, end, isExact }: Damage): Wrong {
+  const more = Number(end - first) - 1;
+  const place: Place = { kind: "entry", index: first, field: "leaf", ...(more > 0 && { more }) };
+  const which = isExact ? "it is not what was proven" : "one of them at least is not what was proven";
+  const what = `${log} in the database, ${describePlace(place)}: ${which}; search rows beside it were not judged`;
+  return new Wrong("changed-entry", what, { place: describePlace(place) }, subjectOf(log, place));
 }

@@ -38,7 +38,10 @@ export async function manifestSigner(
 }
 
 /** Throws unless the checkpoint is signed by the log's key, and says what the manifest says. */
-export function verifyExportedHead({ log, origin, checkpoint }: ExportedLog, key: PublicKey): TreeHead {
+export function verifyExportedHead(
+  { log, origin, checkpoint }: Pick<ExportedLog, "log" | "origin" | "checkpoint">,
+  key: PublicKey,
+): TreeHead {
   const note = new TextEncoder().encode(checkpoint);
   // Rekor v1 signs under its host name, which is not the whole of its origin.
   const name = isRekorShard(log) ? (origin.split(" - ", 1)[0] ?? origin) : origin;

@@ -2,9 +2,12 @@ import { setImmediate } from "node:timers/promises";
 import { sha256 } from "@chancery/crypto";
 import { encodeHex, equalBytes, utf8 } from "@chancery/encoding";
 import { distinctKeys, type KeyedEntry, type PostgresSearchIndex, type SearchKey } from "@chancery/log";
+import { TILE_WIDTH } from "@chancery/tlog";
 import { entryKeys, searchNames, textKeys } from "../search-key.ts";
+import { DamagedEntries, type DamagedStretches } from "./damaged-entries.ts";
 import { describeStored } from "./describe-stored.ts";
 import type { EntryFacts } from "./entry-facts.ts";
+import { damageOfPage, type VouchedTree } from "./held-page.ts";
 import { searchTextsOf } from "./search-texts.ts";
 import { tellsFacts } from "./stored-facts.ts";
 
@@ -18,7 +21,22 @@ export interface IndexDifference {
   readonly what: string;
 }
 
-const PAGE = 256;
+/** What was found of entries that are in the tree. Of others nothing is, for their rows may be right and they are not. */
+export interface IndexVerdict {
+  readonly damaged: DamagedStretches;
+  /** The first ones. */
+  readonly differences: readonly IndexDifference[];
+}
+
+export interface Rebuilt {
+  /** Of so many entries something was missing. */
+  readonly added: bigint;
+  /** For these nothing was written. */
+  readonly damaged: DamagedStretches;
+}
+
+/** The entries of one lowest hash tile. */
+const PAGE = TILE_WIDTH;
 const FACTS_BYTES = 4_096;
 /** 16 MB of sums. A log of more entries reads the table of keys once for each such window. */
 const WINDOW = 2 ** 21;
@@ -29,40 +47,62 @@ export function keysOfFacts(facts: EntryFacts): SearchKey[] {
   return entryKeys(searchTextsOf(facts), facts);
 }
 
-/** Adds what is missing, of every entry that is published; resolves with of how many something was. The log may be in use. */
-export async function rebuildIndex(index: PostgresSearchIndex, progress: IndexProgress): Promise<bigint> {
-  const size = (await index.reader.published())?.head.size ?? 0n;
+/**
+ * Adds what is missing, of every entry of the tree. The log may be in use. An entry that is not the one in the tree would be
+ * found from then on by what somebody else wrote: nothing is added for it, and the index is not whole before it is mended.
+ */
+export async function rebuildIndex(
+  index: PostgresSearchIndex,
+  tree: VouchedTree,
+  progress: IndexProgress,
+): Promise<Rebuilt> {
+  const damaged = new DamagedEntries();
   let added = 0n;
-  for (let begin = 0n; begin < size; begin += BigInt(PAGE)) {
-    added += BigInt(await index.complete(await keyedEntries(index, begin, size)));
-    progress("entries", begin, size);
+  for (let begin = 0n; begin < tree.size; begin += BigInt(PAGE)) {
+    const page = await heldPage(index, tree, begin);
+    damaged.add(page.damage);
+    added += BigInt(await index.complete(page.entries.map(keyed)));
+    progress("entries", begin, tree.size);
     await setImmediate();
   }
-  await index.noteRebuilt(size);
-  return added;
+  if (damaged.count === 0n) await index.noteRebuilt(tree.size);
+  return { added, damaged };
 }
 
 /** The first differences between what is stored and what should be, none where all is well. */
-export async function verifyIndex(index: PostgresSearchIndex, progress: IndexProgress): Promise<IndexDifference[]> {
-  const size = (await index.reader.published())?.head.size ?? 0n;
+export async function verifyIndex(
+  index: PostgresSearchIndex,
+  tree: VouchedTree,
+  progress: IndexProgress,
+): Promise<IndexVerdict> {
+  const { size } = tree;
+  const damaged = new DamagedEntries();
   const differences: IndexDifference[] = [];
   for (let begin = 0n; begin < size && differences.length < MOST_DIFFERENCES; begin += BigInt(WINDOW)) {
     const end = begin + BigInt(WINDOW) < size ? begin + BigInt(WINDOW) : size;
-    differences.push(...(await verifyWindow(index, { begin, end, size }, progress)));
+    differences.push(...(await verifyWindow(index, { begin, end, tree, damaged }, progress)));
   }
+  // One that no row has may be of an entry that is not there as it was.
+  if (damaged.count === 0n) differences.push(...(await unusedNames(index)));
+  return { damaged, differences: differences.slice(0, MOST_DIFFERENCES) };
+}
+
+async function unusedNames(index: PostgresSearchIndex): Promise<IndexDifference[]> {
+  const differences: IndexDifference[] = [];
   for await (const page of index.names()) {
     for (const { name, used } of page) {
       if (!used) differences.push({ index: undefined, what: `the name ${JSON.stringify(name)} is of no entry` });
     }
+    if (differences.length >= MOST_DIFFERENCES) break;
   }
-  return differences.slice(0, MOST_DIFFERENCES);
+  return differences;
 }
 
 interface Window {
   readonly begin: bigint;
   readonly end: bigint;
-  /** Of the log. */
-  readonly size: bigint;
+  readonly tree: VouchedTree;
+  readonly damaged: DamagedEntries;
 }
 
 /**
@@ -71,16 +111,20 @@ interface Window {
  */
 async function verifyWindow(
   index: PostgresSearchIndex,
-  { begin, end, size }: Window,
+  { begin, end, tree, damaged }: Window,
   progress: IndexProgress,
 ): Promise<IndexDifference[]> {
   const sums = new BigUint64Array(Number(end - begin));
+  const isDamaged = new Uint8Array(sums.length);
   const differences: IndexDifference[] = [];
   for (let at = begin; at < end; at += BigInt(PAGE)) {
-    const entries = await keyedEntries(index, at, end);
+    const { entries: held, damage } = await heldPage(index, tree, at);
+    damaged.add(damage);
+    for (const { first, end: last } of damage) isDamaged.fill(1, Number(first - begin), Number(last - begin));
+    const entries = held.map(keyed);
     for (const { index: place, searchKeys } of entries) add(sums, place - begin, searchKeys, 1n);
     differences.push(...(await missingNames(index, entries)));
-    progress("entries", at, size);
+    progress("entries", at, tree.size);
     await setImmediate();
   }
   for await (const { rows, done, total } of index.rows()) {
@@ -89,10 +133,11 @@ async function verifyWindow(
     }
     progress("keys", BigInt(done), BigInt(total));
   }
-  const other = [...sums.keys()].filter((at) => sums[at] !== 0n).slice(0, MOST_DIFFERENCES);
+  const other = [...sums.keys()].filter((at) => sums[at] !== 0n && isDamaged[at] === 0).slice(0, MOST_DIFFERENCES);
   differences.push(
     ...(await tell(
       index,
+      tree,
       other.map((at) => begin + BigInt(at)),
     )),
   );
@@ -118,7 +163,11 @@ async function missingNames(index: PostgresSearchIndex, entries: readonly KeyedE
 }
 
 /** What exactly is other of these entries: their rows are looked for in the whole table once more. */
-async function tell(index: PostgresSearchIndex, places: readonly bigint[]): Promise<IndexDifference[]> {
+async function tell(
+  index: PostgresSearchIndex,
+  tree: VouchedTree,
+  places: readonly bigint[],
+): Promise<IndexDifference[]> {
   if (places.length === 0) return [];
   const stored = new Map<bigint, SearchKey[]>(places.map((place) => [place, []]));
   for await (const { rows } of index.rows()) {
@@ -126,7 +175,8 @@ async function tell(index: PostgresSearchIndex, places: readonly bigint[]): Prom
   }
   const differences: IndexDifference[] = [];
   for (const place of places) {
-    const [entry] = await entriesWithFacts(index, place, place + 1n);
+    const { entries } = await heldPage(index, tree, place - (place % BigInt(PAGE)));
+    const entry = entries.find((one) => one.index === place);
     if (entry !== undefined) differences.push(...compare(place, entry.facts, stored.get(place) ?? []));
   }
   return differences;
@@ -156,25 +206,35 @@ function isSame(a: SearchKey, b: SearchKey): boolean {
   return a.column === b.column && equalBytes(a.bytes, b.bytes);
 }
 
-async function keyedEntries(index: PostgresSearchIndex, begin: bigint, end: bigint): Promise<KeyedEntry[]> {
-  const entries = await entriesWithFacts(index, begin, end);
-  return entries.map(({ index: place, facts }) => ({
-    index: place,
-    searchKeys: distinctKeys(keysOfFacts(facts)),
-    names: searchNames(facts),
-  }));
+interface DescribedEntry {
+  readonly index: bigint;
+  readonly facts: EntryFacts;
 }
 
-/** One page of entries, from `begin`. */
-async function entriesWithFacts({ reader }: PostgresSearchIndex, begin: bigint, end: bigint) {
-  const count = Number(end - begin < BigInt(PAGE) ? end - begin : BigInt(PAGE));
+function keyed({ index, facts }: DescribedEntry): KeyedEntry {
+  return { index, searchKeys: distinctKeys(keysOfFacts(facts)), names: searchNames(facts) };
+}
+
+/** The entries of the lowest tile that begins at `begin`, those that are in the tree, and which are not. */
+async function heldPage({ reader }: PostgresSearchIndex, tree: VouchedTree, begin: bigint) {
+  const left = tree.size - begin;
+  const count = Number(left < BigInt(PAGE) ? left : BigInt(PAGE));
   const indexes = Array.from({ length: count }, (_, at) => begin + BigInt(at));
-  const entries = await reader.entriesAt(indexes, FACTS_BYTES);
-  const described: { readonly index: bigint; readonly facts: EntryFacts }[] = [];
+  const read = await reader.entriesAt(indexes, FACTS_BYTES);
+  const leaves = new Map(read.map(({ index, leaf }) => [index, leaf]));
+  const damage = await damageOfPage(
+    reader,
+    tree,
+    begin,
+    indexes.map((index) => leaves.get(index)),
+  );
+  const entries: DescribedEntry[] = [];
   // One by one: those that must be read whole may have 10 MiB beside them each.
-  for (const entry of entries) {
-    const whole = tellsFacts(entry.extra, entry.extraLength) ? entry : (await reader.entries(entry.index, 1))[0];
-    described.push({ index: entry.index, facts: describeStored(whole ?? entry) });
+  for (const { index, leaf, extra: part, extraLength } of read) {
+    if (damage.some(({ first, end }) => first <= index && index < end)) continue;
+    const whole = tellsFacts(part, extraLength) ? undefined : (await reader.entries(index, 1))[0];
+    // The leaf that was held against the tree: what is read later may be another.
+    entries.push({ index, facts: describeStored({ index, leaf, extra: whole?.extra ?? part }) });
   }
-  return described;
+  return { entries, damage };
 }

@@ -61,11 +61,14 @@ async function checkEntries(
   }
   const changed = new Set<bigint>();
   for (const [from, leaves] of unbroken(entries)) {
-    await unlessFound(found, async () => {
-      const others = await proven.changedLeaves(from, from + BigInt(leaves.length), leaves, shownBy(log));
-      tell(found, others);
-      for (const { place } of others) for (const index of indexesOf(place)) changed.add(index);
+    const others = await unlessFound(found, async () => {
+      const differences = await proven.changedLeaves(from, from + BigInt(leaves.length), leaves, shownBy(log));
+      tell(found, differences);
+      return differences;
     });
+    for (const { place } of others ?? []) for (const index of indexesOf(place)) changed.add(index);
+    // Some of them are others, and nothing says which.
+    if (others === undefined) for (const at of leaves.keys()) changed.add(from + BigInt(at));
   }
   for (let index = first; index < end; index++) {
     if (here.has(index) || (index > first && !here.has(index - 1n))) continue;

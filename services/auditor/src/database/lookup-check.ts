@@ -54,6 +54,12 @@ export class LookupCheck {
     this.#count++;
   }
 
+  /** Which rows these entries had is not known, as far as they are gathered and not yet compared. */
+  forget(first: bigint, end: bigint): void {
+    const [from, to] = [Number(first - this.#first), Number(end - this.#first)];
+    if (to > 0 && from < this.#count) this.#wanted.fill(UNKNOWN, Math.max(0, from), Math.min(to, this.#count));
+  }
+
   /** Throws the Difference of the lowest entry that has one, or tells the first ones, and goes on to the next window. */
   async finishWindow(progress: (done: number) => void): Promise<void> {
     const found = new Uint8Array(this.#count);

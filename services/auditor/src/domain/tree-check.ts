@@ -1,4 +1,4 @@
-import { expectEqual, type Found, NOTHING, tell, unlessFound } from "./difference.ts";
+import { expectEqual, type Found, NOTHING, type Place, tell, unlessFound } from "./difference.ts";
 import { provenHashes } from "./proven-tile.ts";
 import { leafDifferences, tileDifferences } from "./tile-difference.ts";
 import { type DerivedTile, HASH_BYTES, RederivedTree, TILE_HASHES, tileHashes } from "./merkle.ts";
@@ -12,6 +12,14 @@ export interface StatedHead {
 
 /** Of more the rows by which they are found are told, too. */
 const MOST_BELIEVED = 100_000;
+/** With more parts of a tree in doubt all of it is. */
+const MOST_DOUBTED = 1_000;
+
+/** Leaves [first, end). */
+export interface Stretch {
+  readonly first: bigint;
+  readonly end: bigint;
+}
 
 /** The tiles as the log stores or serves them. */
 export interface TileSource {
@@ -34,6 +42,9 @@ export class TreeCheck {
   readonly #found: Found;
   /** The hashes of leaves that are others now, as their tile and what is above it say. */
   readonly believed = new Map<bigint, Uint8Array>();
+  #doubted: Stretch[] = [];
+  /** A signed root commits to all leaves below. */
+  #vouched = 0n;
 
   /** `from`: a part of it that was checked before, and that is grown. `derived` is called for each full tile that held. */
   constructor(
@@ -53,6 +64,15 @@ export class TreeCheck {
     this.#derived = derived;
     this.#found = found;
     this.#noteRoot();
+  }
+
+  /**
+   * Leaves that a hash above them does not commit to, while nothing says which of them, or whether the hash, is another: of
+   * none of them it is known what it was.
+   */
+  get doubted(): readonly Stretch[] {
+    const beyond = this.#doubted.filter(({ end }) => end > this.#vouched);
+    return beyond.map(({ first, end }) => ({ first: first > this.#vouched ? first : this.#vouched, end }));
   }
 
   async add(leafHashes: Uint8Array): Promise<void> {
@@ -79,7 +99,11 @@ export class TreeCheck {
     for (const { by, size, root } of this.#heads) {
       if (size > this.#size || (size > start && size < this.#size)) continue;
       const place = { kind: by, field: `root at size ${size}` } as const;
-      await unlessFound(this.#found, () => expectEqual(place, this.#roots.get(size) ?? NOTHING, root));
+      const derived = this.#roots.get(size) ?? NOTHING;
+      // The others are what the database says, as the leaves are.
+      if (by === "checkpoint" && derived !== NOTHING && same(derived, root)) this.#vouch(size);
+      else if (by === "checkpoint") this.#doubt({ first: 0n, end: size });
+      await unlessFound(this.#found, () => expectEqual(place, derived, root));
     }
     return this.#tree.edge();
   }
@@ -105,12 +129,32 @@ export class TreeCheck {
     });
     if (!isRead || (stored !== undefined && same(hashes, stored))) return;
     const own = level === 0 && stored !== undefined ? await this.#vouchedFor(derived, stored) : undefined;
-    if (own === undefined || stored === undefined) return tell(this.#found, tileDifferences(derived, stored));
+    if (own === undefined || stored === undefined) {
+      const differences = tileDifferences(derived, stored);
+      for (const { place } of differences) this.#doubtBelow(place);
+      return tell(this.#found, differences);
+    }
     const first = index * BigInt(TILE_HASHES);
     const changed = leafDifferences(first, own, hashes);
     tell(this.#found, [...changed, ...tileDifferences({ level, index, hashes: own }, stored)]);
     this.#tree.replaceLowest({ level, index, hashes: own });
     for (const { place } of changed) if (place.kind === "entry") this.#believe(first, own, place);
+  }
+
+  #doubtBelow(place: Place): void {
+    if (place.kind !== "tile") return;
+    const { level, index, offset, more = 0 } = place;
+    const [at, each] = [index * BigInt(TILE_HASHES) + BigInt(offset), BigInt(TILE_HASHES) ** BigInt(level)];
+    this.#doubt({ first: at * each, end: (at + BigInt(more) + 1n) * each });
+  }
+
+  #doubt(stretch: Stretch): void {
+    const isMuch = this.#doubted.length >= MOST_DOUBTED;
+    this.#doubted = isMuch ? [{ first: 0n, end: this.#size }] : [...this.#doubted, stretch];
+  }
+
+  #vouch(size: bigint): void {
+    if (size > this.#vouched) this.#vouched = size;
   }
 
   #believe(

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { needClients } from "@chancery/testing";
 import { Database, runningEmbedded } from "@chancery/postgres";
+import axe, { type AxeResults } from "axe-core";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, openPage } from "../explorer/browser.ts";
@@ -53,7 +54,9 @@ describe.skipIf(missing)(`entries whose rows were changed, in Chromium${reason}`
         await page.goto(`/entries/${log}/${name}`);
         const notice = page.getByRole("alert").filter({ hasText: "What is stored is not what was logged" });
         await notice.waitFor();
-        await notice.getByText(`the stored entry ${index} is not the one in its tree, whose leaf hash is`).waitFor();
+        await notice
+          .getByText(`the stored entry ${index} is not the one in its tree: the leaf hash there is`)
+          .waitFor();
         await notice.getByText(leafHash).waitFor();
         expect(await page.getByText("does not answer").count()).toBe(0);
       }
@@ -65,6 +68,8 @@ describe.skipIf(missing)(`entries whose rows were changed, in Chromium${reason}`
         return await page.getByText(/^The auditor has .* open/).count();
       };
       await expect.poll(banners, { timeout: 60_000 }).toBe(1);
+      await page.evaluate(axe.source);
+      expect((await page.evaluate<AxeResults>("axe.run(document)")).violations.map(({ id }) => id)).toEqual([]);
       expect(own.wrongs).toEqual([]);
       await change(FLIPPED, log, index);
       await page.goto(`/entries/${log}/${index}`);

@@ -1,4 +1,5 @@
 import { type ChanceryProcess, needClients, startChancery } from "@chancery/testing";
+import axe, { type AxeResults } from "axe-core";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, openPage } from "../explorer/browser.ts";
@@ -25,7 +26,8 @@ describe.skipIf(missing)(`what the auditor found, in Chromium${reason}`, () => {
     const failing = { state: "failing", ...told };
     const checks = [
       { name: "leaves", ...failing },
-      { name: "tiles", ...failing },
+      { name: "edge", ...failing, what: "the same leaf" },
+      { name: "tiles", ...failing, meaning: "A disk is damaged." },
     ];
     const alarms = [{ id: "1", since: "2026-01-01T00:00:00Z", severity: "critical", check: "leaves", ...told }];
     await page.route("**/api/chancery/v1/audit", (route) =>
@@ -35,8 +37,9 @@ describe.skipIf(missing)(`what the auditor found, in Chromium${reason}`, () => {
     const lines = page.locator(".checks p");
     await lines.first().waitFor();
     expect(await lines.allInnerTexts()).toEqual([
-      "a leaf is another\nIts alarm above says what it means and what to do.",
-      "a leaf is another\nSomebody wrote to it.\nKeep a copy.",
+      "a leaf is another\nAn alarm above says what it means and what to do.",
+      "the same leaf\nAn alarm above says what it means and what to do.",
+      "a leaf is another\nA disk is damaged.\nKeep a copy.",
     ]);
     expect(own.wrongs).toEqual([]);
   });
@@ -76,9 +79,69 @@ describe.skipIf(missing)(`what the auditor found, in Chromium${reason}`, () => {
     // Whoever looks something up is told, wherever they do.
     for (const path of ["/", "/search", "/logs", "/logs/rekor", "/issuance", "/identities?san=a%40example.com"]) {
       await page.goto(path);
-      await page.getByText("The auditor has 2 open alarms").waitFor();
-      await page.getByText("often").waitFor();
+      const banner = page.getByRole("alert").filter({ hasText: "1 critical alarm and 1 warning open" });
+      await banner.getByText("The worst: often").waitFor();
+      expect(await banner.getByRole("link", { name: "See all 2, and what to do" }).getAttribute("href")).toBe(
+        "/health",
+      );
     }
+    expect(own.wrongs).toEqual([]);
+  });
+
+  test("many alarms of one trouble say once what it means and what to do", async () => {
+    await using own = await openPage(browser, stack.url);
+    const { page } = own;
+    const since = "2026-01-01T00:00:00Z";
+    const changed = {
+      severity: "critical",
+      trouble: "changed-entry",
+      since,
+      meaning: "It is changed.",
+      remedy: "Mend it.",
+    };
+    const entries = Array.from({ length: 12 }, (_, at) => ({
+      ...changed,
+      id: `e${at}`,
+      check: `entries of log ${at % 2}`,
+      what: `entry ${at} is another`,
+      evidence: `/data/evidence/e${at}.json`,
+    }));
+    const other = {
+      ...changed,
+      id: "o",
+      trouble: "fork",
+      check: "c",
+      what: "two roots",
+      meaning: "A fork.",
+      remedy: "Freeze.",
+    };
+    const alarms = [...entries, other, { ...other, id: "w", severity: "warning", what: "a warning" }];
+    await page.route("**/api/chancery/v1/audit", (route) =>
+      route.fulfill({ json: { auditor: "running", logs: [], checks: [], alarms, canary: { failures: 0 } } }),
+    );
+    await page.goto("/health");
+    const group = page.getByRole("alert").filter({ hasText: "critical: 12 alarms of one kind, changed-entry" });
+    await group.waitFor();
+    for (const text of ["It is changed.", "Mend it."]) expect(await page.getByText(text).count()).toBe(1);
+    expect(await page.getByRole("alert").count()).toBe(2);
+    expect(
+      await group
+        .getByText(/^entry \d+ is another$/)
+        .filter({ visible: true })
+        .count(),
+    ).toBe(3);
+    // Without a mouse.
+    await group.getByText("9 more of this kind").focus();
+    await page.keyboard.press("Enter");
+    const last = group.getByRole("listitem").filter({ hasText: "entry 11 is another" });
+    await last.waitFor();
+    expect(await last.getByRole("link", { name: "look at it" }).getAttribute("href")).toBe(
+      "/api/chancery/v1/audit/evidence/e11.json",
+    );
+    await page.evaluate(axe.source);
+    expect((await page.evaluate<AxeResults>("axe.run(document)")).violations.map(({ id }) => id)).toEqual([]);
+    await page.goto("/");
+    await page.getByText("The auditor has 13 critical alarms and 1 warning open").waitFor();
     expect(own.wrongs).toEqual([]);
   });
 

@@ -87,7 +87,7 @@ describe.skipIf(missing)(`what a reader is told, in Chromium${reason}`, () => {
     await page.goto("/");
     await page.getByRole("alert").getByText("the log forgot an entry").waitFor();
     await page.getByRole("link", { name: "Search", exact: true }).click();
-    await page.getByText("The auditor has an open alarm").waitFor();
+    await page.getByText("The auditor has 1 critical alarm open").waitFor();
     expect(asked).toBe(1);
     await page.getByRole("link", { name: "See what it found" }).click();
     await page.waitForURL("**/health");

@@ -33,7 +33,7 @@ const ROW = "DELETE FROM log.entry WHERE index = 2";
 const HASH = "UPDATE log.tile SET hashes = set_byte(hashes, 7, get_byte(hashes, 7) # 1) WHERE level = 0 AND start = 3";
 
 const NOT_IN_TREE = (ids: readonly string[]) =>
-  `the stored entry 2 is not the one in its tree, whose leaf hash is ${ids[CHANGED]?.slice(16)}`;
+  `the stored entry 2 is not the one in its tree: the leaf hash there is ${ids[CHANGED]?.slice(16)}`;
 
 test.each([
   ["a bit of its leaf", LEAF, NOT_IN_TREE],

@@ -58,7 +58,7 @@ async function changed(
     return new Damaged(`the stored hashes by which entry ${first + index} is proven do not lead to the signed root`);
   }
   return new Damaged(
-    `the stored entry ${first + index} is not the one in its tree, whose leaf hash is ${encodeHex(signed)}`,
+    `the stored entry ${first + index} is not the one in its tree: the leaf hash there is ${encodeHex(signed)}`,
   );
 }
 

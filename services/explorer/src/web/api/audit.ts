@@ -1,3 +1,4 @@
+import { counted } from "@chancery/encoding";
 import { type Answer, ask } from "./answer.ts";
 import { AtMostEvery } from "./at-most-every.ts";
 import { decimal, list, number, oneOf, optional, shape, type Shaped, text } from "./shape.ts";
@@ -18,6 +19,8 @@ const alarm = shape({
   since: text,
   severity: text,
   check: text,
+  /** What is wrong, by its name among all that can be. */
+  trouble: optional(text),
   what: text,
   meaning: text,
   remedy: text,
@@ -37,6 +40,24 @@ export type Alarm = Shaped<typeof alarm>;
 export function openAlarms({ alarms }: Pick<Audit, "alarms">): Alarm[] {
   const open = alarms.filter(({ resolved }) => resolved === undefined);
   return open.toSorted((a, b) => Number(isCritical(b)) - Number(isCritical(a)));
+}
+
+/** "2 critical alarms and 1 warning" */
+export function countedAlarms(alarms: readonly Alarm[]): string {
+  const critical = alarms.filter(isCritical).length;
+  const warnings = alarms.length - critical;
+  const counts = [counted(critical, "critical alarm"), counted(warnings, "warning")];
+  return counts.filter((_, at) => [critical, warnings][at] !== 0).join(" and ");
+}
+
+/** Alarms of one trouble, for which one text tells what it means and what to do: together, in the order of the first of each. */
+export function byTrouble(alarms: readonly Alarm[]): Alarm[][] {
+  return [...Map.groupBy(alarms, troubleOf).values()];
+}
+
+/** The same for all of one trouble, whichever of them are open. */
+export function troubleOf({ severity, trouble, meaning, remedy }: Alarm): string {
+  return JSON.stringify([severity, trouble, meaning, remedy]);
 }
 
 /** What this page does not know is not taken lightly. */

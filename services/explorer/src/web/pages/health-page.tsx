@@ -1,13 +1,14 @@
 import { useEffect, useState } from "preact/hooks";
-import { type Alarm, type Audit, type AuditCheck, fetchAudit, isCritical, openAlarms } from "../api/audit.ts";
+import { type Alarm, type Audit, type AuditCheck, byTrouble, fetchAudit, openAlarms, troubleOf } from "../api/audit.ts";
 import { auditVerdict } from "../api/audit-verdict.ts";
 import { fetchReadiness, type Readiness } from "../api/readiness.ts";
-import { Card, Facts, Lead } from "../parts/card.tsx";
+import { Card, Lead } from "../parts/card.tsx";
 import { Answered, Notice } from "../parts/notice.tsx";
 import { Sign } from "../parts/step-list.tsx";
 import { Text, Time } from "../parts/text.tsx";
+import { AlarmFacts, TroubleNotice } from "../parts/trouble-notice.tsx";
 import { useAnswer } from "../parts/use-answer.ts";
-import { ago, duration, grouped, ordinal, utcTime } from "../text/time.ts";
+import { ago, duration, grouped, utcTime } from "../text/time.ts";
 
 const EVERY_MS = 10_000;
 
@@ -94,9 +95,9 @@ function Findings({ audit }: { readonly audit: Audit }) {
   return (
     <>
       {standing.length === 0 && <Quiet audit={audit} />}
-      {standing.map((alarm) => (
-        <AlarmNotice key={alarm.id} alarm={alarm} />
-      ))}
+      {byTrouble(standing).map(
+        ([first, ...others]) => first && <TroubleNotice key={troubleOf(first)} first={first} others={others} />,
+      )}
       <Watched audit={audit} />
       <Checks checks={audit.checks} alarms={standing} />
       {past.length > 0 && (
@@ -121,72 +122,6 @@ function Quiet({ audit }: { readonly audit: Audit }) {
     <Notice tone={tone} title={title}>
       <Text value={words} />
     </Notice>
-  );
-}
-
-function AlarmNotice({ alarm }: { readonly alarm: Alarm }) {
-  return (
-    <Notice
-      tone={isCritical(alarm) ? "bad" : "warn"}
-      title={`${alarm.severity}: ${alarm.check}${alarm.quietSince === undefined ? "" : ", quiet now"}`}
-    >
-      <p>
-        <Text value={alarm.what} />
-      </p>
-      <AlarmFacts alarm={alarm} />
-    </Notice>
-  );
-}
-
-function AlarmFacts({ alarm }: { readonly alarm: Alarm }) {
-  const { since, again, times, quietSince, meaning, remedy, evidence, resolved, reason } = alarm;
-  return (
-    <Facts
-      lines={[
-        ["Since", <Time value={since} />],
-        again === undefined ? undefined : ["Came back", <CameBack times={times} again={again} />],
-        quietSince === undefined ? undefined : ["Not seen since", <Quieted since={quietSince} />],
-        resolved === undefined ? undefined : ["Over since", <Time value={resolved} />],
-        reason === undefined ? undefined : ["Why it is over", <Text value={reason} />],
-        ["What it means", <Text value={meaning} />],
-        ["What to do", <Text value={remedy} />],
-        evidence === undefined ? undefined : ["Evidence", <Evidence name={evidence} />],
-      ]}
-    />
-  );
-}
-
-function CameBack({ times, again }: { readonly times: number | undefined; readonly again: string }) {
-  return (
-    <>
-      <Time value={again} />
-      {times !== undefined && `, for the ${ordinal(times)} time`}
-    </>
-  );
-}
-
-function Quieted({ since }: { readonly since: string }) {
-  return (
-    <>
-      <Time value={since} />: what came so often is over when it stays away for ten minutes
-    </>
-  );
-}
-
-/** The auditor tells a path; by its last part its evidence can be had here. */
-function Evidence({ name }: { readonly name: string }) {
-  const last = name.split("/").at(-1) ?? "";
-  return (
-    <>
-      <Text value={name} />{" "}
-      <a
-        href={`/api/chancery/v1/audit/evidence/${encodeURIComponent(last.toWellFormed())}`}
-        target="_blank"
-        rel="noopener"
-      >
-        look at it
-      </a>
-    </>
   );
 }
 
@@ -255,12 +190,17 @@ function Checks({ checks, alarms }: ChecksProps) {
       <ul class="rows checks">
         {sorted.map((check) => (
           <li key={check.name}>
-            <CheckLine check={check} hasAlarm={alarms.some((alarm) => alarm.check === check.name)} />
+            <CheckLine check={check} hasAlarm={alarms.some((alarm) => tellsOf(alarm, check))} />
           </li>
         ))}
       </ul>
     </Card>
   );
+}
+
+/** Several checks may see one trouble, of which there is one alarm. */
+function tellsOf(alarm: Alarm, { name, meaning, remedy }: AuditCheck): boolean {
+  return alarm.check === name || (alarm.meaning === meaning && alarm.remedy === remedy);
 }
 
 interface CheckLineProps {
@@ -269,7 +209,7 @@ interface CheckLineProps {
 }
 
 function CheckLine({ check: { name, state, at, what, meaning, remedy }, hasAlarm }: CheckLineProps) {
-  const advice = hasAlarm ? ["Its alarm above says what it means and what to do."] : [meaning, remedy];
+  const advice = hasAlarm ? ["An alarm above says what it means and what to do."] : [meaning, remedy];
   const lines = state === "failing" ? advice.filter((line) => line !== undefined) : [];
   return (
     <>

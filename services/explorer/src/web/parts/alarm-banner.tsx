@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { type Alarm, isCritical, lastAudit, openAlarms } from "../api/audit.ts";
+import { type Alarm, countedAlarms, isCritical, lastAudit, openAlarms } from "../api/audit.ts";
 import { Notice } from "./notice.tsx";
 import { Text } from "./text.tsx";
 
@@ -26,11 +26,12 @@ export function AlarmBanner() {
   const [first] = alarms;
   if (first === undefined) return null;
   return (
-    <Notice
-      tone={isCritical(first) ? "bad" : "warn"}
-      title={alarms.length === 1 ? "The auditor has an open alarm" : `The auditor has ${alarms.length} open alarms`}
-    >
-      <Text value={first.what} /> <a href="/health">See what it found, and what to do</a>
+    <Notice tone={isCritical(first) ? "bad" : "warn"} title={`The auditor has ${countedAlarms(alarms)} open`}>
+      {alarms.length > 1 && "The worst: "}
+      <Text value={first.what} />{" "}
+      <a href="/health">
+        {alarms.length > 1 ? `See all ${alarms.length}, and what to do` : "See what it found, and what to do"}
+      </a>
     </Notice>
   );
 }

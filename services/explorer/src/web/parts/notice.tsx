@@ -89,9 +89,9 @@ function Damaged({ message }: { readonly message: string }) {
         <a href="/check">check it</a>.
       </p>
       <p>
-        <a href="/health">The auditor's alarm</a> says what to do and where the evidence is. There is none yet? Old
-        entries are looked at in turn; whoever runs this installation can have all of them checked at once: npm run
-        fsck.
+        <a href="/health">The auditor's alarm</a> says what to do and where the evidence is. If it has none yet: it
+        looks at old entries in turn, and whoever runs this installation can have all of them checked at once, by{" "}
+        <code>npm run fsck</code>.
       </p>
     </Notice>
   );

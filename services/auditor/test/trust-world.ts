@@ -133,11 +133,10 @@ export const rootText = (change: (root: Json) => void = () => {}) => {
 };
 export const addCa = (root: Json) => void (root["certificateAuthorities"] = [chains[0], chains[2]]);
 
-export async function watching(own?: Targets, vantagePoints: readonly string[] = []) {
+export async function watching(own?: Targets, vantagePoints: readonly string[] = [], now = Date.now()) {
   let files = new Map<string, string>();
   let next: { readonly path: string; readonly release: Release } | undefined;
   const state = await StateFolder.open(auditing.folder);
-  let now = Date.now();
   const book = new AlarmBook(state, [], [], () => now);
   const watch = new TrustWatch("https://drawn.example", state, {
     way: {
@@ -175,7 +174,10 @@ export async function vantagePoint() {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    show: (release: Release) => void (files = published(release)),
+    show: (release: Release, change: (files: Map<string, string>) => void = () => {}) => {
+      files = published(release);
+      change(files);
+    },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -8,7 +8,7 @@ test("a second trust root of the same version that is shown at a vantage point a
   expect(await look(whole(1))).toEqual([]);
   elsewhere.show(second(1));
   expect(await look(whole(1))).toEqual([
-    `split-view: ${elsewhere.url}/tuf shows another 1.snapshot.json of version 1 than the main place`,
+    `split-view: ${elsewhere.url}/tuf shows another 1.snapshot.json of version 1 than the main place; the keys of the trust root signed it`,
   ]);
   expect(book.open).toMatchObject([{ severity: "critical", check: `trust root at ${elsewhere.url}/tuf` }]);
   elsewhere.show(whole(1));
@@ -19,7 +19,7 @@ test.for([
   [
     "release",
     () => second(9),
-    /^split-view: .* shows 9\.(?:snapshot|targets)\.json, which the main place does not have$/,
+    /^split-view: .* shows 9\.(?:snapshot|targets)\.json, which the main place does not have; the keys of the trust root signed it$/,
   ],
   ["root", () => ({ ...whole(1), further: pem(ROOT_KEY.publicKey) }), /^split-view: .* shows 2\.root\.json, which/],
 ] as const)(
@@ -50,4 +50,79 @@ test("a vantage point that is ahead, or behind for a while, is no alarm; one tha
   ]);
   elsewhere.show(whole(3));
   for (let at = 0; at < 24; at++) expect(await look(whole(3), 30)).toEqual([]);
+});
+
+/** What is changed where nobody has the trust root's keys. */
+const forge = (path: string) => (files: Map<string, string>) => {
+  const { signed } = JSON.parse(files.get(path)!) as { signed: object };
+  files.set(path, JSON.stringify({ signed: { ...signed, x: 1 }, signatures: [{ keyid: "o", sig: "00".repeat(64) }] }));
+};
+
+test.for([
+  ["/tuf/root.json", 1, /shows another root\.json .* refuse it, but for those that begin there without a checksum$/],
+  ["/tuf/timestamp.json", 1, /shows another timestamp\.json of version 1 .* and clients refuse it$/],
+  ["/tuf/1.snapshot.json", 1, /shows another 1\.snapshot\.json of version 1 .* and clients refuse it$/],
+  ["/tuf/timestamp.json", 9, /shows version 9 of timestamp\.json; .* and clients refuse it$/],
+  ["/tuf/9.targets.json", 9, /shows 9\.targets\.json, which the main place does not have; .* and clients refuse it$/],
+] as const)(
+  "%s of version %i at a vantage point that nobody with the trust root's keys signed is told as forged, and as no second trust root",
+  async ([path, version, told]) => {
+    await using elsewhere = await vantagePoint();
+    const { book, look } = await watching(undefined, [elsewhere.url]);
+    elsewhere.show(whole(version), forge(path));
+    expect(await look(whole(1))).toEqual([expect.stringMatching(told)]);
+    expect(book.open).toMatchObject([{ trouble: "trust-invalid", severity: "critical", evidence: expect.any(String) }]);
+    elsewhere.show(whole(1));
+    expect(await look(whole(1))).toEqual([]);
+  },
+);
+
+test("a second trust root that the keys signed is told, though what stands before it is forged", async () => {
+  await using elsewhere = await vantagePoint();
+  const { look } = await watching(undefined, [elsewhere.url]);
+  elsewhere.show(second(1), forge("/tuf/root.json"));
+  expect(await look(whole(1))).toEqual([
+    expect.stringMatching(/^split-view: .* another 1\.snapshot\.json of version 1/),
+  ]);
+});
+
+test("a file of a mirror that is cut off is no alarm for a minute, and then a damaged one", async () => {
+  await using elsewhere = await vantagePoint();
+  const { look } = await watching(undefined, [elsewhere.url]);
+  elsewhere.show(whole(1), (files) => void files.set("/tuf/1.targets.json", '{"signed":'));
+  for (let seconds = 0; seconds < 60; seconds += 5) expect(await look(whole(1))).toEqual([]);
+  expect(await look(whole(1))).toEqual([expect.stringMatching(/^trust-invalid: .*targets: is not JSON$/)]);
+});
+
+test.for([true, false])(
+  "a release that a vantage point showed for a moment is awaited over a restart of the auditor, and a late timestamp (%s) too",
+  async (isLate) => {
+    await using elsewhere = await vantagePoint();
+    const start = Date.now();
+    const before = await watching(undefined, [elsewhere.url], start);
+    elsewhere.show(second(9));
+    expect(await before.look(whole(1))).toEqual([]);
+    if (!isLate) elsewhere.show(whole(1));
+    for (let at = 0; at < 10; at++) expect(await before.look(whole(1), 30)).toEqual([]);
+    const { look } = await watching(undefined, [elsewhere.url], start + 305_000);
+    for (let at = 0; at < 9; at++) expect(await look(whole(1), 30)).toEqual([]);
+    expect(await look(whole(1), 31)).toEqual([
+      expect.stringMatching(/^split-view: .* shows 9\.|goes on showing version 9/),
+    ]);
+  },
+);
+
+test("a second trust root that was shown for a moment, and is published as another one, stays an alarm for a while", async () => {
+  await using elsewhere = await vantagePoint();
+  const { look } = await watching(undefined, [elsewhere.url]);
+  elsewhere.show(second(2));
+  expect(await look(whole(1))).toEqual([]);
+  elsewhere.show(whole(2));
+  for (let at = 0; at < 10; at++) {
+    expect(await look(whole(2), 30)).toContainEqual(
+      expect.stringMatching(/^split-view: .* another 2\.\w+\.json of version 2/),
+    );
+  }
+  for (let at = 0; at < 40; at++) await look(whole(2), 30);
+  expect(await look(whole(2))).toEqual([]);
 });

@@ -214,7 +214,7 @@ export const TROUBLES = {
     meaning:
       "The trust root that clients load is not whole: a signature, a threshold, a length or a hash does not hold, it names other keys than the services use, or a file below `/trust` is not what it vouches for. Clients fail, or trust the wrong key.",
     remedy:
-      "Compare `tuf/` with a backup. If only the trusted root or a file below `/trust` differs, see who changed it or answers there, and start the service again: it publishes its own keys. Tell those who copied the file.",
+      "Compare `tuf/` with a backup; of a vantage point, see who answers there, and what its mirror was copied from. If only the trusted root or a file below `/trust` differs, see who changed it or answers there, and start the service again: it publishes its own keys. Tell those who copied the file.",
   },
   "trust-expiring": {
     severity: "warning",

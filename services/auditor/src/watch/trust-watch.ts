@@ -95,7 +95,8 @@ export class TrustWatch {
     const { vantagePoints = [] } = around;
     this.#plain = new PlainTrust({ ...around, url, vantagePoints, refresh });
     const read = (file: string) => this.#server.get(`/tuf/${file}`);
-    this.#elsewhere = new VantageTrust({ ...around, vantagePoints, held: () => this.#whole?.files, read });
+    const held = () => this.#whole?.files;
+    this.#elsewhere = new VantageTrust({ ...around, vantagePoints, held, read, memory: state });
   }
 
   /** Undefined until the trusted root was read once. */

@@ -1,8 +1,18 @@
 import type { Finding, Report } from "../domain/alarm.ts";
 import { sha256 } from "../domain/merkle.ts";
-import { descriptionOf, type Metadata, readMetadata, type Role, TrustFault } from "../domain/trust/tuf.ts";
+import {
+  descriptionOf,
+  type Metadata,
+  readMetadata,
+  type Role,
+  type RootKeys,
+  rootKeys,
+  TrustFault,
+  verifyMetadata,
+} from "../domain/trust/tuf.ts";
 import { HttpLog, isNotServed, WATCHING, type Way } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
+import { type AwaitedFile, type Memory, VantageMemory } from "./vantage-memory.ts";
 import { Unchecked, Wrong } from "./wrong.ts";
 
 /** Where the timestamp is the same, all else is looked at so often. */
@@ -25,16 +35,7 @@ interface Around {
   readonly held: () => Files | undefined;
   /** What the main place shows now. */
   readonly read: (file: string) => Promise<Uint8Array | undefined>;
-}
-
-/** What a place showed under a name that shows the same for ever, and the main place did not have. */
-interface Awaited {
-  readonly file: string;
-  readonly version: number;
-  readonly role: Role;
-  readonly bytes: Uint8Array;
-  readonly since: number;
-  readonly seen: number;
+  readonly memory: Memory;
 }
 
 interface Place {
@@ -42,21 +43,40 @@ interface Place {
   readonly server: HttpLog;
   wasThere: boolean;
   wholeAt: number;
-  /** Since when its timestamp has another version than the main place's. */
   apartSince: number | undefined;
-  awaited: readonly Awaited[];
+  awaited: readonly AwaitedFile[];
+}
+
+interface Shown {
+  readonly file: string;
+  readonly role: Role;
+  readonly version: number;
+  readonly bytes: Uint8Array;
+}
+
+/** One look at a place. */
+interface Look {
+  readonly place: Place;
+  readonly files: Files;
+  /** Of the roots that are trusted, and of others that the place shows, which those signed: who has them signs anything. */
+  readonly keys: RootKeys[];
+  readonly faults: unknown[];
 }
 
 /**
  * The trust root as it is shown at vantage points. Who has its keys can sign a second one of the same versions and show it to
- * some clients alone: no version is ever seen with two contents, and what one place shows the main place shows soon.
+ * some clients alone: no version is ever seen with two contents, and what one place shows the main place shows soon. What
+ * the keys did not sign is no second trust root: a mirror that is damaged, or somebody who answers there.
  */
 export class VantageTrust {
   readonly #around: Around;
   readonly #places: readonly Place[];
+  readonly #memory: VantageMemory;
+  #isRecalled = false;
 
   constructor(around: Around) {
     this.#around = around;
+    this.#memory = new VantageMemory(around.memory);
     const { vantagePoints, way } = around;
     this.#places = vantagePoints.map((url) => {
       const base = `${url.replace(/\/+$/, "")}/tuf`;
@@ -68,12 +88,14 @@ export class VantageTrust {
 
   async check(): Promise<void> {
     for (const place of this.#places) await this.#judge(place);
+    await this.#memory.remember(this.#places);
   }
 
   async #judge(place: Place): Promise<void> {
     const { report } = this.#around;
     const check = `trust root at ${place.base}`;
     try {
+      await this.#recall();
       const told = await this.#look(place);
       if (told !== undefined) report.passed(check, told);
     } catch (error) {
@@ -81,6 +103,15 @@ export class VantageTrust {
       if (error instanceof Unchecked) return report.unknown(check, error.message);
       await report.failed(check, findingOf(place, error));
     }
+  }
+
+  async #recall(): Promise<void> {
+    if (this.#isRecalled) return;
+    for (const { base, apartSince, awaited } of await this.#memory.recall()) {
+      const place = this.#places.find((one) => one.base === base);
+      if (place !== undefined) Object.assign(place, { apartSince, awaited });
+    }
+    this.#isRecalled = true;
   }
 
   async #look(place: Place): Promise<string | undefined> {
@@ -106,78 +137,103 @@ export class VantageTrust {
     if (isSame) place.apartSince = undefined;
     if (isSame && place.awaited.length === 0 && Math.abs(now() - place.wholeAt) < WHOLE_MS) return told;
     const timestamp = readMetadata("timestamp", bytes);
-    await this.#holdRoots(place, files);
-    await this.#holdNamed(place, timestamp, files);
+    const look: Look = { place, files, keys: keysOf(place, files), faults: [] };
+    await this.#holdRoots(look);
+    await collect(look, async () => {
+      if (!isSame) await this.#requireSigned(look, { file: "timestamp.json", ...timestamp });
+      await this.#holdNamed(look, timestamp);
+    });
     // What is signed for is held before whether it is late.
-    if (!isSame) await this.#holdTimestamp(place, timestamp);
+    if (!isSame) await collect(look, () => this.#holdTimestamp(look, timestamp));
+    throwWorst(look);
     place.wholeAt = now();
     return told;
   }
 
-  async #holdTimestamp(place: Place, { version, bytes }: Metadata): Promise<void> {
+  /** Where a client begins there, and the roots that would follow. */
+  async #holdRoots(look: Look): Promise<void> {
+    const { place, files } = look;
+    await collect(look, async () => {
+      const start = await place.server.get("/root.json");
+      if (start === undefined || isFile(files, "root.json", start)) return;
+      const { version } = readMetadata("root", start);
+      const main = await this.#around.read("root.json");
+      const isOfMain = main !== undefined && readMetadata("root", main).version === version;
+      const shown: Shown = {
+        file: isOfMain ? "root.json" : `${version}.root.json`,
+        role: "root",
+        version,
+        bytes: start,
+      };
+      if (isOfMain) requireSame(look, shown, main);
+      else await this.#hold(look, shown);
+    });
+    const newest = newestOf(files, "root");
+    for (const version of [newest, newest + 1]) {
+      await collect(look, async () => {
+        const file = `${version}.root.json`;
+        const bytes = await place.server.get(`/${file}`);
+        if (bytes !== undefined) await this.#hold(look, { file, role: "root", version, bytes });
+      });
+    }
+  }
+
+  async #requireSigned(look: Look, shown: Shown): Promise<void> {
+    if (isSigned(look, shown)) return;
+    const main = await this.#around.read(shown.file);
+    const isOfMain = main !== undefined && readMetadata(shown.role, main).version === shown.version;
+    if (isOfMain) requireSame(look, shown, main);
+    const what = `${look.place.base} shows version ${shown.version} of ${shown.file}; ${unsigned(shown)}`;
+    throw new Wrong("trust-invalid", what, evidenceOf(shown.bytes, main));
+  }
+
+  async #holdNamed(look: Look, timestamp: Metadata): Promise<void> {
+    const snapshot = await this.#holdNext(look, timestamp, "snapshot");
+    await this.#holdNext(look, snapshot, "targets");
+  }
+
+  async #holdNext(look: Look, by: Metadata, role: Role): Promise<Metadata> {
+    const { version } = descriptionOf(by, `${role}.json`);
+    const file = `${version}.${role}.json`;
+    const bytes = await look.place.server.get(`/${file}`);
+    if (bytes === undefined || version === undefined) throw new TrustFault(`${file}: is not there`);
+    await this.#hold(look, { role, version, bytes, file });
+    return readMetadata(role, bytes);
+  }
+
+  async #hold(look: Look, shown: Shown): Promise<void> {
+    const { place, files, keys } = look;
+    const { file, role, version, bytes } = shown;
+    if (isFile(files, file, bytes)) return;
+    const main = files.get(file) ?? (await this.#around.read(file));
+    if (main !== undefined) return requireSame(look, shown, main);
+    // An older one may be kept no more; whether the place stays behind is told by its timestamp.
+    if (version < newestOf(files, role)) return;
+    if (!isSigned(look, shown)) throw otherOf(look, shown, undefined);
+    if (role === "root") keys.push(rootKeys(readMetadata(role, bytes)));
+    const now = this.#around.now();
+    const print = sha256(bytes).toHex();
+    const known = place.awaited.find((one) => one.file === file && one.sha256 === print);
+    const others = place.awaited.filter((one) => one !== known);
+    const beginning = beginningOf(bytes);
+    const next = { file, role, version, sha256: print, beginning, since: known?.since ?? now, seen: now };
+    place.awaited = [...others, next].slice(0, MOST_AWAITED);
+  }
+
+  async #holdTimestamp(look: Look, { version, bytes }: Metadata): Promise<void> {
     const { now, read } = this.#around;
+    const { place } = look;
     const main = await read("timestamp.json");
     if (main === undefined) throw new Unchecked("the main place shows no timestamp by now");
     const shown = readMetadata("timestamp", main).version;
     if (shown === version) {
       place.apartSince = undefined;
-      return requireSame(place, { file: "timestamp.json", version, bytes }, main);
+      return requireSame(look, { file: "timestamp.json", role: "timestamp", version, bytes }, main);
     }
     place.apartSince ??= now();
     if (Math.abs(now() - place.apartSince) < PROPAGATION_MS) return;
     const what = `${place.base} goes on showing version ${version} of timestamp.json, where the main place shows ${shown}`;
     throw new Wrong(version < shown ? "trust-rollback" : "split-view", what, evidenceOf(bytes, main));
-  }
-
-  /** Where a client begins there, and the roots that would follow. */
-  async #holdRoots(place: Place, files: Files): Promise<void> {
-    const start = await place.server.get("/root.json");
-    if (start !== undefined && !isFile(files, "root.json", start)) {
-      const first = readMetadata("root", start);
-      const main = await this.#around.read("root.json");
-      const isOfMain = main !== undefined && readMetadata("root", main).version === first.version;
-      const shown = { file: "root.json", version: first.version, bytes: start };
-      if (isOfMain) requireSame(place, shown, main);
-      else await this.#hold(place, files, { ...first, file: `${first.version}.root.json` });
-    }
-    const newest = newestOf(files, "root");
-    for (const version of [newest, newest + 1]) {
-      const file = `${version}.root.json`;
-      const bytes = await place.server.get(`/${file}`);
-      if (bytes !== undefined) await this.#hold(place, files, { role: "root", version, bytes, file });
-    }
-  }
-
-  async #holdNamed(place: Place, timestamp: Metadata, files: Files): Promise<void> {
-    const snapshot = await this.#holdNext(place, files, { by: timestamp, role: "snapshot" });
-    await this.#holdNext(place, files, { by: snapshot, role: "targets" });
-  }
-
-  async #holdNext(
-    place: Place,
-    files: Files,
-    { by, role }: { readonly by: Metadata; readonly role: Role },
-  ): Promise<Metadata> {
-    const { version } = descriptionOf(by, `${role}.json`);
-    const file = `${version}.${role}.json`;
-    const bytes = await place.server.get(`/${file}`);
-    if (bytes === undefined || version === undefined) throw new TrustFault(`${file}: is not there`);
-    await this.#hold(place, files, { role, version, bytes, file });
-    return readMetadata(role, bytes);
-  }
-
-  async #hold(place: Place, files: Files, shown: Omit<Awaited, "since" | "seen">): Promise<void> {
-    const { file, role, version, bytes } = shown;
-    if (isFile(files, file, bytes)) return;
-    const main = files.get(file) ?? (await this.#around.read(file));
-    if (main !== undefined) return requireSame(place, shown, main);
-    // An older one may be kept no more; whether the place stays behind is told by its timestamp.
-    if (version < newestOf(files, role)) return;
-    const now = this.#around.now();
-    const known = place.awaited.find((one) => one.file === file && Buffer.compare(one.bytes, bytes) === 0);
-    const others = place.awaited.filter((one) => one !== known);
-    const next = { file, role, version, bytes, since: known?.since ?? now, seen: now };
-    place.awaited = [...others, next].slice(0, MOST_AWAITED);
   }
 
   /** What was shown for a moment is awaited at the main place all the same. */
@@ -188,13 +244,55 @@ export class VantageTrust {
       const main = await this.#around.read(one.file);
       const isOver = main !== undefined || one.version < newestOf(files, one.role);
       const isLongGone = now - one.seen >= 2 * PROPAGATION_MS;
-      if (isOver || isLongGone) place.awaited = place.awaited.filter((other) => other !== one);
-      if (main !== undefined) requireSame(place, one, main);
-      if (isOver || isLongGone || now - one.since < PROPAGATION_MS) continue;
-      const what = `${place.base} shows ${one.file}, which the main place does not have`;
-      throw new Wrong("split-view", what, evidenceOf(one.bytes, undefined));
+      const isOther = main !== undefined && sha256(main).toHex() !== one.sha256;
+      if (isLongGone || (isOver && !isOther)) place.awaited = place.awaited.filter((other) => other !== one);
+      if (!isOther && (isOver || isLongGone || now - one.since < PROPAGATION_MS)) continue;
+      const evidence = { shown: one.beginning, sha256: one.sha256, main: main && beginningOf(main) };
+      throw new Wrong("split-view", `${otherText(place, one, main)}; ${SIGNED}`, evidence);
     }
   }
+}
+
+const SIGNED = "the keys of the trust root signed it";
+
+function unsigned({ role }: Shown): string {
+  const beside = role === "root" ? ", but for those that begin there without a checksum" : "";
+  return `the keys of the trust root did not sign it: it is damaged or forged, and clients refuse it${beside}`;
+}
+
+/** Those of where clients begin and of the newest root: who has lagged behind shows what the older ones signed. */
+function keysOf({ awaited }: Place, files: Files): RootKeys[] {
+  const trusted = ["root.json", `${newestOf(files, "root")}.root.json`].map((file) => files.get(file));
+  const next = awaited.filter(({ role }) => role === "root").map(({ beginning }) => Buffer.from(beginning));
+  return [...trusted, ...next].flatMap((bytes) => (bytes === undefined ? [] : [rootKeys(readMetadata("root", bytes))]));
+}
+
+function isSigned({ keys }: Look, { role, bytes }: Shown): boolean {
+  const metadata = readMetadata(role, bytes);
+  return keys.some((one) => {
+    try {
+      verifyMetadata(metadata, one);
+      return true;
+    } catch (error) {
+      if (error instanceof TrustFault) return false;
+      throw error;
+    }
+  });
+}
+
+/** What is wrong with one file hides nothing that is wrong with another. */
+async function collect({ faults }: Look, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    faults.push(error);
+  }
+}
+
+function throwWorst({ faults }: Look): void {
+  const wrongs = faults.filter((fault) => fault instanceof Wrong);
+  const worst = wrongs.find(({ trouble }) => trouble === "split-view") ?? wrongs[0] ?? faults[0];
+  if (worst !== undefined) throw worst;
 }
 
 function findingOf({ base }: Place, error: unknown): Finding {
@@ -225,11 +323,23 @@ function newestOf(files: Files, role: Role): number {
   return Math.max(0, ...versions);
 }
 
-function requireSame(place: Place, shown: Pick<Awaited, "file" | "version" | "bytes">, main: Uint8Array): void {
-  const { file, version, bytes } = shown;
-  if (Buffer.compare(bytes, main) === 0) return;
-  const what = `${place.base} shows another ${file} of version ${version} than the main place`;
-  throw new Wrong("split-view", what, evidenceOf(bytes, main));
+function requireSame(look: Look, shown: Shown, main: Uint8Array): void {
+  if (Buffer.compare(shown.bytes, main) !== 0) throw otherOf(look, shown, main);
+}
+
+/** Both signed it is a split view; of what is not signed clients are told, and that nobody's keys are stolen. */
+function otherOf(look: Look, shown: Shown, main: Uint8Array | undefined): Wrong {
+  const what = otherText(look.place, shown, main);
+  const evidence = evidenceOf(shown.bytes, main);
+  if (!isSigned(look, shown)) return new Wrong("trust-invalid", `${what}; ${unsigned(shown)}`, evidence);
+  if (shown.role === "root") look.keys.push(rootKeys(readMetadata("root", shown.bytes)));
+  return new Wrong("split-view", `${what}; ${SIGNED}`, evidence);
+}
+
+function otherText({ base }: Place, { file, version }: Pick<Shown, "file" | "version">, main?: Uint8Array): string {
+  return main === undefined
+    ? `${base} shows ${file}, which the main place does not have`
+    : `${base} shows another ${file} of version ${version} than the main place`;
 }
 
 function evidenceOf(shown: Uint8Array, main: Uint8Array | undefined): object {

@@ -1,0 +1,62 @@
+import type { Role } from "../domain/trust/tuf.ts";
+
+const FILE = "vantage-trust";
+/** How exactly it is remembered when a file was seen last: else each look would be written. */
+const SEEN_MS = 60_000;
+
+/** What a place showed under a name that shows the same for ever, signed by the trusted keys, and the main place did not have. */
+export interface AwaitedFile {
+  readonly file: string;
+  readonly version: number;
+  readonly role: Role;
+  readonly sha256: string;
+  /** Of its text; most often all of it. */
+  readonly beginning: string;
+  readonly since: number;
+  readonly seen: number;
+}
+
+/** What is waited for of a place. */
+export interface Waiting {
+  readonly base: string;
+  /** Since when its timestamp has another version than the main place's. */
+  readonly apartSince?: number | undefined;
+  readonly awaited: readonly AwaitedFile[];
+}
+
+export interface Memory {
+  recall<T>(name: string): Promise<T | undefined>;
+  remember(name: string, value: unknown): Promise<void>;
+}
+
+/** Over restarts: an auditor that is started anew while a place shows what it should not gives it no more time. */
+export class VantageMemory {
+  readonly #memory: Memory;
+  #written = comparable([]);
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+  }
+
+  async recall(): Promise<readonly Waiting[]> {
+    const waiting = (await this.#memory.recall<readonly Waiting[]>(FILE)) ?? [];
+    this.#written = comparable(waiting);
+    return waiting;
+  }
+
+  async remember(places: readonly Waiting[]): Promise<void> {
+    const waiting = places
+      .filter(({ apartSince, awaited }) => apartSince !== undefined || awaited.length > 0)
+      .map(({ base, apartSince, awaited }) => ({ base, apartSince, awaited }));
+    const now = comparable(waiting);
+    if (now === this.#written) return;
+    await this.#memory.remember(FILE, waiting);
+    this.#written = now;
+  }
+}
+
+function comparable(waiting: readonly Waiting[]): string {
+  return JSON.stringify(waiting, (name, value: unknown) =>
+    name === "seen" && typeof value === "number" ? Math.floor(value / SEEN_MS) : value,
+  );
+}

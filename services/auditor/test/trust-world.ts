@@ -64,6 +64,8 @@ export interface Release {
   readonly online?: string;
   /** What is served below `/trust` beside. */
   readonly plain?: Record<string, string>;
+  /** And at `/trust` itself. */
+  readonly index?: string;
   /** And of one more that may sign the timestamp. */
   readonly further?: string;
 }
@@ -81,6 +83,7 @@ export function published({
   online,
   further,
   plain = {},
+  index,
 }: Release): Map<string, string> {
   const common = { expires: EXPIRES, spec_version: "1.0.31" };
   const root = (number: number, ofOthers: string) => ({
@@ -117,6 +120,7 @@ export function published({
       ([name, text]) => [`/tuf/targets/${described(text).hashes.sha256}.${name}`, text] as const,
     ),
     ["/trust/trusted_root.json", targets["trusted_root.json"] ?? rootText()],
+    ...(index === undefined ? [] : [["/trust", index] as const]),
     ...Object.entries(plain).map(([name, text]) => [`/trust/${name}`, text] as const),
   ]);
 }

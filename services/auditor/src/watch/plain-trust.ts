@@ -1,6 +1,7 @@
 import type { Finding, Report } from "../domain/alarm.ts";
 import { sha256 } from "../domain/merkle.ts";
 import { plainFileFault, plainFileNames } from "../domain/trust/plain-file.ts";
+import { indexedSumFault, trustIndexFault } from "../domain/trust/trust-index.ts";
 import type { Targets } from "../domain/trust/trusted-party.ts";
 import { HttpLog, isNotServed, WATCHING, type Way } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
@@ -12,6 +13,8 @@ const PROPAGATION_MS = 600_000;
 const EVIDENCE_BYTES = 65_536;
 /** It is a target, and held against it whenever the targets are read. */
 const HELD_ALREADY = "trusted_root.json";
+/** `/trust` itself. */
+const INDEX = "";
 
 interface Place {
   readonly server: HttpLog;
@@ -26,6 +29,8 @@ interface Around {
   readonly way: Way;
   readonly report: Report;
   readonly now: () => number;
+  /** Where clients begin, as it was held last. */
+  readonly root: () => Uint8Array | undefined;
   /** Reads the targets anew; undefined: none could be read by now. */
   readonly refresh: () => Promise<Targets | undefined>;
 }
@@ -89,7 +94,10 @@ export class PlainTrust {
       for (const name of files.keys()) place.had.add(name);
       if (findings.length > 0) await report.failedAll(check, findings, true);
       else
-        report.passed(check, `the ${files.size} files below ${base} hold what the trust root names, and nothing else`);
+        report.passed(
+          check,
+          `${base} and the files below it, ${files.size}, hold what the trust root names, and nothing else`,
+        );
       return findings.length === 0;
     } catch (error) {
       const away = awayFinding(`${base} could not be read`, error, { toleratedMs: UNREACHABLE_MS });
@@ -100,9 +108,9 @@ export class PlainTrust {
 
   async #read({ server, isMain, had }: Place): Promise<Map<string, Uint8Array>> {
     const files = new Map<string, Uint8Array>();
-    for (const name of plainFileNames(this.#held[0]?.targets ?? new Map())) {
+    for (const name of [...plainFileNames(this.#held[0]?.targets ?? new Map()), INDEX]) {
       if (isMain && name === HELD_ALREADY) continue;
-      const bytes = await server.get(`/${name}`).catch((error: unknown) => {
+      const bytes = await server.get(name === INDEX ? "" : `/${name}`).catch((error: unknown) => {
         if (!isMain && !had.has(name) && isNotServed(error)) return;
         throw error;
       });
@@ -118,24 +126,47 @@ export class PlainTrust {
   #judge({ server, had }: Place, files: ReadonlyMap<string, Uint8Array>): Finding[] {
     const found: Finding[] = [];
     for (const [name, bytes] of files) {
-      const fault = this.#faultOf(name, bytes);
-      if (fault === undefined) continue;
+      const fault = name === INDEX ? this.#indexFault(server, bytes) : this.#faultOf(name, bytes);
+      const sumFault = name === INDEX ? this.#sumFault(bytes, files) : undefined;
+      const what = `${urlOf(server, name)}: ${fault ?? sumFault}`;
+      if ((fault ?? sumFault) === undefined) continue;
       const evidence = { name, file: Buffer.from(bytes.subarray(0, EVIDENCE_BYTES)).toString("base64") };
       const subject = `trust file ${name} ${sha256(bytes).toHex()}`;
-      found.push({ trouble: "trust-invalid", what: `${server.base}/${name}: ${fault}`, evidence, subject });
+      // Of two processes one may not be started anew yet.
+      const toleratedMs = fault === undefined ? PROPAGATION_MS : 0;
+      found.push({ trouble: "trust-invalid", what, evidence, subject, toleratedMs });
     }
     for (const name of had) {
       if (files.has(name)) continue;
-      const what = `${server.base}/${name}: is no longer there`;
+      const what = `${urlOf(server, name)}: is no longer there`;
       found.push({ trouble: "trust-invalid", what, toleratedMs: UNREACHABLE_MS, subject: what });
     }
     return found;
   }
 
   #faultOf(name: string, bytes: Uint8Array): string | undefined {
-    const faults = this.#held.map(({ targets }) => plainFileFault(name, bytes, targets));
+    return this.#sinceHeld((targets) => plainFileFault(name, bytes, targets));
+  }
+
+  #indexFault({ base }: HttpLog, bytes: Uint8Array): string | undefined {
+    const [root, { origin }] = [this.#around.root(), new URL(base)];
+    if (root === undefined) return undefined;
+    return this.#sinceHeld((targets) => trustIndexFault(bytes, { targets, root, origin }));
+  }
+
+  #sumFault(bytes: Uint8Array, files: ReadonlyMap<string, Uint8Array>): string | undefined {
+    return this.#sinceHeld((targets) => indexedSumFault(bytes, new Map([...targets, ...files])));
+  }
+
+  /** What holds by targets of a while ago is no fault. */
+  #sinceHeld(faultBy: (targets: Targets) => string | undefined): string | undefined {
+    const faults = this.#held.map(({ targets }) => faultBy(targets));
     return faults.includes(undefined) ? undefined : faults[0];
   }
+}
+
+function urlOf({ base }: HttpLog, name: string): string {
+  return name === INDEX ? base : `${base}/${name}`;
 }
 
 function placeAt(base: string, way: Way, isMain: boolean): Place {

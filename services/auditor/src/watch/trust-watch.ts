@@ -93,7 +93,8 @@ export class TrustWatch {
       return this.#targets;
     };
     const { vantagePoints = [] } = around;
-    this.#plain = new PlainTrust({ ...around, url, vantagePoints, refresh });
+    const root = () => this.#whole?.files.get("root.json");
+    this.#plain = new PlainTrust({ ...around, url, vantagePoints, refresh, root });
     const read = (file: string) => this.#server.get(`/tuf/${file}`);
     const held = () => this.#whole?.files;
     this.#elsewhere = new VantageTrust({ ...around, vantagePoints, held, read, memory: state });

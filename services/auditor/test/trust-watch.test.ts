@@ -1,7 +1,7 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { expect, test } from "vitest";
 import { settleAlarm } from "../src/state/settled-alarms.ts";
-import { addCa, auditing, chains, pem, type Release, rootText, watching } from "./trust-world.ts";
+import { ONLINE_KEY, ROOT_KEY, addCa, auditing, chains, pem, type Release, rootText, watching } from "./trust-world.ts";
 
 /** Ways to have clients believe another CA, each of which a client that is in wide use takes. */
 const WAYS: Record<string, [() => Omit<Release, "version">, RegExp]> = {
@@ -61,6 +61,42 @@ test.for([true, false])(
     await settleAlarm(auditing.folder, book.open[0]!.id, "we added it", Date.now());
     expect(await look({ version: 4, targets, further })).toEqual([]);
     expect(await (await watching(own)).look({ version: 5, targets, further })).toEqual([]);
+  },
+);
+
+const logOf = (key: KeyObject) => ({
+  publicKey: {
+    rawBytes: key.export({ type: "spki", format: "der" }).toString("base64"),
+    validFor: { start: "2026-01-01T00:00:00Z" },
+  },
+});
+const twoLogs = () =>
+  rootText((root) => {
+    root["tlogs"] = [logOf(ONLINE_KEY.publicKey)];
+    root["ctlogs"] = [logOf(ROOT_KEY.publicKey)];
+  });
+
+test.for([
+  ["its usage", "other.pub", { sigstore: { usage: "Rekor" } }],
+  ["its usage in other letters", "other.pub", { Sigstore: { USAGE: "rekor" } }],
+  ["its name", "rekor_v9.pub", undefined],
+] as const)(
+  "a CT log's key that older clients are made to take for a log's by %s is a critical alarm",
+  async ([, name, as]) => {
+    const { look } = await watching();
+    const targets = {
+      "trusted_root.json": twoLogs(),
+      "ctfe.pub": pem(ROOT_KEY.publicKey),
+      "rekor.pub": pem(ONLINE_KEY.publicKey),
+    };
+    const custom = { "ctfe.pub": { sigstore: { usage: "CTFE" } }, "rekor.pub": { sigstore: { usage: "Rekor" } } };
+    expect(await look({ version: 1, targets, custom })).toEqual([]);
+    const relabelled = { ...targets, [name]: pem(ROOT_KEY.publicKey) };
+    expect(await look({ version: 2, targets: relabelled, custom: { ...custom, ...(as && { [name]: as }) } })).toEqual([
+      expect.stringMatching(
+        /^trust-invalid: targets 2: .*\.pub: has clients use what the trusted root names otherwise as rekor: SHA-256 /,
+      ),
+    ]);
   },
 );
 

@@ -60,6 +60,8 @@ export interface Release {
   readonly targets: Record<string, string>;
   /** What stands in the metadata of the targets beside. */
   readonly beside?: Json;
+  /** What stands beside the length and hashes of a target. */
+  readonly custom?: Record<string, Json>;
   /** As a next root has the key of the other roles. */
   readonly online?: string;
   /** What is served below `/trust` beside. */
@@ -80,6 +82,7 @@ export function published({
   version,
   targets,
   beside = {},
+  custom = {},
   online,
   further,
   plain = {},
@@ -106,7 +109,12 @@ export function published({
   const isNext = (online ?? further) !== undefined;
   const nextRoot = isNext ? [["/tuf/2.root.json", byRoot(root(2, online ?? first))] as const] : [];
   const byOnline = (body: Json) => signed({ ...common, version, ...body }, "o", ONLINE_KEY.privateKey);
-  const all = Object.fromEntries(Object.entries(targets).map(([name, text]) => [name, described(text)]));
+  const all = Object.fromEntries(
+    Object.entries(targets).map(([name, text]) => [
+      name,
+      { ...described(text), ...(custom[name] && { custom: custom[name] }) },
+    ]),
+  );
   const targetsText = byOnline({ _type: "targets", targets: all, ...beside });
   const snapshot = byOnline({ _type: "snapshot", meta: { "targets.json": { version, ...described(targetsText) } } });
   const timestamp = byOnline({ _type: "timestamp", meta: { "snapshot.json": { version, ...described(snapshot) } } });

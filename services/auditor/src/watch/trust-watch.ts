@@ -1,6 +1,7 @@
 import type { Report, SettlingReport } from "../domain/alarm.ts";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import { sha256 } from "../domain/merkle.ts";
+import { usageFault } from "../domain/trust/single-target.ts";
 import { type Targets, type TrustedParty, trustingParties } from "../domain/trust/trusted-party.ts";
 import { readTrustedRoot, type TrustedAuthorities } from "../domain/trust/trusted-root.ts";
 import {
@@ -220,6 +221,8 @@ export class TrustWatch {
         throw new TrustFault(`/trust/${ROOT}: is not the target of this name`);
       }
     }
+    const fault = usageFault(targets, read);
+    if (fault !== undefined) throw new TrustFault(`targets ${targets.version}: ${fault}`);
     this.#targets = read;
   }
 

@@ -91,8 +91,14 @@ export interface Description {
   readonly sha256: string | undefined;
 }
 
+/** Whatever stands beside a target's length and hashes. */
+export function describedTarget(targets: Metadata, name: string): JsonObject {
+  return objectAt(objectAt(targets.signed, "targets"), name);
+}
+
 export function descriptionOf(meta: Metadata, file: string): Description {
-  const described = objectAt(objectAt(meta.signed, meta.role === "targets" ? "targets" : "meta"), file);
+  const described =
+    meta.role === "targets" ? describedTarget(meta, file) : objectAt(objectAt(meta.signed, "meta"), file);
   const { version, length, hashes } = described;
   return {
     version: typeof version === "number" ? version : undefined,

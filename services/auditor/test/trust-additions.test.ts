@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import type { Targets } from "../src/domain/trust/trusted-party.ts";
 import { TrustAdditions } from "../src/watch/trust-additions.ts";
 
 const START = "2026-01-01T00:00:00Z";
+const FIRST = Date.parse("2026-11-22T12:00:00Z");
 
 let directory: string;
 beforeEach(async () => {
@@ -70,7 +71,13 @@ function targetsOf(
 async function watching(own?: Targets) {
   const state = await StateFolder.open(directory);
   const alarms = new AlarmBook(state, await state.alarms(), [], Date.now);
-  const additions = new TrustAdditions({ report: alarms, memory: state, settled: new SettledAlarms(directory), own });
+  const additions = new TrustAdditions({
+    report: alarms,
+    memory: state,
+    settled: new SettledAlarms(directory),
+    own,
+    now: () => FIRST,
+  });
   const look = async (targets: Targets) => {
     await additions.check(targets);
     return alarms.open.map(({ trouble, what }) => `${trouble}: ${what}`);
@@ -133,6 +140,32 @@ test.for(Object.keys(ADDED))(
     expect(await (await watching(targetsOf(change))).look(targetsOf(change))).toEqual([]);
   },
 );
+
+test("a stranger says of its first look that it took what it found, how much, and how to check it, over restarts", async () => {
+  const targets = targetsOf();
+  const print = createHash("sha256").update(targets.get("trusted_root.json")!).digest("hex");
+  for (let start = 0; start < 2; start++) {
+    const { alarms, look } = await watching();
+    expect(await look(targets)).toEqual([]);
+    expect(alarms.checks).toMatchObject([
+      {
+        name: "trusted parties",
+        state: "passed",
+        what: expect.stringMatching(
+          new RegExp(
+            `^the 5 keys, .* found at the first look, of 2026-11-22T12:00:00Z, or settled since: .* Compare once .* ${print};`,
+            "v",
+          ),
+        ),
+      },
+    ]);
+  }
+  const { alarms, look } = await watching(targets);
+  await look(targets);
+  expect(alarms.checks).toMatchObject([
+    { what: expect.stringMatching(/trust are those that this installation made$/) },
+  ]);
+});
 
 test("a file that is no configuration, and has the name of one, keeps no addition from being told", async () => {
   const { look } = await watching(targetsOf());

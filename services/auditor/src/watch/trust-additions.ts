@@ -1,4 +1,5 @@
-import type { SettlingReport } from "../domain/alarm.ts";
+import { type SettlingReport, timeOf } from "../domain/alarm.ts";
+import { sha256 } from "../domain/merkle.ts";
 import { isCovered, type Targets, type TrustedParty, trustedParties } from "../domain/trust/trusted-party.ts";
 import type { SettledAlarms } from "../state/settled-alarms.ts";
 import { awayFinding } from "./away.ts";
@@ -16,6 +17,7 @@ interface Around {
     remember(name: string, value: unknown): Promise<void>;
   };
   readonly settled: SettledAlarms;
+  readonly now: () => number;
   /** What the installation has clients trust, as it made it from its own keys and settings. Undefined to a stranger. */
   readonly own: Targets | undefined;
 }
@@ -27,6 +29,8 @@ interface Memory {
   readonly added: readonly { readonly party: TrustedParty; readonly what: string }[];
   /** Who could sign for the trust root, ever. Undefined in a memory of before they were looked at. */
   readonly signers?: readonly TrustedParty[];
+  /** When they were looked at first. Undefined in a memory of before that was kept. */
+  readonly since?: number;
 }
 
 /**
@@ -81,9 +85,11 @@ export class TrustAdditions {
     const narrower = base.filter(({ kind, id }) => fresh.some((party) => party.kind === kind && party.id === id));
     const settledSigners = signers.filter((party) => isGood(party) && !isCovered(party, signersBefore));
     const known = [...parties.filter(isGood), ...narrower];
-    await this.#remember({ known, added, signers: [...signersBefore, ...settledSigners] }, before);
+    const since = before === undefined ? this.#around.now() : before.since;
+    const next = { known, added, signers: [...signersBefore, ...settledSigners] };
+    await this.#remember({ ...next, ...(since !== undefined && { since }) }, before);
     if (added.length === 0) {
-      const whose = own === undefined ? "were known" : "this installation made";
+      const whose = own === undefined ? toldOfFirst(targets, since) : "are those that this installation made";
       return report.passed(CHECK, `the ${parties.length} keys, authorities and URLs that clients trust ${whose}`);
     }
     const findings = added.map(({ party, what }) => {
@@ -103,6 +109,13 @@ export class TrustAdditions {
     this.#memory = next;
     if (JSON.stringify(next) !== JSON.stringify(before)) await this.#around.memory.remember(FILE, next);
   }
+}
+
+/** What a stranger takes for good is what it found: only those who made it can say that it is theirs. */
+function toldOfFirst(targets: Targets, since: number | undefined): string {
+  const look = since === undefined ? "the first look" : `the first look, of ${timeOf(since)}`;
+  const print = sha256(targets.get("trusted_root.json") ?? new Uint8Array()).toHex();
+  return `are taken on trust, as they were found at ${look}, or settled since: nobody told this auditor that they are the installation's own. Compare once with its operator, by other means than this URL, the SHA-256 of trusted_root.json, now ${print}; the list is trusted-parties.json in this auditor's folder`;
 }
 
 /** The same words each time, by which an operator settles it. */

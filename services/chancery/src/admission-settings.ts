@@ -24,6 +24,7 @@ export async function admissionSettings(
   section: AdmissionSection,
   key: string,
   file: ConfigFile,
+  url: string,
 ): Promise<AdmissionSettings> {
   const { callers, signers } = section;
   if (callers === undefined && signers === undefined) {
@@ -38,7 +39,7 @@ export async function admissionSettings(
     return { authorities: certificatesOf(pem, `${at}.ca-cert`), names: named };
   });
   const tokens = (callers?.tokens ?? []).map((one, place) =>
-    tokenRuleSettings(one, `${key}.callers.tokens.${place}`, file),
+    tokenRuleSettings(one, `${key}.callers.tokens.${place}`, file, url),
   );
   if (callers !== undefined && tokens.length === 0 && certificates.length === 0) {
     throw new Misconfigured(`${key}.callers`, "has neither tokens nor certificates: nobody could write");

@@ -33,6 +33,7 @@ import { loadAuthorityFiles } from "./authority/own-files.ts";
 import type { BannerFacts } from "./banner.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { fulcioConfig } from "./fulcio-config.ts";
+import { developmentIssuer } from "./idp/development-issuer.ts";
 import { createIdentityProvider } from "./idp/identity-provider.ts";
 import { mountIdentityProvider } from "./idp/identity-provider-routes.ts";
 import { alone } from "./installation-file.ts";
@@ -70,7 +71,7 @@ export async function startStack(
   await requireFreePort(settings.host, settings.port);
   progress("opening the installation");
   const { installation, authority } = await openKeys(settings, new Date());
-  const identityProvider = settings.issuers === undefined ? createIdentityProvider(`${settings.url}/idp`) : undefined;
+  const identityProvider = developmentProvider(settings);
 
   const db = await openServiceDatabase(settings, opened, { logger, progress });
   progress("opening the logs");
@@ -114,7 +115,8 @@ export async function startStack(
   });
   opened.defer(() => service.close());
   if (settings.fulcio.ctLog === "own") service.readiness.add("fulcio", async () => whyNotIssuing(logs.ctlog));
-  const reload = settings.configFile && opened.use(reloadIssuers(settings.configFile, service, logger));
+  const { issuers, configFile } = settings;
+  const reload = issuers && configFile && opened.use(reloadIssuers(configFile, service, logger));
   for (const { service: from, warning } of service.readiness.warnings()) logger.child({ from }).warn(warning);
   const all = opened.move();
   return {
@@ -123,6 +125,10 @@ export async function startStack(
     reload: async () => reload?.reload(),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+function developmentProvider({ issuers, url }: Settings) {
+  return issuers === undefined ? createIdentityProvider(developmentIssuer(url)) : undefined;
 }
 
 function reloadIssuers(file: ConfigFile, { app, readiness }: RunningService, logger: Logger): IssuerReload {
@@ -175,7 +181,7 @@ function bannerFacts(
     rootChecksum: encodeHex(sha256(root.bytes)),
     data,
     database: databaseUrl === undefined ? "embedded PostgreSQL" : describeDatabase(databaseUrl),
-    identityProvider: issuers === undefined ? `${url}/idp` : undefined,
+    identityProvider: issuers === undefined ? developmentIssuer(url) : undefined,
     issuers: (issuers === undefined ? [] : app.get(CurrentIssuers).settings).map(
       (issuer) => `${issuer.url} (client ${issuer.clientId})`,
     ),
@@ -305,7 +311,7 @@ function trustedParties(
 
 /** Where a person without a token is sent: ours, or the one configured issuer that people log in to. */
 function loginIssuer({ issuers, url }: Settings): string | undefined {
-  if (issuers === undefined) return `${url}/idp`;
+  if (issuers === undefined) return developmentIssuer(url);
   const people = issuers.filter(({ type, isPattern }) => type === "email" && !isPattern);
   return people.length === 1 ? people[0]?.url : undefined;
 }

@@ -25,8 +25,8 @@ CHANCERY_DATABASE_PASSWORD_FILE names a file with the database's password. A fla
 variable, a variable over the file's \`chancery:\` section. The file's issuers are read anew when it
 changes, and on SIGHUP.
 
-Without --config, development mode: a built-in identity provider, on loopback only, that lets
-anyone on this machine be anyone.
+Without --config, or with a file that has nothing but \`chancery:\`, development mode: a built-in
+identity provider, on loopback only, that lets anyone on this machine be anyone.
 
   chancery init [FLAGS]             makes the data folder; a CA below an offline root: chancery init --help
   chancery sign-intermediate FLAGS  on the machine of that root: chancery sign-intermediate --help

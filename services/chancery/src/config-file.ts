@@ -117,9 +117,10 @@ export class ConfigFile {
   readonly path: string;
   readonly text: string;
   readonly own: OwnSection;
-  readonly issuers: FulcioConfig["issuers"];
+  /** Undefined: it holds the section `chancery` alone, settings of a development mode that stays one. */
+  readonly issuers: FulcioConfig["issuers"] | undefined;
 
-  private constructor(path: string, text: string, own: OwnSection, issuers: FulcioConfig["issuers"]) {
+  private constructor(path: string, text: string, own: OwnSection, issuers: ConfigFile["issuers"]) {
     this.path = path;
     this.text = text;
     this.own = own;
@@ -149,9 +150,12 @@ export class ConfigFile {
     if (typeof content !== "object" || content === null || Array.isArray(content)) {
       throw new Misconfigured(file, "must be a mapping of keys");
     }
-    const { chancery } = content as Record<string, unknown>;
+    const { chancery, ...others } = content as Record<string, unknown>;
+    // Whoever wrote any other key, and be it an empty list of issuers, meant issuers of their own: that must not become
+    // a mode in which anyone on this machine is anyone.
+    const isAlone = typeof chancery === "object" && chancery !== null && Object.keys(others).length === 0;
     // Fulcio's parser gets the text as written: it reads every scalar as its text, where YAML would round numbers.
-    const { issuers } = parseIssuers(text, file);
+    const issuers = isAlone ? undefined : parseIssuers(text, file).issuers;
     return new ConfigFile(file, text, parseOwn(chancery, file), issuers);
   }
 }

@@ -105,10 +105,11 @@ function asText(explanation: Explanation, offline: boolean): string {
 }
 
 /** Whoever forgets --config asks development mode, whose one issuer no token of theirs is of. */
-function hint({ checks }: Explanation, { issuers, url }: Settings): string {
+function hint({ checks }: Explanation, { issuers, url, configFile }: Settings): string {
   const isUnknown = checks.some(({ check, outcome }) => check === "issuer-unknown" && outcome === "failed");
   if (!isUnknown || issuers !== undefined) return "";
-  return `Without --config FILE only ${url}/idp, of development mode, is configured; --url or --port name another.\n`;
+  const without = configFile === undefined ? "Without --config FILE" : `Without issuers in ${configFile.path}`;
+  return `${without} only ${url}/idp, of development mode, is configured; --url or --port name another.\n`;
 }
 
 function policyAsText(policy: NonNullable<Explanation["policy"]>): string {

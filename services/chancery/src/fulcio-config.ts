@@ -1,5 +1,6 @@
 import { type FulcioConfig, parseFulcioConfig } from "@chancery/fulcio";
 import { CLIENT_ID } from "./idp/identity-provider.ts";
+import { developmentIssuer } from "./idp/development-issuer.ts";
 import { isLoopbackHost } from "./loopback.ts";
 import type { Settings } from "./settings.ts";
 
@@ -10,7 +11,7 @@ export function fulcioConfig({ issuers, url, host, fulcio }: Settings): FulcioCo
   const { ctLog: _, ...own } = fulcio;
   const rest = { allowLoopbackHttp, ...own };
   if (issuers !== undefined) return { issuers, ...rest };
-  const issuer = `${url}/idp`;
+  const issuer = developmentIssuer(url);
   const development = { "issuer-url": issuer, "client-id": CLIENT_ID, type: "email" };
   return { ...parseFulcioConfig(JSON.stringify({ "oidc-issuers": { [issuer]: development } })), ...rest };
 }

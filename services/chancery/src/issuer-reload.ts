@@ -130,6 +130,8 @@ export class IssuerReload implements AsyncDisposable {
 
   #replace({ path, own, issuers }: ConfigFile): void {
     const { file, issuers: current, logger } = this.#options;
+    // Development mode is a start's to choose, before anything listens.
+    if (issuers === undefined) throw new Misconfigured("oidc-issuers", "no issuer is configured any more");
     current.replace(issuers);
     this.#refused = undefined;
     this.#count("replaced");

@@ -16,7 +16,8 @@ export interface RekorSettings extends Omit<WritePolicy, "admission"> {
 
 type RekorLogName = "rekor" | "rekor-v2";
 
-export async function rekorSettings(file: ConfigFile | undefined): Promise<RekorSettings> {
+/** `url`: where this installation is. */
+export async function rekorSettings(file: ConfigFile | undefined, url: string): Promise<RekorSettings> {
   const section: NonNullable<OwnSection["rekor"]> = file?.own.rekor ?? {};
   const kinds = section["entry-kinds"];
   const operations = section["api-operations"];
@@ -29,19 +30,20 @@ export async function rekorSettings(file: ConfigFile | undefined): Promise<Rekor
       keyAlgorithms: parseKeyAlgorithms(algorithms, "chancery.rekor.client-signing-algorithms"),
     }),
     ...(bytes !== undefined && { attestationBytes: bytes }),
-    ...(file !== undefined && section.admission !== undefined && { admission: await admissions(section, file) }),
+    ...(file !== undefined && section.admission !== undefined && { admission: await admissions(section, file, url) }),
   };
 }
 
 async function admissions(
   { admission = {} }: NonNullable<OwnSection["rekor"]>,
   file: ConfigFile,
+  url: string,
 ): Promise<NonNullable<RekorSettings["admission"]>> {
   const result: Partial<Record<RekorLogName, AdmissionSettings>> = {};
   for (const name of ["rekor", "rekor-v2"] as const) {
     const section = admission[name];
     if (section !== undefined)
-      result[name] = await admissionSettings(section, `chancery.rekor.admission.${name}`, file);
+      result[name] = await admissionSettings(section, `chancery.rekor.admission.${name}`, file, url);
   }
   return result;
 }

@@ -72,8 +72,8 @@ function listenForStop(logger: Logger): Stop {
  * Where there is a file of issuers SIGHUP asks to read it anew, as with other servers. It is also what a terminal that
  * is closed sends, and then it goes on meaning the end.
  */
-function listenForReload(stack: RunningStack, { configFile }: Settings, stop: Stop): Disposable {
-  if (configFile === undefined) return { [Symbol.dispose]: () => {} };
+function listenForReload(stack: RunningStack, { issuers }: Settings, stop: Stop): Disposable {
+  if (issuers === undefined) return { [Symbol.dispose]: () => {} };
   const hangUp = () => {
     if (process.stdout.isTTY && !hasTerminal()) stop.ask("SIGHUP");
     else void stack.reload();

@@ -86,7 +86,7 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     metrics: own.metrics === undefined ? undefined : { port: own.metrics.port, host: own.metrics.host ?? "127.0.0.1" },
     grpc: grpcOptions(told("grpc-port"), file, host),
     fulcio: await fulcioSettings(file?.fulcio ?? {}),
-    rekor: await rekorSettings(file),
+    rekor: await rekorSettings(file, url),
     rekorV2Key: own.rekor?.["v2-log-key"],
     readers: await readersSettings(file, url),
     auditor: auditorSettings(told("auditor"), own.auditor ?? {}, data, (path) => file?.resolve(path) ?? resolve(path)),
@@ -94,8 +94,9 @@ export async function resolveSettings(flags: ServeFlags, environment: Environmen
     tls: file?.own.tls && { certificate: file.resolve(file.own.tls.certificate), key: file.resolve(file.own.tls.key) },
   };
   refuseUnshownCertificates(settings);
-  if (settings.issuers === undefined) refuseOpenDevelopment(settings, chosen("url", "").key);
-  else if (chosen("url", "").value === "") refuseGuessedUrl(settings);
+  const [toldHost, toldUrl] = [chosen("host", ""), chosen("url", "")];
+  if (settings.issuers === undefined) refuseOpenDevelopment(settings, { host: toldHost.key, url: toldUrl.key });
+  else if (toldUrl.value === "") refuseGuessedUrl(settings);
   return settings;
 }
 
@@ -195,18 +196,32 @@ function refuseGuessedUrl({ host }: Settings): void {
 }
 
 /** The development identity provider lets anyone be anyone, so nobody beyond this machine may reach it. */
-function refuseOpenDevelopment(settings: Settings, urlKey: string): void {
-  const way = "name your issuers in a file given as CHANCERY_CONFIG";
+function refuseOpenDevelopment(settings: Settings, keys: { readonly host: string; readonly url: string }): void {
+  const way = "name your issuers in the file given as CHANCERY_CONFIG";
   if (!isLoopbackHost(settings.host)) {
     throw new Misconfigured(
-      "CHANCERY_HOST",
-      `${settings.host} is reachable from other machines and there is no CHANCERY_CONFIG, so anyone there could sign as anyone; ${way}, or listen on 127.0.0.1`,
+      keys.host,
+      `${settings.host} is reachable from other machines and no issuers are configured, so anyone there could sign as anyone; ${way}, or listen on 127.0.0.1`,
+    );
+  }
+  for (const name of ["grpc", "metrics"] as const) {
+    const host = settings[name]?.host ?? settings.host;
+    if (isLoopbackHost(host)) continue;
+    throw new Misconfigured(
+      `chancery.${name}.host`,
+      `${host} is reachable from other machines, and without issuers nothing is, because anyone could sign as anyone; ${way}, or leave it on 127.0.0.1`,
+    );
+  }
+  if (settings.tls !== undefined) {
+    throw new Misconfigured(
+      "chancery.tls",
+      `the CA could not ask the development identity provider for its keys: it would not know this certificate; ${way}, or leave it out`,
     );
   }
   if (!isLoopbackHost(new URL(settings.url).hostname)) {
     throw new Misconfigured(
-      urlKey,
-      `${settings.url} is no name of this machine alone and there is no CHANCERY_CONFIG, so anyone who can reach it could sign as anyone; ${way}, or use http://localhost:${settings.port}`,
+      keys.url,
+      `${settings.url} is no name of this machine alone and no issuers are configured, so anyone who can reach it could sign as anyone; ${way}, or use http://localhost:${settings.port}`,
     );
   }
 }

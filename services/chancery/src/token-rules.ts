@@ -12,6 +12,7 @@ import {
 } from "@chancery/identity";
 import type { TokenSection } from "./admission-section.ts";
 import type { ConfigFile } from "./config-file.ts";
+import { developmentIssuer } from "./idp/development-issuer.ts";
 
 /** A rule whose keys may still have to come from the CA: it does not exist yet when the configuration is read. */
 export interface TokenRuleSettings extends Omit<TokenRule, "keys"> {
@@ -22,11 +23,12 @@ export async function tokenRuleSettings(
   section: TokenSection,
   key: string,
   file: ConfigFile,
+  url: string,
 ): Promise<TokenRuleSettings> {
   return {
     issuer: section.issuer,
     audience: section.audience,
-    keys: await tokenKeys(section, key, file),
+    keys: await tokenKeys(section, key, file, url),
     claims: claimRules(section.claims ?? {}, `${key}.claims`),
   };
 }
@@ -39,6 +41,7 @@ export async function tokenKeys(
   { issuer, jwks, "jwks-file": path }: Pick<TokenSection, "issuer" | "jwks" | "jwks-file">,
   key: string,
   file: ConfigFile,
+  url: string,
 ): Promise<TokenKeys | "of-the-ca"> {
   if (jwks !== undefined && path !== undefined) {
     throw new Misconfigured(`${key}.jwks-file`, "jwks says already what the keys are");
@@ -53,7 +56,14 @@ export async function tokenKeys(
     await orMisconfigured(`${key}.jwks-file`, () => keys.load());
     return keys;
   }
-  const known = file.issuers.some(({ url, isPattern }) => !isPattern && url === issuer);
+  if (file.issuers === undefined) {
+    if (issuer === developmentIssuer(url)) return "of-the-ca";
+    throw new Misconfigured(
+      `${key}.issuer`,
+      `${issuer} is not ${developmentIssuer(url)}, the one issuer of development mode, and there is neither jwks nor jwks-file: nobody would know its keys`,
+    );
+  }
+  const known = file.issuers.some((one) => !one.isPattern && one.url === issuer);
   if (known) return "of-the-ca";
   throw new Misconfigured(
     `${key}.issuer`,

@@ -41,7 +41,7 @@ describe("the command line", () => {
     [["presets", "spiffe", "--issuer-url", "https://a.example.com"], "spiffe-trust-domain: the preset spiffe needs it"],
     [["presets", "gitea", "now"], "now: is one word too many"],
     [["presets", "--sing"], "presets: Unknown option '--sing'"],
-    [["serve", "--host", "0.0.0.0"], "CHANCERY_HOST: 0.0.0.0 is reachable from other machines"],
+    [["serve", "--host", "0.0.0.0"], "--host: 0.0.0.0 is reachable from other machines"],
   ] as const)("refuses %j in one clear line, with exit code 2", async ([argv, reason]) => {
     const { code, out, err } = await chancery(argv);
     expect([code, out]).toEqual([2, ""]);

@@ -81,6 +81,7 @@ describe("the issuers' file", () => {
   test.for([
     ["is damaged", "oidc-issuers: [", "config.yaml: "],
     ["names no issuer", "define: {}", "no issuer is configured"],
+    ["lost its issuers to what stands beside them", "chancery: { port: 9000 }", "no issuer is configured any more"],
     ["has a key that is not known", `${issuers("one")}oidc-isuers: {}`, "is not a key that is known here"],
     ["has an issuer that cannot work", issuers("impossible"), "oidc-issuers: no"],
     ["is empty", "", "must be a mapping of keys"],

@@ -176,7 +176,6 @@ oidc-issuers:
 
   test.for([
     ["", "must be a mapping of keys"],
-    ["chancery: {port: 9000}", "oidc-issuers: no issuer is configured"],
     [`${ISSUER}oidc-isuers: {}`, "oidc-isuers: "],
     [`${ISSUER}foo: {}`, ".yaml: foo: is not a key that is known here; known are oidc-issuers"],
     [`${ISSUER}chancery: {host: 1}`, "chancery.host: must be a text (in "],

@@ -40,7 +40,7 @@ export async function readersSettings(file: ConfigFile | undefined, url: string)
     audience: section.audience ?? section["client-id"],
     scope: section.scope ?? "openid profile email",
     ca: await text(file, section["ca-cert"], "ca-cert"),
-    keys: await tokenKeys(section, KEY, file),
+    keys: await tokenKeys(section, KEY, file, url),
     roles: roles(section.roles ?? { reader: { roles: "reader" }, auditor: { roles: "auditor" } }),
     login: section.login ?? true,
     guardsLogs: section.logs ?? false,

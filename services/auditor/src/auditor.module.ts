@@ -10,6 +10,7 @@ import { Metrics, ReadinessRegistry } from "@chancery/service";
 import { AUDIT_VIEW, AUDITOR_OFF, type AuditView } from "./audit-view.ts";
 import { AuditController } from "./http/audit.controller.ts";
 import { countAudit } from "./http/audit-metrics.ts";
+import { plainText } from "./domain/plain-text.ts";
 import { auditWarning } from "./http/audit-warning.ts";
 import { Auditor } from "./watch/auditor.ts";
 import type { AuditorLog, AuditorOptions } from "./watch/auditor-options.ts";
@@ -63,6 +64,6 @@ function auditorLog(): AuditorLog {
       else logger.warn(text);
     },
     failed: (what, error) =>
-      logger.warn(`${what} could not be done: ${error instanceof Error ? error.message : String(error)}`),
+      logger.warn(plainText(`${what} could not be done: ${error instanceof Error ? error.message : String(error)}`)),
   };
 }

@@ -9,6 +9,7 @@ import { auditIndex } from "./audited-index.ts";
 import { CANARY_SECONDS, leftOut, parseCanaryLog, parseTimeServer, parseUrl } from "./auditor-settings.ts";
 import type { Terminal } from "./command-line.ts";
 import { parseFlags } from "./flags.ts";
+import { printable } from "./printable.ts";
 import type { Environment } from "./settings.ts";
 
 const USAGE = `usage: chancery auditor --url URL [FLAGS]
@@ -116,12 +117,12 @@ function indexOf(db: Database): AuditorConfig["verifyIndex"] {
 async function sweepOnce(config: AuditorConfig, terminal: Terminal): Promise<number> {
   const told = {
     alarm: (_alarm: object, text: string) => terminal.err(`${redact(text)}\n`),
-    failed: (what: string, error: unknown) => terminal.err(`${what}: ${redact(String(error))}\n`),
+    failed: (what: string, error: unknown) => terminal.err(`${printable(`${what}: ${redact(String(error))}`)}\n`),
   };
   await using auditor = await Auditor.open({ ...config, told });
   await auditor.sweep();
   const { checks } = auditor.status();
-  for (const { name, state, what } of checks) terminal.out(`${state.padEnd(8)}${name}: ${what}\n`);
+  for (const { name, state, what } of checks) terminal.out(`${state.padEnd(8)}${printable(`${name}: ${what}`)}\n`);
   return checks.some(({ state }) => state === "failing") ? 1 : 0;
 }
 

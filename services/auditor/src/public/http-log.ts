@@ -33,7 +33,7 @@ export class Unanswered extends Unavailable {
 /** An answer that says: not this, or not you. Whoever only reads takes it for an answer that cannot be had. */
 export class Refused extends Unanswered {
   readonly status: number;
-  /** The beginning of what the answer says. */
+  /** The beginning of what the answer says, as one line: of plain text the end of the line is no part of it. */
   readonly said: string;
 
   constructor(where: string, status: number, said: string) {
@@ -125,7 +125,8 @@ export class HttpLog {
       if (answer.status === 404) return undefined;
       if (answer.ok) return this.#bounded(path, answer);
       const said = await this.#bounded(path, answer).catch(() => new Uint8Array());
-      last = new Refused(this.base + path, answer.status, Buffer.from(said).toString("utf8").slice(0, SAID_CHARACTERS));
+      const text = Buffer.from(said).toString("utf8").slice(0, SAID_CHARACTERS);
+      last = new Refused(this.base + path, answer.status, text.replaceAll(/\s+/g, " ").trim());
       if (answer.status !== 429 && answer.status !== 503) throw last;
       if (pause > 0) await this.#rest(pause);
     }

@@ -3,7 +3,7 @@ import type { SettlingReport } from "../domain/alarm.ts";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import type { Way } from "../public/http-log.ts";
 import type { SettledAlarms } from "../state/settled-alarms.ts";
-import type { Pause } from "./first-round.ts";
+import type { Pause } from "./rounds.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
 import { Unchecked } from "./wrong.ts";

@@ -7,7 +7,7 @@ import { type Bad, BadEntries } from "./bad-entries.ts";
 import { changedIn, isAt } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { Refused } from "../public/http-log.ts";
-import { type Pause, Rounds } from "./first-round.ts";
+import { type Pause, Rounds } from "./rounds.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { Wrong } from "./wrong.ts";
 

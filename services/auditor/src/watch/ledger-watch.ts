@@ -20,7 +20,7 @@ import { type CertificateAround, requireAbreast } from "./certificate-around.ts"
 import { certificateChecks } from "./certificate-checks.ts";
 import type { CtEntries } from "./ct-entries.ts";
 import type { Findings } from "./findings.ts";
-import { Rounds } from "./first-round.ts";
+import { Rounds } from "./rounds.ts";
 import type { LogWatch } from "./log-watch.ts";
 import {
   digestOf,

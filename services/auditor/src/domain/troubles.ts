@@ -89,7 +89,7 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "An entry is no longer the one that was logged, is missing, or stands at another place: a disk's damage, somebody's hand, or an older database in its place. The signature over the tree still commits to the true one, so it cannot be passed off.",
-    remedy: `${KEEP}. Put the row of log.entry back from a backup or a replica, then run \`npm run fsck\`: ${HOW}.`,
+    remedy: `${KEEP}. Put the row of log.entry back from a backup or a replica, then run \`npm run fsck\`: ${HOW}. Take away nothing that the entry is found by before: search rows of a changed entry are most likely the true ones.`,
   },
   "changed-beside": {
     severity: "critical",
@@ -100,8 +100,8 @@ export const TROUBLES = {
   "changed-index": {
     severity: "critical",
     meaning:
-      "The tables by which entries are found do not agree with the entries: a search can hide an entry or show a wrong one, a duplicate can be logged twice. The tree itself is not touched.",
-    remedy: `${KEEP}. What is missing \`npm run chancery -- index rebuild\` adds from the entries (\`index verify\` names the rest: ${HOW}); find out who could write to it.`,
+      "The tables by which entries are found do not agree with the entries: a search can hide an entry or show a wrong one, a duplicate can be logged twice. It is told of entries that are those of the tree; the tree itself is not touched.",
+    remedy: `${KEEP}. Entries first, then the index: where an alarm of a changed entry, a changed tile or of what stands beside an entry is open as well, see to that one before. Then what is missing \`npm run chancery -- index rebuild\` adds from the entries (\`index verify\` names the rest: ${HOW}); find out who could write to it.`,
   },
   "changed-state": {
     severity: "critical",

@@ -9,7 +9,7 @@ import { authority, leafRequest, sct } from "../../../libs/x509/test/world.ts";
 import { AlarmBook } from "../src/domain/alarm.ts";
 import { type Certificate, readCertificate } from "../src/domain/certificate/certificate.ts";
 import { LogFolder } from "../src/state/log-folder.ts";
-import { SettledAlarms, settleAlarm } from "../src/state/settled-alarms.ts";
+import { settleable, SettledAlarms, settleAlarm } from "../src/state/settled-alarms.ts";
 import { StateFolder } from "../src/state/state-folder.ts";
 import { CertificateWatch } from "../src/watch/certificate-watch.ts";
 import { LogWatch } from "../src/watch/log-watch.ts";
@@ -149,6 +149,7 @@ export async function watching(
     alarms,
     promised,
     checkNew: () => certificates.checkNew(),
+    checkAllLogged: () => certificates.checkAllLogged(),
     checkAllLedgered: () => certificates.checkAllLedgered(),
     checkAll: async () => {
       await certificates.checkAllLogged();
@@ -157,11 +158,9 @@ export async function watching(
   };
 }
 
-/** The operator's word on every alarm that is open. */
+/** The operator's word on every alarm that can be settled. */
 export async function settleAll(because: string): Promise<void> {
-  const state = await StateFolder.open(auditing.folder);
-  const open = (await state.alarms()).filter(({ resolved }) => resolved === undefined);
-  for (const { id } of open) await settleAlarm(auditing.folder, id, because, now());
+  for (const { id } of await settleable(auditing.folder)) await settleAlarm(auditing.folder, id, because, now());
 }
 
 export const serial = (last: number) => Uint8Array.from({ length: 20 }, (_, at) => (at === 19 ? last : 1));

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { leafRequest } from "../../../libs/x509/test/world.ts";
+import { settleAlarm } from "../src/state/settled-alarms.ts";
 import { auditing, hashOf, installation, ISSUED, serial, settleAll, watching } from "./certificate-world.ts";
 
 test("a certificate that never was in the CT log stays an alarm when its row is taken away, until the log holds it", async () => {
@@ -79,6 +80,27 @@ test("a bad row that is taken away is over when an operator says so, and no othe
   expect(await pass()).toEqual(told);
   world.ledger.splice(0);
   expect(await (await watching(world)).pass()).toEqual(told);
+});
+
+test("the alarm that stands for others came back when it was settled: those that it stands for are settled, one by one", async () => {
+  const world = await installation();
+  const { pass, alarms } = await watching(world);
+  for (let last = 1; last <= 13; last++) {
+    await world.issue(leafRequest({ serial: serial(last) }));
+    for (const list of [world.log.leaves, world.extras]) list.pop();
+  }
+  expect(await pass()).toHaveLength(11);
+  const sum = alarms.open.find(({ what }) => what.startsWith("more than are told one by one"));
+  await expect(settleAlarm(auditing.folder, sum?.id ?? "", "all known", 0)).rejects.toThrow(
+    /stands for others .* settle those that are told/,
+  );
+  await settleAll("brought in by a test");
+  const rest = await pass();
+  expect(rest).toHaveLength(3);
+  expect(rest.filter((one) => one.includes("more than are told"))).toEqual([]);
+  await settleAll("brought in by a test");
+  expect(await pass()).toEqual([]);
+  expect(await pass()).toEqual([]);
 });
 
 test("a precertificate that the ledger never held is told for longer than a day, over a restart, until an operator says why", async () => {

@@ -10,8 +10,9 @@ const USAGE = `usage: chancery auditor settle --state FOLDER [--alarm ID --becau
 Ends an alarm that nothing mends: a row of the ledger that is gone and of which there is no copy, a certificate that the
 CT log will never hold, a precertificate that a crash left without its row; and one of a key, an authority or a server
 that clients are told to trust, where it was you who added it. Without --alarm it lists those that are open. What is
-settled stays listed, with your reason; the same told again is no alarm, anything else is. Works while the auditor runs,
-which takes it up within seconds.
+settled stays listed, with your reason; the same told again is no alarm, anything else is. One that stands for more than
+are told one by one cannot be settled: settle those that are, and the others are told in their place. Works while the
+auditor runs, which takes it up within seconds.
 
   --state FOLDER       the auditor's memory: <data>/auditor beside the services, or what its --state was
   --alarm ID           as this list and /api/chancery/v1/audit have it

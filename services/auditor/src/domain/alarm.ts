@@ -200,10 +200,13 @@ export class AlarmBook implements Report {
     const { severity, meaning, remedy } = TROUBLES[trouble];
     const key = `${check} ${trouble}`;
     const raised = (this.#raised.get(key) ?? []).filter((at) => this.#now() - at < HOUR_MS);
-    const same = this.open.filter((alarm) => alarm.check === check && alarm.trouble === trouble);
-    const others = `${check}: others of ${trouble}`;
+    const others = othersOf({ check, trouble });
+    const same = this.open.filter(
+      (alarm) => alarm.check === check && alarm.trouble === trouble && alarm.subject !== others,
+    );
     if (subject !== others && (same.length >= MOST_OPEN || raised.length >= MOST_RAISED)) {
-      const sum = { ...finding, what: `more than are told one by one, of which one is: ${what}`, subject: others };
+      const told = `more than are told one by one, of which one is: ${what}; each is told when another is over`;
+      const sum = { ...finding, what: told, subject: others };
       return this.#known(check, sum)?.id ?? (await this.#raise(check, sum));
     }
     const last = lastTime(
@@ -363,6 +366,15 @@ export class AlarmBook implements Report {
   #time(): string {
     return timeOf(this.#now());
   }
+}
+
+/** Whether it stands for findings that are not told one by one. */
+export function standsForOthers({ check, trouble, subject }: Pick<Alarm, "check" | "trouble" | "subject">): boolean {
+  return subject === othersOf({ check, trouble });
+}
+
+function othersOf({ check, trouble }: Pick<Alarm, "check" | "trouble">): string {
+  return `${check}: others of ${trouble}`;
 }
 
 function isOpenIn(open: ReadonlySet<Alarm>, { id }: Alarm): boolean {

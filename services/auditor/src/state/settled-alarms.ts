@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Misconfigured } from "@chancery/fault";
-import { type Alarm, timeOf } from "../domain/alarm.ts";
+import { type Alarm, standsForOthers, timeOf } from "../domain/alarm.ts";
 import type { Trouble } from "../domain/troubles.ts";
 import { replaceFile } from "./durable-file.ts";
 import { StateFolder } from "./state-folder.ts";
@@ -33,7 +33,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Open alarms that an operator can settle. */
 export async function settleable(state: string): Promise<Alarm[]> {
-  return (await openAlarms(state)).filter(({ trouble }) => SETTLED.has(trouble));
+  return (await openAlarms(state)).filter((alarm) => SETTLED.has(alarm.trouble) && !standsForOthers(alarm));
 }
 
 /** The auditor that works in the folder takes it up at its next look. */
@@ -43,6 +43,14 @@ export async function settleAlarm(state: string, id: string, because: string, no
   const { trouble, what } = alarm;
   if (!SETTLED.has(trouble)) {
     throw new Misconfigured("alarm", `${trouble} is over when its check passes, and at nobody's word`);
+  }
+  // Nobody has seen what it stands for, and the next look would tell it again.
+  if (standsForOthers(alarm)) {
+    const which = "it stands for others that were not told one by one";
+    throw new Misconfigured(
+      "alarm",
+      `${which}: settle those that are told, then these are, and it is over with the last`,
+    );
   }
   if (because.trim() === "" || because.length > MOST_CHARACTERS || /\p{Cc}/u.test(because)) {
     throw new Misconfigured("--because", `is one line of 1 to ${MOST_CHARACTERS} characters`);

@@ -287,3 +287,23 @@ test("the first round since the start rests less than those after it, says how f
   await checkAll();
   expect(rests).toEqual(Array.from({ length: 3 }, () => "later: passed 600 precertificates"));
 });
+
+test("the round through all ended at the eleventh page that was refused, and never saw what lies behind it", async () => {
+  const world = await installation();
+  const { precertificate, tbs } = await world.issue();
+  for (let count = 1; count < 13 * 256; count++) world.submit(precertificate, tbs, ISSUED + 500);
+  let refused = 0;
+  const pages: number[] = [];
+  const fetch = async (url: string) => {
+    const page = Number(new URL(url).searchParams.get("start")) >> 8;
+    pages.push(page);
+    return page < refused ? new Response("damaged", { status: 503 }) : world.fetch(url);
+  };
+  const { pass, alarms, checkAllLogged } = await watching({ ...world, fetch });
+  await pass();
+  [refused, pages.length] = [12, 0];
+  await checkAllLogged();
+  expect(new Set(pages)).toEqual(new Set(Array.from({ length: 13 }, (_, page) => page)));
+  const round = alarms.checks.find(({ name }) => name === "certificates in rekor");
+  expect(round?.what).toContain("could not be checked, 12 parts of it");
+});

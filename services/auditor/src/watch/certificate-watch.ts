@@ -69,7 +69,7 @@ export class CertificateWatch {
 
   /** All that there are, at its own pace. What it found is told before it rests. */
   async checkAllLogged(): Promise<void> {
-    await this.#judge(this.#checks.allLogged, (findings) => this.#checkLog(true, findings));
+    await this.#judge(this.#checks.allLogged, (findings) => this.#checkLog(true, findings), true);
     await this.#around.pause(this.#spentMs, false);
   }
 
@@ -80,7 +80,7 @@ export class CertificateWatch {
   async #judgeLedger(check: string, whole: boolean): Promise<void> {
     const { db, report } = this.#around;
     if (db === undefined) report.unknown(check, "this auditor was not given the CA's database");
-    else await this.#judge(check, (findings) => this.#ledger.check(db, whole, findings));
+    else await this.#judge(check, (findings) => this.#ledger.check(db, whole, findings), whole);
   }
 
   async #checkLog(whole: boolean, findings: Findings): Promise<string> {
@@ -241,8 +241,9 @@ export class CertificateWatch {
     await this.#awaited.expect(db, ours, now());
   }
 
-  async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
+  async #judge(check: string, work: (findings: Findings) => Promise<string>, isRound = false): Promise<void> {
     await judgeAll(check, work, {
+      isRound,
       report: this.#around.report,
       couldNot: "the CT log or the ledger could not be checked",
       wrongOf: (difference) => changedIn(this.#watch.log.name, difference),

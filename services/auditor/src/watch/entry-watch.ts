@@ -148,7 +148,7 @@ export class EntryWatch {
     if (stored === undefined) return this.#around.report.unknown(check, NO_DATABASE);
     let spentMs = 0;
     this.#rounds.begin();
-    await this.#judge(check, async (findings) => {
+    const round = async (findings: Findings) => {
       const { size } = this.#watch.proven;
       this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
       for (let next = 0n; next < size; next = min((next / PAGE + 1n) * PAGE, size)) {
@@ -165,7 +165,8 @@ export class EntryWatch {
       }
       this.#rounds.end();
       return `all ${size} entries are found by what stands in them`;
-    });
+    };
+    await this.#judge(check, round, true);
     await pause(spentMs, false);
   }
 
@@ -200,8 +201,9 @@ export class EntryWatch {
     });
   }
 
-  async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
+  async #judge(check: string, work: (findings: Findings) => Promise<string>, isRound = false): Promise<void> {
     await judgeAll(check, work, {
+      isRound,
       report: this.#around.report,
       couldNot: `entries of ${this.#watch.log.name} could not be read`,
       wrongOf: (difference) => changedIn(this.#watch.log.name, difference),

@@ -24,10 +24,16 @@ export class Findings {
   #more = 0;
   #refused: Refused | undefined;
   #refusals = 0;
+  readonly #mostRefused: number;
 
-  constructor(wrongOf: (difference: Difference) => Wrong, isSettled: (wrong: Wrong) => boolean = () => false) {
+  constructor(
+    wrongOf: (difference: Difference) => Wrong,
+    isSettled: (wrong: Wrong) => boolean = () => false,
+    mostRefused = MOST_REFUSED,
+  ) {
     this.#wrongOf = wrongOf;
     this.#isSettled = isSettled;
+    this.#mostRefused = mostRefused;
   }
 
   get count(): number {
@@ -64,7 +70,11 @@ export class Findings {
   /** A server that answers, and not this, may lack just this. Throws where it refuses too much for that. */
   refuse(error: Refused): void {
     this.#refused ??= error;
-    if (++this.#refusals > MOST_REFUSED) throw error;
+    if (++this.#refusals > this.#mostRefused) throw error;
+  }
+
+  get refusals(): number {
+    return this.#refusals;
   }
 
   /** Resolves to whether nothing was found. What is no finding is thrown. */
@@ -119,6 +129,11 @@ interface Look {
   readonly isSettled?: (wrong: Wrong) => boolean;
   /** Why what is served cannot be held against what was proven. */
   readonly goneBack: () => Promise<string | undefined>;
+  /**
+   * It is of all there is and begins anew each time: if it ended where much is refused, it would never see what lies behind.
+   * A server that is away, and refuses nothing, ends it too.
+   */
+  readonly isRound?: boolean;
   /** Who else than a server may not answer; the database unless said. */
   readonly beside?: "database" | "nobody";
   /** What stands in all evidence. */
@@ -132,9 +147,9 @@ interface Look {
 export async function judgeAll(
   check: string,
   work: (findings: Findings) => Promise<string>,
-  { report, couldNot, wrongOf, isSettled, goneBack, beside = "database", common }: Look,
+  { report, couldNot, wrongOf, isSettled, goneBack, isRound = false, beside = "database", common }: Look,
 ): Promise<void> {
-  const findings = new Findings(wrongOf, isSettled);
+  const findings = new Findings(wrongOf, isSettled, isRound ? Infinity : MOST_REFUSED);
   let unknown: string | undefined;
   let away: unknown;
   let isWhole = false;
@@ -161,6 +176,7 @@ export async function judgeAll(
   if (findings.count > 0 && !isSilent) return findings.tell({ report, common }, check, isWhole);
   // Who does not answer at all is told by every look in the same words.
   if (away !== undefined && (unknown === undefined || away instanceof Unanswered)) {
-    await report.failed(check, awayFinding(couldNot, away, beside === "database" ? { beside } : {}));
+    const many = findings.refusals > 1 ? `, ${findings.refusals} parts of it` : "";
+    await report.failed(check, awayFinding(couldNot + many, away, beside === "database" ? { beside } : {}));
   } else if (unknown !== undefined) report.unknown(check, unknown);
 }

@@ -27,9 +27,13 @@ interface Cost {
 /**
  * What an entry costs in two logs that take turns: what the machine's speed does meanwhile it does to both. Returns lines.
  */
-export async function compareCosts(small: CostedLog, large: CostedLog, clients: number): Promise<string[]> {
+export async function compareCosts(
+  small: CostedLog,
+  large: CostedLog,
+  { clients, keys }: { readonly clients: number; readonly keys: number },
+): Promise<string[]> {
   const run = ({ log }: CostedLog, until: { seconds: number } | { count: number }) =>
-    inFlight(clients, until, () => log.append(newEntry()));
+    inFlight(clients, until, () => log.append(newEntry(keys)));
   await run(small, { seconds: SMALL_SECONDS });
   await run(large, { count: WARM_ENTRIES });
   const turn = async (place: CostedLog, seconds: number) => {

@@ -10,15 +10,15 @@ import { type EmbeddedPostgres, startEmbedded } from "../../libs/postgres/src/in
 import { compareCosts } from "./entry-cost.ts";
 import { percentile, spread } from "./figures.ts";
 import { inFlight, type Measured } from "./in-flight.ts";
-import { type LogSite, newEntry, openLog, type OpenLog, sizeOf } from "./log-node.ts";
+import { type LogSite, MOST_KEYS, newEntry, openLog, type OpenLog, sizeOf } from "./log-node.ts";
 import { describeMachine } from "./machine.ts";
 import { postmasterPid, treeCpu } from "./process-cpu.ts";
 
 const USAGE = `bench log [--sizes 10000] [--large] [--clients 1,8,32,128,512] [--processes 1,2,3,4] [--readers 8]
-          [--rounds 3] [--seconds 3] [--directory DIR]
-The engine in this process on an embedded PostgreSQL: entries of 1,351 bytes with seven search keys, each answered
-once its checkpoint is published. --large also measures with 3,000,000 entries (7 GB, minutes), and what an entry costs
-there against a small log; --directory keeps the database for the next run. An empty list leaves its part out.`;
+          [--keys 7] [--rounds 3] [--seconds 3] [--directory DIR]
+The engine in this process on an embedded PostgreSQL: entries of 1,351 bytes with the search keys that Rekor's of a
+certificate have, or the first --keys of them, each answered once its checkpoint is published. --large also measures
+with 3,000,000 entries (7 GB, minutes), and what an entry costs there against a small log; --directory keeps the database for the next run. An empty list leaves its part out.`;
 
 const LARGE = 3_000_000;
 const FILL = 2048;
@@ -30,6 +30,7 @@ interface Plan {
   readonly readers: readonly number[];
   readonly rounds: number;
   readonly seconds: number;
+  readonly keys: number;
 }
 
 interface Round extends Measured {
@@ -51,6 +52,7 @@ async function main(): Promise<void> {
       readers: { type: "string", default: "8" },
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "3" },
+      keys: { type: "string", default: String(MOST_KEYS) },
       directory: { type: "string" },
       help: { type: "boolean", default: false },
     },
@@ -63,10 +65,13 @@ async function main(): Promise<void> {
     readers: numbers(values.readers),
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
+    keys: Number(values.keys),
   };
   const directory = values.directory ?? (await mkdtemp(join(tmpdir(), "chancery-bench-")));
   print(describeMachine("the log, its embedded PostgreSQL and this client"));
-  print(`each figure: median of ${plan.rounds} rounds of ${plan.seconds} s (lowest–highest)\n`);
+  print(
+    `entries with ${plan.keys} search keys; each figure: median of ${plan.rounds} rounds of ${plan.seconds} s (lowest–highest)\n`,
+  );
   try {
     await bench(directory, plan);
   } finally {
@@ -75,10 +80,12 @@ async function main(): Promise<void> {
 }
 
 async function bench(directory: string, plan: Plan): Promise<void> {
-  const place = await openPlace(directory);
+  const place = await openPlace(directory, plan.keys);
   try {
-    for (const size of plan.sizes) {
+    for (const [at, size] of plan.sizes.entries()) {
       await fillTo(place.site, size);
+      // Before all else, while it is of this size.
+      if (at > 0 && plan.clients.length > 0) await compareWithSmall(place, plan);
       await measureSize(place.site, plan);
       await place.server.stop();
       const began = performance.now();
@@ -91,7 +98,6 @@ async function bench(directory: string, plan: Plan): Promise<void> {
       await printBytes(node);
       print("");
     }
-    if (plan.sizes.length > 1 && plan.clients.length > 0) await compareWithSmall(place, plan);
   } finally {
     await place.server.stop();
   }
@@ -105,7 +111,7 @@ interface Place {
   readonly start: () => Promise<void>;
 }
 
-async function openPlace(directory: string): Promise<Place> {
+async function openPlace(directory: string, keys: number): Promise<Place> {
   const anchors = join(directory, "anchor");
   const keyFile = join(directory, "key.pem");
   await mkdir(anchors, { recursive: true });
@@ -116,7 +122,7 @@ async function openPlace(directory: string): Promise<Place> {
     directory,
     server: await startServer(),
     get site() {
-      return { url: this.server.url, anchors, keyFile };
+      return { url: this.server.url, anchors, keyFile, keys };
     },
     start: async () => {
       place.server = await startServer();
@@ -130,7 +136,7 @@ async function openPlace(directory: string): Promise<Place> {
 async function compareWithSmall(large: Place, plan: Plan): Promise<void> {
   const clients = plan.clients.at(-1) ?? 1;
   const directory = await mkdtemp(join(tmpdir(), "chancery-bench-"));
-  const small = await openPlace(directory);
+  const small = await openPlace(directory, plan.keys);
   try {
     await fillTo(small.site, plan.sizes[0] ?? 0);
     // Both stay open: a connection just made has each of PostgreSQL's buffers mapped anew, a page at a time.
@@ -139,7 +145,7 @@ async function compareWithSmall(large: Place, plan: Plan): Promise<void> {
       log: nodes.use(await openLog(site)).log,
       postgres: postmasterPid(join(home, "postgres")),
     });
-    const lines = await compareCosts(await opened(small), await opened(large), clients);
+    const lines = await compareCosts(await opened(small), await opened(large), { clients, keys: plan.keys });
     for (const line of lines) print(line);
   } finally {
     await small.server.stop();
@@ -152,7 +158,7 @@ async function measureSize(site: LogSite, plan: Plan): Promise<void> {
   print(`${await sizeOf(node)} entries`);
   await measureReads(node, plan);
   if (plan.clients.length > 0) print(`  in flight entries/s           ${HEADINGS}`);
-  for (const clients of plan.clients) await measure(clients, plan, () => node.log.append(newEntry()));
+  for (const clients of plan.clients) await measure(clients, plan, () => node.log.append(newEntry(site.keys)));
   if (plan.processes.length > 0) await measureProcesses(site, plan, plan.clients.at(-1) ?? 512);
 }
 
@@ -224,7 +230,7 @@ async function measureProcesses(site: LogSite, plan: Plan, clients: number): Pro
 }
 
 async function runProcesses(site: LogSite, count: number, clients: number, seconds: number): Promise<ProcessesRound> {
-  const args = [site.url, site.anchors, site.keyFile, String(clients / count), String(seconds)];
+  const args = [site.url, site.anchors, site.keyFile, String(site.keys), String(clients / count), String(seconds)];
   const program = join(import.meta.dirname, "log-process.ts");
   const children = Array.from({ length: count }, () =>
     spawn(process.execPath, ["--conditions=@chancery/source", program, ...args], {
@@ -258,7 +264,7 @@ async function fillTo(site: LogSite, size: number): Promise<void> {
   await using node = await openLog(site);
   const missing = size - Number(await sizeOf(node));
   if (missing <= 0) return;
-  const { count, seconds } = await inFlight(FILL, { count: missing }, () => node.log.append(newEntry()));
+  const { count, seconds } = await inFlight(FILL, { count: missing }, () => node.log.append(newEntry(site.keys)));
   print(`filled with ${count} entries, ${FILL} in flight: ${Math.round(count / seconds)}/s`);
 }
 

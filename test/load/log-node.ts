@@ -4,6 +4,7 @@ import {
   FileAnchor,
   type NewEntry,
   PostgresLogStore,
+  type SearchKey,
   TransparencyLog,
   type TreeHeadSigner,
 } from "../../libs/log/src/index.ts";
@@ -15,6 +16,8 @@ export interface LogSite {
   readonly url: string;
   readonly anchors: string;
   readonly keyFile: string;
+  /** How many search keys each entry has: `MOST_KEYS` at most. */
+  readonly keys: number;
 }
 
 export interface OpenLog extends AsyncDisposable {
@@ -26,6 +29,7 @@ export interface OpenLog extends AsyncDisposable {
 const LEAF_BYTES = 1351;
 /** As Rekor's of a certificate: three keys are of this entry alone, one is of someone who logs often, three of all. */
 const NAMES = 1000;
+export const MOST_KEYS = 7;
 const [ISSUER, DOMAIN, KIND] = [Buffer.alloc(8, 1), Buffer.alloc(8, 2), Buffer.alloc(8, 3)];
 
 export async function openLog(site: LogSite, create = false): Promise<OpenLog> {
@@ -66,8 +70,8 @@ const pool = new Uint8Array(2 ** 20);
 let fresh = pool.length;
 let made = 0;
 
-/** As Rekor logs: base64, which hardly shrinks, and never the same twice. */
-export function newEntry(): NewEntry {
+/** As Rekor logs: base64, which hardly shrinks, and never the same twice. Of the keys, the first so many. */
+export function newEntry(keys: number): NewEntry {
   const leaf = new Uint8Array(LEAF_BYTES);
   const start = Math.floor(Math.random() * (noise.length - LEAF_BYTES));
   leaf.set(noise.subarray(start, start + LEAF_BYTES));
@@ -80,19 +84,20 @@ export function newEntry(): NewEntry {
   leaf.set(unique, 100);
   const name = `person-${made++ % NAMES}@example.com`;
   const named = sha256(Buffer.from(name));
+  const searchKeys: SearchKey[] = [
+    { column: "key0", bytes: unique.subarray(0, 16) },
+    { column: "key1", bytes: unique.subarray(16, 32) },
+    { column: "key2", bytes: named.subarray(0, 16) },
+    { column: "term0", bytes: unique.subarray(32, 40) },
+    { column: "term1", bytes: ISSUER },
+    { column: "term2", bytes: DOMAIN },
+    { column: "term3", bytes: KIND },
+  ];
   return {
     identity: leafHash(leaf),
     leaf: () => leaf,
     extra: nothing,
-    searchKeys: [
-      { column: "key0", bytes: unique.subarray(0, 16) },
-      { column: "key1", bytes: unique.subarray(16, 32) },
-      { column: "key2", bytes: named.subarray(0, 16) },
-      { column: "term0", bytes: unique.subarray(32, 40) },
-      { column: "term1", bytes: ISSUER },
-      { column: "term2", bytes: DOMAIN },
-      { column: "term3", bytes: KIND },
-    ],
+    searchKeys: searchKeys.slice(0, keys),
     names: [{ name, key: named.subarray(0, 16) }],
   };
 }

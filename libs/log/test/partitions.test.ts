@@ -1,4 +1,4 @@
-import { grantUse, rightsBeyondUse, Database } from "@chancery/postgres";
+import { Database, grantUse, migrate, rightsBeyondUse } from "@chancery/postgres";
 import { expect, test } from "vitest";
 import { logSchema, PostgresLogStore } from "../src/index.ts";
 import { testServer } from "./postgres.ts";
@@ -77,6 +77,28 @@ test("a statement of the owner on a new partition by its own name changes nothin
   await expectAppendOnly(owner, ["entry", "entry_0", "entry_50"]);
   // Any number of times.
   await owner.query(GUARD);
+});
+
+test("a newer program upgrades a database whose tables were partitioned", async () => {
+  const { db: owner } = await server.database("template1");
+  await migrate(owner, logSchema.name, logSchema.migrations.slice(0, 6));
+  await owner.query(`BEGIN; ${byRange("entry", 50)} ${nextPartition("entry", 50, 100)} ${GUARD} COMMIT`);
+  const world = new World({ store: await PostgresLogStore.open(owner) });
+  const log = await world.start();
+  await world.appendAll(log, newEntries(60));
+  await world.check(log, 60);
+  // Nothing that is added is unlike what is there, and to look at it takes pages from all over a table.
+  const looked = await owner.query<{ table: string; settings: readonly string[] | null }>(
+    `SELECT relname AS table, reloptions AS settings FROM pg_class
+     WHERE oid = ANY (ARRAY['log.entry', 'log.entry_0', 'log.entry_50', 'log.search']::regclass[]) ORDER BY 1`,
+  );
+  const settings = ["autovacuum_analyze_scale_factor=1"];
+  expect(looked).toEqual([
+    { table: "entry", settings: null },
+    { table: "entry_0", settings },
+    { table: "entry_50", settings },
+    { table: "search", settings },
+  ]);
 });
 
 async function expectAppendOnly(owner: Database, tables: readonly string[]): Promise<void> {

@@ -11,6 +11,7 @@ import { develop } from "./launch/dev.mjs";
 import { build, install, NODE } from "./launch/prepare.mjs";
 import { ROOT } from "./launch/root.mjs";
 import { runForeground, runTied } from "./launch/run.mjs";
+import { wrongArgument } from "./launch/serve-flags.mjs";
 import { rememberSignals, Stopped } from "./launch/stop.mjs";
 import { countsFile, printCounts } from "./launch/test-counts.mjs";
 
@@ -58,12 +59,14 @@ Exit codes: 0 all passed, otherwise not, also where no test ran to its end.
 
 const COMMANDS = {
   async serve(args) {
+    refuseWrong(args);
     await install();
     await build();
     return runTied(NODE, [MAIN, "serve", ...args]);
   },
 
   async dev(args) {
+    refuseWrong(args);
     await install();
     return develop(NODE, [MAIN, "serve", ...args]);
   },
@@ -133,6 +136,20 @@ const COMMANDS = {
   },
 };
 
+/**
+ * Before minutes of installing. Only of what starts the program itself: the other commands know their own flags, each in
+ * its module, and a second list of them here would be one that goes stale.
+ */
+function refuseWrong(args) {
+  const wrong = wrongArgument(args);
+  if (wrong !== undefined) throw new Refused(wrong);
+}
+
+/** Told something impossible. */
+class Refused extends Error {
+  code = 2;
+}
+
 function asksForHelp(args) {
   return args.includes("--help") || args.includes("-h");
 }
@@ -180,5 +197,5 @@ try {
   if (!(error instanceof Stopped)) {
     process.stderr.write(`chancery: ${error instanceof Error ? error.message : String(error)}\n`);
   }
-  process.exitCode = error instanceof Stopped ? error.code : 1;
+  process.exitCode = error instanceof Stopped || error instanceof Refused ? error.code : 1;
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Fault, Misconfigured } from "@chancery/fault";
+import { SERVE_FLAGS } from "./serve-flags.ts";
 import type { Environment, ServeFlags } from "./settings.ts";
 
 const USAGE = `usage: chancery serve [FLAGS]
@@ -45,23 +46,6 @@ identity provider, on loopback only, that lets anyone on this machine be anyone.
   chancery --version
   chancery --help
 `;
-
-const FLAGS = {
-  host: { type: "string" },
-  port: { type: "string" },
-  url: { type: "string" },
-  data: { type: "string" },
-  anchor: { type: "string" },
-  config: { type: "string" },
-  "database-url": { type: "string" },
-  "grpc-port": { type: "string" },
-  "ca-key": { type: "string" },
-  "ca-chain": { type: "string" },
-  "ca-passphrase-file": { type: "string" },
-  auditor: { type: "string" },
-  help: { type: "boolean", short: "h" },
-  version: { type: "boolean" },
-} as const;
 
 export interface Terminal {
   out(this: void, text: string): void;
@@ -139,7 +123,7 @@ async function obey(argv: readonly string[], environment: Environment, terminal:
 
 function parseCommandLine(argv: readonly string[], environment: Environment) {
   try {
-    const { values: flags, positionals } = parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true });
+    const { values: flags, positionals } = parseArgs({ args: [...argv], options: SERVE_FLAGS, allowPositionals: true });
     const [command, extra] = positionals;
     if (extra !== undefined) throw new Misconfigured(extra, `is one word too many${npmHint(extra, environment)}`);
     return { command, flags };
@@ -154,7 +138,9 @@ function parseCommandLine(argv: readonly string[], environment: Environment) {
 function npmHint(extra: string, environment: Environment): string {
   const script = environment["npm_lifecycle_event"];
   if (script === undefined) return "";
-  const taken = Object.keys(FLAGS).find((flag) => environment[`npm_config_${flag.replaceAll("-", "_")}`] !== undefined);
+  const taken = Object.keys(SERVE_FLAGS).find(
+    (flag) => environment[`npm_config_${flag.replaceAll("-", "_")}`] !== undefined,
+  );
   const command = script === "start" ? "npm start" : `npm run ${script}`;
   return `; flags go after \`--\`: ${command} -- --${taken ?? "FLAG"} ${extra}`;
 }

@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { SERVE_FLAGS } from "../src/serve-flags.ts";
 
 const FOLDER = join(import.meta.dirname, "..");
 
@@ -20,6 +21,37 @@ test.each([
   expect(stdout).toMatch(/^usage: npm/);
   expect(stdout).toContain(said);
   expect([stderr, stdout.includes("CHANCERY_FAULT_SEED=")]).toEqual(["", false]);
+});
+
+describe("a start that is told something wrong", () => {
+  /** A clone without packages: whoever installs there needs a registry, and there is none. */
+  async function freshClone(): Promise<string> {
+    const clone = await mkdtemp(join(tmpdir(), "chancery-clone-"));
+    await cp(join(FOLDER, "launch.mjs"), join(clone, "services/chancery/launch.mjs"));
+    await cp(join(FOLDER, "launch"), join(clone, "services/chancery/launch"), { recursive: true });
+    await writeFile(join(clone, "pnpm-lock.yaml"), "");
+    return clone;
+  }
+
+  test.each([
+    [["serve", "--prot", "9000"], "command line: Unknown option '--prot'"],
+    [["dev", "--prot=9000"], "command line: Unknown option '--prot'"],
+    [["serve", "--port"], "command line: Option '--port <value>' argument missing"],
+    [["serve", "9000"], "9000: is one word too many; flags go after `--`: npm start -- --port 9000"],
+  ])("is refused before anything is installed: %j", async (argv, said) => {
+    const clone = await freshClone();
+    const launcher = join(clone, "services/chancery/launch.mjs");
+    const failed = await promisify(execFile)(process.execPath, [launcher, ...argv]).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 2, stdout: "", stderr: `chancery: ${said}\n` });
+    expect(await readdir(clone)).toEqual(["pnpm-lock.yaml", "services"]);
+    await rm(clone, { recursive: true });
+  });
+
+  test("goes by the flags that the program takes", async () => {
+    const program = `import { SERVE_FLAGS } from "./launch/serve-flags.mjs"; console.log(JSON.stringify(SERVE_FLAGS));`;
+    const { stdout } = await node("--input-type=module", "-e", program);
+    expect(JSON.parse(stdout)).toEqual(SERVE_FLAGS);
+  });
 });
 
 test("a run that left no counts is no passing one", async () => {

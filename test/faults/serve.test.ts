@@ -97,7 +97,7 @@ test(
     await rename(`${database}.backup`, database);
 
     running = stack = await startChancery({ data: running.data, port: running.port, until: "alive" });
-    const reason = /its database is older than what was signed: it holds 1 entries, a tree of 2 was signed/;
+    const reason = /its database is older than what was signed: it holds 1 entry, a tree of 2 was signed/;
     const ready = await fetch(`${running.url}/readyz`);
     expect(ready.status).toBe(503);
     expect(await ready.text()).toMatch(reason);

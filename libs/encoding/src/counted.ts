@@ -2,3 +2,8 @@
 export function counted(count: number | bigint | string, one: string, many = `${one}s`): string {
   return `${count} ${String(count) === "1" ? one : many}`;
 }
+
+/** Of a log or a tree. */
+export function countedEntries(count: number | bigint | string): string {
+  return counted(count, "entry", "entries");
+}

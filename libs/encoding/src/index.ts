@@ -1,7 +1,7 @@
 export * from "./base64.ts";
 export * from "./bytes.ts";
 export * from "./canonical-json.ts";
-export { counted } from "./counted.ts";
+export { counted, countedEntries } from "./counted.ts";
 export * from "./der-check.ts";
 export * from "./der-reader.ts";
 export * from "./der-tag.ts";

@@ -1,4 +1,4 @@
-import { equalBytes } from "@chancery/encoding";
+import { countedEntries, equalBytes } from "@chancery/encoding";
 import { Fault, RefusedToSign, Unverified } from "@chancery/fault";
 import { type ConsistencyProof, EMPTY_ROOT, type TreeHead, verifyConsistency } from "@chancery/tlog";
 import { type Anchor, type AnchoredHead, cutsOf, isFrozen, sameAnchor } from "./anchor.ts";
@@ -119,7 +119,7 @@ export class AnchoredSigner {
     for (const last of [anchored, this.#known]) {
       if (last === undefined || !isFrozen(last) || !isBefore(last, next)) continue;
       throw new RefusedToSign(
-        `it was frozen for ever with ${last.size} entries: nothing is signed after its last tree`,
+        `it was frozen for ever with ${countedEntries(last.size)}: nothing is signed after its last tree`,
       );
     }
     try {
@@ -127,7 +127,7 @@ export class AnchoredSigner {
     } catch (cause) {
       if (!(cause instanceof Fault)) throw cause;
       throw new RefusedToSign(
-        `the tree of ${next.size} entries is not what the signed tree of ${anchored.size} became (${cause.message})`,
+        `the tree of ${countedEntries(next.size)} is not what the signed tree of ${anchored.size} became (${cause.message})`,
         { cause },
       );
     }

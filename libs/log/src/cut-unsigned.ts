@@ -1,4 +1,4 @@
-import { concatBytes } from "@chancery/encoding";
+import { concatBytes, countedEntries } from "@chancery/encoding";
 import { Fault, RefusedToSign, Unavailable } from "@chancery/fault";
 import type { Database } from "@chancery/postgres";
 import { consistencyProof, verifyConsistency } from "@chancery/tlog";
@@ -62,7 +62,7 @@ export async function cutUnsigned({ name, db, anchor, signer, keep }: CutOptions
   const published = await signedCheckpoint(stored, new AnchoredSigner(signer, anchor), anchored, refuse);
   if (state.size - anchored.size > MOST_AHEAD) {
     throw refuse(
-      `its anchor is older than its database by ${state.size - anchored.size} entries: more than a crash leaves`,
+      `its anchor is older than its database by ${countedEntries(state.size - anchored.size)}: more than a crash leaves`,
     );
   }
   const edge = await edgeOf(stored.unsigned, anchored, anchored.size);
@@ -97,7 +97,7 @@ async function signedCheckpoint(
     throw refuse("what its database has as published is not what was signed", error);
   }
   if (head.size > anchored.size || (head.size === anchored.size && time > anchored.time)) {
-    throw refuse(`its anchor is older than what was published: a tree of ${head.size} entries was signed`);
+    throw refuse(`its anchor is older than what was published: a tree of ${countedEntries(head.size)} was signed`);
   }
   const tiles = new TileReads(stored.reader);
   verifyConsistency(await consistencyProof(head.size, anchored.size, tiles.hashes(anchored.size)), head, anchored);
@@ -113,9 +113,9 @@ async function damageOf(
 ): Promise<string | undefined> {
   const tree = treeReason({ ...state, volatile: undefined });
   if (tree !== undefined) return tree;
-  if (await cut.hasRowsBeyond(state.size)) return `rows are stored beyond its tree of ${state.size} entries`;
+  if (await cut.hasRowsBeyond(state.size)) return `rows are stored beyond its tree of ${countedEntries(state.size)}`;
   if (state.size === anchored.size) return undefined;
-  if (isFrozen(anchored)) return `it was frozen for ever with ${anchored.size} entries, and has ${state.size}`;
+  if (isFrozen(anchored)) return `it was frozen for ever with ${countedEntries(anchored.size)}, and has ${state.size}`;
   try {
     await proveUnsigned(stored.unsigned, anchored, state);
     return undefined;

@@ -1,4 +1,4 @@
-import { equalBytes } from "@chancery/encoding";
+import { countedEntries, equalBytes } from "@chancery/encoding";
 import { Fault, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
 import { edgeRoot, type TreeHead } from "@chancery/tlog";
 import { type AnchoredHead, isFrozen } from "./anchor.ts";
@@ -84,7 +84,7 @@ export class Standing {
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       throw this.refuse(
-        `what its database has as published, of ${checkpoint.head.size} entries, is not what was signed (${error.message}); ${DELETE_PUBLISHED}`,
+        `what its database has as published, of ${countedEntries(checkpoint.head.size)}, is not what was signed (${error.message}); ${DELETE_PUBLISHED}`,
         error,
       );
     }
@@ -117,7 +117,7 @@ export class Standing {
       this.assertTree(state, signed);
       if (before === undefined) {
         throw this.#refuseAnchor(
-          `its anchor is missing and its database holds ${state.size} entries: ${newerAnchor(this.#log)}`,
+          `its anchor is missing and its database holds ${countedEntries(state.size)}: ${newerAnchor(this.#log)}`,
         );
       }
       if (newerReason(this.#log, before, state, this.#ahead) === undefined) return { anchored: before, state };
@@ -163,7 +163,7 @@ export function treeReason(tree: TreeState): string | undefined {
   } catch {
     // An edge that does not fit its size is as wrong as one that hashes to something else.
   }
-  return `the stored tree of ${tree.size} entries does not hash to its root`;
+  return `the stored tree of ${countedEntries(tree.size)} does not hash to its root`;
 }
 
 /**
@@ -172,10 +172,10 @@ export function treeReason(tree: TreeState): string | undefined {
  */
 export function olderReason(anchored: TreeHead, tree: TreeState): string | undefined {
   if (tree.size < anchored.size) {
-    return `its database is older than what was signed: it holds ${tree.size} entries, a tree of ${anchored.size} was signed; ${NEWER_DATABASE}`;
+    return `its database is older than what was signed: it holds ${countedEntries(tree.size)}, a tree of ${anchored.size} was signed; ${NEWER_DATABASE}`;
   }
   if (tree.size === anchored.size && !equalBytes(tree.root, anchored.root)) {
-    return `its database is not what was signed: another tree of the same ${tree.size} entries was; ${NEWER_DATABASE}`;
+    return `its database is not what was signed: another tree of the same ${countedEntries(tree.size)} was; ${NEWER_DATABASE}`;
   }
   return undefined;
 }
@@ -185,7 +185,7 @@ export function frozenReason(log: string, signed: SignedHead, tree: TreeState): 
   if (!isFrozen(signed)) return undefined;
   const thawed = thawedReason(log, signed, tree);
   if (thawed !== undefined || tree.size <= signed.size) return thawed;
-  return `it was frozen for ever with ${signed.size} entries, and its database holds ${tree.size}: nobody signed what is beyond, and it can be cut off (npm run chancery -- cut-unsigned --log ${log})`;
+  return `it was frozen for ever with ${countedEntries(signed.size)}, and its database holds ${tree.size}: nobody signed what is beyond, and it can be cut off (npm run chancery -- cut-unsigned --log ${log})`;
 }
 
 /**
@@ -201,13 +201,13 @@ export function thawedReason(log: string, { frozen }: SignedHead, tree: TreeStat
 function newerReason(log: string, anchored: AnchoredHead, tree: TreeState, ahead: bigint): string | undefined {
   const published = tree.published?.size ?? 0n;
   if (published > anchored.size) {
-    return `its anchor is older than what was published: it knows a tree of ${anchored.size} entries, ${published} were published; ${newerAnchor(log)}`;
+    return `its anchor is older than what was published: it knows a tree of ${countedEntries(anchored.size)}, ${published} were published; ${newerAnchor(log)}`;
   }
   if (tree.published !== undefined && published === anchored.size && tree.published.time > anchored.time) {
-    return `its anchor is older than what was published: it knows the tree of ${published} entries as it was signed earlier; ${newerAnchor(log)}`;
+    return `its anchor is older than what was published: it knows the tree of ${countedEntries(published)} as it was signed earlier; ${newerAnchor(log)}`;
   }
   if (tree.size - anchored.size > ahead) {
-    return `its anchor is older than its database by ${tree.size - anchored.size} entries, and a crash leaves at most ${ahead}; ${newerAnchor(log)}`;
+    return `its anchor is older than its database by ${countedEntries(tree.size - anchored.size)}, and a crash leaves at most ${ahead}; ${newerAnchor(log)}`;
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { countedEntries } from "@chancery/encoding";
 import { Malformed, RefusedToSign, Unavailable } from "@chancery/fault";
 import {
   type ConsistencyProof,
@@ -315,7 +316,7 @@ export class TransparencyLog {
 
   async #expectPublished(size: bigint): Promise<void> {
     if (size < 0n || size > (await this.#reads.sizeAbove(size - 1n))) {
-      throw new Malformed(`tree size: the log has not published a tree of ${size} entries`);
+      throw new Malformed(`tree size: the log has not published a tree of ${countedEntries(size)}`);
     }
   }
 
@@ -334,7 +335,7 @@ async function findOrCreate(options: LogOptions, signer: AnchoredSigner, standin
     const anchored = await signer.readAnchor();
     if (anchored !== undefined) {
       standing.refuse(
-        `it is not in the database, and its anchor says that a tree of ${anchored.size} entries was signed; ${NEWER_DATABASE}`,
+        `it is not in the database, and its anchor says that a tree of ${countedEntries(anchored.size)} was signed; ${NEWER_DATABASE}`,
       );
       return absentLog();
     }

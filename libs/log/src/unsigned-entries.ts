@@ -1,4 +1,4 @@
-import { equalBytes } from "@chancery/encoding";
+import { countedEntries, equalBytes } from "@chancery/encoding";
 import { RefusedToSign, Unverified } from "@chancery/fault";
 import {
   type ConsistencyProof,
@@ -45,7 +45,7 @@ export async function edgeOf(reader: UnsignedReader, { size, root }: TreeHead, g
   if (size === 0n) return { size, edge: [] };
   const edge = await new TileReads(reader).hashes(size)(rangeNodes(0n, size));
   if (equalBytes(edgeRoot({ size, edge }), root)) return { size, edge };
-  throw new RefusedToSign(`the tree of ${grown} entries is not what the signed tree of ${size} became`);
+  throw new RefusedToSign(`the tree of ${countedEntries(grown)} is not what the signed tree of ${size} became`);
 }
 
 /** Not the entry: there may be thousands, of 10 MiB each. */

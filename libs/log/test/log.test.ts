@@ -277,7 +277,7 @@ describe.each(stores)("a log in %s", (_kind, openStore) => {
   test("looks for nothing beyond what is published", async () => {
     const log = await (await newWorld()).start();
     const asked = { groups: [[searchKey("all")]], begin: 0n, end: 1n, order: "newest", candidates: 1 } as const;
-    await expect(log.lookup.find(asked)).rejects.toThrow("has not published a tree of 1 entries");
+    await expect(log.lookup.find(asked)).rejects.toThrow("has not published a tree of 1 entry");
   });
 
   test("refuses identities, keys and names that it could not keep whole", async () => {

@@ -193,7 +193,7 @@ describe("an anchor", () => {
       await world.start(),
       world,
       signed,
-      /its anchor is older than what was published: it knows a tree of 1 entries, 2 were published/,
+      /its anchor is older than what was published: it knows a tree of 1 entry, 2 were published/,
     );
     expect(await acceptAnchor(world)).toMatchObject({ before: { size: 1n }, after: { size: 2n } });
     const accepted = await world.start();

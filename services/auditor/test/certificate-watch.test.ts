@@ -197,7 +197,7 @@ test("certificates behind what was proven of the CT log are unknown, and no alar
   }
   expect(alarms.checks.find(({ name }) => name === "new certificates in the ledger and rekor")).toMatchObject({
     state: "unknown",
-    what: expect.stringContaining("is proven up to 1 entries, and no further by now"),
+    what: expect.stringContaining("is proven up to 1 entry, and no further by now"),
   });
 });
 
@@ -281,11 +281,11 @@ test("the first round since the start rests less than those after it, says how f
   expect(rests).toEqual([
     "first: unknown 256 of 600 precertificates were checked",
     "first: unknown 512 of 600 precertificates were checked",
-    "later: passed 600 precertificates",
+    "later: passed every one of 600 precertificates",
   ]);
   rests.length = 0;
   await checkAll();
-  expect(rests).toEqual(Array.from({ length: 3 }, () => "later: passed 600 precertificates"));
+  expect(rests).toEqual(Array.from({ length: 3 }, () => "later: passed every one of 600 precertificates"));
 });
 
 test("the round through all ended at the eleventh page that was refused, and never saw what lies behind it", async () => {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { sha256 } from "@chancery/crypto";
-import { encodeHex, parsePem } from "@chancery/encoding";
+import { counted, encodeHex, parsePem } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import type { TokenKeys } from "@chancery/identity";
 import type { AdmissionRules, ClientCertificateRule } from "@chancery/rekor";
@@ -69,7 +69,7 @@ export function admissionRules(
 export function describeAdmission({ signers, callers }: AdmissionSettings): string {
   const listed = [
     signers?.ownCa === true ? "certificates of this CA" : "",
-    signers === undefined || signers.keys.size === 0 ? "" : `${signers.keys.size} listed keys`,
+    signers === undefined || signers.keys.size === 0 ? "" : counted(signers.keys.size, "listed key"),
   ].filter((part) => part !== "");
   const sent = [
     ...(callers?.tokens ?? []).map(({ issuer }) => `a token of ${issuer}`),

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { countedEntries } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { type Cut, cutUnsigned } from "@chancery/log";
 import { parseFlags } from "./flags.ts";
@@ -58,7 +59,9 @@ export async function cutUnsignedCommand(
   }
   const keep = await keepIn(resolve(flags.keep), opened);
   await onOwnDatabase(settings.databaseUrl, cutUnsigned({ ...options, keep }));
-  out(`${name}: cut back to ${planned.anchored.size} entries; the rows are in ${flags.keep}; now run chancery fsck\n`);
+  out(
+    `${name}: cut back to ${countedEntries(planned.anchored.size)}; the rows are in ${flags.keep}; now run chancery fsck\n`,
+  );
   return 0;
 }
 
@@ -90,7 +93,7 @@ async function newFile(path: string): Promise<FileHandle> {
 function describe(name: string, { anchored, published, size, damage, rows }: Cut, place: string): string {
   return [
     `${name}: ${damage}`,
-    `  signed     ${anchored.size} entries, says the anchor in ${place}; ${published.head.size} are published`,
+    `  signed     ${countedEntries(anchored.size)}, says the anchor in ${place}; ${published.head.size} are published`,
     `  to be cut  ${size > anchored.size ? `entries ${anchored.size} to ${size - 1n}, which nobody signed` : "what is stored beyond them"}`,
     ...rows.entries().map(([table, count]) => `             ${count} of ${table}`),
     "",

@@ -1,3 +1,4 @@
+import { countedEntries } from "@chancery/encoding";
 import { Misconfigured, RefusedToSign } from "@chancery/fault";
 import { FileAnchor, freezeAgain, PostgresLogStore, TransparencyLog } from "@chancery/log";
 import { parseFlags } from "./flags.ts";
@@ -77,6 +78,6 @@ export async function freezeCommand(
   const active = installation.rekorShards.at(-1)?.name;
   const other = wasFrozen && isRekorShard(name) && active !== name ? `; what takes entries is ${active}` : "";
   const how = wasFrozen ? "was frozen already," : again ? "frozen once more," : "frozen for ever,";
-  out(`${name}: ${how} with ${size} entries${other}\n`);
+  out(`${name}: ${how} with ${countedEntries(size)}${other}\n`);
   return 0;
 }

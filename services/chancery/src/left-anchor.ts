@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { countedEntries } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { type Anchor, FileAnchor } from "@chancery/log";
 import type { LogName } from "./installation.ts";
@@ -20,7 +21,7 @@ export async function refuseOutgrown({ data, anchor: folder }: Folders, name: Lo
   if (left.size < own.size || (left.size === own.size && !isLater)) return;
   throw new Misconfigured(
     "CHANCERY_ANCHOR",
-    `${join(folder, name)} knows a tree of ${own.size} entries, and ${join(before, name)} a later one of ${left.size}: it is a copy that the log has outgrown; stop every chancery on this log and move ${before} there`,
+    `${join(folder, name)} knows a tree of ${countedEntries(own.size)}, and ${join(before, name)} a later one of ${left.size}: it is a copy that the log has outgrown; stop every chancery on this log and move ${before} there`,
   );
 }
 

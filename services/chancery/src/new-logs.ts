@@ -1,3 +1,4 @@
+import { countedEntries } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import type { TransparencyLog } from "@chancery/log";
 import { type Installation, type LogName, logsOf } from "./installation.ts";
@@ -39,7 +40,7 @@ async function otherEnd(
   if (!log.state.frozen)
     return `log ${name}: it was frozen for ever, and its database says that it takes entries again`;
   const { size } = (await log.published()).head;
-  return size === length ? undefined : `log ${name}: it was frozen with ${length} entries, and has ${size}`;
+  return size === length ? undefined : `log ${name}: it was frozen with ${countedEntries(length)}, and has ${size}`;
 }
 
 function refuse(reason: string | undefined): void {

@@ -1,3 +1,4 @@
+import { countedEntries } from "@chancery/encoding";
 import { Misconfigured, RefusedToSign } from "@chancery/fault";
 import { FileAnchor, PostgresLogStore, type PublishedCheckpoint, TransparencyLog } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
@@ -114,7 +115,7 @@ async function freezeActive(
   expectWhole();
   if (reason !== undefined) throw new RefusedToSign(reason);
   const last = await log.published();
-  out(`${name}: ${wasFrozen ? "was frozen already" : "frozen for ever"}, with ${last.head.size} entries\n`);
+  out(`${name}: ${wasFrozen ? "was frozen already" : "frozen for ever"}, with ${countedEntries(last.head.size)}\n`);
   return last;
 }
 

@@ -63,6 +63,17 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** What is said of each log's entries. */
+const rangesIn = (text: string) =>
+  [...text.matchAll(/^ {2}(rekor\S*) .*root \w{64}(.*)$/gm)].map(([, log, said]) => `${log}${said}`);
+
+/** How many the export says that it has, how many `verify`, and what that says of each log. */
+async function words(...flags: string[]) {
+  const { file, out } = await exported("entries", ...flags);
+  const verified = (await verify(file, ...data())).out;
+  return [/[\d,]+ entr\w+/.exec(out)?.[0], /holds: ([\d,]+ entr\w+)/.exec(verified)?.[1], rangesIn(verified)];
+}
+
 describe("an export of entries", () => {
   test("has each entry of both logs once, in order, as it stands in the log, and is signed by both", async () => {
     const { file, text, out } = await exported("entries");
@@ -139,6 +150,16 @@ describe("an export of entries", () => {
       const { code, out } = await verify(file, ...data());
       expect([code, out]).toEqual([0, expect.stringContaining(`chosen    `)]);
     }
+  });
+
+  test("verified says whether all of a log is in it, or what was chosen from all, and one entry is one", async () => {
+    const one = ["--digest", createHash("sha256").update("artifact 1").digest("hex"), "--log", "rekor"];
+    expect(await words(...one)).toEqual(["1 entry", "1 entry", ["rekor, chosen from all of them"]]);
+    const all = `${ENTRIES + 3} entries`;
+    expect(await words()).toEqual([all, all, ["rekor, all of them", "rekor-v2, all of them"]]);
+    const [, , chosen] = await words("--from", "1h", "--san", "dev@example.com");
+    expect(chosen).toEqual(["rekor, chosen from all of them", "rekor-v2, chosen from all of them"]);
+    expect((await words("--to", "2020-01-01"))[2]).toEqual(["rekor, none of them", "rekor-v2, none of them"]);
   });
 
   test("bare has the same bodies at the same places, and holds as well", async () => {

@@ -36,7 +36,7 @@ test("a log that is frozen while chancery runs takes nothing more, stays ready t
     expect(await write(stack.url)).toBe(201);
     checkpoint = await (await fetch(`${stack.url}/api/v2/checkpoint`)).text();
     const answer = await freeze("--log", "rekor-v2", "--for-ever", "--data", data);
-    expect(answer).toEqual({ code: 0, out: "rekor-v2: frozen for ever, with 1 entries\n", err: "" });
+    expect(answer).toEqual({ code: 0, out: "rekor-v2: frozen for ever, with 1 entry\n", err: "" });
     expect(await write(stack.url)).toBe(405);
     const ready = await fetch(`${stack.url}/readyz`);
     expect([ready.status, await ready.text()]).toEqual([200, expect.stringContaining("rekor-v2: is frozen")]);
@@ -48,7 +48,7 @@ test("a log that is frozen while chancery runs takes nothing more, stays ready t
     ]);
   }
   const again = await freeze("--log", "rekor-v2", "--for-ever", "--data", data);
-  expect(again).toEqual({ code: 0, out: "rekor-v2: was frozen already, with 1 entries\n", err: "" });
+  expect(again).toEqual({ code: 0, out: "rekor-v2: was frozen already, with 1 entry\n", err: "" });
   await using stack = await startTestStack({ data });
   expect(await (await fetch(`${stack.url}/api/v2/checkpoint`)).text()).toBe(checkpoint);
   expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
@@ -76,7 +76,7 @@ test("a frozen log on a database of before takes nothing again and is read, and 
     expect((await fetch(`${stack.url}/api/v2/tile/entries/000.p/1`)).status).toBe(200);
   }
   const again = await freeze("--log", "rekor-v2", "--for-ever", "--data", data);
-  expect(again).toEqual({ code: 0, out: "rekor-v2: frozen once more, with 1 entries\n", err: "" });
+  expect(again).toEqual({ code: 0, out: "rekor-v2: frozen once more, with 1 entry\n", err: "" });
   expect((await fsck()).code).toBe(0);
   await using stack = await startTestStack({ data });
   expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);

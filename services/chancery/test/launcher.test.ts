@@ -23,16 +23,16 @@ test.each([
   expect([stderr, stdout.includes("CHANCERY_FAULT_SEED=")]).toEqual(["", false]);
 });
 
-describe("a start that is told something wrong", () => {
-  /** A clone without packages: whoever installs there needs a registry, and there is none. */
-  async function freshClone(): Promise<string> {
-    const clone = await mkdtemp(join(tmpdir(), "chancery-clone-"));
-    await cp(join(FOLDER, "launch.mjs"), join(clone, "services/chancery/launch.mjs"));
-    await cp(join(FOLDER, "launch"), join(clone, "services/chancery/launch"), { recursive: true });
-    await writeFile(join(clone, "pnpm-lock.yaml"), "");
-    return clone;
-  }
+/** A clone without packages: whoever installs there needs a registry, and there is none. */
+async function freshClone(): Promise<string> {
+  const clone = await mkdtemp(join(tmpdir(), "chancery-clone-"));
+  await cp(join(FOLDER, "launch.mjs"), join(clone, "services/chancery/launch.mjs"));
+  await cp(join(FOLDER, "launch"), join(clone, "services/chancery/launch"), { recursive: true });
+  await writeFile(join(clone, "pnpm-lock.yaml"), "");
+  return clone;
+}
 
+describe("a start that is told something wrong", () => {
   test.each([
     [["serve", "--prot", "9000"], "command line: Unknown option '--prot'"],
     [["dev", "--prot=9000"], "command line: Unknown option '--prot'"],

@@ -323,7 +323,7 @@ describe("a log whose older shard is not what its indexes rest on", () => {
     }
     await old.log.freeze();
     await using from = await served([old, active], [1, 0]);
-    expect(await refused(from.service)).toMatch(/it had 1 entries when another shard followed it, and has 2 now/);
+    expect(await refused(from.service)).toMatch(/it had 1 entry when another shard followed it, and has 2 now/);
     expect((await ask(`${ENTRIES}?logIndex=0`, undefined, from.service)).status).toBe(503);
     expect((await active.log.published()).head.size).toBe(0n);
   });

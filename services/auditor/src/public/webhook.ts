@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { counted } from "@chancery/encoding";
 import type { Alarm, Report } from "../domain/alarm.ts";
 import { alarmChatText } from "../domain/alarm-text.ts";
 
@@ -99,7 +100,9 @@ export class Webhook {
     const waiting = messagesOf(this.#around.alarms()).filter(({ key }) => !told.has(key));
     const old = waiting.filter(({ at }, place) => now() - at > OLDEST_MS || place < waiting.length - MOST_WAITING);
     if (old.length > 0) {
-      failed(`webhook: ${old.length} alarms were not told, more than ${MOST_WAITING} waited or they are a week old`);
+      failed(
+        `webhook: ${counted(old.length, "alarm was", "alarms were")} not told, more than ${MOST_WAITING} waited or they are a week old`,
+      );
       for (const { key } of old) told.add(key);
     }
     return waiting.find((message) => !old.includes(message));

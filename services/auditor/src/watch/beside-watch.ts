@@ -1,3 +1,4 @@
+import { countedEntries } from "@chancery/encoding";
 import { type BesideEntry, missingFrom, readBeside, readSizeAndTime } from "../database/beside-entries.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
@@ -84,7 +85,7 @@ export class BesideWatch {
       await this.#remember([...tail, ...came], { next: reached, looks: needed, misdated: known });
       for (const entry of known) findings.add(this.#wrongOf(entry));
       findings.addMore(misdated.length + wrong.length - known.length);
-      return `the times and attestations of ${reached} entries are remembered, and those that came are of when they came`;
+      return `the times and attestations of ${countedEntries(reached)} are remembered, and those that came are of when they came`;
     });
   }
 

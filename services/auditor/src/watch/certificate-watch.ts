@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { counted } from "@chancery/encoding";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import { type CtEntry, isChainOf, precertificateMatches } from "../domain/certificate/ct-entry.ts";
 import { sha256 } from "../domain/merkle.ts";
@@ -94,8 +95,8 @@ export class CertificateWatch {
     const { db } = this.#around;
     if (db !== undefined) await this.#awaited.judge(db, now(), this.#watch.log.name, findings);
     if (due.length > 0 && this.#watch.isCurrent) await promised.judge(findings, now(), this.#logIds);
-    requireAbreast(this.#watch, `${size} precertificates were checked`);
-    return `${size} precertificates correspond to their leaves and keep to the profile`;
+    requireAbreast(this.#watch, `${counted(size, "precertificate was", "precertificates were")} checked`);
+    return `every one of ${counted(size, "precertificate")} corresponds to its leaf and keeps to the profile`;
   }
 
   async #judgeAllEntries(size: bigint, findings: Findings): Promise<void> {

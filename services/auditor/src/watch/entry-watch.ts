@@ -1,3 +1,4 @@
+import { counted, countedEntries } from "@chancery/encoding";
 import type { Queryable } from "@chancery/postgres";
 import { findUnfound, type Sought, soughtOf } from "../database/search-keys.ts";
 import { findStoredTree } from "../database/stored-log.ts";
@@ -64,7 +65,7 @@ export class EntryWatch {
       } finally {
         this.#bad.tell(findings, first);
       }
-      return `${this.#next} entries are canonical, and those whose signed bytes the log has verify with their own keys`;
+      return `${counted(this.#next, "entry is", "entries are")} canonical, and those whose signed bytes the log has verify with their own keys`;
     });
   }
 
@@ -137,7 +138,7 @@ export class EntryWatch {
       this.#newest.splice(0, Math.max(0, this.#newest.length - Number(NEWEST)));
       const sought = this.#newest.flatMap((entry) => entry.sought);
       this.#expectFound(await findUnfound(stored.db, this.#id, sought), findings);
-      return `the newest ${this.#newest.length} entries are found by what stands in them`;
+      return `each of the newest ${countedEntries(this.#newest.length)} is found by what stands in it`;
     });
   }
 
@@ -164,7 +165,7 @@ export class EntryWatch {
           await this.#rounds.rest(spentMs, `${end} of ${size} entries are found by what stands in them`, findings);
       }
       this.#rounds.end();
-      return `all ${size} entries are found by what stands in them`;
+      return `every one of ${countedEntries(size)} is found by what stands in it`;
     };
     await this.#judge(check, round, true);
     await pause(spentMs, false);

@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
+import { counted } from "@chancery/encoding";
 import type { Queryable } from "@chancery/postgres";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import { certificateMatches, type CtEntry, embeddedScts } from "../domain/certificate/ct-entry.ts";
@@ -108,13 +109,18 @@ export class LedgerWatch {
       if (last !== undefined) place = { time: last.time, serial: last.serial };
       if (!whole && last !== undefined) await this.#remember(place);
       if (isLast) break;
-      if (whole) await this.#rounds.rest(performance.now() - started, `${count} rows were checked`, findings);
+      if (whole)
+        await this.#rounds.rest(
+          performance.now() - started,
+          `${counted(count, "row was", "rows were")} checked`,
+          findings,
+        );
     }
     if (whole) this.#rounds.end();
     unconfirmed?.tell(findings);
-    requireAbreast(this.#watch, `${count} rows were checked`);
+    requireAbreast(this.#watch, `${counted(count, "row was", "rows were")} checked`);
     return whole
-      ? `all ${count} rows correspond to the CT log`
+      ? `every one of ${counted(count, "row")} corresponds to the CT log`
       : `every row corresponds to the CT log, the newest of ${timeOf(place)}`;
   }
 

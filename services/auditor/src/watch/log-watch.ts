@@ -1,3 +1,4 @@
+import { countedEntries } from "@chancery/encoding";
 import { Unavailable } from "@chancery/fault";
 import type { Report } from "../domain/alarm.ts";
 import { noteText, openCheckpoint, type SignedHead } from "../domain/checkpoint.ts";
@@ -106,7 +107,7 @@ export class LogWatch {
   get obstacle(): string | undefined {
     if (this.isCurrent) return undefined;
     const { name } = this.log;
-    return `${name} is proven up to ${this.proven.size} entries, and no further by now (see "${this.#checkpointCheck(this.main)}" and "reach ${name}")`;
+    return `${name} is proven up to ${countedEntries(this.proven.size)}, and no further by now (see "${this.#checkpointCheck(this.main)}" and "reach ${name}")`;
   }
 
   /**
@@ -118,7 +119,7 @@ export class LogWatch {
     try {
       const { size } = openCheckpoint(await this.main.checkpoint(), this.log.identity);
       if (size >= this.proven.size) return undefined;
-      return `not checked: ${name} shows a tree of ${size}, and ${this.proven.size} entries were proven (see "${this.#checkpointCheck(this.main)}")`;
+      return `not checked: ${name} shows a tree of ${size}, and one of ${countedEntries(this.proven.size)} was proven (see "${this.#checkpointCheck(this.main)}")`;
     } catch (error) {
       // A checkpoint that does not verify says nothing of the tiles.
       if (error instanceof Difference) return undefined;

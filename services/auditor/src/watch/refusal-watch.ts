@@ -1,3 +1,4 @@
+import { counted } from "@chancery/encoding";
 import type { Queryable } from "@chancery/postgres";
 import { earliestAfter, newestRefusal, readRefusals, type RefusalPage } from "../database/refusals.ts";
 import type { Report } from "../domain/alarm.ts";
@@ -77,7 +78,7 @@ export class RefusalWatch {
     });
     await this.#grow(pages, damaged.has(BigInt(pages.length - 1)));
     const count = (this.#pages ?? []).reduce((sum, page) => sum + page.count, 0);
-    return `the rows of ${count} refusals are remembered, and those that were looked at are what they were`;
+    return `the rows of ${counted(count, "refusal")} are remembered, and those that were looked at are what they were`;
   }
   #damaged: DamagedPages | undefined;
 
@@ -87,7 +88,7 @@ export class RefusalWatch {
     const [first, last] = page.times.map((time) => new Date(Number(time)).toISOString());
     const there = found?.count ?? 0;
     const how = there === page.count ? "one is other than it was" : `${there} are there`;
-    const what = `of ${page.count} rows of refusals from ${first} to ${last}, ${how}`;
+    const what = `of ${counted(page.count, "row")} of refusals from ${first} to ${last}, ${how}`;
     throw new Wrong("lost-refusals", what, { remembered: page, found }, `refusals after ${page.after}`);
   }
 

@@ -1,3 +1,4 @@
+import { countedEntries } from "@chancery/encoding";
 import type { Queryable } from "@chancery/postgres";
 import { checkDatabase, type DatabaseCheck } from "../database/check-database.ts";
 import { checkStoredTip } from "../database/check-tip.ts";
@@ -46,7 +47,10 @@ export class StoredWatch {
     this.#behindSince = shown < stored && this.#lastShown === shown ? (this.#behindSince ?? this.#now()) : undefined;
     this.#lastShown = shown;
     if (this.#behindSince === undefined || this.#now() - this.#behindSince < UNPUBLISHED_MS) return;
-    throw new Wrong("stale", `${this.#place.name} holds ${stored} entries and goes on showing a tree of ${shown}`);
+    throw new Wrong(
+      "stale",
+      `${this.#place.name} holds ${countedEntries(stored)} and goes on showing a tree of ${shown}`,
+    );
   }
   #lastShown = -1n;
 
@@ -67,7 +71,7 @@ export class StoredWatch {
       const { origin } = log.identity;
       const { kind } = log;
       const { size } = await checkDatabase({ db, name, key, signs, kind, origin, anchor, proven: head, found });
-      return `all ${size} entries, their tiles and the tables they are found by agree`;
+      return `the tiles and the tables that entries are found by agree with all there is: ${countedEntries(size)}`;
     });
   }
 
@@ -116,7 +120,7 @@ export class StoredWatch {
     );
     const { proven } = this.#watch;
     if (size === undefined || size >= proven.size) return undefined;
-    return `not checked: the database holds a tree of ${size}, and ${proven.size} entries were proven (see "heads of ${name}")`;
+    return `not checked: the database holds a tree of ${size}, and one of ${countedEntries(proven.size)} was proven (see "heads of ${name}")`;
   }
 
   async #judge(check: string, work: () => Promise<string>): Promise<void> {

@@ -1,3 +1,4 @@
+import { countedEntries } from "@chancery/encoding";
 import type { Report } from "../domain/alarm.ts";
 import type { SignedHead } from "../domain/checkpoint.ts";
 import type { ServedLog } from "../public/served-log.ts";
@@ -42,7 +43,10 @@ export class TreeHeadAge {
     const { log, now } = this.#around;
     if (time === undefined) return "";
     if (this.#frozen !== undefined && (size > this.#frozen.size || time > this.#frozen.time)) {
-      throw new Wrong("changed-state", `${log} was frozen for ever at ${this.#frozen.size} entries, and signs again`);
+      throw new Wrong(
+        "changed-state",
+        `${log} was frozen for ever at ${countedEntries(this.#frozen.size)}, and signs again`,
+      );
     }
     const age = now() - Number(time);
     const what = `the tree head of ${log} was signed ${Math.round(age / 1000)} s ago by this clock`;
@@ -60,7 +64,7 @@ export class TreeHeadAge {
     this.#answer = await served.isFrozen().catch(() => false);
     if (!this.#answer) return false;
     const check = `freeze of ${log}`;
-    const what = `${log} says that it is frozen, with ${head.size} entries`;
+    const what = `${log} says that it is frozen, with ${countedEntries(head.size)}`;
     // Nothing that is signed says so: who stops a log from growing could say it as well.
     const isTold = this.#frozen !== undefined && (await isMeant(what));
     if (isTold) report.passed(check, what);

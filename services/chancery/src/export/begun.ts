@@ -1,3 +1,4 @@
+import { counted } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { z } from "zod";
 import { exportedLog, exportFormat } from "./manifest.ts";
@@ -16,6 +17,13 @@ const begunJson = z.strictObject({
 
 export type Begun = z.infer<typeof begunJson>;
 export type Kind = Begun["kind"];
+
+const ONE: Readonly<Record<Kind, string>> = { entries: "entry", certificates: "certificate", refusals: "refusal" };
+
+/** "1 refusal", "12,408 entries" */
+export function countedLines(count: number, kind: Kind): string {
+  return counted(count.toLocaleString("en"), ONE[kind], kind);
+}
 
 export function parseBegun(value: unknown): Begun {
   const parsed = begunJson.safeParse(value);

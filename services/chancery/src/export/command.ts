@@ -5,7 +5,7 @@ import { showBar } from "../fsck/progress-bar.ts";
 import { readInstallation } from "../installation-file.ts";
 import { secretIn } from "../secret-file.ts";
 import { type Environment, resolveStorage } from "../settings-sources.ts";
-import { type Begun, type Kind, parseBegun } from "./begun.ts";
+import { type Begun, countedLines, type Kind, parseBegun } from "./begun.ts";
 import { beginEntries, openEntries } from "./entries-export.ts";
 import { ExportFile, isBegun, isFinished, manifestOf } from "./export-file.ts";
 import { FILTER_FLAGS, readFilters } from "./filters.ts";
@@ -233,7 +233,7 @@ async function finish(file: ExportFile, begun: Begun, source: Source, site: Site
   };
   await file.publish(await signManifest(told, signers));
   const until = kind === "refusals" && filters["to"] !== undefined ? `, up to ${filters["to"][0]}` : "";
-  terminal.out(`${out}: ${count.toLocaleString("en")} ${kind}, ${bytes.toLocaleString("en")} bytes${until}\n`);
+  terminal.out(`${out}: ${countedLines(count, kind)}, ${bytes.toLocaleString("en")} bytes${until}\n`);
   for (const line of source.logs.flatMap((log) => unheldWords(out, log))) terminal.out(line);
   terminal.out(`${manifestOf(out)}: signed by ${signers.map(({ log }) => log).join(" and ")}\n`);
 }

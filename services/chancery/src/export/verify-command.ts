@@ -2,6 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { access, constants, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { countedEntries } from "@chancery/encoding";
 import { parsePublicKey, type PublicKey, publicKeyFromKeyObject } from "@chancery/crypto";
 import { Fault, Misconfigured, Unverified } from "@chancery/fault";
 import { z } from "zod";
@@ -10,6 +11,7 @@ import { readInstallation } from "../installation-file.ts";
 import { logNamesOf } from "../log-origins.ts";
 import { printable } from "../printable.ts";
 import { type Environment, resolveStorage } from "../settings-sources.ts";
+import { countedLines } from "./begun.ts";
 import { checkExportedHead } from "./log-keys.ts";
 import { type ExportedLog, type VerifiedManifest, verifyManifest } from "./manifest.ts";
 import { verifyFile } from "./verify-file.ts";
@@ -80,10 +82,11 @@ async function verifyAgainst(path: string, manifest: VerifiedManifest, terminal:
   const chosen = Object.entries(filters).map(([name, values]) => printable(`${name} ${values.join(" or ")}`));
   terminal.out(
     [
-      `${path}: holds: ${Number(count).toLocaleString("en")} ${kind}, exported ${created}`,
+      `${path}: holds: ${countedLines(Number(count), kind)}, exported ${created}`,
       `  chosen    ${chosen.length === 0 ? "all" : chosen.join(", ")}`,
       ...logs.map(
-        (log) => `  ${log.log.padEnd(9)} ${log.origin}, ${log.size} entries, root ${log.root}${rangeOf(kind, log)}`,
+        (log) =>
+          `  ${log.log.padEnd(9)} ${log.origin}, ${countedEntries(log.size)}, root ${log.root}${rangeOf(manifest, log)}`,
       ),
       ...(kind === "certificates" ? logs.flatMap((log) => [heldWords(log), completeness(log)]) : []),
       `  checked   signatures, checkpoints, ${verdict.checked.join(", ")}`,
@@ -93,19 +96,26 @@ async function verifyAgainst(path: string, manifest: VerifiedManifest, terminal:
   return 0;
 }
 
+/** These choose a log, or a range of it; every other filter chooses entries of that range. */
+const RANGE_FILTERS: ReadonlySet<string> = new Set(["log", "from", "to"]);
+
 /** What was looked at: which entries a time range came to is the signer's to say, for no hash covers their times. */
-function rangeOf(kind: VerifiedManifest["kind"], { from, to, size }: ExportedLog): string {
+function rangeOf({ kind, filters }: VerifiedManifest, { from, to, size }: ExportedLog): string {
   if (kind !== "entries" || from === undefined || to === undefined) return "";
-  if (from === "0" && to === size) return ", all of them";
-  return from === to ? ", none of them" : `, of them those from index ${from} to ${BigInt(to) - 1n}`;
+  if (from === to) return ", none of them";
+  const range = from === "0" && to === size ? "all of them" : `those from index ${from} to ${BigInt(to) - 1n}`;
+  const isChosen = Object.keys(filters).some((name) => !RANGE_FILTERS.has(name));
+  if (isChosen) return `, chosen from ${range}`;
+  return from === "0" && to === size ? ", all of them" : `, of them ${range}`;
 }
 
 /** Whether each line's certificate is in the CT log: the signer held it against that. */
 function heldWords({ unheld, size }: ExportedLog): string {
   if (unheld === undefined) return "  held      not said: a version of before made it";
-  if (unheld.count === "0") return `  held      the certificate of each line is in the CT log of ${size} entries`;
+  if (unheld.count === "0")
+    return `  held      the certificate of each line is in the CT log of ${countedEntries(size)}`;
   const those = `those carry no timestamp of it, or name no entry of it, or cannot be read: ${namesOf(unheld)}`;
-  return `  held      in the CT log of ${size} entries are the certificates of all lines but ${unheld.count}; ${those}`;
+  return `  held      in the CT log of ${countedEntries(size)} are the certificates of all lines but ${unheld.count}; ${those}`;
 }
 
 function namesOf({ count, first }: NonNullable<ExportedLog["unheld"]>): string {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { countedLines } from "./begun.ts";
 import { LineCheck } from "./line-check.ts";
 import type { VerifiedManifest } from "./manifest.ts";
 
@@ -60,6 +61,6 @@ function differences(bytes: number, isTorn: boolean, lines: LineCheck, manifest:
   if (bytes < signed) found.push(`it has ${bytes} bytes, ${signed} were signed for: ${signed - bytes} are missing`);
   if (bytes > signed) found.push(`it has ${bytes} bytes, ${signed} were signed for: ${bytes - signed} too many`);
   if (isTorn) found.push(`it ends within line ${lines.number + 1}: it is cut off`);
-  if (lines.count !== count) found.push(`it has ${lines.count} ${manifest.kind}, ${count} were signed for`);
+  if (lines.count !== count) found.push(`it has ${countedLines(lines.count, manifest.kind)}, ${count} were signed for`);
   return [...found, "its SHA-256 is not the one that was signed for: it was changed"];
 }

@@ -1,4 +1,5 @@
 import { type CleanLog, Difference, describePlace } from "@chancery/auditor";
+import { countedEntries } from "@chancery/encoding";
 import { Fault } from "@chancery/fault";
 import { redact } from "@chancery/service";
 import { parseFlags } from "../flags.ts";
@@ -93,7 +94,7 @@ function asText({ log, note, anchor }: Source, outcome: Outcome, seconds: number
   const { size, root, checked, unchecked, notes } = outcome;
   const rate = Math.round(Number(size) / seconds).toLocaleString("en");
   const lines = [
-    `clean: ${size.toLocaleString("en")} entries in ${seconds.toFixed(1)} s (${rate}/s)`,
+    `clean: ${countedEntries(size.toLocaleString("en"))} in ${seconds.toFixed(1)} s (${rate}/s)`,
     `  root      ${root.toHex()}`,
     `  checked   ${checked.join(", ")}`,
     `  not       ${unchecked.join("; ")}`,

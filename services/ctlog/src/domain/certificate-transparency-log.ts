@@ -1,5 +1,5 @@
 import { type Signer, sha256, spkiHash } from "@chancery/crypto";
-import { equalBytes } from "@chancery/encoding";
+import { countedEntries, equalBytes } from "@chancery/encoding";
 import { Malformed, NotFound, RefusedToSign } from "@chancery/fault";
 import { type LoggedEntry, type NewEntry, tileResource, type TransparencyLog } from "@chancery/log";
 import { type InclusionProof, parseCheckpoint, parseNote, type SignedTreeHead, verifyTreeHead } from "@chancery/tlog";
@@ -134,7 +134,7 @@ export class CertificateTransparencyLog {
   /** RFC 6962, Section 4.5. As upstream, a tree that there is not yet is not found, rather than malformed. */
   async inclusionByHash(hash: Uint8Array, size: bigint): Promise<InclusionProof> {
     const published = await this.#size();
-    if (size > published) throw new NotFound(`tree_size: the log has ${published} entries`);
+    if (size > published) throw new NotFound(`tree_size: the log has ${countedEntries(published)}`);
     const entry = await this.#log.findLeafHash(hash);
     if (entry === undefined || entry.index >= size) throw new NotFound("hash: no such leaf in a tree of this size");
     return this.#log.inclusionProof(entry.index, size);
@@ -148,7 +148,7 @@ export class CertificateTransparencyLog {
   async entries(start: bigint, end: bigint): Promise<readonly LoggedEntry[]> {
     if (start > end) throw new Malformed("start: is larger than end");
     const size = await this.#size();
-    if (start >= size) throw new Malformed(`start: the log has ${size} entries`);
+    if (start >= size) throw new Malformed(`start: the log has ${countedEntries(size)}`);
     const page = BigInt(MAX_ENTRIES);
     const pageEnd = start + page - (start % page);
     const wanted = end - start + 1n >= page ? pageEnd : end + 1n;
@@ -207,7 +207,7 @@ export class CertificateTransparencyLog {
 
   async #checkSize(field: string, size: bigint): Promise<void> {
     const published = await this.#size();
-    if (size > published) throw new Malformed(`${field}: the log has ${published} entries`);
+    if (size > published) throw new Malformed(`${field}: the log has ${countedEntries(published)}`);
   }
 
   async #size(): Promise<bigint> {

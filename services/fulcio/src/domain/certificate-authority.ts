@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { PublicKey, Signer } from "@chancery/crypto";
+import { counted } from "@chancery/encoding";
 import { Fault, Misconfigured, Unavailable } from "@chancery/fault";
 import {
   type Certificate,
@@ -78,7 +79,7 @@ export class CertificateAuthority {
     const end = endOfChain(this.chain);
     const days = Math.ceil((end.getTime() - this.#clock()) / A_DAY);
     if (days > WARNING_DAYS) return undefined;
-    return `the authority's chain ends on ${end.toISOString()} (in ${Math.max(days, 0)} days), and no certificate is issued after`;
+    return `the authority's chain ends on ${end.toISOString()} (in ${counted(Math.max(days, 0), "day")}), and no certificate is issued after`;
   }
 
   /** No more than a warning: the next certificate may be logged, and only a request can find out. */

@@ -1,3 +1,4 @@
+import { counted } from "@chancery/encoding";
 import { RateLimited } from "@chancery/fault";
 import type { Principal } from "./principal.ts";
 
@@ -41,7 +42,10 @@ export class IssuanceRate {
       const due = Math.min(Math.max(before?.[at] ?? now, now), now + period) + period / most;
       if (due - now <= period) return due;
       const wait = Math.ceil((due - now - period) / 1000);
-      throw new RateLimited(`this identity may have ${most} certificates in ${name}, the next one in ${wait} s`, wait);
+      throw new RateLimited(
+        `this identity may have ${counted(most, "certificate")} in ${name}, the next one in ${wait} s`,
+        wait,
+      );
     });
     this.#paid.delete(identity);
     this.#paid.set(identity, paid);

@@ -1,5 +1,5 @@
 import { type Signer, spkiHash } from "@chancery/crypto";
-import { encodeBase64, encodeHex, encodePem } from "@chancery/encoding";
+import { countedEntries, encodeBase64, encodeHex, encodePem } from "@chancery/encoding";
 import { Malformed, RefusedToSign } from "@chancery/fault";
 import {
   type Appended,
@@ -172,7 +172,7 @@ export class Shard {
 
   #otherLength({ head }: PublishedCheckpoint): string | undefined {
     if (this.#length === undefined || head.size === this.#length) return undefined;
-    return `log ${this.#name}: it had ${this.#length} entries when another shard followed it, and has ${head.size} now: the indexes of all later ones rest on that`;
+    return `log ${this.#name}: it had ${countedEntries(this.#length)} when another shard followed it, and has ${head.size} now: the indexes of all later ones rest on that`;
   }
 
   /** Without the attestations beside them, of which one may be as large as all else that a page reads. */

@@ -61,7 +61,7 @@ function Activity({ identity }: { readonly identity: Identity }) {
     <>
       <dl class="figures card">
         <div>
-          <dt>Signatures</dt>
+          <dt>{count === 1 ? "Signature" : "Signatures"}</dt>
           <dd>
             {grouped(count)}
             {!complete && <small>of the newest that were counted</small>}

@@ -80,7 +80,7 @@ function Summary({ summary: { certificates, refusals, days, unused } }: { readon
             <dd>
               {grouped(unused.results.length)}
               {unused.cursor !== undefined && "+"}
-              <small>certificates whose key no log has seen</small>
+              <small>{unused.results.length === 1 ? "certificate" : "certificates"} whose key no log has seen</small>
             </dd>
           </div>
         )}

@@ -1,3 +1,4 @@
+import { counted } from "@chancery/encoding";
 import type { Completeness, Incompleteness } from "../api/search.ts";
 import { logPath } from "../route.ts";
 import { grouped } from "../text/time.ts";
@@ -33,11 +34,11 @@ export function CompleteTo({ found, order = "newest", shown }: CompleteToProps) 
       )}
       {incomplete.map(({ log, unindexed, remedy }) => (
         <Notice key={log} tone="warn" title={`Not complete for ${log}`}>
-          {grouped(unindexed)} older entries are not in the index yet, and are not found here:{" "}
+          Not in the index yet, and so not found here: {counted(grouped(unindexed), "older entry", "older entries")}.{" "}
           <code>
             <Text value={remedy} />
           </code>{" "}
-          adds them.
+          adds what is missing.
         </Notice>
       ))}
     </>

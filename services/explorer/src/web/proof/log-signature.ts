@@ -1,4 +1,4 @@
-import { concatBytes, utf8 } from "@chancery/encoding";
+import { concatBytes, counted, utf8 } from "@chancery/encoding";
 import { Unverified } from "@chancery/fault";
 import { fingerprint, kindNamedBy, type PublicKey } from "./public-key.ts";
 import { verifyMessage } from "./signature.ts";
@@ -31,7 +31,7 @@ export async function checkSignature(
   found.logKey = trusted;
   const { key, source, label } = trusted;
   const others = checkpoint.signatures.length - 1;
-  const cosigned = others > 0 ? ` It has ${others} more signatures, which are not looked at.` : "";
+  const cosigned = others > 0 ? ` It has ${counted(others, "more signature")} beside it, not looked at.` : "";
   return {
     state: "passed",
     words: `It verifies under ${SOURCES[source]}.${cosigned}`,

@@ -133,3 +133,20 @@ test(
     });
   },
 );
+
+test(
+  "an auditor that never saw the true entry proves nothing behind it, and calls no index good",
+  { timeout: 60_000 },
+  async () => {
+    const { change, back } = await forgery(7, 1);
+    await world.run(change);
+    const late = await world.auditor("late");
+    await late.sweep();
+    const index = () => late.status().checks.find(({ name }) => name === "search index of rekor");
+    expect(index()?.state).toBe("unknown");
+    await world.run(back);
+    await late.sweep();
+    expect(index()?.state).toBe("passed");
+    expect(failing(late.status())).toEqual([]);
+  },
+);

@@ -89,7 +89,7 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "An entry is no longer the one that was logged, is missing, or stands at another place: a disk's damage, somebody's hand, or an older database in its place. The signature over the tree still commits to the true one, so it cannot be passed off.",
-    remedy: `${KEEP}. Put the row of log.entry back from a backup or a replica, then run \`npm run fsck\`: ${HOW}. Take away nothing that the entry is found by before: search rows of a changed entry are most likely the true ones.`,
+    remedy: `${KEEP}. Put the row of log.entry back from a backup or a replica, then run \`npm run fsck\`: ${HOW}. Until then delete no search row of it: they are most likely the true ones.`,
   },
   "changed-beside": {
     severity: "critical",

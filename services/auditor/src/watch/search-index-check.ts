@@ -2,6 +2,7 @@ import type { Report } from "../domain/alarm.ts";
 import { describePlace, type Place, subjectOf } from "../domain/difference.ts";
 import type { VouchedTree } from "../domain/proven-log.ts";
 import { storedName } from "../public/served-log.ts";
+import { requireAbreast } from "./certificate-around.ts";
 import { judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { Wrong, wrongOf } from "./wrong.ts";
@@ -49,7 +50,8 @@ export async function checkSearchIndex(
   await judgeAll(
     `search index of ${name}`,
     async (findings) => {
-      const { damaged, differences } = await verifyIndex(storedName(log), proven.vouched(), signal);
+      const tree = proven.vouched();
+      const { damaged, differences } = await verifyIndex(storedName(log), tree, signal);
       isDamaged = damaged.count > 0n;
       for (const damage of damaged.first) findings.add(changedEntry(name, damage));
       const told = damaged.first.reduce((sum, { first, end }) => sum + (end - first), 0n);
@@ -59,6 +61,7 @@ export async function checkSearchIndex(
         const what = `the search index of ${name} is other than its entries: ${first}`;
         findings.add(new Wrong("changed-index", what, { first, others }, `search index of ${name}`));
       }
+      requireAbreast(watch, `the index of ${tree.size} entries was checked`);
       return "all that entries are found by is theirs, and nothing is missing";
     },
     {

@@ -86,6 +86,33 @@ test("a second trust root that the keys signed is told, though what stands befor
   ]);
 });
 
+test("a vantage point that showed a trust root and shows none any more is an alarm in a minute, until it does", async () => {
+  await using elsewhere = await vantagePoint();
+  const { book, look } = await watching(undefined, [elsewhere.url]);
+  for (let at = 0; at < 3; at++) expect(await look(whole(1), 60)).toEqual([]);
+  expect(book.checks.map(({ name }) => name)).not.toContain(`trust root at ${elsewhere.url}/tuf`);
+  elsewhere.show(whole(1));
+  expect(await look(whole(1))).toEqual([]);
+  elsewhere.show(whole(1), (files) => files.clear());
+  for (let seconds = 0; seconds < 60; seconds += 5) expect(await look(whole(1))).toEqual([]);
+  expect(await look(whole(1))).toEqual([
+    expect.stringMatching(/^unreachable: the trust root at .* it shows none any more$/),
+  ]);
+  elsewhere.show(whole(1));
+  expect(await look(whole(1))).toEqual([]);
+});
+
+test("an older release at a vantage point that nobody signed is told as forged, and one that was signed is behind", async () => {
+  await using elsewhere = await vantagePoint();
+  const { look } = await watching(undefined, [elsewhere.url]);
+  elsewhere.show(whole(2));
+  expect(await look(whole(3))).toEqual([]);
+  elsewhere.show(whole(2), forge("/tuf/2.targets.json"));
+  expect(await look(whole(3))).toEqual([
+    expect.stringMatching(/^trust-invalid: .* 2\.targets\.json, .* clients refuse it$/),
+  ]);
+});
+
 test("a file of a mirror that is cut off is no alarm for a minute, and then a damaged one", async () => {
   await using elsewhere = await vantagePoint();
   const { look } = await watching(undefined, [elsewhere.url]);

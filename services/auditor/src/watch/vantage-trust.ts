@@ -128,7 +128,7 @@ export class VantageTrust {
     const { held, now } = this.#around;
     const bytes = await timestampOf(place);
     if (bytes === undefined && !place.wasThere) return undefined;
-    if (bytes === undefined) throw new Unchecked(`${place.base} shows no trust root by now`);
+    if (bytes === undefined) throw new Error("it shows none any more");
     place.wasThere = true;
     const files = held();
     if (files === undefined) throw new Unchecked('no trust root was read by now (see "trust root")');
@@ -207,9 +207,9 @@ export class VantageTrust {
     if (isFile(files, file, bytes)) return;
     const main = files.get(file) ?? (await this.#around.read(file));
     if (main !== undefined) return requireSame(look, shown, main);
+    if (!isSigned(look, shown)) throw otherOf(look, shown, undefined);
     // An older one may be kept no more; whether the place stays behind is told by its timestamp.
     if (version < newestOf(files, role)) return;
-    if (!isSigned(look, shown)) throw otherOf(look, shown, undefined);
     if (role === "root") keys.push(rootKeys(readMetadata(role, bytes)));
     const now = this.#around.now();
     const print = sha256(bytes).toHex();

@@ -87,17 +87,16 @@ test("a newer program upgrades a database whose tables were partitioned", async 
   const log = await world.start();
   await world.appendAll(log, newEntries(60));
   await world.check(log, 60);
-  // Nothing that is added is unlike what is there, and to look at it takes pages from all over a table.
   const looked = await owner.query<{ table: string; settings: readonly string[] | null }>(
     `SELECT relname AS table, reloptions AS settings FROM pg_class
      WHERE oid = ANY (ARRAY['log.entry', 'log.entry_0', 'log.entry_50', 'log.search']::regclass[]) ORDER BY 1`,
   );
-  const settings = ["autovacuum_analyze_scale_factor=1"];
+  const settings = ["autovacuum_analyze_scale_factor=1", "toast_tuple_target=4080"];
   expect(looked).toEqual([
     { table: "entry", settings: null },
     { table: "entry_0", settings },
     { table: "entry_50", settings },
-    { table: "search", settings },
+    { table: "search", settings: settings.slice(0, 1) },
   ]);
 });
 

@@ -288,6 +288,22 @@ test("the first round since the start rests less than those after it, says how f
   expect(rests).toEqual(Array.from({ length: 3 }, () => "later: passed every one of 600 precertificates"));
 });
 
+test("a first round in which the log could not be proven, and so told nothing, keeps the next from no haste", async () => {
+  const world = await installation();
+  const { precertificate, tbs } = await world.issue();
+  for (let count = 1; count < 300; count++) world.submit(precertificate, tbs, ISSUED + 500);
+  const rests: boolean[] = [];
+  const { pass, look, checkAll } = await watching(world, { pause: async (_, isFirst) => void rests.push(isFirst) });
+  await pass();
+  world.log.note = Buffer.from("no checkpoint");
+  await look();
+  await checkAll();
+  await pass();
+  await checkAll();
+  await checkAll();
+  expect(rests).toEqual([true, false, true, false, false, false]);
+});
+
 test("the round through all ended at the eleventh page that was refused, and never saw what lies behind it", async () => {
   const world = await installation();
   const { precertificate, tbs } = await world.issue();

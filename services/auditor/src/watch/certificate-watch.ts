@@ -96,6 +96,7 @@ export class CertificateWatch {
     if (db !== undefined) await this.#awaited.judge(db, now(), this.#watch.log.name, findings);
     if (due.length > 0 && this.#watch.isCurrent) await promised.judge(findings, now(), this.#logIds);
     requireAbreast(this.#watch, `${counted(size, "precertificate was", "precertificates were")} checked`);
+    if (whole) this.#rounds.end();
     return `every one of ${counted(size, "precertificate")} corresponds to its leaf and keeps to the profile`;
   }
 
@@ -115,7 +116,6 @@ export class CertificateWatch {
       if (next < size)
         await this.#rounds.rest(this.#spentMs, `${next} of ${size} precertificates were checked`, findings);
     }
-    this.#rounds.end();
   }
 
   /** What came since the last time; then some of what was bad. */

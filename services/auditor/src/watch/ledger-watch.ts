@@ -116,9 +116,9 @@ export class LedgerWatch {
           findings,
         );
     }
-    if (whole) this.#rounds.end();
     unconfirmed?.tell(findings);
     requireAbreast(this.#watch, `${counted(count, "row was", "rows were")} checked`);
+    if (whole) this.#rounds.end();
     return whole
       ? `every one of ${counted(count, "row")} corresponds to the CT log`
       : `every row corresponds to the CT log, the newest of ${timeOf(place)}`;

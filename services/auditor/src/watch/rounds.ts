@@ -33,6 +33,7 @@ export class Rounds {
     await pause(spentMs, this.#isFirst);
   }
 
+  /** What it saw could be told. */
   end(): void {
     this.#isFirst = false;
   }

@@ -77,7 +77,15 @@ describe.skipIf(missing)(`what the auditor found, in Chromium${reason}`, () => {
     await page.locator("summary", { hasText: "over" }).click();
     await page.getByText("an operator settled it").waitFor();
     // Whoever looks something up is told, wherever they do.
-    for (const path of ["/", "/search", "/logs", "/logs/rekor", "/issuance", "/identities?san=a%40example.com"]) {
+    for (const path of [
+      "/",
+      "/search",
+      "/logs",
+      "/logs/rekor",
+      "/issuance",
+      "/issuance?serial=01",
+      "/identities?san=a%40example.com",
+    ]) {
       await page.goto(path);
       const banner = page.getByRole("alert").filter({ hasText: "1 critical alarm and 1 warning open" });
       await banner.getByText("The worst: often").waitFor();

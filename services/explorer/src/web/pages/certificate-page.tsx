@@ -1,6 +1,7 @@
 import { parsePem } from "@chancery/encoding";
 import { fetchCertificate, type IssuedCertificate } from "../api/issuance.ts";
 import { type Certificate, parseCertificate } from "../certificate/certificate.ts";
+import { AlarmBanner } from "../parts/alarm-banner.tsx";
 import { CertificateFacts } from "../parts/certificate-facts.tsx";
 import { Lead } from "../parts/card.tsx";
 import { Answered, Notice } from "../parts/notice.tsx";
@@ -22,6 +23,7 @@ export function CertificatePage({ serial }: { readonly serial: string }) {
           </>
         )}
       </Lead>
+      <AlarmBanner />
       <Answered answer={answer} waiting="Looking for the certificate" name="The issuance ledger">
         {(issued) => <Issued issued={issued} certificate={certificate} asked={serial} />}
       </Answered>

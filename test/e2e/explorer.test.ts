@@ -125,7 +125,7 @@ describe.skipIf(missing)(`the explorer in Chromium${reason}`, () => {
     await page.getByRole("heading", { name: "0 entries so far" }).waitFor();
     await page.getByRole("button", { name: "Look further" }).click();
     await page.getByRole("heading", { name: "One entry" }).waitFor();
-    await page.getByText("5 older entries are not in the index yet").waitFor();
+    await page.getByText("Not in the index yet, and so not found here: 5 older entries.").waitFor();
     expect(own.wrongs).toEqual([]);
   });
 
@@ -370,6 +370,7 @@ describe.skipIf(missing)(`beside an auditor, and with cosign${reason}`, () => {
     await own.page.getByRole("heading", { name: "Watched logs" }).waitFor();
     // Green is only where every check was made, and the certificates' next round is a minute after its first.
     await own.page.getByText("The auditor has nothing to complain about").waitFor({ timeout: 150_000 });
+    await own.page.getByText("The last canary went end to end").waitFor({ timeout: 90_000 });
     await own.page.goto("/");
     await own.page.getByText(/without the auditor's canaries \(\d+ left out\)/).waitFor();
     expect(await own.page.locator(".rows").getByText("auditor@chancery.example").count()).toBe(0);

@@ -125,6 +125,23 @@ const MISLED: Record<string, [Parameters<typeof indexOf>[0], RegExp]> = {
     (tuf) => Object.assign(tuf, { note: "we have moved: HTTPS://stranger.example/" }),
     /\/trust: names a server that the trust root does not/,
   ],
+  // In time that grows with the square of the word's length these would take longer than a test may.
+  "a long word, and then a word on another server,": [
+    (tuf) => Object.assign(tuf, { note: "a".repeat(50_000), more: `${"b".repeat(9_000)} https://stranger.example` }),
+    /\/trust: names a server that the trust root does not: https:\/\/stranger\.example/,
+  ],
+  "a server in the query of a URL of this one": [
+    (tuf) => Object.assign(tuf, { note: "https://drawn.example/?to=https://stranger.example" }),
+    /\/trust: names a server that the trust root does not: https:\/\/stranger\.example/,
+  ],
+  "a host that begins as this one and is too long to be read": [
+    (tuf) => Object.assign(tuf, { note: `https://${"a".repeat(242)}@drawn.example.stranger.example` }),
+    /\/trust: names a server that the trust root does not/,
+  ],
+  "more than an installation writes": [
+    (tuf) => Object.assign(tuf, { note: "a".repeat(1_000_000) }),
+    /\/trust: is not as this installation writes it/,
+  ],
 };
 
 test.for(Object.keys(MISLED))("%s at /trust, which nobody signs, is a critical alarm", async (name) => {

@@ -4,7 +4,11 @@ import { sha256 } from "../merkle.ts";
 import { type Targets, trustedParties } from "./trusted-party.ts";
 
 const NAME = "/trust";
-const URLS = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi;
+/** That of an installation has some 5 KiB; nothing signs it, and whoever answers could send any length. */
+const MOST_BYTES = 65_536;
+const [MOST_SCHEME, MOST_AUTHORITY] = [32, 256];
+const SCHEME = /[a-z][a-z0-9+.-]*$/i;
+const END_OF_AUTHORITY = /[\s"'<>/\\?#]/;
 
 /** What the answer at `/trust` is held against. */
 export interface Indexed {
@@ -31,8 +35,11 @@ export function trustIndexFault(bytes: Uint8Array, { targets, root, origin }: In
   const line = `cosign initialize --mirror ${String(mirror)} --root ${String(first)} --root-checksum ${print}`;
   if (cosign !== undefined && cosign !== line) return "tells another line for cosign than follows from the rest";
   const known = new Set([origin, ...trustedParties(targets).map(({ url }) => URL.parse(url)?.origin)]);
-  const other = urlsIn(index).find((url) => !known.has(URL.parse(url)?.origin));
-  return other && `names a server that the trust root does not: ${other.slice(0, 200)}`;
+  for (const text of textsIn(index)) {
+    const other = serversIn(text).find((server) => !known.has(URL.parse(server)?.origin ?? server));
+    if (other !== undefined) return `names a server that the trust root does not: ${other}`;
+  }
+  return undefined;
 }
 
 /** Which file it tells a sum of that is none of these; undefined: there is none. Between two answers it may have followed. */
@@ -47,6 +54,7 @@ export function indexedSumFault(bytes: Uint8Array, files: ReadonlyMap<string, Ui
 }
 
 function jsonOf(bytes: Uint8Array): unknown {
+  if (bytes.length > MOST_BYTES) return undefined;
   try {
     return parseJson(bytes, NAME);
   } catch {
@@ -54,9 +62,27 @@ function jsonOf(bytes: Uint8Array): unknown {
   }
 }
 
-/** Wherever they stand, in names of members too. */
-function urlsIn(value: unknown): string[] {
-  if (typeof value === "string") return [...value.matchAll(URLS)].map(([url]) => url);
-  if (Array.isArray(value)) return value.flatMap(urlsIn);
-  return isObject(value) ? urlsIn(Object.entries(value)) : [];
+/** Wherever they stand, names of members too. */
+function* textsIn(value: unknown): Iterable<string> {
+  if (typeof value === "string") yield value;
+  else if (Array.isArray(value)) for (const one of value) yield* textsIn(one);
+  else if (isObject(value)) yield* textsIn(Object.entries(value).flat());
+}
+
+/**
+ * Scheme, host and port of each URL. One regular expression for a whole URL goes over a long word without any once for each
+ * of its letters: 64 KiB kept this process busy for 20 s, and the logs sign in it.
+ */
+function serversIn(text: string): string[] {
+  const servers: string[] = [];
+  for (let at = text.indexOf("://"); at >= 0; at = text.indexOf("://", at + 1)) {
+    const [scheme] = SCHEME.exec(text.slice(Math.max(0, at - MOST_SCHEME), at)) ?? [];
+    if (scheme === undefined) continue;
+    const rest = text.slice(at + 3, at + 3 + MOST_AUTHORITY);
+    const end = rest.search(END_OF_AUTHORITY);
+    // Of what has no end here nothing is read: `https://known.example…` may go on as another's.
+    if (end >= 0 || rest.length < MOST_AUTHORITY) servers.push(`${scheme}://${end < 0 ? rest : rest.slice(0, end)}`);
+    else servers.push(`${scheme}://${rest}…`);
+  }
+  return servers;
 }

@@ -304,6 +304,74 @@ test("a first round in which the log could not be proven, and so told nothing, k
   expect(rests).toEqual([true, false, true, false, false, false]);
 });
 
+/** A CT log of so many pages, of which tests may have some refused, and what the round through all of it says at each rest. */
+async function refusingRounds(pages: number) {
+  const world = await installation();
+  const { precertificate, tbs } = await world.issue();
+  for (let count = 1; count < pages * 256; count++) world.submit(precertificate, tbs, ISSUED + 500);
+  const refused = new Set<number>();
+  const fetch = async (url: string) => {
+    const page = Number(new URL(url).searchParams.get("start")) >> 8;
+    return refused.has(page) ? new Response("not you", { status: 403 }) : world.fetch(url);
+  };
+  const rests: string[] = [];
+  const watched = await watching(
+    { ...world, fetch },
+    {
+      pause: async () => {
+        auditing.elapsed += 30_000;
+        const { state } = alarms.checks.find(({ name }) => name === "certificates in rekor") ?? {};
+        rests.push(`${state} ${alarms.open.length}`);
+      },
+    },
+  );
+  const { alarms, checkAllLogged, pass } = watched;
+  await pass();
+  await checkAllLogged();
+  const round = async () => {
+    rests.length = 0;
+    await checkAllLogged();
+    return [...rests];
+  };
+  return { alarms, refused, round, world };
+}
+
+const times = (count: number, what: string) => Array.from({ length: count }, () => what);
+
+test("a server that refuses every old certificate stayed passed until the end of the round, which takes hours", async () => {
+  const { alarms, refused, round } = await refusingRounds(13);
+  for (let page = 0; page < 13; page++) refused.add(page);
+  // What does not answer is an alarm half a minute after the eleventh refusal: one for all rests and rounds.
+  expect(await round()).toEqual([...times(11, "unknown 0"), ...times(2, "failing 1")]);
+  expect(alarms.open[0]?.what).toMatch(/could not be checked, 12 parts of it: \S+ answers 403: not you$/);
+  const told = alarms.checks.find(({ name }) => name === "certificates in rekor");
+  expect(told?.what).toContain("could not be checked, 13 parts of it");
+  expect(await round()).toEqual(times(13, "failing 1"));
+  refused.clear();
+  expect((await round()).at(-1)).toBe("passed 0");
+  expect(alarms.alarms).toHaveLength(1);
+  expect(alarms.alarms[0]?.times).toBeUndefined();
+});
+
+test("a few old certificates that are refused are unknown while the round goes on, and told at its end", async () => {
+  const { alarms, refused, round } = await refusingRounds(4);
+  refused.add(1);
+  expect(await round()).toEqual(["passed 0", "unknown 0", "unknown 0", "unknown 0"]);
+  // The next does not take back what this one told.
+  expect(await round()).toEqual(["unknown 0", "failing 1", "failing 1", "failing 1"]);
+  expect((await round())[0]).toBe("failing 1");
+  expect(alarms.alarms.map(({ trouble, times: often }) => [trouble, often])).toEqual([["unreachable", undefined]]);
+  refused.clear();
+  expect((await round()).at(-1)).toBe("passed 0");
+});
+
+test("a bad certificate that a round finds is told when it rests, and not hours later", async () => {
+  const { alarms, round, world } = await refusingRounds(4);
+  world.extras[300] = world.extras[300]!.slice(0, -1);
+  expect(await round()).toEqual(["passed 0", "failing 1", "failing 1", "failing 1"]);
+  expect(alarms.open[0]?.what).toContain("300");
+});
+
 test("the round through all ended at the eleventh page that was refused, and never saw what lies behind it", async () => {
   const world = await installation();
   const { precertificate, tbs } = await world.issue();

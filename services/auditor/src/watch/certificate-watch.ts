@@ -101,7 +101,7 @@ export class CertificateWatch {
   }
 
   async #judgeAllEntries(size: bigint, findings: Findings): Promise<void> {
-    this.#rounds.begin();
+    this.#rounds.begin(findings);
     for (let next = 0n; next < size;) {
       const started = performance.now();
       const end = min((next / PAGE + 1n) * PAGE, size);

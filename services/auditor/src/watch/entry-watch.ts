@@ -148,8 +148,8 @@ export class EntryWatch {
     const { stored, pause } = this.#around;
     if (stored === undefined) return this.#around.report.unknown(check, NO_DATABASE);
     let spentMs = 0;
-    this.#rounds.begin();
     const round = async (findings: Findings) => {
+      this.#rounds.begin(findings);
       const { size } = this.#watch.proven;
       this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
       for (let next = 0n; next < size; next = min((next / PAGE + 1n) * PAGE, size)) {

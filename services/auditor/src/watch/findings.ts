@@ -15,6 +15,8 @@ const MOST_REFUSED = 10;
 /** Of what is otherwise, or gone, where an older database was put in the place of the one that was proven. */
 const SERVED: ReadonlySet<Trouble> = new Set(["changed-entry", "changed-tile", "changed-index", "lost-ledger"]);
 
+type TellRound = (findings: Findings, hadFailed: boolean) => Promise<void>;
+
 /** All that one look found, so that nothing hides behind what was found first. */
 export class Findings {
   readonly #kept: Wrong[] = [];
@@ -24,16 +26,19 @@ export class Findings {
   #more = 0;
   #refused: Refused | undefined;
   #refusals = 0;
-  readonly #mostRefused: number;
+  readonly #round: TellRound | undefined;
+  /** They were told as failing. */
+  hasFailed = false;
 
+  /** `round`: goes on however much is refused, and is told by it while it is made. */
   constructor(
     wrongOf: (difference: Difference) => Wrong,
     isSettled: (wrong: Wrong) => boolean = () => false,
-    mostRefused = MOST_REFUSED,
+    round?: TellRound,
   ) {
     this.#wrongOf = wrongOf;
     this.#isSettled = isSettled;
-    this.#mostRefused = mostRefused;
+    this.#round = round;
   }
 
   get count(): number {
@@ -58,6 +63,16 @@ export class Findings {
     this.#more += count;
   }
 
+  /** There is nothing to tell but that it passed. */
+  get isClean(): boolean {
+    return this.count === 0 && this.#refused === undefined;
+  }
+
+  /** Of a round that rests: hours may pass until its end. `hadFailed`: the one before it was told as failing. */
+  async tellSoFar(hadFailed: boolean): Promise<void> {
+    if (!this.isClean) await this.#round?.(this, hadFailed);
+  }
+
   /** What a part of the look finds is not yet found. */
   ofPart(): Findings {
     return new Findings(this.#wrongOf, this.#isSettled);
@@ -70,7 +85,12 @@ export class Findings {
   /** A server that answers, and not this, may lack just this. Throws where it refuses too much for that. */
   refuse(error: Refused): void {
     this.#refused ??= error;
-    if (++this.#refusals > this.#mostRefused) throw error;
+    this.#refusals++;
+    if (this.isRefusedMuch && this.#round === undefined) throw error;
+  }
+
+  get isRefusedMuch(): boolean {
+    return this.#refusals > MOST_REFUSED;
   }
 
   get refusals(): number {
@@ -116,7 +136,8 @@ export class Findings {
       return at < MOST_EVIDENCE ? { ...finding, evidence: { ...common?.(), ...evidence, others } } : finding;
     });
     const isAll = isWhole && this.#more === 0 && this.#refused === undefined;
-    if (findings.length > 0) await report.failedAll(check, findings, isAll, this.#more);
+    this.hasFailed = findings.length > 0;
+    if (this.hasFailed) await report.failedAll(check, findings, isAll, this.#more);
     else report.unknown(check, `${this.#more} that were damaged are not looked at again yet`);
   }
 }
@@ -147,9 +168,11 @@ interface Look {
 export async function judgeAll(
   check: string,
   work: (findings: Findings) => Promise<string>,
-  { report, couldNot, wrongOf, isSettled, goneBack, isRound = false, beside = "database", common }: Look,
+  look: Look,
 ): Promise<void> {
-  const findings = new Findings(wrongOf, isSettled, isRound ? Infinity : MOST_REFUSED);
+  const { report, wrongOf, isSettled, goneBack, isRound = false } = look;
+  const soFar: TellRound = (found, hadFailed) => tellSoFar(check, found, hadFailed, look);
+  const findings = new Findings(wrongOf, isSettled, isRound ? soFar : undefined);
   let unknown: string | undefined;
   let away: unknown;
   let isWhole = false;
@@ -157,7 +180,7 @@ export async function judgeAll(
     const passed = await work(findings);
     isWhole = true;
     away = findings.refused;
-    if (findings.count === 0 && away === undefined) report.passed(check, passed);
+    if (findings.isClean) report.passed(check, passed);
   } catch (error) {
     const wrong = error instanceof Difference ? wrongOf(error) : error;
     if (wrong instanceof Wrong) findings.add(wrong);
@@ -171,12 +194,46 @@ export async function judgeAll(
     isWhole &&= back === undefined;
     unknown = back ?? unknown;
   }
+  await tellAll(check, findings, { away, unknown, isWhole }, look);
+}
+
+/**
+ * Of little that was refused it is not yet known whether the server serves. Where the round before failed, that is not taken
+ * back for it: an alarm would end and come again with each round.
+ */
+async function tellSoFar(check: string, findings: Findings, hadFailed: boolean, look: Look): Promise<void> {
+  const { count, refused, isRefusedMuch } = findings;
+  // What follows from an older tree is forgotten at the end alone: by then the newest may be shown again, and what was wrong before stays so.
+  const back = count === 0 ? undefined : await look.goneBack();
+  if (back !== undefined) return look.report.unknown(check, back);
+  if (count === 0 && refused !== undefined && !hadFailed && !isRefusedMuch) {
+    return look.report.unknown(check, `${partsOf(look, findings)} so far: ${refused.message}`);
+  }
+  await tellAll(check, findings, { away: refused, unknown: undefined, isWhole: false }, look);
+}
+
+/** How a look went, or how far it is. */
+interface Course {
+  readonly away: unknown;
+  readonly unknown: string | undefined;
+  /** It came to its end. */
+  readonly isWhole: boolean;
+}
+
+async function tellAll(check: string, findings: Findings, course: Course, look: Look): Promise<void> {
+  const { report, beside = "database", common } = look;
+  const { away, unknown, isWhole } = course;
   // That pages could not be read is not told in the words of those that were not looked at yet.
   const isSilent = findings.first(1).length === 0 && away !== undefined;
   if (findings.count > 0 && !isSilent) return findings.tell({ report, common }, check, isWhole);
   // Who does not answer at all is told by every look in the same words.
   if (away !== undefined && (unknown === undefined || away instanceof Unanswered)) {
-    const many = findings.refusals > 1 ? `, ${findings.refusals} parts of it` : "";
-    await report.failed(check, awayFinding(couldNot + many, away, beside === "database" ? { beside } : {}));
+    findings.hasFailed = true;
+    const finding = awayFinding(partsOf(look, findings), away, beside === "database" ? { beside } : {});
+    await report.failed(check, finding);
   } else if (unknown !== undefined) report.unknown(check, unknown);
+}
+
+function partsOf({ couldNot }: Look, { refusals }: Findings): string {
+  return refusals > 1 ? `${couldNot}, ${refusals} parts of it` : couldNot;
 }

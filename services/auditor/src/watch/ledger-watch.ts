@@ -86,7 +86,7 @@ export class LedgerWatch {
   }
 
   async check(db: Queryable, whole: boolean, findings: Findings): Promise<string> {
-    if (whole) this.#rounds.begin();
+    if (whole) this.#rounds.begin(findings);
     else await this.#lookAgain(db, findings);
     const unconfirmed = whole ? new UnconfirmedIssuers() : undefined;
     let place = whole ? START : this.#place;

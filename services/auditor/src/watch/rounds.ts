@@ -15,21 +15,27 @@ export class Rounds {
   readonly #around: Around;
   #begun = 0;
   #isFirst = true;
+  /** Of the round that was begun last. */
+  #findings: Findings | undefined;
+  #hadFailed = false;
 
   constructor(around: Around) {
     this.#around = around;
   }
 
-  begin(): void {
+  begin(findings: Findings): void {
     this.#begun++;
+    this.#hadFailed = this.#findings?.hasFailed ?? false;
+    this.#findings = findings;
   }
 
   /** After a page that is not the last. */
   async rest(spentMs: number, done: string, findings: Findings): Promise<void> {
     const { check, report, pause } = this.#around;
-    const isSilent = findings.count === 0 && findings.refused === undefined;
     // Of one that was cut off it is told why.
-    if (this.#begun === 1 && isSilent) report.unknown(check, `${done} so far, in the first round since the start`);
+    if (this.#begun === 1 && findings.isClean)
+      report.unknown(check, `${done} so far, in the first round since the start`);
+    await findings.tellSoFar(this.#hadFailed);
     await pause(spentMs, this.#isFirst);
   }
 

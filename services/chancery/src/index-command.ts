@@ -34,6 +34,8 @@ Both while chancery runs, and with a role that may only read and add. Exit codes
                        (rekor is all its shards; rekor-shard-2 is one)
   --json               one line of JSON a log
   --data FOLDER        the installation                          CHANCERY_DATA, or ./.chancery
+  --anchor FOLDER      its anchors: no tree that is older than   CHANCERY_ANCHOR, or DATA/anchor
+                       what they know of is taken for the newest
   --database-url URL   its PostgreSQL, if not the embedded one   CHANCERY_DATABASE_URL
 `;
 
@@ -41,6 +43,7 @@ const FLAGS = {
   log: { type: "string" },
   json: { type: "boolean" },
   data: { type: "string" },
+  anchor: { type: "string" },
   "database-url": { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -53,6 +56,8 @@ interface Terminal {
 interface Job {
   readonly index: PostgresSearchIndex;
   readonly tree: VouchedTree;
+  /** Its size is nobody's word but the database's. */
+  readonly isOwnWord: boolean;
   readonly log: string;
   readonly json: boolean;
   readonly terminal: Terminal;
@@ -75,14 +80,13 @@ export async function indexCommand(
     terminal.out(USAGE);
     return verb === "" ? 2 : 0;
   }
-  const { data, databaseUrl } = await resolveSettings(
-    { data: flags.data, "database-url": flags["database-url"] },
-    environment,
-  );
+  const told = { data: flags.data, anchor: flags.anchor, "database-url": flags["database-url"] };
+  const { data, anchor, databaseUrl } = await resolveSettings(told, environment);
   if (flags.log !== undefined && (!isLogName(flags.log) || flags.log === "ctlog")) {
     throw new Misconfigured("--log", `${flags.log} is none of rekor, rekor-v2`);
   }
   const installation = await installationAt(data, databaseUrl);
+  const outside = { data, anchor, isAnchorTold: flags.anchor !== undefined, installation };
   const names = chosenLogs(flags.log, installation);
   await using opened = new AsyncDisposableStack();
   const db = await openInstallationDatabase(data, databaseUrl, opened);
@@ -92,8 +96,9 @@ export async function indexCommand(
   for (const name of names) {
     const index = await PostgresSearchIndex.open(db, name);
     if (index === undefined) throw new Misconfigured("--data", `its database holds no log ${name}`);
-    const tree = new PublishedTree(index.reader, await publishedHead(index.reader, name, data, installation));
-    codes.push(await work({ index, tree, log: name, json: flags.json === true, terminal }));
+    const head = await publishedHead(index.reader, name, outside);
+    const tree = new PublishedTree(index.reader, head);
+    codes.push(await work({ index, tree, isOwnWord: head.isOwnWord, log: name, json: flags.json === true, terminal }));
   }
   return Math.max(...codes);
 }
@@ -116,31 +121,33 @@ function chosenLogs(asked: string | undefined, installation: ReadInstallation | 
   return names;
 }
 
-async function rebuild({ index, tree, log, json, terminal }: Job): Promise<number> {
+async function rebuild({ index, tree, isOwnWord, log, json, terminal }: Job): Promise<number> {
   const bar = showBar(log, process.stderr, (text) => terminal.err(text));
   const { added, damaged } = await rebuildIndex(index, tree, bar.progress).finally(() => bar.done());
   const isWhole = damaged.count === 0n;
   if (json) {
     const said = { log, result: isWhole ? "rebuilt" : "damaged", added: String(added), size: String(tree.size) };
-    terminal.out(`${JSON.stringify({ ...said, ...damagedJson(damaged) })}\n`);
+    terminal.out(`${JSON.stringify({ ...said, ...damagedJson(damaged), ...notesJson(isOwnWord) })}\n`);
   } else {
     const found = isWhole ? "every entry is found" : "NOT REBUILT for damaged entries";
-    terminal.out(`${log}: ${found}; of ${added.toLocaleString("en")} something was missing\n`);
-    terminal.out(damagedLines(damaged, "nothing was added for them; ").join(""));
+    terminal.out(`${log}: ${found} (size ${tree.size}); of ${added.toLocaleString("en")} something was missing\n`);
+    terminal.out(damagedLines(damaged, "nothing was added for them; ").join("") + noteLine(isOwnWord));
   }
   return isWhole ? 0 : 1;
 }
 
-async function verify({ index, tree, log, json, terminal }: Job): Promise<number> {
+async function verify({ index, tree, isOwnWord, log, json, terminal }: Job): Promise<number> {
   const bar = showBar(log, process.stderr, (text) => terminal.err(text));
   const { damaged, differences } = await verifyIndex(index, tree, bar.progress).finally(() => bar.done());
   const unindexed = await index.reader.unindexed();
-  const verdict = { damaged, differences, unindexed };
+  const verdict = { size: tree.size, isOwnWord, damaged, differences, unindexed };
   terminal.out(json ? `${asJson(log, verdict)}\n` : asText(log, verdict));
   return isWell(verdict) ? 0 : 1;
 }
 
 interface Verdict {
+  readonly size: bigint;
+  readonly isOwnWord: boolean;
   readonly damaged: DamagedStretches;
   readonly differences: readonly IndexDifference[];
   readonly unindexed: bigint;
@@ -148,6 +155,18 @@ interface Verdict {
 
 function isWell({ damaged, differences, unindexed }: Verdict): boolean {
   return damaged.count === 0n && differences.length === 0 && unindexed === 0n;
+}
+
+/** Who hides an entry of the end writes there that the log ends before it. */
+const OWN_WORD =
+  "that size is the database's own word: to hold it against key and anchor, say --data FOLDER of the installation";
+
+function noteLine(isOwnWord: boolean): string {
+  return isOwnWord ? `  note: ${OWN_WORD}\n` : "";
+}
+
+function notesJson(isOwnWord: boolean): object {
+  return isOwnWord ? { notes: [OWN_WORD] } : {};
 }
 
 function damagedJson({ first, count }: DamagedStretches): object {
@@ -169,7 +188,7 @@ function damagedLines({ first, count }: DamagedStretches, consequence = ""): str
 }
 
 function asJson(log: string, verdict: Verdict): string {
-  const { damaged, differences, unindexed } = verdict;
+  const { size, isOwnWord, damaged, differences, unindexed } = verdict;
   const result = isWell(verdict) ? "well" : "different";
   const listed = differences.map(({ index, what }) => ({
     index: index === undefined ? undefined : String(index),
@@ -178,17 +197,21 @@ function asJson(log: string, verdict: Verdict): string {
   return JSON.stringify({
     log,
     result,
+    size: String(size),
     unindexed: String(unindexed),
     differences: listed,
     ...damagedJson(damaged),
+    ...notesJson(isOwnWord),
   });
 }
 
-function asText(log: string, { damaged, differences, unindexed }: Verdict): string {
+function asText(log: string, verdict: Verdict): string {
+  const { size, isOwnWord, damaged, differences, unindexed } = verdict;
   const lines = differences.map(({ index, what }) => `  ${index === undefined ? "" : `entry ${index}: `}${what}\n`);
   lines.unshift(...damagedLines(damaged));
   if (unindexed > 0n) {
     lines.unshift(`  the first ${unindexed} entries are of before there was this search: chancery index rebuild\n`);
   }
-  return lines.length === 0 ? `${log}: all keys are those of the entries\n` : `${log}: DIFFERENT\n${lines.join("")}`;
+  const found = isWell(verdict) ? "all keys are those of the entries" : "DIFFERENT";
+  return `${log}: ${found} (size ${size})\n${lines.join("")}${noteLine(isOwnWord)}`;
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Database, runningEmbedded } from "@chancery/postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../src/command-line.ts";
@@ -34,11 +35,14 @@ describe("chancery index, while chancery runs", () => {
   test("says that all is well, in words and as JSON", async () => {
     expect(await index("verify", ...data())).toEqual({
       code: 0,
-      out: "rekor: all keys are those of the entries\nrekor-v2: all keys are those of the entries\n",
+      out: "rekor: all keys are those of the entries (size 1)\nrekor-v2: all keys are those of the entries (size 0)\n",
       err: "",
     });
     const { code, out } = await index("verify", "--json", "--log", "rekor", ...data());
-    expect([code, JSON.parse(out)]).toEqual([0, { log: "rekor", result: "well", unindexed: "0", differences: [] }]);
+    expect([code, JSON.parse(out)]).toEqual([
+      0,
+      { log: "rekor", result: "well", size: "1", unindexed: "0", differences: [] },
+    ]);
   });
 
   test("names what is missing, mends it, and is well again", async () => {
@@ -51,11 +55,11 @@ describe("chancery index, while chancery runs", () => {
     const key = createHash("sha256").update(digest).digest("hex").slice(0, 32);
     expect(await index("verify", "--log", "rekor", ...data())).toMatchObject({
       code: 1,
-      out: `rekor: DIFFERENT\n  entry 0: its key key1 ${key} ("${digest}") is missing\n`,
+      out: `rekor: DIFFERENT (size 1)\n  entry 0: its key key1 ${key} ("${digest}") is missing\n`,
     });
     expect(await index("rebuild", "--log", "rekor", ...data())).toMatchObject({
       code: 0,
-      out: "rekor: every entry is found; of 1 something was missing\n",
+      out: "rekor: every entry is found (size 1); of 1 something was missing\n",
     });
     expect(await index("verify", ...data())).toMatchObject({ code: 0 });
   });
@@ -72,12 +76,13 @@ describe("chancery index, while chancery runs", () => {
       "  entry 0 is damaged: it is not the one in the tree; mend it first, its search rows were not judged\n";
     const verified = await index("verify", "--log", "rekor", ...data());
     expect(verified).toMatchObject({ code: 1, err: "" });
-    expect(verified.out.startsWith(`rekor: DIFFERENT\n${damage}`)).toBe(true);
+    expect(verified.out.startsWith(`rekor: DIFFERENT (size 1)\n${damage}`)).toBe(true);
     expect(verified.out).not.toContain("its key");
     expect(verified.out).toContain("delete no search row of these entries before");
     expect(JSON.parse((await index("verify", "--json", "--log", "rekor", ...data())).out)).toEqual({
       log: "rekor",
       result: "different",
+      size: "1",
       unindexed: "0",
       differences: [],
       damagedEntries: "1",
@@ -87,7 +92,7 @@ describe("chancery index, while chancery runs", () => {
     const rebuilt = await index("rebuild", "--log", "rekor", ...data());
     expect(rebuilt).toMatchObject({ code: 1, err: "" });
     expect(
-      rebuilt.out.startsWith(`rekor: NOT REBUILT for damaged entries; of 0 something was missing\n${damage}`),
+      rebuilt.out.startsWith(`rekor: NOT REBUILT for damaged entries (size 1); of 0 something was missing\n${damage}`),
     ).toBe(true);
     expect(await db.query("SELECT * FROM log.search WHERE place = 1::bigint << 40")).toEqual([]);
     await tamper(db, "DELETE FROM log.entry WHERE log = 1 AND index = 0");
@@ -111,6 +116,80 @@ describe("chancery index, while chancery runs", () => {
     await tamper(db, "INSERT INTO log.published SELECT * FROM kept_published");
     expect(await index("verify", ...data())).toMatchObject({ code: 0 });
     await db.close();
+  });
+
+  test("verifies nothing up to an older checkpoint that was put back, or to none: what is hidden lies behind it", async () => {
+    const db = await Database.open((await runningEmbedded(join(running.data, "postgres")))!, { max: 1 });
+    await tamper(db, "CREATE TABLE kept_older AS SELECT * FROM log.published WHERE log = 1");
+    expect(await logEntry(running.url, "hidden")).toBe(201);
+    await tamper(db, "CREATE TABLE kept_newest AS SELECT * FROM log.published WHERE log = 1");
+    await tamper(db, "CREATE TABLE kept_search AS SELECT * FROM log.search WHERE place = (1::bigint << 40) + 1");
+    await tamper(db, "DELETE FROM log.search WHERE place = (1::bigint << 40) + 1");
+    await tamper(db, "DELETE FROM log.published WHERE log = 1");
+    await tamper(db, "INSERT INTO log.published SELECT * FROM kept_older");
+    const anchored = `its anchor in ${join(running.data, "anchor", "rekor")} knows of size 2: nothing was verified`;
+    expect(await index("verify", "--log", "rekor", ...data())).toEqual({
+      code: 2,
+      out: "",
+      err: expect.stringContaining(`log.published has rekor at size 1, and ${anchored}`),
+    });
+    await tamper(db, "DELETE FROM log.published WHERE log = 1");
+    expect(await index("rebuild", "--log", "rekor", ...data())).toEqual({
+      code: 2,
+      out: "",
+      err: expect.stringContaining(`log.published has no row of rekor, and ${anchored}`),
+    });
+    await tamper(db, "INSERT INTO log.published SELECT * FROM kept_newest");
+    expect((await index("verify", "--log", "rekor", ...data())).out).toMatch(
+      /^rekor: DIFFERENT \(size 2\)\n {2}entry 1: /,
+    );
+    await tamper(db, "INSERT INTO log.search SELECT * FROM kept_search");
+    expect(await index("verify", ...data())).toMatchObject({ code: 0 });
+    await db.close();
+  }, 60_000);
+
+  test("waits for the moment between the anchor and what is published", async () => {
+    const db = await Database.open((await runningEmbedded(join(running.data, "postgres")))!, { max: 1 });
+    await tamper(db, "CREATE TABLE kept_moment AS SELECT * FROM log.published WHERE log = 1");
+    await tamper(db, "DELETE FROM log.published WHERE log = 1");
+    const later = delay(1_000).then(() => tamper(db, "INSERT INTO log.published SELECT * FROM kept_moment"));
+    expect(await index("verify", "--log", "rekor", ...data())).toMatchObject({ code: 0, err: "" });
+    await later;
+    await db.close();
+  });
+
+  test("of a database alone says that the size is its own word, and holds it against an anchor that is given", async () => {
+    const url = (await runningEmbedded(join(running.data, "postgres")))!;
+    const alone = ["--log", "rekor", "--data", join(running.data, "none"), "--database-url", url];
+    const { code, out } = await index("verify", ...alone);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(
+        /^rekor: all keys are those of the entries \(size 2\)\n {2}note: that size is the database's own word: /,
+      ),
+    ]);
+    expect(JSON.parse((await index("verify", "--json", ...alone)).out)).toMatchObject({
+      size: "2",
+      notes: [expect.stringContaining("the database's own word")],
+    });
+    expect(await index("verify", ...alone, "--anchor", join(running.data, "anchor"))).toEqual({
+      code: 0,
+      out: "rekor: all keys are those of the entries (size 2)\n",
+      err: "",
+    });
+    expect(await index("verify", ...alone, "--anchor", join(running.data, "nowhere"))).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("holds no anchor of rekor"),
+    });
+  });
+
+  test("does not go without the anchor of an installation", async () => {
+    const elsewhere = ["--anchor", join(running.data, "none")];
+    expect(await index("verify", "--log", "rekor", ...data(), ...elsewhere)).toMatchObject({
+      code: 2,
+      out: "",
+      err: expect.stringContaining("holds no anchor of rekor"),
+    });
   });
 
   test("explains itself, and refuses what there is not", async () => {

@@ -21,6 +21,16 @@ test("a certificate, an entry in each log and a timestamp are made and verify", 
   expect(checks.find(({ name }) => name === "entries of rekor")?.what).toMatch(/^6 entries/);
 });
 
+test("before its first canary the auditor says that it waits for one, and is not green", async () => {
+  await using auditor = await world.auditor("waiting", { canary: { everyMs: 3_600_000 } });
+  auditor.start();
+  await expect.poll(() => auditor.status().lastPass, { timeout: 30_000 }).not.toBeNull();
+  expect(auditor.status().checks.find(({ name }) => name === "canary timestamp")).toMatchObject({
+    state: "unknown",
+    what: "the first canary comes 3600 s after the start",
+  });
+}, 60_000);
+
 /** A member of the answer, wherever it stands, made another. */
 const changed =
   <Value>(name: string, change: (value: Value) => unknown): Lie =>

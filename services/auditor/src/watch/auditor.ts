@@ -313,9 +313,10 @@ export class Auditor implements AsyncDisposable {
     for (const { check } of before) this.#alarms.notAsked(check, "the canary is switched off");
   }
 
-  /** The first after one interval: who starts and stops again leaves no entry. */
+  /** The first after one interval: who starts and stops again leaves no entry. Until then nobody knows whether the logs take any. */
   async #singAgain(everyMs: number): Promise<void> {
     const canary = this.#songbird();
+    this.#alarms.expected("canary timestamp", `the first canary comes ${everyMs / 1_000} s after the start`);
     await delay(everyMs, undefined, { signal: this.#stop.signal }).catch(() => {});
     await this.#again(everyMs, "canary", () => canary.sing());
   }

@@ -29,6 +29,34 @@ async function logOf(count: number, tree = 7, signer?: DrawnLog["signer"]): Prom
   return log;
 }
 
+/** A vantage point that answers for the v1 log as a proxy does; no log need be watched. */
+async function vantagePoint(answering: () => Response, { isMain = false } = {}) {
+  const state = await StateFolder.open(directory);
+  const alarms = new AlarmBook(state, [], [], () => now);
+  const answer = { by: answering };
+  const watch = new ClientsWatch(clientsPlaces(HOME, { isMain, fetch: async () => answer.by() }), {
+    report: alarms,
+    now: () => now,
+    shards: () => [],
+    isWhole: () => true,
+    find: async () => true,
+    memory: state,
+  });
+  const look = async (minutes: number) => {
+    for (let at = 0; at < minutes * 4; at++) {
+      now += 15_000;
+      await watch.check();
+    }
+    return alarms.open.map(({ trouble, what }) => `${trouble}: ${what}`);
+  };
+  const states = () => alarms.checks.flatMap(({ name, state: one }) => (name.startsWith("checkpoint at") ? one : []));
+  return { answer, look, states };
+}
+
+const page = () => new Response("<!doctype html><title>ours</title>\n\n<p>— us</p>\n");
+const redirect = () => new Response(null, { status: 302, headers: { Location: "https://login.example" } });
+const busy = () => new Response("no backend", { status: 503 });
+
 const headOf = (log: DrawnLog) => ({ signedTreeHead: Buffer.from(log.note).toString() });
 
 /** Clients of an installation whose v1 log has these shards; what they are shown a test may exchange. */
@@ -185,6 +213,43 @@ test("what is answered with 503 to clients since the start is an alarm", async (
   expect(await look()).toEqual([]);
   expect(await look(61)).toEqual([expect.stringMatching(/^out-of-service: https:\/\/drawn\.example answers 503/)]);
 });
+
+test.for<[string, () => Response, readonly string[]]>([
+  ["a web page for every path", page, []],
+  ["a redirect", redirect, []],
+  ["503 without a backend", busy, ["unknown", "unknown"]],
+])("a vantage point that never showed the v1 log and answers with %s is no alarm", async ([, answer, states]) => {
+  const place = await vantagePoint(answer);
+  expect(await place.look(20)).toEqual([]);
+  expect(place.states()).toEqual(states);
+});
+
+test.for([page, redirect, busy])(
+  "the installation's own URL that never showed the v1 log is an alarm",
+  async (answer) => {
+    const place = await vantagePoint(answer, { isMain: true });
+    expect(await place.look(5)).not.toEqual([]);
+  },
+);
+
+test("what could not be had at the start and then is not served is over", async () => {
+  const place = await vantagePoint(busy, { isMain: true });
+  expect(await place.look(2)).toHaveLength(1);
+  place.answer.by = () => new Response("closed", { status: 501 });
+  expect(await place.look(1)).toEqual([]);
+});
+
+test.for([page, redirect, busy])(
+  "a vantage point that showed the v1 log once and does so no more is an alarm, over a restart too",
+  async (answer) => {
+    const log = await logOf(3);
+    const before = await vantagePoint(() => Response.json(headOf(log)));
+    await before.look(1);
+    const place = await vantagePoint(answer);
+    expect(await place.look(5)).not.toEqual([]);
+    expect(place.states()).toContain("failing");
+  },
+);
 
 test("two URLs are asked for once, however many shards there are", async () => {
   const { asked, look } = await clients(await logOf(3), await logOf(2, 8), await logOf(1, 9));

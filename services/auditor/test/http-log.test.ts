@@ -53,3 +53,14 @@ test("an answer that ends before its stated length is none", async () => {
   });
   await expect(log.get("/")).rejects.toThrow("ended in the middle");
 });
+
+test("a redirect is not followed, and is told as one", async () => {
+  let asked = 0;
+  const log = await serve((response) => {
+    asked++;
+    response.writeHead(302, { Location: "/elsewhere" }).end("there");
+  });
+  await expect(log.get("/")).rejects.toThrow("answers with a redirect (302), which is not followed");
+  await expect(log.time()).rejects.toThrow("a redirect");
+  expect(asked).toBe(2);
+});

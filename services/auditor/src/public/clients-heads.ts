@@ -15,16 +15,21 @@ export interface ClientsHeads {
 
 export interface ClientsPlace {
   readonly url: string;
+  /** Of the installation's own URL, at which nobody else answers. */
+  readonly isMain: boolean;
   /** Undefined where there are none. */
   heads(): Promise<ClientsHeads | undefined>;
 }
 
 /** As text, and in JSON as upstream has it. A fork that is shown there alone would be seen by nobody who asks for a shard. */
-export function clientsPlaces(url: string, way: Way = {}): ClientsPlace[] {
+export function clientsPlaces(
+  url: string,
+  { isMain = true, ...way }: Way & { readonly isMain?: boolean } = {},
+): ClientsPlace[] {
   const api = new HttpLog(url.replace(/\/+$/, "") + V1, { ...WATCHING, ...way });
   return [
-    { url: `${api.base}/checkpoint`, heads: async () => asText(await api.get("/checkpoint")) },
-    { url: api.base, heads: async () => asJson(await api.getJson("")) },
+    { url: `${api.base}/checkpoint`, isMain, heads: async () => asText(await api.get("/checkpoint")) },
+    { url: api.base, isMain, heads: async () => asJson(await api.getJson("")) },
   ];
 }
 
@@ -36,7 +41,7 @@ interface Installation {
 
 /** Through its vantage points too, which are asked as anyone asks them. */
 export function allClientsPlaces({ url, vantagePoints = [], way = {} }: Installation): ClientsPlace[] {
-  const others = vantagePoints.flatMap((place) => clientsPlaces(place, { signal: way.signal }));
+  const others = vantagePoints.flatMap((place) => clientsPlaces(place, { signal: way.signal, isMain: false }));
   return [...clientsPlaces(url, way), ...others];
 }
 

@@ -43,6 +43,9 @@ export class Refused extends Unanswered {
   }
 }
 
+/** An answer of somebody else: a proxy's redirect, or its web page in the place of what the API says. */
+export class OtherAnswer extends Unanswered {}
+
 /** 501, of what the operator closed. */
 const NOT_IMPLEMENTED = 501;
 
@@ -114,7 +117,7 @@ export class HttpLog {
     try {
       return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     } catch {
-      throw this.notAnAnswer(path, "is not JSON");
+      throw new OtherAnswer(this.base + path, "is not JSON");
     }
   }
 
@@ -139,18 +142,22 @@ export class HttpLog {
   }
 
   async #try(path: string, request: RequestInit): Promise<Response> {
+    let answer: Response;
     try {
       const { fetch: reach = fetch } = this.#way;
       const { signal: stop } = this.#way;
       const late = AbortSignal.timeout(TIMEOUT_MS);
       const signal = stop === undefined ? late : AbortSignal.any([late, stop]);
       signal.throwIfAborted();
-      const asked = reach(this.base + path, { ...request, redirect: "error", signal });
+      const asked = reach(this.base + path, { ...request, redirect: "manual", signal });
       // What answers within this process knows of no signal.
-      return await (stop === undefined ? asked : unlessStopped(stop, () => asked));
+      answer = await (stop === undefined ? asked : unlessStopped(stop, () => asked));
     } catch (cause) {
       throw new Unanswered(this.base + path, "cannot be reached", { cause });
     }
+    if (answer.status < 300 || answer.status >= 400) return answer;
+    await answer.body?.cancel().catch(() => {});
+    throw new OtherAnswer(this.base + path, `answers with a redirect (${answer.status}), which is not followed`);
   }
 
   async #bounded(path: string, answer: Response): Promise<Uint8Array> {

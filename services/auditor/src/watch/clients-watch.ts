@@ -2,11 +2,11 @@ import { noteText, openCheckpoint } from "../domain/checkpoint.ts";
 import { Difference } from "../domain/difference.ts";
 import type { SettlingReport } from "../domain/alarm.ts";
 import type { ClientsHeads, ClientsPlace } from "../public/clients-heads.ts";
-import { isNotServed } from "../public/http-log.ts";
+import { isNotServed, OtherAnswer, Refused } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
-import { Unchecked, Wrong, wrongOf } from "./wrong.ts";
+import { messageOf, Unchecked, Wrong, wrongOf } from "./wrong.ts";
 
 /** Behind a balancer one process may show a new shard before another names it. */
 const UNNAMED_MS = 60_000;
@@ -17,6 +17,7 @@ const FOLLOWED_MS = 600_000;
 /** The first ones show what happened. */
 const MOST_UNNAMED = 100;
 const FILE = "unnamed-trees";
+const SHOWN_FILE = "shown-to-clients";
 
 interface Around {
   readonly report: SettlingReport;
@@ -45,8 +46,10 @@ interface Spell {
 export class ClientsWatch {
   readonly #places: readonly ClientsPlace[];
   readonly #around: Around;
-  /** Places that showed a checkpoint since the start. */
-  readonly #shown = new Set<string>();
+  /** Places that ever showed a checkpoint. */
+  #shown: Set<string> | undefined;
+  /** Checks of places that never did, and of which something was told. */
+  readonly #told = new Set<string>();
   readonly #spells = new Map<string, Spell>();
   /** Checkpoints of trees that nobody watches, signed by a key of the log: since when, in milliseconds since 1970. */
   #unnamed: Map<string, number> | undefined;
@@ -64,20 +67,38 @@ export class ClientsWatch {
 
   async #look(place: ClientsPlace, isPatient: boolean): Promise<void> {
     const check = `checkpoint at ${place.url}`;
+    let shown: ReadonlySet<string> | undefined;
     let heads: ClientsHeads | undefined;
     try {
+      shown = await this.#recallShown();
       heads = await place.heads();
-      if (heads === undefined && this.#shown.has(place.url)) throw new Error("it shows no checkpoint any more");
+      if (heads === undefined && shown.has(place.url)) throw new Error("it shows no checkpoint any more");
     } catch (error) {
-      if (!this.#shown.has(place.url) && isNotServed(error)) return;
+      if (shown?.has(place.url) === false) return this.#neverShown(check, place, error);
       // Else a history that is shown to clients alone is had by refusing the auditor.
-      const hint = isNotServed(error) ? " (if it was closed on purpose, start this auditor anew)" : "";
-      const couldNot = `what clients are shown at ${place.url} is not to be had${hint}`;
-      return this.#around.report.failed(check, awayFinding(couldNot, error));
+      return this.#around.report.failed(check, awayFinding(`${couldNotHave(place)}${hintOn(error)}`, error));
     }
-    if (heads === undefined) return;
-    this.#shown.add(place.url);
+    const isNote = heads !== undefined && isNoteLike(heads.active);
+    // A web page for every path.
+    const isOther = !isNote && !place.isMain && !shown.has(place.url);
+    if (heads === undefined || isOther) return this.#showsNone(check, place);
     await this.#judge(check, (findings) => this.#judgeHeads(heads, { url: place.url, isPatient }, findings));
+    if (isNote && !shown.has(place.url)) await this.#rememberShown(place.url);
+  }
+
+  /** A proxy that passes on the logs alone answers for the rest as it likes; clients are shown nothing there either. */
+  async #neverShown(check: string, place: ClientsPlace, error: unknown): Promise<void> {
+    const { report } = this.#around;
+    if (isNotServed(error) || (!place.isMain && error instanceof OtherAnswer)) return this.#showsNone(check, place);
+    this.#told.add(check);
+    if (place.isMain || !(error instanceof Refused)) {
+      return report.failed(check, awayFinding(couldNotHave(place), error));
+    }
+    report.unknown(check, `no checkpoint was ever shown at ${place.url}: ${messageOf(error)}`);
+  }
+
+  #showsNone(check: string, { url }: ClientsPlace): void {
+    if (this.#told.delete(check)) this.#around.report.notAsked(check, `no checkpoint is shown to clients at ${url}`);
   }
 
   async #judgeHeads(heads: ClientsHeads, place: Place, findings: Findings): Promise<string> {
@@ -180,6 +201,16 @@ export class ClientsWatch {
     await this.#save();
   }
 
+  async #recallShown(): Promise<ReadonlySet<string>> {
+    return (this.#shown ??= new Set((await this.#around.memory.recall<readonly string[]>(SHOWN_FILE)) ?? []));
+  }
+
+  async #rememberShown(url: string): Promise<void> {
+    const shown = new Set(await this.#recallShown()).add(url);
+    await this.#around.memory.remember(SHOWN_FILE, [...shown]);
+    this.#shown = shown;
+  }
+
   async #recall(): Promise<Map<string, number>> {
     return (this.#unnamed ??= new Map((await this.#around.memory.recall<readonly [string, number][]>(FILE)) ?? []));
   }
@@ -202,6 +233,22 @@ export class ClientsWatch {
 interface Place {
   readonly url: string;
   readonly isPatient: boolean;
+}
+
+function couldNotHave({ url }: ClientsPlace): string {
+  return `what clients are shown at ${url} is not to be had`;
+}
+
+function hintOn(error: unknown): string {
+  const isClosed = isNotServed(error) || error instanceof OtherAnswer;
+  return isClosed
+    ? ` (if it was closed on purpose, take ${SHOWN_FILE}.json out of this auditor's folder while it is stopped)`
+    : "";
+}
+
+/** It has signature lines, c2sp.org/signed-note, whoever made them. */
+function isNoteLike(note: Uint8Array): boolean {
+  return Buffer.from(note).includes("\n\n— ");
 }
 
 function originOf(note: Uint8Array): string {

@@ -46,6 +46,18 @@ test("an answer that states more than 64 MiB is given up", async () => {
   await expect(log.get("/")).rejects.toThrow(`larger than ${64 * MIB} bytes`);
 });
 
+test("an answer of more than what is asked for may have is given up, with its length stated or without", async () => {
+  const stated = await serve((response) => response.end(bytes));
+  const chunked = await serve((response) => {
+    response.write(bytes.subarray(0, 10));
+    response.end(bytes.subarray(10));
+  });
+  for (const log of [stated, chunked]) {
+    expect(await log.get("/", bytes.length)).toHaveLength(bytes.length);
+    await expect(log.get("/", bytes.length - 1)).rejects.toThrow(`larger than ${bytes.length - 1} bytes`);
+  }
+});
+
 test("an answer that ends before its stated length is none", async () => {
   const log = await serve((response) => {
     response.writeHead(200, { "Content-Length": 1000 });

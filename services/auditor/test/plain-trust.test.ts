@@ -78,6 +78,16 @@ test("a server without files below /trust, or with those of the release before o
   expect(book.checks).toContainEqual(expect.objectContaining(check));
 });
 
+test("a fulcio.pem of this server's own certificates a thousand times is not read, and a critical alarm", async () => {
+  const { look } = await watching();
+  const release = { version: 1, targets: allTargets(), plain: plainFiles() };
+  expect(await look(release)).toEqual([]);
+  const long = { ...plainFiles(), "fulcio.pem": pemOf(chains[0]!).repeat(1_000) };
+  expect(await look({ ...release, plain: long }, 61)).toEqual([
+    "trust-invalid: https://drawn.example/trust/fulcio.pem: is larger than this installation writes it",
+  ]);
+});
+
 const sumOf = (text: string) => createHash("sha256").update(text).digest("hex");
 const STRANGER = sumOf("another root");
 

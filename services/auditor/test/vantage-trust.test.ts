@@ -77,6 +77,20 @@ test.for([
   },
 );
 
+// Were each verified it would take longer than a test may.
+test("a timestamp with the ID of one key three thousand times is told as forged, and keeps no process busy", async () => {
+  await using elsewhere = await vantagePoint();
+  const { look } = await watching(undefined, [elsewhere.url]);
+  elsewhere.show(whole(1), (files) => {
+    const { signed } = JSON.parse(files.get("/tuf/timestamp.json")!) as { signed: object };
+    const signatures = Array.from({ length: 3_000 }, () => ({ keyid: "o", sig: "00".repeat(64) }));
+    files.set("/tuf/timestamp.json", JSON.stringify({ signed: { ...signed, x: "a".repeat(2_000_000) }, signatures }));
+  });
+  expect(await look(whole(1))).toEqual([
+    expect.stringMatching(/another timestamp\.json of version 1 .* and clients refuse it$/),
+  ]);
+});
+
 test("a second trust root that the keys signed is told, though what stands before it is forged", async () => {
   await using elsewhere = await vantagePoint();
   const { look } = await watching(undefined, [elsewhere.url]);

@@ -4,6 +4,8 @@ import { unlessStopped } from "../domain/unless-stopped.ts";
 
 /** A log's own answers are far below; what is above is not one of them. */
 const MAX_BYTES = 64 * 1024 * 1024;
+/** For what is read as a whole, some KiB: JSON of 64 MiB keeps the process, in which the logs sign, busy for seconds. */
+export const MOST_JSON_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 30_000;
 const SAID_CHARACTERS = 300;
 /** A log under load says 429 or 503, and goes on a moment later. */
@@ -75,12 +77,13 @@ export class HttpLog {
     this.#pauses = isPatient ? PAUSES_MS : [0];
   }
 
-  async get(path: string): Promise<Uint8Array | undefined> {
-    return this.#ask(path, await this.#reading());
+  /** Of more than `most` bytes it is an answer that cannot be had. */
+  async get(path: string, most = MAX_BYTES): Promise<Uint8Array | undefined> {
+    return this.#ask(path, await this.#reading(), most);
   }
 
-  async getJson(path: string): Promise<unknown> {
-    const bytes = await this.#ask(path, await this.#reading());
+  async getJson(path: string, most = MAX_BYTES): Promise<unknown> {
+    const bytes = await this.#ask(path, await this.#reading(), most);
     return bytes && this.#parse(path, bytes);
   }
 
@@ -121,13 +124,13 @@ export class HttpLog {
     }
   }
 
-  async #ask(path: string, request: RequestInit): Promise<Uint8Array | undefined> {
+  async #ask(path: string, request: RequestInit, most = MAX_BYTES): Promise<Uint8Array | undefined> {
     let last: Refused | undefined;
     for (const pause of this.#pauses) {
       const answer = await this.#try(path, request);
       if (answer.status === 404) return undefined;
-      if (answer.ok) return this.#bounded(path, answer);
-      const said = await this.#bounded(path, answer).catch(() => new Uint8Array());
+      if (answer.ok) return this.#bounded(path, answer, most);
+      const said = await this.#bounded(path, answer, most).catch(() => new Uint8Array());
       const text = Buffer.from(said).toString("utf8").slice(0, SAID_CHARACTERS);
       last = new Refused(this.base + path, answer.status, text.replaceAll(/\s+/g, " ").trim());
       if (answer.status !== 429 && answer.status !== 503) throw last;
@@ -160,21 +163,21 @@ export class HttpLog {
     throw new OtherAnswer(this.base + path, `answers with a redirect (${answer.status}), which is not followed`);
   }
 
-  async #bounded(path: string, answer: Response): Promise<Uint8Array> {
+  async #bounded(path: string, answer: Response, most: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let length = 0;
     try {
       // As a whole it costs half of what its parts do.
-      if (statedLength(answer) <= MAX_BYTES) return new Uint8Array(await answer.arrayBuffer());
+      if (statedLength(answer) <= most) return new Uint8Array(await answer.arrayBuffer());
       for await (const chunk of answer.body ?? []) {
         length += chunk.length;
-        if (length > MAX_BYTES) break;
+        if (length > most) break;
         chunks.push(chunk);
       }
     } catch (cause) {
       throw new Unanswered(this.base + path, "ended in the middle", { cause });
     }
-    if (length > MAX_BYTES) throw this.notAnAnswer(path, `is larger than ${MAX_BYTES} bytes`);
+    if (length > most) throw this.notAnAnswer(path, `is larger than ${most} bytes`);
     return Buffer.concat(chunks);
   }
 }

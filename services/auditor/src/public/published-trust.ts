@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { isObject, isText, member } from "../domain/json-member.ts";
-import { HttpLog, type Way } from "./http-log.ts";
+import { HttpLog, MOST_JSON_BYTES, type Way } from "./http-log.ts";
 
 /** A log as the installation's own trusted root names it. */
 export interface PublishedLog {
@@ -21,7 +21,7 @@ const PATH = "/trust/trusted_root.json";
  */
 export async function publishedTrust(origin: string, way: Way = {}): Promise<PublishedTrust | undefined> {
   const server = new HttpLog(origin, way);
-  const root = await server.getJson(PATH);
+  const root = await server.getJson(PATH, MOST_JSON_BYTES);
   if (root === undefined) return undefined;
   const logs = (name: string) => member(root, name, Array.isArray).map(publishedLog);
   try {

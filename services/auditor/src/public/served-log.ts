@@ -3,7 +3,7 @@ import type { LeafSource } from "../domain/proven-log.ts";
 import type { TileSource } from "../domain/tree-check.ts";
 import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
 import { isObject, isText } from "../domain/json-member.ts";
-import { HttpLog, WATCHING, type Way } from "./http-log.ts";
+import { HttpLog, MOST_JSON_BYTES, WATCHING, type Way } from "./http-log.ts";
 import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
 import type { KeyObject } from "node:crypto";
 import { Unavailable } from "@chancery/fault";
@@ -37,6 +37,10 @@ export interface AuditedLog {
 /** Of a kind of which there may be several, whose they are: of the v1 log all but the first key are its shards'. */
 export type LogKeys = Partial<Readonly<Record<LogKind, KeyObject | readonly KeyObject[]>>>;
 
+/** Each is watched for ever. */
+const MOST_TREES = 99;
+/** Begun once in a run of slashes: without that, a path of 200,000 with a letter behind takes 40 s. */
+export const END_SLASHES = /(?<!\/)\/+$/;
 const SHARD = /^rekor-shard-(?<number>[1-9]\d?)$/;
 
 /** Which shard of the v1 log a log is, counted from 1; undefined of another log. */
@@ -92,12 +96,13 @@ export function givenKeys(keys: LogKeys, kind: LogKind, place: number): readonly
 /** The trees of the v1 log, oldest first. One that does not tell of them has one. */
 async function treesOf(url: string, way: Way): Promise<{ readonly treeId: string; readonly path: string }[]> {
   const log = new HttpLog(url + V1, way);
-  const shards = await log.getJson("/shards");
+  const shards = await log.getJson("/shards", MOST_JSON_BYTES);
   if (shards === undefined) return [{ treeId: await treeIdOf(log), path: V1 }];
   // Read by its ID, the newest stays what it is when it is followed.
   const named = Array.isArray(shards) ? shards.map((shard) => (isObject(shard) ? shard["treeID"] : undefined)) : [];
   const trees = named.filter(isText).filter((treeId) => /^\d{1,19}$/.test(treeId));
   if (trees.length === 0) throw log.notAnAnswer("/shards", "names no tree");
+  if (trees.length > MOST_TREES) throw log.notAnAnswer("/shards", `names more than ${MOST_TREES} trees`);
   return trees.map((treeId) => ({ treeId, path: `${V1}/shards/${treeId}` }));
 }
 
@@ -114,11 +119,11 @@ function ctLogs(url: string, { rekor, ctlog }: PublishedTrust, own: KeyObject | 
   const home = rekor[0]?.baseUrl.host ?? new URL(url).host;
   const here = Map.groupBy(
     ctlog.filter(({ baseUrl }) => baseUrl.host === home),
-    ({ baseUrl }) => baseUrl.pathname.replaceAll(/^\/+|\/+$/g, ""),
+    ({ baseUrl }) => baseUrl.pathname.replace(END_SLASHES, "").replace(/^\/+/, ""),
   );
   return [...here].map(([name, published]) => {
     const [{ baseUrl } = { baseUrl: new URL(url) }] = published;
-    const origin = (baseUrl.hostname + baseUrl.pathname).replace(/\/+$/, "");
+    const origin = (baseUrl.hostname + baseUrl.pathname).replace(END_SLASHES, "");
     const keys = own === undefined ? published.map(({ key }) => key) : [own];
     return { name, kind: "ctlog", identity: { origin, signer: origin, signs: "tree head", keys } };
   });
@@ -149,7 +154,7 @@ function pathOf({ name, kind, identity }: AuditedLog): string {
 
 /** `[{ log, frozen, … }]` */
 async function saysFrozen(server: HttpLog, name: string): Promise<boolean> {
-  const logs = await server.getJson(LOGS);
+  const logs = await server.getJson(LOGS, MOST_JSON_BYTES);
   return Array.isArray(logs) && logs.some((one) => isObject(one) && one["log"] === name && one["frozen"] === true);
 }
 

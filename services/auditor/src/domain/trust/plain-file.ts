@@ -18,6 +18,7 @@ const PEM_FILES: Readonly<
   "ctfe.pub": { label: "PUBLIC KEY", of: "ctlogs", isCurrent: true },
 };
 const MOST_BLOCKS = 1_000;
+const MOST_BYTES = 1_048_576;
 
 /** Files below `/trust` that people are told to copy. */
 export function plainFileNames(targets: Targets): readonly string[] {
@@ -33,6 +34,7 @@ export function plainFileFault(name: string, bytes: Uint8Array, targets: Targets
   if (target !== undefined) {
     return Buffer.compare(bytes, target) === 0 ? undefined : "is not the target of this name";
   }
+  if (bytes.length > MOST_BYTES) return "is larger than this installation writes it";
   try {
     return name === CLIENT_CONFIG ? clientConfigFault(bytes, targets) : pemFault(name, bytes, targets);
   } catch {

@@ -1,6 +1,6 @@
 import { TooLarge } from "@chancery/fault";
 import type { KeySearch, KeysFound, SearchKey } from "./search-key.ts";
-import type { LogReader, PartialEntry } from "./store.ts";
+import { type LogReader, MissingRows, type PartialEntry } from "./store.ts";
 
 /** What the log knows of its published tree. */
 interface Published {
@@ -15,6 +15,7 @@ const MOST_PROBES = 65_536;
 /** Of the longest leaves there are, 16 MiB: what an entry bundle is, too. */
 const MOST_ENTRIES = 256;
 const MOST_NAMES = 257;
+const RETRY_AFTER = 5;
 
 /** Look-ups by keys, times and names, in the published tree and no further. */
 export class Lookup {
@@ -56,10 +57,14 @@ export class Lookup {
     return await this.#reader.search({ ...search, candidates });
   }
 
-  /** Entries of the published tree, at most 256, in the order of the indexes. */
+  /** Entries of the published tree, at most 256, in the order of the indexes. One that is missing is not left out in silence. */
   async entries(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]> {
     if (indexes.length > MOST_ENTRIES) throw new TooLarge(`entries: more than ${MOST_ENTRIES}`);
-    return await this.#reader.entriesAt(indexes, extraBytes);
+    const entries = await this.#reader.entriesAt(indexes, extraBytes);
+    const found = new Set(entries.map(({ index }) => index));
+    const lost = indexes.find((index) => !found.has(index));
+    if (lost === undefined) return entries;
+    throw new MissingRows(`entry ${lost} was published and is not in the database`, RETRY_AFTER);
   }
 
   /** Keys of the names that begin so; undefined where there are more than 256. */

@@ -78,6 +78,16 @@ test("a list in which an entry can no longer be read says so, and not that nobod
   expect([status, json]).toEqual([503, { code: "damaged", message: "the stored entry 2 cannot be read" }]);
 });
 
+test("a search leaves out no entry whose row was taken away, and calls itself complete", async () => {
+  const { rekor } = await changedBy((db) => db.query(ROW));
+  await using _ = rekor;
+  const message = "entry 2 was published and is not in the database";
+  for (const query of ["", "?kind=hashedrekord", "?order=oldest"]) {
+    const { status, json } = await rekor.get(`/api/chancery/v1/search${query}`);
+    expect([query, status, json]).toEqual([query, 503, { code: "damaged", message }]);
+  }
+});
+
 test("what is missing while the whole database is an older one is not taken for a changed row", async () => {
   const missing = new MissingRows("entry 2 was published and is not in the database", 5);
   const log: Pick<ProvenLog, "entry" | "readiness"> = {

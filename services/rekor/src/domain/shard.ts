@@ -14,7 +14,7 @@ import { encodeEntryId } from "./entry-id.ts";
 import { IndexMemory } from "./index-memory.ts";
 import { attestationBeside } from "./search/stored-facts.ts";
 import { type EntryPromise, signEntryTimestamp } from "./signed-entry-timestamp.ts";
-import { type AskedEntry, entryAt, entryOfLeafHash, proveStored } from "./stored-proof.ts";
+import { type AskedEntry, entryAt, entryOfLeafHash, orDamaged, proveStored } from "./stored-proof.ts";
 
 /** A log of the v1 API, with a tree ID and a key of its own. */
 export interface ShardLinks {
@@ -179,7 +179,8 @@ export class Shard {
   async #idsAt(indexes: readonly bigint[]): Promise<string[]> {
     const ids = new Map(indexes.map((index) => [index, this.#ids.get(index)]));
     const unknown = indexes.filter((index) => ids.get(index) === undefined);
-    const read = unknown.length === 0 ? [] : await this.log.lookup.entries(unknown, 0);
+    const { lookup } = this.log;
+    const read = unknown.length === 0 ? [] : await orDamaged(this.log, () => lookup.entries(unknown, 0));
     for (const entry of read) ids.set(entry.index, this.#idOf(entry));
     return indexes.flatMap((index) => ids.get(index) ?? []);
   }

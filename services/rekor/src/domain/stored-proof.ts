@@ -73,7 +73,7 @@ function isIncluded(proof: InclusionProof, hash: Uint8Array, head: TreeHead): bo
 }
 
 /** Rows that are missing in a log which has all else that it signed were taken away: no waiting brings them back. */
-async function orDamaged<T>(log: Pick<ProvenLog, "readiness">, read: () => Promise<T>): Promise<T> {
+export async function orDamaged<T>(log: Pick<ProvenLog, "readiness">, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {

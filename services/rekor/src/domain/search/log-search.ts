@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { LoggedEntry, PartialEntry, SearchKey } from "@chancery/log";
 import { searchGroups } from "./candidates.ts";
+import { orDamaged } from "../stored-proof.ts";
 import { type Condition, matches } from "./condition.ts";
 import { describeStored } from "./describe-stored.ts";
 import { MatchingSteps } from "./matching-steps.ts";
@@ -92,7 +93,8 @@ class Looking {
     const most = this.#search.groups.length === 0 ? this.#search.limit - this.#found.length : PAGE;
     const page = this.#candidates.slice(0, Math.min(PAGE, most));
     // Described one by one: the facts of a page of large ones would be some 100 MB at once.
-    for (const entry of await this.#log.log.lookup.entries(page, FACTS_BYTES)) {
+    const { log } = this.#log;
+    for (const entry of await orDamaged(log, () => log.lookup.entries(page, FACTS_BYTES))) {
       if (!this.goesOn) return;
       await this.#judge(await this.#describe(entry));
     }

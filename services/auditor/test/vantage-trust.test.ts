@@ -153,6 +153,29 @@ test.for([true, false])(
   },
 );
 
+test.for([
+  [2, 1],
+  [1, 2],
+] as const)(
+  "releases %i and %i that are apart for a moment before a stop, and others after it, are no alarm before ten minutes",
+  async ([main, other]) => {
+    await using elsewhere = await vantagePoint();
+    const start = Date.now();
+    const before = await watching(undefined, [elsewhere.url], start);
+    elsewhere.show(whole(other));
+    expect(await before.look(whole(main))).toEqual([]);
+    // The one behind followed while the auditor was down; there is a next release at the first look.
+    const { look } = await watching(undefined, [elsewhere.url], start + 3_600_000);
+    elsewhere.show(whole(other + 1));
+    for (let at = 0; at < 19; at++) expect(await look(whole(main + 1), 30)).toEqual([]);
+    if (main < other) return;
+    for (let at = 0; at < 3; at++) await look(whole(main + 1), 30);
+    expect(await look(whole(main + 1))).toEqual([
+      expect.stringMatching(/^trust-rollback: .* goes on showing version 2 of timestamp\.json/),
+    ]);
+  },
+);
+
 test("a second trust root that was shown for a moment, and is published as another one, stays an alarm for a while", async () => {
   await using elsewhere = await vantagePoint();
   const { look } = await watching(undefined, [elsewhere.url]);

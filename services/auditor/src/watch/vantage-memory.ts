@@ -16,11 +16,17 @@ export interface AwaitedFile {
   readonly seen: number;
 }
 
+/** Its timestamp has another version than the main place's. */
+export interface Apart {
+  readonly since: number;
+  /** The lesser of the two versions. */
+  readonly behind: number;
+}
+
 /** What is waited for of a place. */
 export interface Waiting {
   readonly base: string;
-  /** Since when its timestamp has another version than the main place's. */
-  readonly apartSince?: number | undefined;
+  readonly apart?: Apart | undefined;
   readonly awaited: readonly AwaitedFile[];
 }
 
@@ -46,8 +52,8 @@ export class VantageMemory {
 
   async remember(places: readonly Waiting[]): Promise<void> {
     const waiting = places
-      .filter(({ apartSince, awaited }) => apartSince !== undefined || awaited.length > 0)
-      .map(({ base, apartSince, awaited }) => ({ base, apartSince, awaited }));
+      .filter(({ apart, awaited }) => apart !== undefined || awaited.length > 0)
+      .map(({ base, apart, awaited }) => ({ base, apart, awaited }));
     const now = comparable(waiting);
     if (now === this.#written) return;
     await this.#memory.remember(FILE, waiting);

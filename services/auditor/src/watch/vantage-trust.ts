@@ -12,7 +12,7 @@ import {
 } from "../domain/trust/tuf.ts";
 import { HttpLog, isNotServed, WATCHING, type Way } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
-import { type AwaitedFile, type Memory, VantageMemory } from "./vantage-memory.ts";
+import { type Apart, type AwaitedFile, type Memory, VantageMemory } from "./vantage-memory.ts";
 import { Unchecked, Wrong } from "./wrong.ts";
 
 /** Where the timestamp is the same, all else is looked at so often. */
@@ -43,7 +43,7 @@ interface Place {
   readonly server: HttpLog;
   wasThere: boolean;
   wholeAt: number;
-  apartSince: number | undefined;
+  apart: Apart | undefined;
   awaited: readonly AwaitedFile[];
 }
 
@@ -82,7 +82,7 @@ export class VantageTrust {
       const base = `${url.replace(/\/+$/, "")}/tuf`;
       // As anyone asks it.
       const server = new HttpLog(base, { ...WATCHING, signal: way.signal });
-      return { base, server, wasThere: false, wholeAt: -Infinity, apartSince: undefined, awaited: [] };
+      return { base, server, wasThere: false, wholeAt: -Infinity, apart: undefined, awaited: [] };
     });
   }
 
@@ -107,9 +107,9 @@ export class VantageTrust {
 
   async #recall(): Promise<void> {
     if (this.#isRecalled) return;
-    for (const { base, apartSince, awaited } of await this.#memory.recall()) {
+    for (const { base, apart, awaited } of await this.#memory.recall()) {
       const place = this.#places.find((one) => one.base === base);
-      if (place !== undefined) Object.assign(place, { apartSince, awaited });
+      if (place !== undefined) Object.assign(place, { apart, awaited });
     }
     this.#isRecalled = true;
   }
@@ -134,7 +134,7 @@ export class VantageTrust {
     if (files === undefined) throw new Unchecked('no trust root was read by now (see "trust root")');
     const told = `${place.base} shows the trust root that the main place shows`;
     const isSame = isFile(files, "timestamp.json", bytes);
-    if (isSame) place.apartSince = undefined;
+    if (isSame) place.apart = undefined;
     if (isSame && place.awaited.length === 0 && Math.abs(now() - place.wholeAt) < WHOLE_MS) return told;
     const timestamp = readMetadata("timestamp", bytes);
     const look: Look = { place, files, keys: keysOf(place, files), faults: [] };
@@ -227,11 +227,13 @@ export class VantageTrust {
     if (main === undefined) throw new Unchecked("the main place shows no timestamp by now");
     const shown = readMetadata("timestamp", main).version;
     if (shown === version) {
-      place.apartSince = undefined;
+      place.apart = undefined;
       return requireSame(look, { file: "timestamp.json", role: "timestamp", version, bytes }, main);
     }
-    place.apartSince ??= now();
-    if (Math.abs(now() - place.apartSince) < PROPAGATION_MS) return;
+    const behind = Math.min(version, shown);
+    // Whichever was behind has followed meanwhile, and was not looked at, when this is another release.
+    if (place.apart === undefined || behind > place.apart.behind) place.apart = { since: now(), behind };
+    if (Math.abs(now() - place.apart.since) < PROPAGATION_MS) return;
     const what = `${place.base} goes on showing version ${version} of timestamp.json, where the main place shows ${shown}`;
     throw new Wrong(version < shown ? "trust-rollback" : "split-view", what, evidenceOf(bytes, main));
   }

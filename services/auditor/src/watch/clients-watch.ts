@@ -72,7 +72,7 @@ export class ClientsWatch {
     try {
       shown = await this.#recallShown();
       heads = await place.heads();
-      if (heads === undefined && shown.has(place.url)) throw new Error("it shows no checkpoint any more");
+      if (heads === undefined && shown.has(place.url)) throw new ShowsNone("it shows no checkpoint any more");
     } catch (error) {
       if (shown?.has(place.url) === false) return this.#neverShown(check, place, error);
       // Else a history that is shown to clients alone is had by refusing the auditor.
@@ -235,12 +235,15 @@ interface Place {
   readonly isPatient: boolean;
 }
 
+/** 404, or an answer without one. */
+class ShowsNone extends Error {}
+
 function couldNotHave({ url }: ClientsPlace): string {
   return `what clients are shown at ${url} is not to be had`;
 }
 
 function hintOn(error: unknown): string {
-  const isClosed = isNotServed(error) || error instanceof OtherAnswer;
+  const isClosed = isNotServed(error) || error instanceof OtherAnswer || error instanceof ShowsNone;
   return isClosed
     ? ` (if it was closed on purpose, take ${SHOWN_FILE}.json out of this auditor's folder while it is stopped)`
     : "";

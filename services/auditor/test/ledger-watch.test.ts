@@ -254,3 +254,23 @@ test("a token's issuer that names another one in its certificates, as it is conf
   await later.checkAll();
   expect(await later.pass()).toEqual([expect.stringMatching(/^changed-ledger: .* has the issuer https:\/\/other/)]);
 });
+
+test("what was told of a row was forgotten when its entry could not be read for a moment, and the row then taken away", async () => {
+  const world = await installation();
+  await world.issue();
+  let isRefusing = false;
+  const fetch = async (url: string) => (isRefusing ? new Response("not you", { status: 403 }) : world.fetch(url));
+  const { pass } = await watching({ ...world, fetch });
+  expect(await pass()).toEqual([]);
+  await world.issue(leafRequest({ serial: serial(2) }));
+  world.log.leaves.pop();
+  world.extras.pop();
+  Object.assign(world.ledger[1]!, { ct_index: 0n });
+  const unlogged = [expect.stringMatching(/^unlogged-certificate: .* is not the one at 0 of the CT log$/)];
+  expect(await pass()).toEqual(unlogged);
+  isRefusing = true;
+  expect(await pass()).toEqual(unlogged);
+  isRefusing = false;
+  world.ledger.pop();
+  expect(await pass()).toEqual(unlogged);
+});

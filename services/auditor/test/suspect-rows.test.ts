@@ -65,6 +65,22 @@ test("a bad row beyond those that are kept is told, also when it is taken away, 
   expect(await later.pass()).toEqual([]);
 });
 
+test("rows that a round could not judge, for the CT log refused every page, were told as more bad rows than are kept", async () => {
+  const world = await installation();
+  await fullOfOthers(world.log.log.name);
+  let isRefusing = false;
+  const fetch = async (url: string) => (isRefusing ? new Response("not you", { status: 403 }) : world.fetch(url));
+  await world.issue(leafRequest({ serial: serial(1) }));
+  expect(await (await watching(world)).pass()).toEqual([]);
+  const later = await watching({ ...world, fetch });
+  await later.look();
+  isRefusing = true;
+  await later.checkAllLedgered();
+  expect(later.alarms.checks.map(({ what }) => what)).toContainEqual(expect.stringContaining("answers 403"));
+  isRefusing = false;
+  expect(await later.pass()).toEqual([]);
+});
+
 test("two checks that save bad rows at once both do, and what changes during a write is written", async () => {
   const { rows, path } = await remembered("ctlog_2026", 3);
   const suspects = new SuspectRows(path);

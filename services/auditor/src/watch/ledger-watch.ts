@@ -213,7 +213,7 @@ export class LedgerWatch {
     } catch (error) {
       // What could not be judged is looked at again, too.
       const told = error instanceof Wrong ? error : { trouble: "unreachable" as const, message: messageOf(error) };
-      await this.suspects.suspect(row, told);
+      await this.suspects.suspect(row, told, { isRound: unconfirmed !== undefined });
       throw error;
     }
   }

@@ -28,6 +28,8 @@ export interface SuspectRow {
 
 /** Rows and bytes of a certificate: 20 MB. The others are found by the round through all, as long as they stand there. */
 const MOST = 1_000;
+/** A round, which comes by again, keeps a row that it could not judge only while there are fewer: the room is for bad ones. */
+const MOST_UNREAD = 500;
 /** Of so many others the place is kept. */
 const MOST_BEYOND = 10_000;
 const MOST_NAMED = 100;
@@ -58,11 +60,21 @@ export class SuspectRows {
     return (await this.#load()).get(place)?.trouble;
   }
 
-  /** `save` makes it last. */
-  async suspect(row: LedgerRow, { trouble, message }: Pick<Wrong, "trouble" | "message">): Promise<void> {
+  /** `save` makes it last. `isRound`: found by a round through all, which comes by again. */
+  async suspect(
+    row: LedgerRow,
+    { trouble, message }: Pick<Wrong, "trouble" | "message">,
+    { isRound = false } = {},
+  ): Promise<void> {
     const rows = await this.#load();
     const place = formatPlace(row);
     const before = rows.get(place);
+    if (trouble === "unreachable") {
+      // That it cannot be judged now takes back nothing of what was told of it.
+      if (before !== undefined) return;
+      // A CT log that refuses every page makes no row bad.
+      if (isRound && rows.size >= MOST_UNREAD) return;
+    }
     if (rows.size >= MOST && before === undefined) return this.#addBeyond(place);
     const isLogged = before?.isLogged ?? false;
     if (before?.trouble === trouble && before.what === message) return;

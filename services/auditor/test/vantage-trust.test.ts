@@ -176,6 +176,30 @@ test.for([
   },
 );
 
+test.for([
+  ["goes on being shown", true],
+  ["is shown no more", false],
+] as const)(
+  "a release that a vantage point showed before the clock was set back by a month, and that %s, is told in ten minutes",
+  async ([, goesOn]) => {
+    await using elsewhere = await vantagePoint();
+    const start = Date.now();
+    const before = await watching(undefined, [elsewhere.url], start);
+    elsewhere.show(second(9));
+    expect(await before.look(whole(1))).toEqual([]);
+    if (!goesOn) elsewhere.show(whole(1));
+    const { look } = await watching(undefined, [elsewhere.url], start - 30 * 86_400_000);
+    const seen: string[] = [];
+    for (let at = 0; at < 24; at++) {
+      if (at === 19) expect(seen).toEqual([]);
+      seen.push(...(await look(whole(1), 30)));
+    }
+    expect(seen).toContainEqual(
+      expect.stringMatching(/^split-view: .* shows 9\.\w+\.json, which the main place does not have/),
+    );
+  },
+);
+
 test("a second trust root that was shown for a moment, and is published as another one, stays an alarm for a while", async () => {
   await using elsewhere = await vantagePoint();
   const { look } = await watching(undefined, [elsewhere.url]);

@@ -231,9 +231,12 @@ export class VantageTrust {
       return requireSame(look, { file: "timestamp.json", role: "timestamp", version, bytes }, main);
     }
     const behind = Math.min(version, shown);
-    // Whichever was behind has followed meanwhile, and was not looked at, when this is another release.
-    if (place.apart === undefined || behind > place.apart.behind) place.apart = { since: now(), behind };
-    if (Math.abs(now() - place.apart.since) < PROPAGATION_MS) return;
+    // Whichever was behind has followed meanwhile, and was not looked at, when this is another release. And by a clock that
+    // was set back nothing says how long it was.
+    const isOther = place.apart !== undefined && behind > place.apart.behind;
+    const isSetBack = place.apart !== undefined && place.apart.since > now();
+    if (place.apart === undefined || isOther || isSetBack) place.apart = { since: now(), behind };
+    if (now() - place.apart.since < PROPAGATION_MS) return;
     const what = `${place.base} goes on showing version ${version} of timestamp.json, where the main place shows ${shown}`;
     throw new Wrong(version < shown ? "trust-rollback" : "split-view", what, evidenceOf(bytes, main));
   }
@@ -242,6 +245,9 @@ export class VantageTrust {
   async #judgeAwaited(place: Place): Promise<void> {
     const now = this.#around.now();
     const files = this.#around.held() ?? new Map<string, Uint8Array>();
+    // By a clock that was set back it is waited for from now on, and not until that time comes again.
+    const notLater = (time: number) => Math.min(time, now);
+    place.awaited = place.awaited.map((one) => ({ ...one, since: notLater(one.since), seen: notLater(one.seen) }));
     for (const one of place.awaited) {
       const main = await this.#around.read(one.file);
       const isOver = main !== undefined || one.version < newestOf(files, one.role);

@@ -60,9 +60,8 @@ export class PostgresLogReader implements LogReader {
   ): Promise<Unpacked[]> {
     const rows = await this.#runs.query<{ rows: Uint8Array }>(statement, [this.#log, start, start + BigInt(count)]);
     const entries = rows.flatMap((row) => unpack(row.rows));
-    if (entries.some((entry, at) => entry.index !== start + BigInt(at))) {
-      throw new RefusedToSign(`an entry at or after index ${start} is missing from the database`);
-    }
+    const gap = entries.findIndex((entry, at) => entry.index !== start + BigInt(at));
+    if (gap >= 0) throw new RefusedToSign(`entry ${start + BigInt(gap)} is missing from the database (npm run fsck)`);
     return entries;
   }
 

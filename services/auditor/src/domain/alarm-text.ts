@@ -18,6 +18,6 @@ function written(
   const why = reason === undefined ? "" : `. It is not looked at any more: ${shown(reason)}`;
   if (resolved !== undefined) return `RESOLVED (${shown(check)}, since ${since}): ${shown(what)}${why}`;
   const stored = evidence === null ? "" : ` Evidence: ${evidence}`;
-  const often = times === undefined ? "" : `, for the ${times}th time since ${since}`;
+  const often = times === undefined ? "" : `, ${times} times since ${since}`;
   return `${severity.toUpperCase()} (${shown(check)}${often}): ${shown(what)}. It means: ${meaning} Do: ${remedy}${stored}`;
 }

@@ -101,7 +101,7 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "The tables by which entries are found do not agree with the entries: a search can hide an entry or show a wrong one, a duplicate can be logged twice. It is told of entries that are those of the tree; the tree itself is not touched.",
-    remedy: `${KEEP}. Entries first, then the index: where an alarm of a changed entry, a changed tile or of what stands beside an entry is open as well, see to that one before. Then what is missing \`npm run chancery -- index rebuild\` adds from the entries (\`index verify\` names the rest: ${HOW}); find out who could write to it.`,
+    remedy: `${KEEP}. Entries first, then the index: where an alarm of a changed entry, a changed tile or of what stands beside an entry is open as well, see to that one before. An identity row or leaf hash row, by which an entry is known, is put back from a backup or a replica (log.identity, log.leaf_hash; \`npm run fsck\` names it, \`index\` knows nothing of these). Of search rows \`npm run chancery -- index verify\` names what is wrong and \`index rebuild\` adds what is missing: ${HOW}. Find out who could write to it.`,
   },
   "changed-state": {
     severity: "critical",
@@ -113,7 +113,7 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "published <= anchor <= database does not hold: a part was set back or exchanged. The next signature could fork the log; the log itself refuses to make it.",
-    remedy: `${KEEP}. The newest of the three is right: bring a newer database back, or a newer anchor; only of a database that is certainly the newest may the anchor be set to it (\`npm run chancery -- accept-anchor\`): ${HOW}.`,
+    remedy: `${KEEP}. The newest of the three is right: bring a newer database back, or a newer anchor; only of a database that is certainly the newest may the anchor be set to it (\`npm run chancery -- accept-anchor\`). If the published checkpoint alone is older than the anchor, the next entry, or a start without its row of log.published, makes it anew: ${HOW}.`,
   },
   "invalid-entry": {
     severity: "critical",

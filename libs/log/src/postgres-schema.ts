@@ -237,10 +237,36 @@ BEGIN
 END $$;
 `,
   },
+  {
+    number: 8,
+    name: "how many entries are of before the search is written once",
+    sql: `
+-- Nothing is judged by what a search may miss: one row of a large size here, and no difference in a log was told any more.
+-- The third step has written it; who may add to all tables adds nothing to this one.
+CREATE TRIGGER written_once BEFORE INSERT ON log.search_gap
+  FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change();
+DO $$
+DECLARE
+  granted record;
+BEGIN
+  FOR granted IN
+    SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS name
+    FROM pg_class, aclexplode(relacl) WHERE oid = 'log.search_gap'::regclass AND privilege_type = 'INSERT'
+  LOOP
+    EXECUTE format('REVOKE INSERT ON log.search_gap FROM %s', granted.name);
+  END LOOP;
+END $$;
+`,
+  },
 ];
 
 /** What a service may do with it. */
-export const logSchema: Schema = { name: "log", migrations: logMigrations, updated: ["tree", "published"] };
+export const logSchema: Schema = {
+  name: "log",
+  migrations: logMigrations,
+  updated: ["tree", "published"],
+  sealed: ["search_gap"],
+};
 
 /**
  * A trigger for who connects as the tables' owner; the grants are for every other role. The owner of `log` keeps

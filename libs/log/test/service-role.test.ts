@@ -1,4 +1,4 @@
-import { Database, grantUse, rightsBeyondUse } from "@chancery/postgres";
+import { Database, grantUse, migrate, rightsBeyondUse } from "@chancery/postgres";
 import { beforeAll, describe, expect, test } from "vitest";
 import { logSchema, PostgresLogStore, type TransparencyLog } from "../src/index.ts";
 import { testServer } from "./postgres.ts";
@@ -66,6 +66,7 @@ describe("to that role is refused", () => {
       `DROP TRIGGER grow_only ON log.${table}`,
       `ALTER TABLE log.${table} DISABLE TRIGGER ALL`,
     ]),
+    "INSERT INTO log.search_gap (log, size) VALUES (1, 1000000000)",
     "SET session_replication_role = replica",
     "CREATE OR REPLACE FUNCTION log.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
     "DROP SCHEMA log CASCADE",
@@ -131,12 +132,30 @@ describe("rights beyond use are told of", () => {
     ]);
   });
 
+  test("a right to say that entries are of before there was a search, since nothing is judged by those", async () => {
+    expect(await beyond("gaps", ["GRANT INSERT ON ALL TABLES IN SCHEMA log TO gaps"])).toEqual([
+      "has INSERT on log.search_gap",
+    ]);
+  });
+
   test("an owner, and who may become one", async () => {
     const told = ["owns tables of log, and so can drop their triggers"];
     expect(await beyond("owning", ["ALTER TABLE log.tile OWNER TO owning"])).toEqual(told);
     expect(await beyond("becoming", ["GRANT owning TO becoming"])).toEqual(told);
     await administrator.query("ALTER TABLE log.tile OWNER TO chancery");
   });
+});
+
+test("who could add to every table before the eighth step adds no gap to the search after it", async () => {
+  const { db, url } = await server.database("template0");
+  await migrate(db, logSchema.name, logSchema.migrations.slice(0, 7));
+  await db.query("GRANT USAGE ON SCHEMA log TO service");
+  await db.query("GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA log TO service");
+  await migrate(db, logSchema.name, logSchema.migrations);
+  await using own = await Database.open(url.replace(/\/\/[^@]*@/, "//service:service@"), { max: 1 });
+  const insert = "INSERT INTO log.search_gap (log, size) VALUES (1, 1000000000)";
+  await expect(own.query(insert)).rejects.toThrow(/permission denied for table search_gap/);
+  await expect(db.query(insert)).rejects.toThrow(/append-only: INSERT of log.search_gap is refused/);
 });
 
 test("without the owner's help it neither makes tables nor brings them up to date, and says who can", async () => {

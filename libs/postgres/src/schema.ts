@@ -7,6 +7,8 @@ export interface Schema {
   readonly migrations: readonly Migration[];
   /** Tables whose rows the program changes. To all others it only adds. */
   readonly updated: readonly string[];
+  /** Tables that a migration has written, and the program only reads. */
+  readonly sealed?: readonly string[];
 }
 
 /**
@@ -16,13 +18,14 @@ export interface Schema {
 export async function grantUse(owner: Queryable, schemas: readonly Schema[], role: string): Promise<void> {
   const to = `TO ${quoted(role)}`;
   await owner.query(`GRANT SELECT ON chancery_schema ${to}`);
-  for (const { name, updated } of schemas) {
+  for (const { name, updated, sealed = [] } of schemas) {
     await owner.query(`GRANT USAGE ON SCHEMA ${name} ${to}`);
     await owner.query(`GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA ${name} ${to}`);
     await owner.query(`GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${name} ${to}`);
     // PUBLIC may execute any function, unless an owner's default privileges say otherwise.
     await owner.query(`GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${name} ${to}`);
     for (const table of updated) await owner.query(`GRANT UPDATE ON ${name}.${table} ${to}`);
+    for (const table of sealed) await owner.query(`REVOKE INSERT ON ${name}.${table} FROM ${quoted(role)}`);
   }
 }
 
@@ -46,14 +49,17 @@ export async function rightsBeyondUse(db: Queryable, schemas: readonly Schema[])
   const rights = await db.query<{ name: string; rights: string }>(
     `SELECT nspname || '.' || relname AS name, string_agg("right", ', ' ORDER BY "right") AS rights
      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace,
-       unnest(ARRAY['DELETE', 'TRIGGER', 'TRUNCATE', 'UPDATE']) AS asked ("right")
-     WHERE nspname = ANY ($1) AND relkind IN ('r', 'p') AND CASE "right"
-         WHEN 'UPDATE' THEN has_any_column_privilege(c.oid, 'UPDATE') ELSE has_table_privilege(c.oid, "right") END
+       unnest(ARRAY['DELETE', 'INSERT', 'TRIGGER', 'TRUNCATE', 'UPDATE']) AS asked ("right")
+     WHERE nspname = ANY ($1) AND relkind IN ('r', 'p') AND CASE
+         WHEN "right" IN ('INSERT', 'UPDATE') THEN has_any_column_privilege(c.oid, "right")
+         ELSE has_table_privilege(c.oid, "right") END
        AND NOT ("right" = 'UPDATE' AND nspname || '.' || relname = ANY ($2))
+       AND ("right" <> 'INSERT' OR nspname || '.' || relname = ANY ($3))
      GROUP BY 1 ORDER BY 1`,
     [
       schemas.map(({ name }) => name),
       schemas.flatMap(({ name, updated }) => updated.map((table) => `${name}.${table}`)),
+      schemas.flatMap(({ name, sealed = [] }) => sealed.map((table) => `${name}.${table}`)),
     ],
   );
   return [

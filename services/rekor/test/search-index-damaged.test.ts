@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { Unavailable } from "@chancery/fault";
 import { PostgresSearchIndex } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -180,6 +181,16 @@ test("the hash above the forged tile was changed as well: the published root say
 test("a tile that was changed beside its entries is no damage of theirs", async () => {
   for (const at of [7, 258]) await forgeTile(at);
   expect(await verdict()).toEqual(nothing);
+});
+
+test("a database that does not answer in time has damaged nothing, though the last tile was", async () => {
+  await forgeTile(258);
+  const { index } = await opened();
+  const { reader } = index;
+  const late = new Unavailable("the database did not answer in time", 5);
+  const hanging = { tiles: reader.tiles.bind(reader), leaves: () => Promise.reject(late) };
+  const tree = new PublishedTree(hanging, (await reader.published())!.head);
+  await expect(verifyIndex(index, tree, quiet)).rejects.toBe(late);
 });
 
 test("a search row that was changed is told beside an entry that was", async () => {

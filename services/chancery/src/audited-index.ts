@@ -13,9 +13,16 @@ interface Pace {
   readonly alive?: (() => void) | undefined;
 }
 
+interface Audit extends Pace {
+  /** The database is not believed that more entries than so many, from the first on, are of before there was this search. */
+  readonly mostUnindexed?: bigint | undefined;
+}
+
 interface Audited {
   readonly damaged: { readonly first: readonly Damage[]; readonly count: bigint };
   readonly differences: readonly string[];
+  /** So many, from the first on, are not judged, says the database. */
+  readonly unindexed: bigint;
 }
 
 /** What is other in a log's search index than the entries of `tree` say, read at a pace that nobody notices. */
@@ -23,17 +30,18 @@ export async function auditIndex(
   db: Database,
   log: string,
   tree: VouchedTree,
-  { everyMs = EVERY_MS, signal, alive = () => {} }: Pace = {},
+  { everyMs = EVERY_MS, signal, alive = () => {}, mostUnindexed }: Audit = {},
 ): Promise<Audited> {
   const index = await PostgresSearchIndex.open(unhurried(db, { everyMs, signal, alive }), log);
-  if (index === undefined) return { damaged: { first: [], count: 0n }, differences: [] };
+  if (index === undefined) return { damaged: { first: [], count: 0n }, differences: [], unindexed: 0n };
   // Those of before there was this search, which `chancery index rebuild` adds; by what they were found then they are held.
   const unindexed = await index.reader.unindexed();
-  const { damaged, differences } = await verifyIndex(index, tree, () => {});
-  const told = differences.filter(({ index: at = unindexed }) => at >= unindexed);
+  const judgedFrom = mostUnindexed !== undefined && mostUnindexed < unindexed ? mostUnindexed : unindexed;
+  const { damaged, differences } = await verifyIndex(index, tree, () => {}, judgedFrom);
   return {
     damaged,
-    differences: told.map(({ index: place, what }) => (place === undefined ? what : `entry ${place}: ${what}`)),
+    differences: differences.map(({ index: place, what }) => (place === undefined ? what : `entry ${place}: ${what}`)),
+    unindexed,
   };
 }
 

@@ -73,7 +73,7 @@ export class AuditorBeside {
         "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
         ctlog: keys.ctlog.publicKey.keyObject,
       },
-      verifyIndex: (log, tree, signal, alive) => auditIndex(db, log, tree, { signal, alive }),
+      verifyIndex: (log, tree, around) => auditIndex(db, log, tree, around),
       insight: { db, anchor },
       trustMaterial: new Map(material.targets.map(({ name, bytes }) => [name, bytes])),
     };

@@ -111,7 +111,7 @@ export async function auditorCommand(
 }
 
 function indexOf(db: Database): AuditorConfig["verifyIndex"] {
-  return (log, tree, signal, alive) => auditIndex(db, log, tree, { signal, alive });
+  return (log, tree, around) => auditIndex(db, log, tree, around);
 }
 
 async function sweepOnce(config: AuditorConfig, terminal: Terminal): Promise<number> {

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { AuditStatus } from "@chancery/auditor";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chancery } from "./export-world.ts";
-import { deleted, failing, openTroubles, TamperedStack } from "./tampered-stack.ts";
+import { deleted, failing, openAlarms, openTroubles, type Statement, TamperedStack } from "./tampered-stack.ts";
 
 /*
  * What somebody with the database's password would change to hide something, because no hash covers it.
@@ -179,4 +180,81 @@ test("a memory that was damaged is not taken for none", { timeout: SLOW }, async
   await after.sweep();
   const check = after.status().checks.find((one) => one.name === "trust root");
   expect(check).toMatchObject({ state: "failing", what: expect.stringContaining("trust.json is not whole") });
+});
+
+const indexCheck = ({ checks }: AuditStatus) => checks.find(({ name }) => name === "search index of rekor");
+/** Without what single lookups found, which take their entries by chance. */
+const told = (status: AuditStatus) =>
+  openAlarms(status).flatMap(({ subject, what }) =>
+    subject?.startsWith("search ") === true ? `${subject}: ${what}` : [],
+  );
+/** The search rows of entries [first, end). */
+const hidden = (first: bigint, end: bigint) => {
+  const log = BigInt(rekor) << 40n;
+  return deleted(world.owner, "log.search", "place >= $1 AND place < $2", [log + first, log + end]);
+};
+const gap = (size: number): Statement => ["INSERT INTO log.search_gap (log, size) VALUES ($1, $2)", rekor, size];
+const noGap = (): Statement => ["DELETE FROM log.search_gap WHERE log = $1", rekor];
+
+describe("an entry that no search finds, and that is said to be of before there was a search,", () => {
+  test("is told by an auditor that looked before, and so is the lie", { timeout: SLOW }, async () => {
+    const auditor = await world.auditor(`gap-${randomUUID()}`);
+    await auditor.sweep();
+    expect(indexCheck(auditor.status())?.state).toBe("passed");
+    const { change, back } = await hidden(200n, 201n);
+    await world.run([...change, gap(1_000_000_000)]);
+    await auditor.sweep();
+    expect(told(auditor.status())).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^search index of rekor: .* is other than its entries: entry 200: its key /),
+        expect.stringMatching(/^search gap of rekor: .* before index 1000000000, and at the first look it said 0: /),
+      ]),
+    );
+    await world.run([...back, noGap()]);
+    await auditor.sweep();
+    expect(openTroubles(auditor.status())).toEqual([]);
+  });
+
+  test(
+    "is not called well at the first look, and a gap beyond the log is told at the next",
+    { timeout: SLOW },
+    async () => {
+      const { change, back } = await hidden(200n, 201n);
+      await world.run([...change, gap(1_000_000_000)]);
+      const auditor = await world.auditor(`gap-${randomUUID()}`);
+      await auditor.sweep();
+      expect(indexCheck(auditor.status())).toMatchObject({
+        state: "unknown",
+        what: expect.stringContaining("not judged: run chancery index rebuild"),
+      });
+      await auditor.sweep();
+      expect(told(auditor.status())).toEqual([
+        expect.stringMatching(/^search gap of rekor: .* before index 1000000000, and the log has 3\d\d: /),
+      ]);
+      await world.run([...back, noGap()]);
+      await auditor.sweep();
+      expect(openTroubles(auditor.status())).toEqual([]);
+    },
+  );
+
+  test("has those behind it judged, however many were upgraded and not rebuilt", { timeout: SLOW }, async () => {
+    const [older, one] = [await hidden(0n, 20n), await hidden(280n, 281n)];
+    await world.run([...older.change, gap(250)]);
+    const auditor = await world.auditor(`gap-${randomUUID()}`);
+    for (const _ of ["first", "second"]) {
+      await auditor.sweep();
+      expect(indexCheck(auditor.status())?.state).toBe("unknown");
+      expect(told(auditor.status())).toEqual([]);
+    }
+    await world.run(one.change);
+    await auditor.sweep();
+    expect(told(auditor.status())).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^search index of rekor: .* entries: entry 280: its key /)]),
+    );
+    expect(told(auditor.status()).join()).not.toContain("search gap");
+    await world.run([...one.back, ...older.back, noGap()]);
+    await auditor.sweep();
+    expect(openTroubles(auditor.status())).toEqual([]);
+    expect(indexCheck(auditor.status())?.state).toBe("passed");
+  });
 });

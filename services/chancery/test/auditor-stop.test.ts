@@ -15,9 +15,9 @@ test("an auditor that is told to stop waits for no index that it reads page by p
   await world.logV1(3);
   const asked: string[] = [];
   const auditor = await world.auditor("reading an index", {
-    verifyIndex: (log, tree, signal) => {
+    verifyIndex: (log, tree, around) => {
       asked.push(log);
-      return auditIndex(world.owner, log, tree, { everyMs: AN_HOUR, signal });
+      return auditIndex(world.owner, log, tree, { ...around, everyMs: AN_HOUR });
     },
   });
   auditor.start();

@@ -54,7 +54,7 @@ async function audit(
   await using auditor = await Auditor.open({
     url,
     state: join(data, "auditor-elsewhere"),
-    verifyIndex: (log, tree, signal) => auditIndex(db, log, tree, { everyMs: 0, signal }),
+    verifyIndex: (log, tree, around) => auditIndex(db, log, tree, { ...around, everyMs: 0 }),
     insight: { db, anchor: join(data, "anchor") },
     canary: { everyMs: 60_000, token: { url: `${url}/idp/token?email=canary@example.com` } },
     told: {

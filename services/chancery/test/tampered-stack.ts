@@ -58,7 +58,7 @@ export class TamperedStack implements AsyncDisposable {
     const auditor = await Auditor.open({
       url: this.stack.url,
       state: join(this.stack.data, name),
-      verifyIndex: (log, tree, signal) => auditIndex(this.owner, log, tree, { everyMs: 0, signal }),
+      verifyIndex: (log, tree, around) => auditIndex(this.owner, log, tree, { ...around, everyMs: 0 }),
       insight: { db: this.owner, anchor: join(this.stack.data, "anchor") },
       told: {
         alarm: (_alarm, text) => told.push(text),

@@ -78,7 +78,8 @@ export class Loops {
       ...options,
       way: { ...way, fetch: (url, request) => heard(reach(url, request)) },
       insight: insight && { ...insight, db: { query: (sql, params) => heard(insight.db.query(sql, params)) } },
-      verifyIndex: verifyIndex && ((log, tree, signal) => verifyIndex(log, tree, signal, () => this.alive())),
+      verifyIndex:
+        verifyIndex && ((log, tree, around) => verifyIndex(log, tree, { ...around, alive: () => this.alive() })),
     };
   }
 

@@ -69,18 +69,22 @@ export async function rebuildIndex(
   return { added, damaged };
 }
 
-/** The first differences between what is stored and what should be, none where all is well. */
+/**
+ * The first differences between what is stored and what should be, none where all is well. Entries before `judgedFrom` are
+ * held against the tree alone.
+ */
 export async function verifyIndex(
   index: PostgresSearchIndex,
   tree: VouchedTree,
   progress: IndexProgress,
+  judgedFrom = 0n,
 ): Promise<IndexVerdict> {
   const { size } = tree;
   const damaged = new DamagedEntries();
   const differences: IndexDifference[] = [];
   for (let begin = 0n; begin < size && differences.length < MOST_DIFFERENCES; begin += BigInt(WINDOW)) {
     const end = begin + BigInt(WINDOW) < size ? begin + BigInt(WINDOW) : size;
-    differences.push(...(await verifyWindow(index, { begin, end, tree, damaged }, progress)));
+    differences.push(...(await verifyWindow(index, { begin, end, judgedFrom, tree, damaged }, progress)));
   }
   // One that no row has may be of an entry that is not there as it was.
   if (damaged.count === 0n) differences.push(...(await unusedNames(index)));
@@ -101,6 +105,7 @@ async function unusedNames(index: PostgresSearchIndex): Promise<IndexDifference[
 interface Window {
   readonly begin: bigint;
   readonly end: bigint;
+  readonly judgedFrom: bigint;
   readonly tree: VouchedTree;
   readonly damaged: DamagedEntries;
 }
@@ -111,19 +116,21 @@ interface Window {
  */
 async function verifyWindow(
   index: PostgresSearchIndex,
-  { begin, end, tree, damaged }: Window,
+  { begin, end, judgedFrom, tree, damaged }: Window,
   progress: IndexProgress,
 ): Promise<IndexDifference[]> {
   const sums = new BigUint64Array(Number(end - begin));
-  const isDamaged = new Uint8Array(sums.length);
+  const isLeftOut = new Uint8Array(sums.length);
+  if (judgedFrom > begin) isLeftOut.fill(1, 0, Number((judgedFrom < end ? judgedFrom : end) - begin));
   const differences: IndexDifference[] = [];
   for (let at = begin; at < end; at += BigInt(PAGE)) {
     const { entries: held, damage } = await heldPage(index, tree, at);
     damaged.add(damage);
-    for (const { first, end: last } of damage) isDamaged.fill(1, Number(first - begin), Number(last - begin));
+    for (const { first, end: last } of damage) isLeftOut.fill(1, Number(first - begin), Number(last - begin));
     const entries = held.map(keyed);
     for (const { index: place, searchKeys } of entries) add(sums, place - begin, searchKeys, 1n);
-    differences.push(...(await missingNames(index, entries)));
+    const judged = entries.filter(({ index: place }) => place >= judgedFrom);
+    differences.push(...(await missingNames(index, judged)));
     progress("entries", at, tree.size);
     await setImmediate();
   }
@@ -133,7 +140,7 @@ async function verifyWindow(
     }
     progress("keys", BigInt(done), BigInt(total));
   }
-  const other = [...sums.keys()].filter((at) => sums[at] !== 0n && isDamaged[at] === 0).slice(0, MOST_DIFFERENCES);
+  const other = [...sums.keys()].filter((at) => sums[at] !== 0n && isLeftOut[at] === 0).slice(0, MOST_DIFFERENCES);
   differences.push(
     ...(await tell(
       index,

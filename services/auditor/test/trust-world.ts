@@ -70,6 +70,8 @@ export interface Release {
   readonly index?: string;
   /** And of one more that may sign the timestamp. */
   readonly further?: string;
+  /** What stands in the next root beside. */
+  readonly besideRoot?: Json;
 }
 
 export const pem = (key: KeyObject) => key.export({ type: "spki", format: "pem" });
@@ -85,6 +87,7 @@ export function published({
   custom = {},
   online,
   further,
+  besideRoot = {},
   plain = {},
   index,
 }: Release): Map<string, string> {
@@ -107,7 +110,9 @@ export function published({
   });
   const first = pem(ONLINE_KEY.publicKey);
   const isNext = (online ?? further) !== undefined;
-  const nextRoot = isNext ? [["/tuf/2.root.json", byRoot(root(2, online ?? first))] as const] : [];
+  const nextRoot = isNext
+    ? [["/tuf/2.root.json", byRoot({ ...root(2, online ?? first), ...besideRoot })] as const]
+    : [];
   const byOnline = (body: Json) => signed({ ...common, version, ...body }, "o", ONLINE_KEY.privateKey);
   const all = Object.fromEntries(
     Object.entries(targets).map(([name, text]) => [

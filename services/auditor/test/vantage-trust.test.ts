@@ -78,18 +78,43 @@ test.for([
 );
 
 // Were each verified it would take longer than a test may.
-test("a timestamp with the ID of one key three thousand times is told as forged, and keeps no process busy", async () => {
+test("a snapshot with the ID of one key three thousand times is told as forged, and keeps no process busy", async () => {
   await using elsewhere = await vantagePoint();
   const { look } = await watching(undefined, [elsewhere.url]);
   elsewhere.show(whole(1), (files) => {
-    const { signed } = JSON.parse(files.get("/tuf/timestamp.json")!) as { signed: object };
+    const { signed } = JSON.parse(files.get("/tuf/1.snapshot.json")!) as { signed: object };
     const signatures = Array.from({ length: 3_000 }, () => ({ keyid: "o", sig: "00".repeat(64) }));
-    files.set("/tuf/timestamp.json", JSON.stringify({ signed: { ...signed, x: "a".repeat(2_000_000) }, signatures }));
+    files.set("/tuf/1.snapshot.json", JSON.stringify({ signed: { ...signed, x: "a".repeat(1_400_000) }, signatures }));
   });
   expect(await look(whole(1))).toEqual([
-    expect.stringMatching(/another timestamp\.json of version 1 .* and clients refuse it$/),
+    expect.stringMatching(/another 1\.snapshot\.json of version 1 .* and clients refuse it$/),
   ]);
 });
+
+test("a timestamp that is longer than clients read is no alarm for a minute, and then a damaged one", async () => {
+  await using elsewhere = await vantagePoint();
+  const { look } = await watching(undefined, [elsewhere.url]);
+  elsewhere.show(whole(1), (files) => void files.set("/tuf/timestamp.json", `{"signed":"${"a".repeat(16_384)}"}`));
+  for (let seconds = 0; seconds < 60; seconds += 5) expect(await look(whole(1))).toEqual([]);
+  expect(await look(whole(1))).toEqual([
+    expect.stringMatching(/^trust-invalid: .* has 16397 bytes, and clients read 16384 at most$/),
+  ]);
+});
+
+test.for([70_000, 300_000])(
+  "a next root with %i bytes beside its keys hides nothing of what else is shown there, after a restart too",
+  async (length) => {
+    await using elsewhere = await vantagePoint();
+    const start = Date.now();
+    const next = { ...second(1), further: pem(ROOT_KEY.publicKey), besideRoot: { x: "a".repeat(length) } };
+    elsewhere.show(next);
+    const told = [expect.stringMatching(/^split-view: .* shows another 1\.\w+\.json of version 1/)];
+    const before = await watching(undefined, [elsewhere.url], start);
+    for (let at = 0; at < 3; at++) expect(await before.look(whole(1))).toEqual(told);
+    const { look } = await watching(undefined, [elsewhere.url], start + 60_000);
+    expect(await look(whole(1))).toEqual(told);
+  },
+);
 
 test("a second trust root that the keys signed is told, though what stands before it is forged", async () => {
   await using elsewhere = await vantagePoint();

@@ -10,7 +10,7 @@ export interface AwaitedFile {
   readonly version: number;
   readonly role: Role;
   readonly sha256: string;
-  /** Of its text; most often all of it. */
+  /** Of its text; most often all of it, and of a root always: its keys are what signs the rest there. */
   readonly beginning: string;
   readonly since: number;
   readonly seen: number;

@@ -215,7 +215,7 @@ export class VantageTrust {
     const print = sha256(bytes).toHex();
     const known = place.awaited.find((one) => one.file === file && one.sha256 === print);
     const others = place.awaited.filter((one) => one !== known);
-    const beginning = beginningOf(bytes);
+    const beginning = role === "root" ? Buffer.from(bytes).toString("utf8") : beginningOf(bytes);
     const next = { file, role, version, sha256: print, beginning, since: known?.since ?? now, seen: now };
     place.awaited = [...others, next].slice(0, MOST_AWAITED);
   }
@@ -255,7 +255,11 @@ export class VantageTrust {
       const isOther = main !== undefined && sha256(main).toHex() !== one.sha256;
       if (isLongGone || (isOver && !isOther)) place.awaited = place.awaited.filter((other) => other !== one);
       if (!isOther && (isOver || isLongGone || now - one.since < PROPAGATION_MS)) continue;
-      const evidence = { shown: one.beginning, sha256: one.sha256, main: main && beginningOf(main) };
+      const evidence = {
+        shown: beginningOf(Buffer.from(one.beginning)),
+        sha256: one.sha256,
+        main: main && beginningOf(main),
+      };
       throw new Wrong("split-view", `${otherText(place, one, main)}; ${SIGNED}`, evidence);
     }
   }
@@ -271,7 +275,12 @@ function unsigned({ role }: Shown): string {
 /** Those of where clients begin and of the newest root: who has lagged behind shows what the older ones signed. */
 function keysOf({ awaited }: Place, files: Files): RootKeys[] {
   const trusted = ["root.json", `${newestOf(files, "root")}.root.json`].map((file) => files.get(file));
-  const next = awaited.filter(({ role }) => role === "root").map(({ beginning }) => Buffer.from(beginning));
+  const roots = awaited.filter(({ role }) => role === "root");
+  // Of one that was remembered by halves the keys are not known.
+  const next = roots.flatMap(({ beginning, sha256: print }) => {
+    const bytes = Buffer.from(beginning);
+    return sha256(bytes).toHex() === print ? [bytes] : [];
+  });
   return [...trusted, ...next].flatMap((bytes) => (bytes === undefined ? [] : [rootKeys(readMetadata("root", bytes))]));
 }
 

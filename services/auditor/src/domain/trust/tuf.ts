@@ -42,8 +42,14 @@ export function rootKeys(root: Metadata): RootKeys {
   };
 }
 
+/** Of what is larger clients read nothing: go-tuf, python-tuf and tuf-js alike, unless told. */
+const MOST_BYTES = { root: 512_000, timestamp: 16_384, snapshot: 2_000_000, targets: 5_000_000 } as const;
+
 /** Reads the form alone; `verifyMetadata` says whether to believe it. */
 export function readMetadata(role: Role, bytes: Uint8Array): Metadata {
+  if (bytes.length > MOST_BYTES[role]) {
+    throw new TrustFault(`${role}: has ${bytes.length} bytes, and clients read ${MOST_BYTES[role]} at most`);
+  }
   const signed = objectAt(parsed(bytes, role), "signed");
   const { _type: type, version } = signed;
   if (type !== role) throw new TrustFault(`${role}: is of type ${JSON.stringify(type)}`);

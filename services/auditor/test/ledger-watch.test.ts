@@ -274,3 +274,23 @@ test("what was told of a row was forgotten when its entry could not be read for 
   world.ledger.pop();
   expect(await pass()).toEqual(unlogged);
 });
+
+test("a page of the CT log that is refused, with the entries of a dozen rows, kept every new row from being judged", async () => {
+  const world = await installation();
+  const { precertificate, tbs } = await world.issue(leafRequest({ serial: serial(1) }));
+  for (let row = 2; row < 14; row++) await world.issue(leafRequest({ serial: serial(row) }));
+  for (let count = 13; count < 256; count++) world.submit(precertificate, tbs, ISSUED + 500);
+  expect(await (await watching(world)).pass()).toEqual([]);
+  let isRefusing = false;
+  const fetch = async (url: string) =>
+    isRefusing && url.includes("start=0&") ? new Response("damaged", { status: 403 }) : world.fetch(url);
+  const { alarms, look, pass, checkAllLedgered } = await watching({ ...world, fetch });
+  await look();
+  isRefusing = true;
+  await checkAllLedgered();
+  const name = `certificates in the ledger and ${world.log.log.name}`;
+  expect(alarms.checks.find((check) => check.name === name)?.what).toMatch(/could not be checked: \S+ answers 403/);
+  await world.issue(leafRequest({ serial: serial(20) }));
+  world.ledger.at(-1)!["san"] = "somebody@else.example.com";
+  expect(await pass()).toEqual([expect.stringMatching(/^changed-ledger: .* has the name somebody@else/)]);
+});

@@ -25,6 +25,7 @@ export class Findings {
   readonly #counts = new Map<Trouble, number>();
   #more = 0;
   #refused: Refused | undefined;
+  #last: Refused | undefined;
   #refusals = 0;
   readonly #round: TellRound | undefined;
   /** They were told as failing. */
@@ -85,6 +86,9 @@ export class Findings {
   /** A server that answers, and not this, may lack just this. Throws where it refuses too much for that. */
   refuse(error: Refused): void {
     this.#refused ??= error;
+    // One answer, which several waited for.
+    if (this.#last === error) return;
+    this.#last = error;
     this.#refusals++;
     if (this.isRefusedMuch && this.#round === undefined) throw error;
   }

@@ -42,6 +42,8 @@ const PAGE = 256n;
 const LEDGER_PAGE = 200;
 /** Of a larger ledger the others are judged anew each time: some 12 MB. */
 const MOST_GOOD = 50_000;
+/** Of the CT log, kept for the rows that are judged together: some 20 MB. */
+const MOST_PAGES = 32;
 /** A cache in front of the log may be so far behind. */
 const EARLY_MS = 6_000;
 /** For what is new in the log: the rest comes with the next look. */
@@ -51,7 +53,8 @@ const LOOK_MS = 5_000;
 interface RowContext {
   readonly digest: string;
   readonly seen: SeenPage;
-  readonly pages: Map<bigint, (CtEntry | Wrong)[]>;
+  /** Of the CT log: each is asked for once. */
+  readonly pages: Map<bigint, Promise<(CtEntry | Wrong)[]>>;
   /** Of a round through all. */
   readonly unconfirmed: UnconfirmedIssuers | undefined;
 }
@@ -87,7 +90,7 @@ export class LedgerWatch {
 
   async check(db: Queryable, whole: boolean, findings: Findings): Promise<string> {
     if (whole) this.#rounds.begin(findings);
-    else await this.#lookAgain(db, findings);
+    const suspects = whole ? [] : await this.suspects.all();
     const unconfirmed = whole ? new UnconfirmedIssuers() : undefined;
     let place = whole ? START : this.#place;
     let count = 0;
@@ -102,7 +105,7 @@ export class LedgerWatch {
       const last = ready.at(-1);
       if (whole || last !== undefined) {
         const seen = await this.#seen.page(place, whole && isLast ? undefined : (last ?? place));
-        await this.#judgeRows(ready, { seen, unconfirmed }, findings);
+        await this.#judgeRows(ready, { seen, unconfirmed, pages: new Map() }, findings);
         await seen.expect(db, ready, findings);
       }
       count += ready.length;
@@ -117,6 +120,8 @@ export class LedgerWatch {
         );
     }
     unconfirmed?.tell(findings);
+    // Last: pages that are refused keep no new row from being judged.
+    if (!whole) await this.#lookAgain(db, suspects, findings);
     requireAbreast(this.#watch, `${counted(count, "row was", "rows were")} checked`);
     if (whole) this.#rounds.end();
     return whole
@@ -135,8 +140,8 @@ export class LedgerWatch {
   }
 
   /** At bad rows, and whether the newest are still there. */
-  async #lookAgain(db: Queryable, findings: Findings): Promise<void> {
-    const suspects = await this.suspects.all();
+  async #lookAgain(db: Queryable, suspects: readonly SuspectRow[], findings: Findings): Promise<void> {
+    const pages: RowContext["pages"] = new Map();
     for (const suspect of suspects) {
       const row = (await readLedgerRow(db, parsePlace(suspect.place))) ?? (await this.#movedRow(db, suspect));
       if (row === undefined) {
@@ -145,7 +150,7 @@ export class LedgerWatch {
       }
       const { time, serial } = row;
       const seen = await this.#seen.page({ time: time - 1n, serial }, { time, serial });
-      await this.#judgeRows([row], { seen, unconfirmed: undefined }, findings);
+      await this.#judgeRows([row], { seen, unconfirmed: undefined, pages }, findings);
       const place = formatPlace(row);
       // Never before it is known where it is now: from there it could be taken away unseen.
       if (place !== suspect.place && (this.#good.has(place) || (await this.suspects.has(place)))) {
@@ -170,18 +175,13 @@ export class LedgerWatch {
   }
 
   /** What was good and not seen before is remembered as it is. */
-  async #judgeRows(
-    rows: readonly LedgerRow[],
-    around: Pick<RowContext, "seen" | "unconfirmed">,
-    findings: Findings,
-  ): Promise<void> {
-    const pages = new Map<bigint, (CtEntry | Wrong)[]>();
+  async #judgeRows(rows: readonly LedgerRow[], around: Omit<RowContext, "digest">, findings: Findings): Promise<void> {
     const good: [place: string, digest: string][] = [];
     for (const row of rows) {
       const [place, digest] = [formatPlace(row), digestOf(row)];
       if (this.#good.get(place) === digest) continue;
       let isConfirmed = false;
-      const judge = async () => void (isConfirmed = await this.#judge(row, { ...around, digest, pages }));
+      const judge = async () => void (isConfirmed = await this.#judge(row, { ...around, digest }));
       const isGood = await findings.collect(judge, `ledger row ${place}`);
       this.#good.delete(place);
       if (!isGood) continue;
@@ -228,7 +228,7 @@ export class LedgerWatch {
 
   async #judgeRow(
     row: LedgerRow,
-    pages: Map<bigint, (CtEntry | Wrong)[]>,
+    pages: RowContext["pages"],
     isFederated: (certificate: Certificate) => boolean,
   ): Promise<Certificate> {
     const [evidence, certificate] = [evidenceOf(row), readRow(row)];
@@ -254,15 +254,16 @@ export class LedgerWatch {
     return issuing.find(({ subject }) => Buffer.compare(subject, issuer) === 0);
   }
 
-  async #entryOf(row: LedgerRow, certificate: Certificate, pages: Map<bigint, (CtEntry | Wrong)[]>): Promise<CtEntry> {
+  async #entryOf(row: LedgerRow, certificate: Certificate, pages: RowContext["pages"]): Promise<CtEntry> {
     const [{ ctIndex }, { size }] = [row, this.#watch.proven];
     const unlogged = (why: string) => new Wrong("unlogged-certificate", `${nameOf(row)} ${why}`, evidenceOf(row));
     if (ctIndex === undefined || ctIndex >= size) throw unlogged("names no entry of the CT log");
     const page = ctIndex / PAGE;
     const end = (page + 1n) * PAGE;
-    const entries = pages.get(page) ?? (await this.#entries.read(page * PAGE, end < size ? end : size));
-    pages.set(page, entries);
-    const entry = entries[Number(ctIndex % PAGE)];
+    const reading = pages.get(page) ?? this.#entries.read(page * PAGE, end < size ? end : size);
+    if (pages.size >= MOST_PAGES) pages.clear();
+    pages.set(page, reading);
+    const entry = (await reading)[Number(ctIndex % PAGE)];
     if (entry instanceof Wrong && entry.trouble === "changed-entry") throw entry;
     if (entry !== undefined && !(entry instanceof Wrong) && certificateMatches(certificate, entry)) return entry;
     throw unlogged(`is not the one at ${ctIndex} of the CT log`);

@@ -70,6 +70,10 @@ export interface Release {
   readonly index?: string;
   /** And of one more that may sign the timestamp. */
   readonly further?: string;
+  /** As the third root and those after it have the key of the other roles. */
+  readonly later?: readonly string[];
+  /** Who signs the other roles, where it is not the first root's key. */
+  readonly by?: KeyObject;
   /** What stands in the next root beside. */
   readonly besideRoot?: Json;
 }
@@ -88,6 +92,8 @@ export function published({
   online,
   further,
   besideRoot = {},
+  later = [],
+  by = ONLINE_KEY.privateKey,
   plain = {},
   index,
 }: Release): Map<string, string> {
@@ -113,7 +119,7 @@ export function published({
   const nextRoot = isNext
     ? [["/tuf/2.root.json", byRoot({ ...root(2, online ?? first), ...besideRoot })] as const]
     : [];
-  const byOnline = (body: Json) => signed({ ...common, version, ...body }, "o", ONLINE_KEY.privateKey);
+  const byOnline = (body: Json) => signed({ ...common, version, ...body }, "o", by);
   const all = Object.fromEntries(
     Object.entries(targets).map(([name, text]) => [
       name,
@@ -126,6 +132,7 @@ export function published({
   return new Map([
     ["/tuf/root.json", byRoot(root(1, first))],
     ...nextRoot,
+    ...later.map((text, at) => [`/tuf/${at + 3}.root.json`, byRoot(root(at + 3, text))] as const),
     ["/tuf/timestamp.json", timestamp],
     [`/tuf/${version}.snapshot.json`, snapshot],
     [`/tuf/${version}.targets.json`, targetsText],

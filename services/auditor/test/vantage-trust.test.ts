@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
 import { pem, ROOT_KEY, second, vantagePoint, watching, whole } from "./trust-world.ts";
 
@@ -50,6 +51,22 @@ test("a vantage point that is ahead, or behind for a while, is no alarm; one tha
   ]);
   elsewhere.show(whole(3));
   for (let at = 0; at < 24; at++) expect(await look(whole(3), 30)).toEqual([]);
+});
+
+test("a vantage point that stays behind by two changes of the key that signs releases is late, and not forged", async () => {
+  await using elsewhere = await vantagePoint();
+  const { look } = await watching(undefined, [elsewhere.url]);
+  const [two, three, four] = [1, 2, 3].map(() => generateKeyPairSync("ed25519"));
+  const online = pem(two!.publicKey);
+  const newest = { online, later: [three!, four!].map(({ publicKey }) => pem(publicKey)), by: four!.privateKey };
+  elsewhere.show({ ...whole(2), online, by: two!.privateKey });
+  for (let at = 0; at < 19; at++) expect(await look({ ...whole(4), ...newest }, 30)).toEqual([]);
+  for (let at = 0; at < 3; at++) await look({ ...whole(4), ...newest }, 30);
+  expect(await look({ ...whole(4), ...newest })).toEqual([expect.stringMatching(/^trust-rollback: .* version 2 of/)]);
+  elsewhere.show({ ...whole(3), online, later: newest.later.slice(0, 1), by: three!.privateKey });
+  expect(await look({ ...whole(4), ...newest })).toEqual([]);
+  elsewhere.show({ ...whole(2), online, by: ROOT_KEY.privateKey });
+  expect(await look({ ...whole(4), ...newest })).toEqual([expect.stringMatching(/^trust-invalid: .* did not sign it/)]);
 });
 
 /** What is changed where nobody has the trust root's keys. */

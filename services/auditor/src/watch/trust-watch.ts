@@ -48,6 +48,8 @@ interface TrustMemory {
 interface Whole {
   /** Every file that was held, by its name below `/tuf`. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** From where a client begins to the newest. */
+  readonly roots: readonly Metadata[];
   /** As it was remembered. */
   readonly memory: string;
   readonly at: number;
@@ -98,7 +100,8 @@ export class TrustWatch {
     this.#plain = new PlainTrust({ ...around, url, vantagePoints, refresh, root });
     const read = (file: string) => this.#server.get(`/tuf/${file}`);
     const held = () => this.#whole?.files;
-    this.#elsewhere = new VantageTrust({ ...around, vantagePoints, held, read, memory: state });
+    const roots = () => this.#whole?.roots ?? [];
+    this.#elsewhere = new VantageTrust({ ...around, vantagePoints, held, roots, read, memory: state });
   }
 
   /** Undefined until the trusted root was read once. */
@@ -124,7 +127,7 @@ export class TrustWatch {
     const whole = this.#whole;
     if (whole !== undefined && (await this.#isAsBefore(whole, memory))) return whole.told;
     const start = await this.#get("root.json");
-    const root = await this.#checkRoots(start, memory);
+    const { root, roots } = await this.#checkRoots(start, memory);
     const keys = rootKeys(root);
     this.#signers = trustingParties(keys);
     const timestamp = await this.#fetch("timestamp", { keys, memory });
@@ -140,7 +143,7 @@ export class TrustWatch {
     for (const { role, expires } of roles) this.#requireLife(`TUF ${role}`, expires, LEFT_MS[role]);
     const told = `TUF ${roles.map(({ role, version }) => `${role} ${version}`).join(", ")}: signed, not older than any seen, none expiring`;
     const files = new Map([["root.json", start], ...roles.map((one) => [fileOf(one), one.bytes] as const)]);
-    this.#whole = { files, memory: JSON.stringify(next), at: this.#now(), told };
+    this.#whole = { files, roots, memory: JSON.stringify(next), at: this.#now(), told };
     return told;
   }
 
@@ -158,25 +161,26 @@ export class TrustWatch {
    * From the root that was trusted to the newest, and to the same from where a client begins today: a root that is served
    * no more is missed by nobody who has it.
    */
-  async #checkRoots(start: Uint8Array, memory: TrustMemory | undefined): Promise<Metadata> {
+  async #checkRoots(start: Uint8Array, memory: TrustMemory | undefined): Promise<Followed> {
     // Each is read once: one that is published meanwhile would end one of the two ways and not the other.
     const served = new Map<string, Promise<Uint8Array | undefined>>();
     const read = (file: string) => served.getOrInsertComputed(file, () => this.#server.get(`/tuf/${file}`));
     const first = await this.#followRoots(readMetadata("root", start), read);
     if (memory === undefined) return first;
     const before = readMetadata("root", Buffer.from(memory.root, "base64"));
-    if (first.version < before.version) throw wentBack(first, before.version);
-    const root = await this.#followRoots(before, read);
-    if (Buffer.compare(first.bytes, root.bytes) === 0) return root;
+    if (first.root.version < before.version) throw wentBack(first.root, before.version);
+    const { root } = await this.#followRoots(before, read);
+    if (Buffer.compare(first.root.bytes, root.bytes) === 0) return first;
     throw new TrustFault(`root.json: does not lead to the root ${root.version} that follows from the one before`);
   }
 
   /** TUF 1.0.33, 5.3: each next root is signed by the one before and by itself. */
-  async #followRoots(trusted: Metadata, read: (file: string) => Promise<Uint8Array | undefined>): Promise<Metadata> {
+  async #followRoots(trusted: Metadata, read: (file: string) => Promise<Uint8Array | undefined>): Promise<Followed> {
     verifyMetadata(trusted, rootKeys(trusted));
+    const roots = [trusted];
     for (let count = 0; count < MOST_ROOTS; count++) {
       const bytes = await read(`${trusted.version + 1}.root.json`);
-      if (bytes === undefined) return trusted;
+      if (bytes === undefined) break;
       const next = readMetadata("root", bytes);
       if (next.version <= trusted.version) throw wentBack(next, trusted.version + 1);
       if (next.version !== trusted.version + 1)
@@ -184,8 +188,9 @@ export class TrustWatch {
       verifyMetadata(next, rootKeys(trusted));
       verifyMetadata(next, rootKeys(next));
       trusted = next;
+      roots.push(next);
     }
-    return trusted;
+    return { root: trusted, roots };
   }
 
   /** TUF 1.0.33, 5.4 to 5.6. That it went back is said before anything that follows from it. */
@@ -282,6 +287,12 @@ export class TrustWatch {
       }
     }
   }
+}
+
+interface Followed {
+  /** The last of them. */
+  readonly root: Metadata;
+  readonly roots: readonly Metadata[];
 }
 
 interface Fetching {

@@ -22,6 +22,8 @@ const UNREACHABLE_MS = 60_000;
 const PROPAGATION_MS = 600_000;
 /** Each place's; the first ones show what happened. */
 const MOST_AWAITED = 20;
+/** Beside the first. What is shown is verified under the keys of each. */
+const MOST_ROOTS = 9;
 const EVIDENCE_BYTES = 65_536;
 
 type Files = ReadonlyMap<string, Uint8Array>;
@@ -33,6 +35,8 @@ interface Around {
   readonly now: () => number;
   /** Every file that was held last at the main place, by its name below `/tuf`. */
   readonly held: () => Files | undefined;
+  /** From where a client begins there to the newest. */
+  readonly roots: () => readonly Metadata[];
   /** What the main place shows now. */
   readonly read: (file: string) => Promise<Uint8Array | undefined>;
   readonly memory: Memory;
@@ -137,7 +141,7 @@ export class VantageTrust {
     if (isSame) place.apart = undefined;
     if (isSame && place.awaited.length === 0 && Math.abs(now() - place.wholeAt) < WHOLE_MS) return told;
     const timestamp = readMetadata("timestamp", bytes);
-    const look: Look = { place, files, keys: keysOf(place, files), faults: [] };
+    const look: Look = { place, files, keys: keysOf(place, this.#around.roots()), faults: [] };
     await this.#holdRoots(look);
     await collect(look, async () => {
       if (!isSame) await this.#requireSigned(look, { file: "timestamp.json", ...timestamp });
@@ -272,21 +276,25 @@ function unsigned({ role }: Shown): string {
   return `the keys of the trust root did not sign it: it is damaged or forged, and clients refuse it${beside}`;
 }
 
-/** Those of where clients begin and of the newest root: who has lagged behind shows what the older ones signed. */
-function keysOf({ awaited }: Place, files: Files): RootKeys[] {
-  const trusted = ["root.json", `${newestOf(files, "root")}.root.json`].map((file) => files.get(file));
+/** Those of where clients begin, and of the newest roots: who has lagged behind shows what the older ones signed. */
+function keysOf({ awaited }: Place, trusted: readonly Metadata[]): RootKeys[] {
   const roots = awaited.filter(({ role }) => role === "root");
   // Of one that was remembered by halves the keys are not known.
   const next = roots.flatMap(({ beginning, sha256: print }) => {
     const bytes = Buffer.from(beginning);
-    return sha256(bytes).toHex() === print ? [bytes] : [];
+    return sha256(bytes).toHex() === print ? [readMetadata("root", bytes)] : [];
   });
-  return [...trusted, ...next].flatMap((bytes) => (bytes === undefined ? [] : [rootKeys(readMetadata("root", bytes))]));
+  const older = [...trusted.slice(0, 1), ...trusted.slice(1).slice(-MOST_ROOTS)];
+  return [...older, ...next].map(rootKeys);
 }
 
 function isSigned({ keys }: Look, { role, bytes }: Shown): boolean {
   const metadata = readMetadata(role, bytes);
-  return keys.some((one) => {
+  // Most roots change none of the keys of a role; a large file takes a good part of a second for each.
+  const others = new Map(
+    keys.map((one) => [JSON.stringify([one.roles[role].threshold, ...one.roles[role].keys]), one]),
+  );
+  return [...others.values()].some((one) => {
     try {
       verifyMetadata(metadata, one);
       return true;

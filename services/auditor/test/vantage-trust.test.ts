@@ -242,6 +242,29 @@ test.for([
   },
 );
 
+test.for([
+  [1, true],
+  [9, false],
+  [10, false],
+] as const)(
+  "a release 9 that a vantage point showed before the auditor was down for an hour, with version %i at the main place after it, is told: %s",
+  async ([version, isTold]) => {
+    await using elsewhere = await vantagePoint();
+    const start = Date.now();
+    const before = await watching(undefined, [elsewhere.url], start);
+    elsewhere.show(whole(9));
+    expect(await before.look(whole(1))).toEqual([]);
+    elsewhere.show(whole(version));
+    const { look } = await watching(undefined, [elsewhere.url], start + 3_600_000);
+    const seen: string[] = [];
+    for (let at = 0; at < 10; at++) seen.push(...(await look(whole(version))));
+    const told = expect.stringMatching(/^split-view: .* shows 9\.\w+\.json, which the main place does not have/);
+    expect(seen.length > 0).toBe(isTold);
+    for (const one of seen) expect(one).toEqual(told);
+    expect(await look(whole(version))).toEqual([]);
+  },
+);
+
 test("a second trust root that was shown for a moment, and is published as another one, stays an alarm for a while", async () => {
   await using elsewhere = await vantagePoint();
   const { look } = await watching(undefined, [elsewhere.url]);

@@ -248,7 +248,9 @@ export class VantageTrust {
   /** What was shown for a moment is awaited at the main place all the same. */
   async #judgeAwaited(place: Place): Promise<void> {
     const now = this.#around.now();
-    const files = this.#around.held() ?? new Map<string, Uint8Array>();
+    const files = this.#around.held();
+    // What the main place has meanwhile, and what is older than that, is not known yet.
+    if (files === undefined) return;
     // By a clock that was set back it is waited for from now on, and not until that time comes again.
     const notLater = (time: number) => Math.min(time, now);
     place.awaited = place.awaited.map((one) => ({ ...one, since: notLater(one.since), seen: notLater(one.seen) }));
@@ -258,7 +260,8 @@ export class VantageTrust {
       const isLongGone = now - one.seen >= 2 * PROPAGATION_MS;
       const isOther = main !== undefined && sha256(main).toHex() !== one.sha256;
       if (isLongGone || (isOver && !isOther)) place.awaited = place.awaited.filter((other) => other !== one);
-      if (!isOther && (isOver || isLongGone || now - one.since < PROPAGATION_MS)) continue;
+      // What is long gone is told this once: nobody looked while this auditor was down.
+      if (!isOther && (isOver || now - one.since < PROPAGATION_MS)) continue;
       const evidence = {
         shown: beginningOf(Buffer.from(one.beginning)),
         sha256: one.sha256,

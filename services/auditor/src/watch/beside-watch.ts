@@ -2,8 +2,10 @@ import { countedEntries } from "@chancery/encoding";
 import { type BesideEntry, missingFrom, readBeside, readSizeAndTime } from "../database/beside-entries.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
-import { subjectOf } from "../domain/difference.ts";
+import { openCheckpoint } from "../domain/checkpoint.ts";
+import { Difference, subjectOf } from "../domain/difference.ts";
 import { sha256, TILE_HASHES } from "../domain/merkle.ts";
+import type { AuditedLog } from "../public/served-log.ts";
 import { DamagedPages } from "./damaged-pages.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
@@ -28,7 +30,7 @@ const SOME = 4n;
 const CURSOR = "beside";
 const DAMAGED = "damaged beside";
 
-/** What the database had at least, and when: what it did not have came later. */
+/** What had come, by the database or a signed checkpoint, and when: what lies behind came later. */
 interface Looked {
   readonly size: bigint;
   readonly now: bigint;
@@ -74,10 +76,12 @@ export class BesideWatch {
   async checkNew(): Promise<void> {
     await this.#judge(`beside new entries of ${this.#watch.log.name}`, async (findings) => {
       const { next, tail, looks, misdated } = this.#memory;
-      const current = await readSizeAndTime(this.#place.db, await this.#logId());
-      await this.#judgeTail(current.now, findings);
+      const signed = await this.#signedSize();
+      const { size, now } = await readSizeAndTime(this.#place.db, await this.#logId());
+      const current = { size: size > signed ? size : signed, now };
+      await this.#judgeTail(now, findings);
       const came = await this.#readNew(findings);
-      const dated = came.map(({ time }, at) => ({ index: next + BigInt(at), time, seen: current.now }));
+      const dated = came.map(({ time }, at) => ({ index: next + BigInt(at), time, seen: now }));
       const wrong = dated.filter((entry) => isMisdated(entry, looks));
       const reached = next + BigInt(came.length);
       const needed = since(reached, [...looks, current]);
@@ -87,6 +91,21 @@ export class BesideWatch {
       findings.addMore(misdated.length + wrong.length - known.length);
       return `the times and attestations of ${countedEntries(reached)} are remembered, and those that came are of when they came`;
     });
+  }
+
+  /**
+   * The largest tree that a signed checkpoint was seen of: its entries had come, also where a database that was set back has
+   * them not. Of the database's own sizes only the present one counts: who can write there could otherwise state a large one
+   * once, and date what comes later as he likes.
+   */
+  async #signedSize(): Promise<bigint> {
+    const { folder, log, proven } = this.#watch;
+    let largest = proven.size;
+    for (const note of await folder.unproven()) {
+      const size = sizeOf(note, log);
+      if (size > largest) largest = size;
+    }
+    return largest;
   }
 
   /** Those that came, up to the first that is missing. */
@@ -204,6 +223,16 @@ export class BesideWatch {
       },
       goneBack: () => this.#watch.goneBack(),
     });
+  }
+}
+
+/** A file that was damaged bounds nothing; that it is damaged is told by the check of unproven checkpoints. */
+function sizeOf(note: Uint8Array, { identity }: AuditedLog): bigint {
+  try {
+    return openCheckpoint(note, identity).size;
+  } catch (error) {
+    if (error instanceof Difference) return 0n;
+    throw error;
   }
 }
 

@@ -5,6 +5,7 @@ import type { Queryable } from "@chancery/postgres";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AlarmBook } from "../src/domain/alarm.ts";
 import { LogFolder } from "../src/state/log-folder.ts";
+import { SettledAlarms, settleAlarm, settleable } from "../src/state/settled-alarms.ts";
 import { StateFolder } from "../src/state/state-folder.ts";
 import { BesideWatch } from "../src/watch/beside-watch.ts";
 import { LogWatch } from "../src/watch/log-watch.ts";
@@ -49,7 +50,12 @@ async function begin(log: DrawnLog, rows: Rows, folder: LogFolder) {
     return read(first, end);
   };
   const watch = new LogWatch(log.log, [served], folder, { report: alarms, now: Date.now });
-  const beside = new BesideWatch(watch, { db: rows.db, name: "drawn", anchor: undefined }, alarms);
+  const beside = new BesideWatch(
+    watch,
+    { db: rows.db, name: "drawn", anchor: undefined },
+    alarms,
+    new SettledAlarms(join(directory, "state")),
+  );
   return async () => {
     await watch.pass();
     await beside.checkNew();
@@ -94,4 +100,23 @@ test("an entry that is dated before its tree was seen is misdated also when the 
   rows.times[24] = START - 3_600_000n;
   rows.size = 25;
   expect(await look()).toEqual([expect.stringMatching(/^entry 24 of .* has the time /)]);
+});
+
+test("a misdated entry, which no row mends, is over at an operator's word; a time that was changed is not", async () => {
+  await using folder = await LogFolder.open(join(directory, "logs", "drawn"));
+  const { rows, look } = await setBack(folder, false);
+  rows.times[24] = START - 3_600_000n;
+  rows.size = 25;
+  await look();
+  const state = join(directory, "state");
+  const [misdated] = await settleable(state);
+  await settleAlarm(state, misdated?.id ?? "", "our clock was wrong", Date.now());
+  expect(await look()).toEqual([]);
+  expect(await look()).toEqual([]);
+  const [time = 0n] = rows.times;
+  rows.times[0] = time - 500n;
+  expect(await look()).toEqual([expect.stringContaining("its time was")]);
+  expect(await settleable(state)).toEqual([]);
+  rows.times[0] = time;
+  expect(await look()).toEqual([]);
 });

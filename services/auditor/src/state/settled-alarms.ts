@@ -28,12 +28,14 @@ const SETTLED: ReadonlySet<Trouble> = new Set([
   "trust-added",
   "frozen",
 ]);
+/** How the subject begins of an entry whose time is not of when it came: nothing tells anew when that was, and no row ends it. */
+export const MISDATED = "misdated entry ";
 const MOST_CHARACTERS = 500;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Open alarms that an operator can settle. */
 export async function settleable(state: string): Promise<Alarm[]> {
-  return (await openAlarms(state)).filter((alarm) => SETTLED.has(alarm.trouble) && !standsForOthers(alarm));
+  return (await openAlarms(state)).filter((alarm) => isOfWord(alarm) && !standsForOthers(alarm));
 }
 
 /** The auditor that works in the folder takes it up at its next look. */
@@ -41,7 +43,7 @@ export async function settleAlarm(state: string, id: string, because: string, no
   const alarm = (await openAlarms(state)).find((one) => one.id === id);
   if (alarm === undefined || !UUID.test(id)) throw new Misconfigured("alarm", `${id} is no open alarm of ${state}`);
   const { trouble, what } = alarm;
-  if (!SETTLED.has(trouble)) {
+  if (!isOfWord(alarm)) {
     throw new Misconfigured("alarm", `${trouble} is over when its check passes, and at nobody's word`);
   }
   // Nobody has seen what it stands for, and the next look would tell it again.
@@ -60,6 +62,11 @@ export async function settleAlarm(state: string, id: string, because: string, no
   const settled: Settled = { alarm: id, trouble, what, because, at: timeOf(now) };
   await replaceFile(join(folder, `${id}.json`), `${JSON.stringify(settled)}\n`);
   return alarm;
+}
+
+/** A time that was changed after it was seen is over when its row is mended. */
+function isOfWord({ trouble, subject }: Alarm): boolean {
+  return SETTLED.has(trouble) || (trouble === "changed-beside" && subject?.startsWith(MISDATED) === true);
 }
 
 async function openAlarms(state: string): Promise<Alarm[]> {
@@ -107,7 +114,9 @@ async function readSettled(path: string): Promise<Settled | undefined> {
     const settled = JSON.parse(await readFile(path, "utf8")) as Partial<Settled>;
     const { alarm, trouble, what, because, at } = settled;
     const isWhole = [alarm, trouble, what, because, at].every((member) => typeof member === "string");
-    return isWhole && trouble !== undefined && SETTLED.has(trouble) ? (settled as Settled) : undefined;
+    return isWhole && trouble !== undefined && (SETTLED.has(trouble) || trouble === "changed-beside")
+      ? (settled as Settled)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,11 +1,12 @@
 import { countedEntries } from "@chancery/encoding";
 import { type BesideEntry, missingFrom, readBeside, readSizeAndTime } from "../database/beside-entries.ts";
 import { findStoredTree } from "../database/stored-log.ts";
-import type { Report } from "../domain/alarm.ts";
+import type { SettlingReport } from "../domain/alarm.ts";
 import { openCheckpoint } from "../domain/checkpoint.ts";
 import { Difference, subjectOf } from "../domain/difference.ts";
 import { sha256, TILE_HASHES } from "../domain/merkle.ts";
 import type { AuditedLog } from "../public/served-log.ts";
+import { MISDATED, type SettledAlarms } from "../state/settled-alarms.ts";
 import { DamagedPages } from "./damaged-pages.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
@@ -59,21 +60,26 @@ interface Memory {
 export class BesideWatch {
   readonly #watch: LogWatch;
   readonly #place: StoredPlace;
-  readonly #report: Report;
+  readonly #report: SettlingReport;
+  readonly #settled: SettledAlarms;
   readonly #damaged: DamagedPages;
   #memory: Memory;
   #id: number | undefined;
 
-  constructor(watch: LogWatch, place: StoredPlace, report: Report) {
+  constructor(watch: LogWatch, place: StoredPlace, report: SettlingReport, settled: SettledAlarms) {
     this.#watch = watch;
     this.#place = place;
     this.#report = report;
+    this.#settled = settled;
     this.#memory = parseMemory(watch.folder.cursor(CURSOR));
     this.#damaged = new DamagedPages(watch.folder.cursor(DAMAGED), (pages) => watch.folder.setCursor(DAMAGED, pages));
   }
 
   /** The newest, and those that came. */
   async checkNew(): Promise<void> {
+    for (const { trouble, what, because } of await this.#settled.refresh()) {
+      this.#report.settled(trouble, what, `an operator settled it: ${because}`);
+    }
     await this.#judge(`beside new entries of ${this.#watch.log.name}`, async (findings) => {
       const { next, tail, looks, misdated } = this.#memory;
       const signed = await this.#signedSize();
@@ -210,7 +216,7 @@ export class BesideWatch {
   #wrongOf({ index, time, seen }: Misdated): Wrong {
     const what = `entry ${index} of ${this.#watch.log.name} has the time ${shown(time)}, and came at ${shown(seen)} or shortly before`;
     const evidence = { index: String(index), time: String(time), seen: String(seen) };
-    return new Wrong("changed-beside", what, evidence, `misdated entry ${index} of ${this.#watch.log.name}`);
+    return new Wrong("changed-beside", what, evidence, `${MISDATED}${index} of ${this.#watch.log.name}`);
   }
 
   async #judge(check: string, work: (findings: Findings) => Promise<string>): Promise<void> {
@@ -221,6 +227,7 @@ export class BesideWatch {
         const { name } = this.#watch.log;
         return new Wrong("changed-entry", message, undefined, subjectOf(name, place));
       },
+      isSettled: ({ trouble, message }) => this.#settled.has(trouble, message),
       goneBack: () => this.#watch.goneBack(),
     });
   }

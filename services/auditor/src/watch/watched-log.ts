@@ -84,7 +84,7 @@ export function watchLog(
     return { watch, stored, beside: undefined, entries: undefined, certificates, next: 0n };
   }
   const entries = new EntryWatch(watch, { ...around, stored: place, pause, breathe });
-  const beside = place && new BesideWatch(watch, place, around.report);
+  const beside = place && new BesideWatch(watch, place, around.report, new SettledAlarms(state));
   return { watch, stored, beside, entries, certificates: undefined, next: 0n };
 }
 

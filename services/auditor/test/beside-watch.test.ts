@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Queryable } from "@chancery/postgres";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AlarmBook } from "../src/domain/alarm.ts";
+import { TROUBLES } from "../src/domain/troubles.ts";
 import { LogFolder } from "../src/state/log-folder.ts";
 import { SettledAlarms, settleAlarm, settleable } from "../src/state/settled-alarms.ts";
 import { StateFolder } from "../src/state/state-folder.ts";
@@ -119,4 +120,12 @@ test("a misdated entry, which no row mends, is over at an operator's word; a tim
   expect(await settleable(state)).toEqual([]);
   rows.times[0] = time;
   expect(await look()).toEqual([]);
+});
+
+test("the remedy of a changed time says how to mend the row, and names a signed entry timestamp for the v1 log alone", () => {
+  const { remedy } = TROUBLES["changed-beside"];
+  expect(remedy).toMatch(
+    /Put the row of log\.entry back from a backup or a replica: README, "When something is wrong"/,
+  );
+  expect(remedy).toContain("of the v1 log in the bundles that clients hold (their signed entry timestamp)");
 });

@@ -95,7 +95,7 @@ export const TROUBLES = {
     severity: "critical",
     meaning:
       "The time of an entry, or its attestation, is another than it was, or the time is not of when it came. No hash of the tree covers these two, and clients believe the v1 API: an expired certificate can be made to look valid. Somebody wrote to the database.",
-    remedy: `${KEEP}. The true time stands in the bundles that clients hold (their signed entry timestamp) and in exports; an attestation is true if its hash stands in the entry. Take no signature of that entry for one within its certificate's life.`,
+    remedy: `${KEEP}. Put the row of log.entry back from a backup or a replica: ${HOW}. The true time stands in exports as well, and of the v1 log in the bundles that clients hold (their signed entry timestamp); an attestation is true if its hash stands in the entry. Until then take no signature of that entry for one within its certificate's life. If the alarm is that an entry did not come at its time, and you know why (a clock that was wrong): \`npm run chancery -- auditor settle\`. Find out who can write to that table.`,
   },
   "changed-index": {
     severity: "critical",

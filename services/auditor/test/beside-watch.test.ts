@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Queryable } from "@chancery/postgres";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { AlarmBook } from "../src/domain/alarm.ts";
+import { notInOrder } from "../src/domain/difference.ts";
 import { TROUBLES } from "../src/domain/troubles.ts";
 import { LogFolder } from "../src/state/log-folder.ts";
 import { SettledAlarms, settleAlarm, settleable } from "../src/state/settled-alarms.ts";
@@ -128,4 +129,9 @@ test("the remedy of a changed time says how to mend the row, and names a signed 
     /Put the row of log\.entry back from a backup or a replica: README, "When something is wrong"/,
   );
   expect(remedy).toContain("of the v1 log in the bundles that clients hold (their signed entry timestamp)");
+});
+
+test("of two neighbours whose times are not in order both are named, for either may be the wrong one", () => {
+  expect(notInOrder(6n, 5_000n, 1_005_000n).message).toContain("entry 5 or entry 6 has a wrong time");
+  expect(notInOrder(0n, -1n, 0n).message).toBe("entry 0, time: expected 0 or later, found -1");
 });

@@ -1,5 +1,14 @@
 import { bytesArray, type Queryable } from "@chancery/postgres";
-import { Difference, expectEqual, type Found, NOTHING, type Place, tell, unlessFound } from "../domain/difference.ts";
+import {
+  Difference,
+  expectEqual,
+  type Found,
+  NOTHING,
+  type Place,
+  tell,
+  unlessFound,
+  notInOrder,
+} from "../domain/difference.ts";
 import { HASH_BYTES, hashLeaf, rootOfEdge, TILE_HASHES } from "../domain/merkle.ts";
 import type { ProvenLog, Shown } from "../domain/proven-log.ts";
 import { tileDifferences } from "../domain/tile-difference.ts";
@@ -55,8 +64,7 @@ async function checkEntries(
   const here = new Set(entries.map(({ index }) => index));
   let time = 0n;
   for (const entry of entries) {
-    const place = { kind: "entry", index: entry.index, field: "time" } as const;
-    if (entry.time < time) tell(found, [new Difference(place, `${time} or later`, String(entry.time))]);
+    if (entry.time < time) tell(found, [notInOrder(entry.index, entry.time, time)]);
     time = entry.time;
   }
   const changed = new Set<bigint>();

@@ -1,4 +1,4 @@
-import { Difference, expectEqual, type Found, NOTHING, tell, unlessFound } from "../domain/difference.ts";
+import { Difference, expectEqual, type Found, NOTHING, tell, unlessFound, notInOrder } from "../domain/difference.ts";
 import { HASH_BYTES, hashLeaf, TILE_HASHES, tileHashes } from "../domain/merkle.ts";
 import type { Progress } from "../domain/progress.ts";
 import { type StatedHead, TreeCheck } from "../domain/tree-check.ts";
@@ -119,10 +119,7 @@ export class EntryCheck {
 
   /** Its leaf hash, once its time is right. */
   #take({ index, time, leaf }: StoredEntry): Uint8Array {
-    if (time < this.#time) {
-      const place = { kind: "entry", index, field: "time" } as const;
-      tell(this.#found, [new Difference(place, `${this.#time} or later`, String(time))]);
-    }
+    if (time < this.#time) tell(this.#found, [notInOrder(index, time, this.#time)]);
     this.#time = time;
     this.firstTime ??= time;
     if (this.#published?.size === index + 1n) this.#youngest = time;

@@ -36,6 +36,13 @@ export class Difference extends Error {
   }
 }
 
+/** Of two neighbours whose times are not in order, nothing says which has the wrong one. */
+export function notInOrder(index: bigint, time: bigint, before: bigint): Difference {
+  const either =
+    index === 0n ? "" : ` (entry ${index - 1n} or entry ${index} has a wrong time, and nothing here says which)`;
+  return new Difference({ kind: "entry", index, field: "time" }, `${before} or later${either}`, String(time));
+}
+
 /** A leaf and its hash in the lowest tile are one: which of them was changed, several checks may say differently. */
 export function subjectOf(log: string, place: Place): string | undefined {
   if (place.kind !== "entry" && place.kind !== "tile") return undefined;

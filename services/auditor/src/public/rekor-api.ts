@@ -1,5 +1,5 @@
 import { type LogIdentity, openCheckpoint } from "../domain/checkpoint.ts";
-import { Difference, expectEqual, NOTHING } from "../domain/difference.ts";
+import { Difference, expectEqual, NOTHING, notInOrder } from "../domain/difference.ts";
 import { rootOfPath } from "../domain/inclusion.ts";
 import { HASH_BYTES, hashLeaf } from "../domain/merkle.ts";
 import type { CleanLog, Progress } from "../domain/progress.ts";
@@ -45,7 +45,7 @@ export async function checkRekorApi(
   for await (const entries of readAhead(pages, AHEAD, (page) => readPage(log, { first, from: page * PAGE, size }))) {
     const hashes = entries.map((entry) => checkEntry(entry, { size, root }));
     for (const { index, time: own } of entries) {
-      if (own < time) throw new Difference({ kind: "entry", index, field: "time" }, `${time} or later`, String(own));
+      if (own < time) throw notInOrder(index, own, time);
       time = own;
     }
     await check.add(Buffer.concat(hashes));

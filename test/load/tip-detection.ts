@@ -16,6 +16,7 @@ const SOME_MS = 5_000;
 interface Alarm {
   readonly trouble: string;
   readonly check: string;
+  readonly what: string;
   readonly resolved?: string;
 }
 interface Audit {
@@ -63,11 +64,15 @@ function told(seconds: number): string {
   return seconds === Infinity ? `not within ${FOUND_WITHIN_MS / 1000} s` : `${seconds.toFixed(1)} s`;
 }
 
-async function timesOf({ lane, what, troubles, change, back }: TipTampering, audits: Audits): Promise<number[]> {
+async function timesOf(
+  { lane, what, troubles, change, back, says = () => "" }: TipTampering,
+  audits: Audits,
+): Promise<number[]> {
   const seconds: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     await delay(Math.random() * SOME_MS);
-    const isIts = ({ check }: Alarm) => LANES[lane].test(check) && (lane !== "fork" || check.includes(`/${round}/`));
+    const isIts = (alarm: Alarm) =>
+      LANES[lane].test(alarm.check) && `${alarm.check} ${alarm.what}`.includes(says(round));
     await change(round);
     const changed = performance.now();
     const isFound = await audits.until(changed + FOUND_WITHIN_MS, (open) =>
@@ -75,7 +80,7 @@ async function timesOf({ lane, what, troubles, change, back }: TipTampering, aud
     );
     seconds.push(isFound ? (performance.now() - changed) / 1000 : Infinity);
     await back(round);
-    if (lane === "fork") continue;
+    if (says(round) !== "") continue;
     const over = performance.now() + OVER_WITHIN_MS;
     if (!(await audits.until(over, (open) => !open.some(isIts)))) throw new Error(`${what}: is mended, and goes on`);
   }
@@ -162,7 +167,15 @@ function forkedCheckpoint({ stack, proxy }: TipWorld): TipTampering {
     proxy.lies.set(`/${round}/api/v1/log/shards/${origin.split(" - ")[1]}/checkpoint`, lie);
   };
   const what = "a forked checkpoint, shown to one vantage point";
-  return { kind: "fork", what, lane: "fork", troubles: ["fork"], change, back: async () => clear(proxy) };
+  return {
+    kind: "fork",
+    what,
+    lane: "fork",
+    troubles: ["fork"],
+    change,
+    back: async () => clear(proxy),
+    says: (round) => `/${round}/`,
+  };
 }
 
 function clear({ lies }: LyingProxy): void {

@@ -9,6 +9,8 @@ export interface TipTampering {
   readonly troubles: readonly string[];
   readonly change: (round: number) => Promise<void>;
   readonly back: (round: number) => Promise<void>;
+  /** What its alarm says of a round, where it stays open when what was done is undone: the last of its lane. */
+  readonly says?: (round: number) => string;
 }
 
 export type Statement = readonly [sql: string, ...params: unknown[]];
@@ -220,7 +222,9 @@ function certificate({ owner, unlogged }: Tip, told: Told, last: bigint): TipTam
   return {
     ...told,
     change: (round) => run(owner, [[insert("fulcio.certificate"), rowOfNow(at(round).row, places[round])]]),
+    // Who takes the row of a forged certificate away again ends no alarm.
     back: (round) => run(owner, [["DELETE FROM fulcio.certificate WHERE serial = $1", at(round).serial]]),
+    says: (round) => Buffer.from(at(round).serial).toString("hex"),
   };
 }
 

@@ -6,6 +6,7 @@ import { DropZone } from "../parts/drop-zone.tsx";
 import { type DroppedBundle, takeDroppedBundle } from "../parts/dropped-file.ts";
 import { entryTitle } from "../parts/entry-title.ts";
 import { Notice, Waiting } from "../parts/notice.tsx";
+import { StatementCard } from "../parts/statement-card.tsx";
 import { StepList, Verdict } from "../parts/step-list.tsx";
 import { Hash, Text } from "../parts/text.tsx";
 import { useParties } from "../parts/use-parties.ts";
@@ -74,7 +75,7 @@ function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly 
     );
   }
   const { content, checked, isOld } = outcome;
-  const { entries, steps, authority, signedDigests } = checked;
+  const { entries, steps, authority, signedDigests, signedStatement } = checked;
   const [first] = entries;
   return (
     <>
@@ -98,6 +99,7 @@ function Bundle({ bundle, parties }: { readonly bundle: DroppedBundle; readonly 
         </Card>
       ))}
       {content.certificate !== undefined && <CertificateFacts certificate={content.certificate} checked />}
+      {signedStatement !== undefined && <StatementCard payload={signedStatement} whole="the bundle itself" />}
       {signedDigests.length > 0 && <Artifact digests={signedDigests} isStatement={content.envelope !== undefined} />}
     </>
   );

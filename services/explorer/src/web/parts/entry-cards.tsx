@@ -39,7 +39,7 @@ export function EntryCards({ entry, checked: { body, steps } }: EntryCardsProps)
         />
       </Card>
       {certificate === undefined ? <BareKeys body={body} /> : <CertificateFacts certificate={certificate} checked />}
-      {attestationPayload !== undefined && <StatementCard payload={attestationPayload} />}
+      {attestationPayload !== undefined && <StatementCard payload={attestationPayload} whole="the raw view below" />}
       {attestationPayload === undefined && attestation !== undefined && <ToldStatementCard attestation={attestation} />}
     </>
   );

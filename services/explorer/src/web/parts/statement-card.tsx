@@ -9,8 +9,15 @@ import { Hash, Linked, Text } from "./text.tsx";
 
 const SUBJECTS_SHOWN = 50;
 
+interface StatementProps {
+  /** As it is, or in base64. */
+  readonly payload: Uint8Array | string;
+  /** Where all of it can be read. */
+  readonly whole: string;
+}
+
 /** The statement in the envelope: about what, and what it says in plain words where this page knows its type. */
-export function StatementCard({ payload }: { readonly payload: string }) {
+export function StatementCard({ payload, whole }: StatementProps) {
   const statement = useMemo(() => read(payload), [payload]);
   if (typeof statement === "string") {
     return (
@@ -21,11 +28,11 @@ export function StatementCard({ payload }: { readonly payload: string }) {
   }
   return (
     <Card title={statement.summary?.title ?? "Statement"} note={<Linked value={statement.predicateType} />}>
-      <Subjects subjects={statement.subjects} />
+      <Subjects subjects={statement.subjects} whole={whole} />
       {statement.summary === undefined ? (
-        <p class="soft">Predicates of this type are not summarised here; the raw view below has all of it.</p>
+        <p class="soft">Predicates of this type are not summarised here; {whole} has all of it.</p>
       ) : (
-        <Summary summary={statement.summary} />
+        <Summary summary={statement.summary} whole={whole} />
       )}
     </Card>
   );
@@ -47,20 +54,20 @@ export function ToldStatementCard({ attestation: { predicateType, subjects = [] 
         By this server's word: the log holds the statement's digest, not the statement, so only its bundle can prove
         this.
       </p>
-      <Subjects subjects={told} />
+      <Subjects subjects={told} whole="the raw view" />
     </Card>
   );
 }
 
-function read(payload: string): Statement | string {
+function read(payload: Uint8Array | string): Statement | string {
   try {
-    return parseStatement(decodeBase64(payload, "attestation"));
+    return parseStatement(typeof payload === "string" ? decodeBase64(payload, "attestation") : payload);
   } catch (error) {
     return error instanceof Error ? error.message : "it cannot be read";
   }
 }
 
-function Subjects({ subjects }: { readonly subjects: Statement["subjects"] }) {
+function Subjects({ subjects, whole }: { readonly subjects: Statement["subjects"]; readonly whole: string }) {
   if (subjects.length === 0) return <p class="soft">It names nothing that it is about.</p>;
   return (
     <div>
@@ -78,13 +85,15 @@ function Subjects({ subjects }: { readonly subjects: Statement["subjects"] }) {
         ))}
       </ul>
       {subjects.length > SUBJECTS_SHOWN && (
-        <p class="small">and {subjects.length - SUBJECTS_SHOWN} more, in the raw view</p>
+        <p class="small">
+          and {subjects.length - SUBJECTS_SHOWN} more, in {whole}
+        </p>
       )}
     </div>
   );
 }
 
-function Summary({ summary }: { readonly summary: PredicateSummary }) {
+function Summary({ summary, whole }: { readonly summary: PredicateSummary; readonly whole: string }) {
   return (
     <>
       <Facts lines={summary.facts.map(([name, value]) => [name, <Linked value={value} />])} />
@@ -100,7 +109,11 @@ function Summary({ summary }: { readonly summary: PredicateSummary }) {
               </li>
             ))}
           </ul>
-          {total > shown.length && <p class="small">and {total - shown.length} more, in the raw view</p>}
+          {total > shown.length && (
+            <p class="small">
+              and {total - shown.length} more, in {whole}
+            </p>
+          )}
         </details>
       ))}
     </>

@@ -19,6 +19,8 @@ export interface CheckedBundle extends FoundAuthority {
   readonly steps: readonly Step[];
   /** What was signed, by the entry's own word; none while any step fails. */
   readonly signedDigests: readonly Digest[];
+  /** The in-toto statement that was signed; none while any step fails. */
+  readonly signedStatement: Uint8Array | undefined;
 }
 
 /** Each way from the entry to the log's key, and that the entry is of this bundle. Every step is taken, whatever failed. */
@@ -43,7 +45,10 @@ export async function checkBundle(
   ];
   const entries = logged.map((entry) => Object.assign({}, entry, { steps: withKeyLife(entry, times, now) }));
   const isRed = firstFailure([...entries.flatMap((entry) => entry.steps), ...steps]) !== undefined;
-  return { entries, steps, ...found, signedDigests: isRed ? [] : signedDigests(content, bodies[0]) };
+  if (isRed) return { entries, steps, ...found, signedDigests: [], signedStatement: undefined };
+  const { envelope } = content;
+  const signedStatement = envelope?.payloadType === IN_TOTO ? envelope.payload : undefined;
+  return { entries, steps, ...found, signedDigests: signedDigests(content, bodies[0]), signedStatement };
 }
 
 /** What a file is compared with: the digest in the entry, or those that the signed statement is about. */

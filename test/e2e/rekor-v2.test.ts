@@ -155,7 +155,7 @@ describe.skipIf(missing)(`a v2 log whose key is Ed25519${reason}`, () => {
     const tuf = { tufMirrorURL: `${stack.url}/tuf`, tufRootPath, tufCachePath: home.path("cache") };
     await verify(JSON.parse(await readFile(bundle, "utf8")), Buffer.from("a file"), { ...tuf, tlogThreshold: 1 });
     const fsck = await run(process.execPath, [MAIN, "fsck", "--url", stack.url]);
-    expect(fsck.stdout).toContain("rekor-v2: clean: 1 entries");
+    expect(fsck.stdout).toContain("rekor-v2: clean: 1 entry");
     const state = join(folder, "auditor");
     const audit = await run(process.execPath, [MAIN, "auditor", "--url", stack.url, "--state", state, "--once"]);
     expect(audit.stdout).toContain(

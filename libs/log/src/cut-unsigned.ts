@@ -9,8 +9,7 @@ import { noSuchLog } from "./no-such-log.ts";
 import { type CutTable, PostgresCut } from "./postgres-cut.ts";
 import { PostgresLogStore } from "./postgres-log-store.ts";
 import { anchorKeyReason, keyReason, MOST_AHEAD, olderReason, thawedReason, treeReason } from "./standing.ts";
-import type { StoredLog, TreeState } from "./store.ts";
-import { MissingRows } from "./store.ts";
+import { MissingRows, type StoredLog, type TreeState } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
 import { edgeOf, proveUnsigned } from "./unsigned-entries.ts";
 

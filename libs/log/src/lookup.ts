@@ -15,7 +15,6 @@ const MOST_PROBES = 65_536;
 /** Of the longest leaves there are, 16 MiB: what an entry bundle is, too. */
 const MOST_ENTRIES = 256;
 const MOST_NAMES = 257;
-const RETRY_AFTER = 5;
 
 /** Look-ups by keys, times and names, in the published tree and no further. */
 export class Lookup {
@@ -64,7 +63,7 @@ export class Lookup {
     const found = new Set(entries.map(({ index }) => index));
     const lost = indexes.find((index) => !found.has(index));
     if (lost === undefined) return entries;
-    throw new MissingRows(`entry ${lost} was published and is not in the database`, RETRY_AFTER);
+    throw new MissingRows(`entry ${lost} was published and is not in the database`);
   }
 
   /** Keys of the names that begin so; undefined where there are more than 256. */

@@ -7,8 +7,7 @@ import type { AnchoredSigner } from "./anchored-signer.ts";
 import { isNewer, type PublishedCheckpoint } from "./entry.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Standing } from "./standing.ts";
-import type { StoredLog, Tree, TreeState } from "./store.ts";
-import { MissingRows } from "./store.ts";
+import { MissingRows, type StoredLog, type Tree, type TreeState } from "./store.ts";
 import { proveUnsigned } from "./unsigned-entries.ts";
 
 /** How long another process may take for its anchor or its publication before we go on without it. */

@@ -3,8 +3,14 @@ import type { TileGrowth, TreeHead } from "@chancery/tlog";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
 import type { KeySearch, KeysFound, SearchKey, SearchName } from "./search-key.ts";
 
+const RETRY_AFTER = 5;
+
 /** Of a tree that was published and is not wholly there: no mistake of who asks. */
-export class MissingRows extends Unavailable {}
+export class MissingRows extends Unavailable {
+  constructor(message: string) {
+    super(message, RETRY_AFTER);
+  }
+}
 
 /** Whose log it is: told when the log is created and never changed. */
 export interface LogKey {

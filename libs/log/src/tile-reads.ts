@@ -24,7 +24,6 @@ const MIDDLE_PARTS = 32_768;
 const WHOLE_TILES = 1_024;
 /** What was damaged in the database when it was read, and is mended there, is not served for ever. */
 const KEPT_MS = 60_000;
-const RETRY_AFTER = 5;
 
 /**
  * Tiles, from memory where it can be. A published tile only ever grows at its end, so whatever was read of it once
@@ -132,10 +131,7 @@ function middleOf(hashes: Uint8Array): Uint8Array {
 function expectHashes(hashes: Uint8Array, bytes: number, name: string): Uint8Array {
   if (hashes.length >= bytes) return hashes.length === bytes ? hashes : hashes.slice(0, bytes);
   const width = bytes / HASH_SIZE;
-  throw new MissingRows(
-    `tile ${name}: the database does not have the ${width} hashes that were published`,
-    RETRY_AFTER,
-  );
+  throw new MissingRows(`tile ${name}: the database does not have the ${width} hashes that were published`);
 }
 
 /** A reader that hashes each node once, for the proofs of a whole batch, which share most of theirs. */

@@ -311,7 +311,7 @@ export class TransparencyLog {
   }
 
   #lost(index: bigint): MissingRows {
-    return new MissingRows(`log ${this.#name}: entry ${index} was published and is not in the database`, 5);
+    return new MissingRows(`log ${this.#name}: entry ${index} was published and is not in the database`);
   }
 
   async #expectPublished(size: bigint): Promise<void> {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { PostgresSearchIndex } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
-import { type Damage, type VouchedTree, verifyIndex } from "@chancery/rekor";
+import { type DamagedStretches, type VouchedTree, verifyIndex } from "@chancery/rekor";
 
 /** A page of 256 entries a question: a hundredth of a core. */
 const EVERY_MS = 2_000;
@@ -19,7 +19,7 @@ interface Audit extends Pace {
 }
 
 interface Audited {
-  readonly damaged: { readonly first: readonly Damage[]; readonly count: bigint };
+  readonly damaged: DamagedStretches;
   readonly differences: readonly string[];
   /** So many, from the first on, are not judged, says the database. */
   readonly unindexed: bigint;

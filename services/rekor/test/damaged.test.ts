@@ -89,7 +89,7 @@ test("a search leaves out no entry whose row was taken away, and calls itself co
 });
 
 test("what is missing while the whole database is an older one is not taken for a changed row", async () => {
-  const missing = new MissingRows("entry 2 was published and is not in the database", 5);
+  const missing = new MissingRows("entry 2 was published and is not in the database");
   const log: Pick<ProvenLog, "entry" | "readiness"> = {
     entry: () => Promise.reject(missing),
     readiness: async () => "its database is older than what was signed",

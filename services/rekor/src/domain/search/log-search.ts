@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { LoggedEntry, PartialEntry, SearchKey } from "@chancery/log";
-import { searchGroups } from "./candidates.ts";
 import { orDamaged } from "../stored-proof.ts";
+import { searchGroups } from "./candidates.ts";
 import { type Condition, matches } from "./condition.ts";
 import { describeStored } from "./describe-stored.ts";
 import { MatchingSteps } from "./matching-steps.ts";

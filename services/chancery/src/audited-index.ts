@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { AuditorConfig } from "@chancery/auditor";
 import { PostgresSearchIndex } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
 import { type DamagedStretches, type VouchedTree, verifyIndex } from "@chancery/rekor";
@@ -23,6 +24,11 @@ interface Audited {
   readonly differences: readonly string[];
   /** So many, from the first on, are not judged, says the database. */
   readonly unindexed: bigint;
+}
+
+/** How the auditor holds the search indexes of this database. */
+export function indexAuditOf(db: Database): NonNullable<AuditorConfig["verifyIndex"]> {
+  return (log, tree, around) => auditIndex(db, log, tree, around);
 }
 
 /** What is other in a log's search index than the entries of `tree` say, read at a pace that nobody notices. */

@@ -6,7 +6,7 @@ import { CurrentIssuers } from "@chancery/fulcio";
 import type { Database } from "@chancery/postgres";
 import type { TrustMaterial } from "@chancery/trust";
 import type { ReadAccess, Reader, RunningService } from "@chancery/service";
-import { auditIndex } from "./audited-index.ts";
+import { indexAuditOf } from "./audited-index.ts";
 import { canaryLeftOut } from "./canary-rules.ts";
 import type { Installation } from "./installation.ts";
 import type { Settings } from "./settings.ts";
@@ -73,7 +73,7 @@ export class AuditorBeside {
         "rekor-v2": keys["rekor-v2"].publicKey.keyObject,
         ctlog: keys.ctlog.publicKey.keyObject,
       },
-      verifyIndex: (log, tree, around) => auditIndex(db, log, tree, around),
+      verifyIndex: indexAuditOf(db),
       insight: { db, anchor },
       trustMaterial: new Map(material.targets.map(({ name, bytes }) => [name, bytes])),
     };

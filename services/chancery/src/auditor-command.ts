@@ -5,7 +5,7 @@ import { Auditor, type AuditorConfig, AuditorModule } from "@chancery/auditor";
 import { Misconfigured } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
 import { createLogger, createService, redact } from "@chancery/service";
-import { auditIndex } from "./audited-index.ts";
+import { indexAuditOf } from "./audited-index.ts";
 import { CANARY_SECONDS, leftOut, parseCanaryLog, parseTimeServer, parseUrl } from "./auditor-settings.ts";
 import type { Terminal } from "./command-line.ts";
 import { parseFlags } from "./flags.ts";
@@ -86,7 +86,7 @@ export async function auditorCommand(
     vantagePoints: (flags.from ?? []).map((url) => parseUrl("--from", url)),
     state: resolve(flags.state ?? ".chancery-auditor"),
     webhook: flags.webhook && parseUrl("--webhook", flags.webhook),
-    verifyIndex: db && indexOf(db),
+    verifyIndex: db && indexAuditOf(db),
     insight: db && { db, anchor: flags.anchor && resolve(flags.anchor) },
     ...(await federated(flags["federated-issuer"])),
     way: wayOf(flags["read-token-file"]),
@@ -108,10 +108,6 @@ export async function auditorCommand(
   terminal.out(`auditing ${config.url}: ${service.url}/api/chancery/v1/audit, memory in ${config.state}\n`);
   await stop;
   return 0;
-}
-
-function indexOf(db: Database): AuditorConfig["verifyIndex"] {
-  return (log, tree, around) => auditIndex(db, log, tree, around);
 }
 
 async function sweepOnce(config: AuditorConfig, terminal: Terminal): Promise<number> {

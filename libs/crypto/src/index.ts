@@ -5,4 +5,10 @@ export { parsePublicKey, parsePublicKeyPem, type PublicKey, publicKeyFromKeyObje
 export { HASH_LENGTH, hash, type HashAlgorithm, sha256, sha256Hex, sha256Into, sha384, sha512 } from "./sha.ts";
 export { ephemeralSigner, type Signer, signerFromKeyObject } from "./signer.ts";
 export { verifyDigest, verifyDigestAside } from "./verify-digest.ts";
-export { verifySignature, verifySignatureOnPool, verifySignatureP1363 } from "./verify.ts";
+export {
+  verifyMessageAside,
+  verifySignature,
+  verifySignatureAside,
+  verifySignatureOnPool,
+  verifySignatureP1363,
+} from "./verify.ts";

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { compactVerify, createLocalJWKSet, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseIdentityToken } from "../src/identity-token.ts";
@@ -123,6 +124,21 @@ test("a token that names no key is its issuer's whichever of its keys signed it"
   const token = parseIdentityToken(two.token);
   expect(await isSignedBy(token, createLocalJWKSet({ keys: [one.jwk, two.jwk] }))).toBe(true);
   expect(await isSignedBy(token, createLocalJWKSet({ keys: [one.jwk, one.jwk] }))).toBe(false);
+});
+
+test.for([
+  ["of 3072 bits", { modulusLength: 3072 }],
+  ["of 4096 bits", { modulusLength: 4096 }],
+  ["of more bits than are verified beside others", { modulusLength: 4104 }],
+  ["with another exponent than most", { modulusLength: 2048, publicExponent: 3 }],
+] as const)("an RSA key %s verifies its own tokens alone", async ([, options]) => {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", options);
+  const jwk = { ...publicKey.export({ format: "jwk" }), kid: "RS256" } as JWK;
+  const claims = new SignJWT({ iss: "https://issuer.example", sub: "someone", aud: "sigstore" });
+  const token = await claims.setProtectedHeader({ alg: "RS256", kid: "RS256" }).sign(privateKey);
+  expect(await verdict(token, [jwk])).toBe(true);
+  expect(await verdict(spoilt(token, 9), [jwk])).toBe(false);
+  expect(await verdict(stranger.token, [jwk])).toBe(false);
 });
 
 test("an RSA key of 1024 bits verifies nothing", async () => {

@@ -3,7 +3,7 @@ import {
   defaultHash,
   parsePublicKey,
   type PublicKey,
-  verifySignatureOnPool,
+  verifySignatureAside,
   verifySignatureP1363,
 } from "@chancery/crypto";
 import { der, parsePem, utf8 } from "@chancery/encoding";
@@ -46,7 +46,7 @@ async function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, name
   const key = parseSubmittedKey(submitted);
   if (signature.length === 0) throw refusal(REFUSAL.signature, new Malformed("none was given"));
   const message = utf8(name);
-  if (await verifySignatureOnPool(key, message, signature)) return key;
+  if (await verifySignatureAside(key, message, signature)) return key;
   // Browsers and Java sign in the IEEE P1363 form; upstream takes both.
   if (key.algorithm.startsWith("ecdsa") && verifySignatureP1363(key, message, signature)) return key;
   throw refusal(REFUSAL.signature, new Unverified("it is not the key's signature over the token's subject"));

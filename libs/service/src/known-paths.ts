@@ -37,7 +37,7 @@ declare module "fastify" {
   interface FastifyInstance {
     /** What a person sees at a path where nothing is, with the status set; whoever wants data gets JSON. */
     pageNotFound?: (request: FastifyRequest, reply: FastifyReply) => void;
-    /** What an API says of paths below its own where nothing is: true if the answer was given. */
+    /** What an API says of paths below its own where nothing is, or with a slash too many: true if the answer was given. */
     apiNotFound?: (path: string, reply: FastifyReply) => boolean;
   }
 }
@@ -45,8 +45,10 @@ declare module "fastify" {
 /** Answers an unknown path before its body is read; JSON like every other error, unless a browser wants a page. */
 export function refuseUnknownPaths(fastify: FastifyInstance, known: KnownPaths): void {
   fastify.addHook("onRequest", (request, reply, done) => {
-    if (!request.is404) return done();
     const [path = ""] = request.url.split("?", 1);
+    // Routes match with a slash at the end too, as go-openapi's do (Rekor v1, where sigstore-python asks for `retrieve/`; TSA). A gateway's do not.
+    if (path.endsWith("/") && fastify.apiNotFound?.(path, reply) === true) return;
+    if (!request.is404) return done();
     const methods = known.methods(path);
     const wrongMethod = methods.length > 0 && !methods.includes(request.method);
     if (!wrongMethod && fastify.apiNotFound?.(path, reply) === true) return;

@@ -81,6 +81,19 @@ describe("a running stack", () => {
     expect((await fetch(running.url + path)).status).toBe(200);
   });
 
+  test.for([
+    [
+      "Rekor and the timestamp authority take a slash at the end",
+      200,
+      ["/api/v1/log/", "/api/v1/timestamp/certchain/"],
+    ],
+    ["so do pages and files of trust", 200, ["/search/", "/trust/trusted_root.json/", "/tuf/root.json/"]],
+    ["to Fulcio's gateway it is another path", 404, ["/api/v1/rootCert/", "/api/v2/trustBundle/?a=b"]],
+    ["to that of Rekor v2, too", 404, ["/api/v2/log/entries/", "/api/v2/checkpoint/"]],
+  ] as const)("%s, as upstream: %i", async ([, status, paths]) => {
+    for (const path of paths) expect((await fetch(running.url + path)).status, path).toBe(status);
+  });
+
   test("serves the CT log below its shard", async () => {
     const { shard } = running.stack.facts;
     expect(await json(`${running.url}/ctlog/${shard}/ct/v1/get-sth`)).toHaveProperty("tree_head_signature");

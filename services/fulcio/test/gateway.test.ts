@@ -37,6 +37,12 @@ describe("a path that nothing is at", () => {
     "/api/v2/signingCert/x?y=z",
     "/api/v1/rootCert/x",
     "/api/v1/signingCert/x",
+    "/api/v1/signingCert/",
+    "/api/v1/rootCert/",
+    "/api/v2/signingCert/",
+    "/api/v2/trustBundle/?x=y",
+    "/api/v2/trustBundle//",
+    "/api/v2/configuration/",
   ])("%s: the gateway's 404, whatever the method", async (path) => {
     for (const method of ["GET", "POST", "DELETE", "OPTIONS"])
       expect(await send(method, path), method).toEqual(notFound);

@@ -15,3 +15,17 @@ export function spread(values: readonly number[], digits: number): string {
   );
   return `${mid} (${low}–${high})`;
 }
+
+/** Of rounds that ran side by side, pair by pair: only they met the same machine. */
+export function ratios<Round>(
+  ones: readonly Round[],
+  others: readonly Round[],
+  pick: (round: Round) => number,
+  digits: number,
+): string {
+  const pairs = ones.map((one, at) => [one, others[at]] as const);
+  return spread(
+    pairs.map(([one, other]) => (other === undefined ? Number.NaN : pick(one) / pick(other))),
+    digits,
+  );
+}

@@ -1,17 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { loadavg, tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startChancery, startFakeIssuer } from "@chancery/testing";
 import { closedLoop, type LoadRequest, type LoadResult } from "./closed-loop.ts";
-import { percentile, spread } from "./figures.ts";
+import { percentile, ratios, spread } from "./figures.ts";
 import { EMAIL, GITHUB, type Identity, signingRequests } from "./fulcio-requests.ts";
 import { describeMachine } from "./machine.ts";
 import { treeCpu } from "./process-cpu.ts";
 import { repeat } from "./scenario.ts";
 import { startUpstreamFulcio } from "./upstream-fulcio.ts";
+import { temporaryFolder } from "./upstream-process.ts";
 
 const USAGE = `bench fulcio [--clients 1,32] [--ct-log on,off] [--identities email,github-workflow] [--rounds 5]
              [--seconds 3] [--requests 8192] [--profile DIR] [--upstream FULCIO]
@@ -66,8 +67,7 @@ export async function benchFulcio(args: readonly string[]): Promise<void> {
   });
   if (values.help) return void print(USAGE);
   await using open = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), "chancery-bench-"));
-  open.defer(() => rm(directory, { recursive: true, force: true }));
+  const directory = await temporaryFolder(open);
   const identities = [EMAIL, GITHUB].filter(({ name }) => values.identities.split(",").includes(name));
   const issuers = await Promise.all(
     identities.map(async (identity) => ({ identity, issuer: open.use(await startFakeIssuer()) })),
@@ -193,15 +193,8 @@ function row({ server, identity, clients, rounds }: Case): string {
   );
 }
 
-/** Round by round, because only what ran side by side met the same machine. */
 function printRatio(what: string, one: Case | undefined, other: Case | undefined): void {
   if (one === undefined || other === undefined) return;
-  const ratio = (pick: (round: Round) => number) => {
-    const pairs = one.rounds.map((round, at) => [round, other.rounds[at]] as const);
-    return spread(
-      pairs.map(([a, b]) => (b === undefined ? Number.NaN : pick(a) / pick(b))),
-      2,
-    );
-  };
+  const ratio = (pick: (round: Round) => number) => ratios(one.rounds, other.rounds, pick, 2);
   print(`${what}: time ${ratio((r) => r.seconds / r.requests)}, CPU ${ratio((r) => r.node + r.database)}`);
 }

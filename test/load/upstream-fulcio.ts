@@ -1,17 +1,13 @@
-import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { signerFromKeyObject } from "@chancery/crypto";
 import { encodePem } from "@chancery/encoding";
 import { createRootAuthority } from "@chancery/x509";
+import { answers, freePorts, startUpstream, type UpstreamProcess } from "./upstream-process.ts";
 
-export interface UpstreamFulcio extends AsyncDisposable {
+export interface UpstreamFulcio extends UpstreamProcess {
   readonly url: string;
-  readonly pid: number;
 }
 
 export interface UpstreamIssuer {
@@ -20,7 +16,6 @@ export interface UpstreamIssuer {
 }
 
 const PASSPHRASE = "bench";
-const READY_WITHIN_MS = 30_000;
 
 /** Upstream's Fulcio (`program`), with a P-256 file authority and without a CT log, as `fulcio-node.ts` runs ours. */
 export async function startUpstreamFulcio(
@@ -41,27 +36,14 @@ export async function startUpstreamFulcio(
   const configured = ["--config-path", "config.yaml", "--ct-log-url", "", "--log_type", "prod"];
   const certificate = ["--ca", "fileca", "--fileca-cert", "authority.pem", "--fileca-watch=false"];
   const key = ["--fileca-key", "authority-key.pem", "--fileca-key-passwd", PASSPHRASE];
-  const child = spawn(program, ["serve", ...listening, ...configured, ...certificate, ...key], {
-    cwd: folder,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let said = "";
-  child.stderr.on("data", (chunk: Buffer) => (said = `${said}${chunk.toString()}`.slice(-2_000)));
   const url = `http://127.0.0.1:${port}`;
-  const stop = async () => {
-    const exit = once(child, "exit");
-    if (child.exitCode === null && child.kill("SIGTERM")) await exit;
-  };
-  const until = performance.now() + READY_WITHIN_MS;
-  while (!(await answers(`${url}/healthz`))) {
-    if (performance.now() < until && child.exitCode === null) {
-      await delay(100);
-      continue;
-    }
-    await stop();
-    throw new Error(`${program} does not answer: ${said}`);
-  }
-  return { url, pid: child.pid ?? Number.NaN, [Symbol.asyncDispose]: stop };
+  const server = await startUpstream(
+    program,
+    ["serve", ...listening, ...configured, ...certificate, ...key],
+    folder,
+    () => answers(`${url}/healthz`),
+  );
+  return { url, ...server };
 }
 
 async function writeAuthority(folder: string): Promise<void> {
@@ -75,30 +57,4 @@ async function writeAuthority(folder: string): Promise<void> {
   const lock = { cipher: "aes-256-cbc", passphrase: PASSPHRASE };
   await writeFile(join(folder, "authority.pem"), encodePem("CERTIFICATE", root));
   await writeFile(join(folder, "authority-key.pem"), privateKey.export({ type: "sec1", format: "pem", ...lock }));
-}
-
-/** Open all at once, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  return await Promise.all(
-    servers.map(async (server) => {
-      const address = server.address();
-      await new Promise((resolve) => server.close(resolve));
-      return typeof address === "object" && address !== null ? address.port : 0;
-    }),
-  );
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url)).ok;
-  } catch {
-    return false;
-  }
 }

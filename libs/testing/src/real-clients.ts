@@ -19,8 +19,15 @@ export type RealClient = keyof typeof REAL_CLIENTS;
 /** Path of a client's program, or undefined where this machine has none. */
 export function findClient(name: RealClient): string | undefined {
   const named = process.env[REAL_CLIENTS[name]];
-  const places = named ? [named] : (process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, name));
-  return places.find(isExecutable);
+  return named ? [named].find(isExecutable) : findProgram(name);
+}
+
+/** Path of a program in one of these folders, by default those of PATH, or undefined where none has it. */
+export function findProgram(
+  name: string,
+  folders: readonly string[] = (process.env["PATH"] ?? "").split(delimiter),
+): string | undefined {
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
 /**

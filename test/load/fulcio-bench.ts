@@ -19,8 +19,8 @@ const USAGE = `bench fulcio [--clients 1,32] [--ct-log on,off] [--identities ema
 POST /api/v2/signingCert with RS256 tokens and P-256 keys: with the CT log on at the whole program on its embedded
 PostgreSQL, with it off at Fulcio alone. --requests different ones of each identity are made beforehand, each with a
 token and a key of its own, and sent in turn. All cases take turns within a round. --profile keeps
-the servers' CPU profiles. --upstream runs upstream's program (built by go install, 1.8) without a CT log in the same rounds: machines
-differ and drift, ratios of one round do not.`;
+the servers' CPU profiles. --upstream runs upstream's program (built by go install, 1.8) without a CT log in the same rounds, and tells
+ours against it, also ours with the CT log on: machines differ and drift, ratios of one round do not.`;
 
 interface Round extends LoadResult {
   /** CPU microseconds per request. */
@@ -153,8 +153,13 @@ async function run(cases: readonly Case[], rounds: number, seconds: number): Pro
     printRatio(`CT log ${label(one.server)}, ${one.clients} clients: github-workflow / email`, one, email);
   }
   for (const one of cases.filter(({ server }) => server.isUpstream)) {
-    const ours = cases.find((other) => other.server.ctLog === "off" && !other.server.isUpstream && same(one, other));
-    printRatio(`${one.identity.name}, CT log off, ${one.clients} clients: ours / upstream's`, ours, one);
+    for (const ctLog of ["off", "on"]) {
+      const ours = cases.find((other) => {
+        return other.server.ctLog === ctLog && !other.server.isUpstream && same(other, one);
+      });
+      const what = ctLog === "on" ? "CT log on at ours alone" : "CT log off";
+      printRatio(`${one.identity.name}, ${what}, ${one.clients} clients: ours / upstream's`, ours, one);
+    }
   }
 }
 

@@ -36,6 +36,7 @@ const FULCIO = {
   "certificates-per-identity": z.strictObject(RATES).optional(),
   /** To a year: what is good for longer is a password. */
   "longest-token-hours": z.int().min(1).max(8_784).optional(),
+  "once-federated": z.array(z.string().min(1)).optional(),
 };
 
 /** As much as an entry may carry. */

@@ -1,7 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { type PublicKey, parsePublicKeyPem } from "@chancery/crypto";
 import { Fault, Misconfigured } from "@chancery/fault";
-import { type ClientAlgorithm, type IssuanceRates, parseClientAlgorithms, RemoteCtLog } from "@chancery/fulcio";
+import {
+  assertIssuerPattern,
+  type ClientAlgorithm,
+  type IssuanceRates,
+  parseClientAlgorithms,
+  RemoteCtLog,
+} from "@chancery/fulcio";
 import type { OwnSection } from "./config-file.ts";
 
 /** A CT log that is not ours. */
@@ -20,12 +26,17 @@ export interface FulcioSettings {
   readonly rates?: IssuanceRates;
   /** Seconds; a day if left out. */
   readonly longestTokenLife?: number;
+  /** Issuers that had an `issuer-claim` and have it no more. */
+  readonly onceFederated?: readonly string[];
 }
 
 export async function fulcioSettings(section: NonNullable<OwnSection["fulcio"]>): Promise<FulcioSettings> {
   const names = section["client-signing-algorithms"];
   const rates = section["certificates-per-identity"];
   const hours = section["longest-token-hours"];
+  const onceFederated = section["once-federated"];
+  for (const [at, url] of (onceFederated ?? []).entries())
+    assertIssuerPattern(`chancery.fulcio.once-federated.${at}`, url);
   return {
     ctLog: await ctLog(section["ct-log"]),
     ...(names === undefined
@@ -33,6 +44,7 @@ export async function fulcioSettings(section: NonNullable<OwnSection["fulcio"]>)
       : { clientAlgorithms: parseClientAlgorithms(names, "chancery.fulcio.client-signing-algorithms") }),
     ...(rates === undefined ? {} : { rates: { perMinute: rates.minute, perHour: rates.hour } }),
     ...(hours === undefined ? {} : { longestTokenLife: hours * 3600 }),
+    ...(onceFederated === undefined ? {} : { onceFederated }),
   };
 }
 

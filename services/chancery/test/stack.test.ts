@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CurrentIssuers } from "@chancery/fulcio";
 import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 import { freePort } from "@chancery/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -239,6 +240,17 @@ describe("with configured issuers", () => {
     await writeFile(config, JSON.stringify(plain));
     await running.stack.reload();
     expect(federated()).toEqual(issuers.slice(1));
+  });
+
+  test("one that named who vouched before the start is known where the configuration says so", async () => {
+    const config = join(folder, "once-federated.json");
+    const plain = { "oidc-issuers": { "https://issuer.invalid": { "client-id": "sigstore", type: "email" } } };
+    const once = ["https://dex.invalid", "https://*.dex.invalid"];
+    await writeFile(config, JSON.stringify({ ...plain, chancery: { fulcio: { "once-federated": once } } }));
+    await using running = await startTestStack({ config });
+    const { isFederated } = running.stack.service.app.get(CurrentIssuers);
+    const issuers = ["https://issuer.invalid", "https://dex.invalid", "https://a.dex.invalid"];
+    expect(issuers.map((issuer) => isFederated(issuer))).toEqual([false, true, true]);
   });
 });
 

@@ -15,7 +15,7 @@ export function createExaminer(
   // Ages are measured by a clock that nobody sets.
   const keys = new IssuerKeys(issuerDocuments(), clock ?? (() => performance.now()), mayUseLoopbackHttp, warn);
   return {
-    pool: new CurrentIssuers(config.issuers, keys, warn),
+    pool: new CurrentIssuers(config.issuers, keys, warn, config.onceFederated),
     keys,
     longestTokenLife: config.longestTokenLife ?? A_DAY,
     clock: clock ?? Date.now,

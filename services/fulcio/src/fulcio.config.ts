@@ -23,6 +23,8 @@ export interface FulcioConfig {
   readonly clientAlgorithms?: readonly ClientAlgorithm[];
   /** Certificates that one identity may have of one process; unbounded, as upstream, if left out. */
   readonly rates?: IssuanceRates;
+  /** URLs or patterns of issuers that had an `issuer-claim` before: their certificates are still in the ledger. */
+  readonly onceFederated?: readonly string[];
 }
 
 /**

@@ -13,7 +13,7 @@ export type * from "./domain/issuance-history.ts";
 export { type CertificateContents, certificateContents } from "./domain/issued-certificate.ts";
 export type { KeyUse } from "./domain/unused-certificates.ts";
 export type { IssuerSettings } from "./domain/issuer-settings.ts";
-export { issuerMatcher } from "./domain/issuer-url.ts";
+export { assertIssuerPattern, issuerMatcher } from "./domain/issuer-url.ts";
 export { IssuerSignatures } from "./domain/issuer-signatures.ts";
 export type { IssuanceRates } from "./domain/issuance-rate.ts";
 export { REFUSAL_CODES, type RefusalCode } from "./domain/refusal-code.ts";

@@ -106,6 +106,7 @@ export interface FulcioOptions {
   readonly ctLog?: { readonly link: CtLog; readonly key: PublicKey };
   readonly clock?: () => number;
   readonly rates?: IssuanceRates;
+  readonly onceFederated?: readonly string[];
   readonly authority?: TestAuthority;
   readonly ledger?: IssuanceLedger;
   readonly auditing?: Pick<FulcioLinks, "history" | "keyUse">;
@@ -123,6 +124,7 @@ export async function startFulcio(options: FulcioOptions): Promise<FulcioUnderTe
       ...parseFulcioConfig(options.config),
       allowLoopbackHttp: options.allowLoopbackHttp === true,
       ...(options.rates === undefined ? {} : { rates: options.rates }),
+      ...(options.onceFederated === undefined ? {} : { onceFederated: options.onceFederated }),
     },
     {
       issuer: authority,

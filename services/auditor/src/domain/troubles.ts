@@ -146,7 +146,7 @@ export const TROUBLES = {
     meaning:
       "Rows of the CA's ledger that stood there before this auditor looked have another issuer than their certificates. So it is of an issuer configured with issuer-claim: its tokens, and so their certificates, name who vouched for a person. Whether this one ever was, this auditor is not told: if not, somebody wrote to the database before, and searches and reports by issuer show the wrong one. The certificates are untouched, and any further change of these rows is a critical alarm.",
     remedy:
-      "See in the history of the CA's configuration whether it ever had this issuer with issuer-claim. If it had, say so: `npm run chancery -- auditor settle`, or `--federated-issuer` of an auditor that stands alone. If not, the evidence names the rows: write the issuer back from the certificates, settle the alarms that tell of that change, and find out who can write to that table.",
+      "See in the history of the CA's configuration whether it ever had this issuer with issuer-claim. If it had, say so: `chancery.fulcio.once-federated` in its configuration, `--federated-issuer` of an auditor that stands alone, or `npm run chancery -- auditor settle`. If not, the evidence names the rows: write the issuer back from the certificates, settle the alarms that tell of that change, and find out who can write to that table.",
   },
   "unkept-rows": {
     severity: "critical",

@@ -16,11 +16,17 @@ export class CurrentIssuers {
   readonly #federated = new Map<string, (issuer: string) => boolean>();
 
   /** Misconfigured unless every issuer can do its work. */
-  constructor(settings: readonly IssuerSettings[], keys: IssuerKeys, warn: (text: string) => void = () => {}) {
+  constructor(
+    settings: readonly IssuerSettings[],
+    keys: IssuerKeys,
+    warn: (text: string) => void = () => {},
+    onceFederated: readonly string[] = [],
+  ) {
     this.#keys = keys;
     this.#warn = warn;
     this.#pool = new IssuerPool(settings);
     this.#settings = settings;
+    for (const url of onceFederated) this.#federated.set(url, issuerMatcher(url));
     this.#rememberFederated();
     this.#warnOfPlainHttp();
   }
@@ -42,7 +48,10 @@ export class CurrentIssuers {
     this.#keys.keepOnly(settings);
   }
 
-  /** Whether certificates for tokens of this issuer name another one, by `issuer-claim`; as configured at any time since the start. */
+  /**
+   * Whether certificates for tokens of this issuer name another one, by `issuer-claim`: as configured at any time since the
+   * start, or before by the operator's word. The ledger is not asked, whose rows are held by this.
+   */
   readonly isFederated = (issuer: string): boolean => [...this.#federated.values()].some((isIt) => isIt(issuer));
 
   #warnOfPlainHttp(): void {

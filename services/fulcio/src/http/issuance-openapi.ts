@@ -16,7 +16,8 @@ const certificate = {
   "ctLog?": hex,
   "contradicts?": {
     ...string,
-    description: "The member of this row that the certificate contradicts: somebody changed it.",
+    description:
+      "The member of this row that the certificate contradicts: somebody changed it. The issuer also where it had an issuer-claim before the last start, and chancery.fulcio.once-federated does not name it.",
   },
   "unreadable?": { ...string, description: "Why the certificate cannot be read." },
   keyHash: hex,

@@ -79,7 +79,7 @@ function Denied({ issued: { contradicts, issuer, subject } }: { readonly issued:
       {contradicts === "issuer" && (
         <p>
           Or the issuer was configured with issuer-claim once, so that its certificates name who vouched, and is no
-          more.
+          more: then whoever runs this names it below chancery.fulcio.once-federated.
         </p>
       )}
     </Notice>

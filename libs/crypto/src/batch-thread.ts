@@ -63,35 +63,47 @@ export class BatchThread<T> {
   #send(): void {
     const batch = this.#queue.splice(0, MOST_AT_ONCE);
     if (batch.length === 0) return;
-    const worker = (this.#worker ??= this.#start());
-    // Nothing else keeps a program alive that waits for an answer.
-    if (this.#sent.length === 0) worker.ref();
-    this.#sent.push(batch);
-    const packed = this.#work.pack(batch.map(({ one }) => one));
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
-    worker.postMessage(packed, [packed.buffer]);
+    try {
+      const packed = this.#work.pack(batch.map(({ one }) => one));
+      const worker = (this.#worker ??= this.#start());
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
+      worker.postMessage(packed, [packed.buffer]);
+      // Nothing else keeps a program alive that waits for an answer.
+      if (this.#sent.length === 0) worker.ref();
+      this.#sent.push(batch);
+    } catch {
+      // The system may have no thread or no memory to give. Thrown from here, that would be the end of the process.
+      this.#verifyHere(batch);
+    }
     if (this.#queue.length > 0) this.#schedule();
   }
 
   #start(): Worker {
     const worker = new Worker(this.#work.program);
     worker.on("message", (answers: Uint8Array) => {
+      // Answers are told apart by their order alone: one of a thread that was given up would be taken for another's.
+      if (this.#worker !== worker) return;
       const batch = this.#sent.shift() ?? [];
       if (this.#sent.length === 0) worker.unref();
       for (const [at, { one, resolve }] of batch.entries()) resolve(this.#answer(answers[at], one));
       if (this.#queue.length > 0) this.#schedule();
     });
-    worker.on("error", () => this.#verifyHere(worker));
-    worker.on("exit", () => this.#verifyHere(worker));
+    for (const end of ["error", "messageerror", "exit"]) worker.on(end, () => this.#giveUp(worker));
     return worker;
   }
 
   /** A thread that ended, for want of memory most likely, owes answers. The next batch gets a new one. */
-  #verifyHere(worker: Worker): void {
+  #giveUp(worker: Worker): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
-    for (const { one, resolve } of this.#sent.splice(0).flat()) resolve(this.#here(one));
+    // One whose answer could not be read goes on otherwise.
+    void worker.terminate();
+    this.#verifyHere(this.#sent.splice(0).flat());
     if (this.#queue.length > 0) this.#schedule();
+  }
+
+  #verifyHere(batch: readonly Waiting<T>[]): void {
+    for (const { one, resolve } of batch) resolve(this.#here(one));
   }
 
   #answer(octet: number | undefined, one: T): boolean | Promise<boolean> {

@@ -69,6 +69,13 @@ describe("a thread", () => {
     }
   });
 
+  test("that cannot be started leaves nobody without the right answer", async () => {
+    const thread = messageThread(new URL("https://thread.example/no-worker-is-started-from-here.js"));
+    for (let round = 0; round < 2; round++) {
+      expect(await Promise.all(all.map((signed) => thread.verify(signed)))).toEqual(expected);
+    }
+  });
+
   test("that answers nonsense decides nothing", async () => {
     const module = `import { parentPort } from "node:worker_threads";
       parentPort.on("message", () => parentPort.postMessage(new Uint8Array([7])));`;

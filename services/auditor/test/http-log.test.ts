@@ -76,3 +76,9 @@ test("a redirect is not followed, and is told as one", async () => {
   await expect(log.time()).rejects.toThrow("a redirect");
   expect(asked).toBe(2);
 });
+
+// As a trusted root may name it. In time that grows with the square of its length it would take longer than a test may.
+test("an address with 200,000 slashes and a letter behind keeps no process busy", () => {
+  const within = `https://log.example/a${"/".repeat(200_000)}b`;
+  expect(new HttpLog(`${within}//`).base).toBe(within);
+}, 5_000);

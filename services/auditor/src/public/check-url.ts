@@ -2,10 +2,9 @@ import type { KeyObject } from "node:crypto";
 import { Misconfigured } from "@chancery/fault";
 import { Difference } from "../domain/difference.ts";
 import type { CleanLog, Progress } from "../domain/progress.ts";
-import { HttpLog } from "./http-log.ts";
+import { HttpLog, withoutEndSlashes } from "./http-log.ts";
 import { publishedTrust } from "./published-trust.ts";
 import { checkRekorApi, readHeads, readTreeHead } from "./rekor-api.ts";
-import { END_SLASHES } from "./served-log.ts";
 import { checkTiledLog, entryBundles, getEntries } from "./tiled-log.ts";
 
 export interface UrlCheck {
@@ -37,7 +36,7 @@ export async function checkUrl({ url, log, treeId, key: given, progress }: UrlCh
     return checkTiledLog(base, { origin, signer: origin, signs: "text", keys }, entryBundles(base), progress);
   }
   const base = new HttpLog(isWhole && published.length > 0 ? asked.origin + named.pathname : url);
-  const origin = (named.hostname + named.pathname).replace(END_SLASHES, "");
+  const origin = withoutEndSlashes(named.hostname + named.pathname);
   return checkTiledLog(base, { origin, signer: origin, signs: "tree head", keys }, getEntries(base), progress);
 }
 
@@ -70,5 +69,5 @@ async function checkRekor(
 }
 
 function samePath(a: URL, b: URL): boolean {
-  return a.pathname.replace(END_SLASHES, "") === b.pathname.replace(END_SLASHES, "");
+  return withoutEndSlashes(a.pathname) === withoutEndSlashes(b.pathname);
 }

@@ -1,5 +1,5 @@
 import { isObject, isText } from "../domain/json-member.ts";
-import { HttpLog, WATCHING, type Way } from "./http-log.ts";
+import { HttpLog, WATCHING, type Way, withoutEndSlashes } from "./http-log.ts";
 
 const V1 = "/api/v1/log";
 /** There are no more shards. */
@@ -26,7 +26,7 @@ export function clientsPlaces(
   url: string,
   { isMain = true, ...way }: Way & { readonly isMain?: boolean } = {},
 ): ClientsPlace[] {
-  const api = new HttpLog(url.replace(/\/+$/, "") + V1, { ...WATCHING, ...way });
+  const api = new HttpLog(withoutEndSlashes(url) + V1, { ...WATCHING, ...way });
   return [
     { url: `${api.base}/checkpoint`, isMain, heads: async () => asText(await api.get("/checkpoint")) },
     { url: api.base, isMain, heads: async () => asJson(await api.getJson("")) },

@@ -61,6 +61,11 @@ export function isNotServed(error: unknown): boolean {
   return error instanceof Refused && !isOutOfService(error) && error.status !== 429;
 }
 
+/** In one go: a search that is begun anew at each slash of a run takes 40 s for 200,000 of them with a letter behind. */
+export function withoutEndSlashes(text: string): string {
+  return text.replace(/(?<!\/)\/+$/, "");
+}
+
 /** For who looks again in a moment. */
 export const WATCHING = { isPatient: false };
 
@@ -72,7 +77,7 @@ export class HttpLog {
 
   /** `isPatient`: asks again where the log is busy. Who comes back anyway need not. */
   constructor(base: string, { isPatient = true, ...way }: Way & { readonly isPatient?: boolean } = {}) {
-    this.base = base.replace(/\/+$/, "");
+    this.base = withoutEndSlashes(base);
     this.#way = way;
     this.#pauses = isPatient ? PAUSES_MS : [0];
   }

@@ -3,7 +3,7 @@ import type { LeafSource } from "../domain/proven-log.ts";
 import type { TileSource } from "../domain/tree-check.ts";
 import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
 import { isObject, isText } from "../domain/json-member.ts";
-import { HttpLog, MOST_JSON_BYTES, WATCHING, type Way } from "./http-log.ts";
+import { HttpLog, MOST_JSON_BYTES, WATCHING, type Way, withoutEndSlashes } from "./http-log.ts";
 import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
 import type { KeyObject } from "node:crypto";
 import { Unavailable } from "@chancery/fault";
@@ -39,8 +39,6 @@ export type LogKeys = Partial<Readonly<Record<LogKind, KeyObject | readonly KeyO
 
 /** Each is watched for ever. */
 const MOST_TREES = 99;
-/** Begun once in a run of slashes: without that, a path of 200,000 with a letter behind takes 40 s. */
-export const END_SLASHES = /(?<!\/)\/+$/;
 const SHARD = /^rekor-shard-(?<number>[1-9]\d?)$/;
 
 /** Which shard of the v1 log a log is, counted from 1; undefined of another log. */
@@ -119,11 +117,11 @@ function ctLogs(url: string, { rekor, ctlog }: PublishedTrust, own: KeyObject | 
   const home = rekor[0]?.baseUrl.host ?? new URL(url).host;
   const here = Map.groupBy(
     ctlog.filter(({ baseUrl }) => baseUrl.host === home),
-    ({ baseUrl }) => baseUrl.pathname.replace(END_SLASHES, "").replace(/^\/+/, ""),
+    ({ baseUrl }) => withoutEndSlashes(baseUrl.pathname).replace(/^\/+/, ""),
   );
   return [...here].map(([name, published]) => {
     const [{ baseUrl } = { baseUrl: new URL(url) }] = published;
-    const origin = (baseUrl.hostname + baseUrl.pathname).replace(END_SLASHES, "");
+    const origin = withoutEndSlashes(baseUrl.hostname + baseUrl.pathname);
     const keys = own === undefined ? published.map(({ key }) => key) : [own];
     return { name, kind: "ctlog", identity: { origin, signer: origin, signs: "tree head", keys } };
   });

@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../public/http-log.ts";
 import { isUnnamed } from "./certificate-checks.ts";
 
 /** What this auditor was told to look at, as far as alarms of before are about it. */
@@ -22,7 +23,7 @@ const OF_CLIENTS = /\/api\/v1\/log(?:\/checkpoint)?$/;
 export function whyNotAsked(check: string, { logs, places, served, folders, hasWebhook, hasTimeServers }: Looked) {
   const { log, place } = OF_A_LOG.exec(check)?.groups ?? {};
   const shownAt = place ?? SHOWN_AT.exec(check)?.groups?.["place"];
-  if (shownAt !== undefined && !places.some((one) => shownAt.startsWith(`${one.replace(/\/+$/, "")}/`))) {
+  if (shownAt !== undefined && !places.some((one) => shownAt.startsWith(`${withoutEndSlashes(one)}/`))) {
     return `${shownAt} is no longer one of this auditor's vantage points`;
   }
   if (place !== undefined && OF_CLIENTS.test(place) && log !== undefined && !served.includes(place)) {

@@ -3,7 +3,7 @@ import { sha256 } from "../domain/merkle.ts";
 import { plainFileFault, plainFileNames } from "../domain/trust/plain-file.ts";
 import { indexedSumFault, trustIndexFault } from "../domain/trust/trust-index.ts";
 import type { Targets } from "../domain/trust/trusted-party.ts";
-import { HttpLog, isNotServed, WATCHING, type Way } from "../public/http-log.ts";
+import { HttpLog, isNotServed, WATCHING, type Way, withoutEndSlashes } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
 
 const EVERY_MS = 60_000;
@@ -170,7 +170,7 @@ function urlOf({ base }: HttpLog, name: string): string {
 }
 
 function placeAt(base: string, way: Way, isMain: boolean): Place {
-  const server = new HttpLog(`${base.replace(/\/+$/, "")}/trust`, { ...WATCHING, ...way });
+  const server = new HttpLog(`${withoutEndSlashes(base)}/trust`, { ...WATCHING, ...way });
   return { server, isMain, had: new Set() };
 }
 

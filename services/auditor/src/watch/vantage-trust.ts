@@ -10,7 +10,7 @@ import {
   TrustFault,
   verifyMetadata,
 } from "../domain/trust/tuf.ts";
-import { HttpLog, isNotServed, WATCHING, type Way } from "../public/http-log.ts";
+import { HttpLog, isNotServed, WATCHING, type Way, withoutEndSlashes } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
 import { type Apart, type AwaitedFile, type Memory, VantageMemory } from "./vantage-memory.ts";
 import { Unchecked, Wrong } from "./wrong.ts";
@@ -83,7 +83,7 @@ export class VantageTrust {
     this.#memory = new VantageMemory(around.memory);
     const { vantagePoints, way } = around;
     this.#places = vantagePoints.map((url) => {
-      const base = `${url.replace(/\/+$/, "")}/tuf`;
+      const base = `${withoutEndSlashes(url)}/tuf`;
       // As anyone asks it.
       const server = new HttpLog(base, { ...WATCHING, signal: way.signal });
       return { base, server, wasThere: false, wholeAt: -Infinity, apart: undefined, awaited: [] };

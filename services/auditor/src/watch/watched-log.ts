@@ -1,6 +1,7 @@
 import { createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import type { SettlingReport } from "../domain/alarm.ts";
+import { withoutEndSlashes } from "../public/http-log.ts";
 import { type AuditedLog, servedLog, storedName } from "../public/served-log.ts";
 import type { LogFolder } from "../state/log-folder.ts";
 import { SettledAlarms } from "../state/settled-alarms.ts";
@@ -59,7 +60,7 @@ export function watchLog(
 ): Watched {
   const log = keys[found.kind] === undefined ? asFirstSeen(found, folder) : found;
   const places = [url, ...vantagePoints].map(
-    (place) => [place.replace(/\/+$/, ""), log, place === url ? way : { signal: way.signal }] as const,
+    (place) => [withoutEndSlashes(place), log, place === url ? way : { signal: way.signal }] as const,
   );
   const served = places.map((place) => servedLog(...place));
   const settled = new SettledAlarms(state);

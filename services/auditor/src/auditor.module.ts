@@ -8,10 +8,10 @@ import {
 } from "@nestjs/common";
 import { Metrics, ReadinessRegistry } from "@chancery/service";
 import { AUDIT_VIEW, AUDITOR_OFF, type AuditView } from "./audit-view.ts";
-import { AuditController } from "./http/audit.controller.ts";
-import { countAudit } from "./http/audit-metrics.ts";
 import { plainText } from "./domain/plain-text.ts";
+import { countAudit } from "./http/audit-metrics.ts";
 import { auditWarning } from "./http/audit-warning.ts";
+import { AuditController } from "./http/audit.controller.ts";
 import { Auditor } from "./watch/auditor.ts";
 import type { AuditorLog, AuditorOptions } from "./watch/auditor-options.ts";
 

@@ -4,10 +4,10 @@ import {
   expectEqual,
   type Found,
   NOTHING,
+  notInOrder,
   type Place,
   tell,
   unlessFound,
-  notInOrder,
 } from "../domain/difference.ts";
 import { HASH_BYTES, hashLeaf, rootOfEdge, TILE_HASHES } from "../domain/merkle.ts";
 import type { ProvenLog, Shown } from "../domain/proven-log.ts";

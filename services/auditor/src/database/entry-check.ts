@@ -1,4 +1,4 @@
-import { Difference, expectEqual, type Found, NOTHING, tell, unlessFound, notInOrder } from "../domain/difference.ts";
+import { Difference, expectEqual, type Found, NOTHING, notInOrder, tell, unlessFound } from "../domain/difference.ts";
 import { HASH_BYTES, hashLeaf, TILE_HASHES, tileHashes } from "../domain/merkle.ts";
 import type { Progress } from "../domain/progress.ts";
 import { type StatedHead, TreeCheck } from "../domain/tree-check.ts";

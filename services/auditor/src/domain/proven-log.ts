@@ -1,3 +1,4 @@
+import type { SignedHead } from "./checkpoint.ts";
 import { Difference, NOTHING } from "./difference.ts";
 import {
   type DerivedTile,
@@ -13,7 +14,6 @@ import {
 import { provenHashes } from "./proven-tile.ts";
 import { leafDifferences, tileDifferences } from "./tile-difference.ts";
 import { TreeCheck, type TileSource } from "./tree-check.ts";
-import type { SignedHead } from "./checkpoint.ts";
 
 /** The leaves of a log as they are read: MUST resolve to those of [first, end), or fewer where it ends. */
 export interface LeafSource {

@@ -1,7 +1,7 @@
 import { expectEqual, type Found, NOTHING, type Place, tell, unlessFound } from "./difference.ts";
+import { type DerivedTile, HASH_BYTES, RederivedTree, TILE_HASHES, tileHashes } from "./merkle.ts";
 import { provenHashes } from "./proven-tile.ts";
 import { leafDifferences, tileDifferences } from "./tile-difference.ts";
-import { type DerivedTile, HASH_BYTES, RederivedTree, TILE_HASHES, tileHashes } from "./merkle.ts";
 
 /** A size and root that somebody stated: a checkpoint, the anchor, the database. */
 export interface StatedHead {

@@ -1,13 +1,13 @@
 import { type LogIdentity, openCheckpoint } from "../domain/checkpoint.ts";
 import { Difference, expectEqual, NOTHING, notInOrder } from "../domain/difference.ts";
 import { rootOfPath } from "../domain/inclusion.ts";
+import { isIndex, isObject, isText, isTexts, member } from "../domain/json-member.ts";
 import { HASH_BYTES, hashLeaf } from "../domain/merkle.ts";
 import type { CleanLog, Progress } from "../domain/progress.ts";
 import { readAhead } from "../domain/read-ahead.ts";
 import { TreeCheck } from "../domain/tree-check.ts";
 import type { HttpLog } from "./http-log.ts";
 import { INSIDE } from "./tiled-log.ts";
-import { isIndex, isObject, isText, isTexts, member } from "../domain/json-member.ts";
 
 /** What the API takes in a request, and requests under way. */
 const PAGE = 10;

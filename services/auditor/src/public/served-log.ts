@@ -1,12 +1,12 @@
-import type { LogIdentity } from "../domain/checkpoint.ts";
-import type { LeafSource } from "../domain/proven-log.ts";
-import type { TileSource } from "../domain/tree-check.ts";
-import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
-import { isObject, isText } from "../domain/json-member.ts";
-import { HttpLog, MOST_JSON_BYTES, WATCHING, type Way, withoutEndSlashes } from "./http-log.ts";
-import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
 import type { KeyObject } from "node:crypto";
 import { Unavailable } from "@chancery/fault";
+import type { LogIdentity } from "../domain/checkpoint.ts";
+import { isObject, isText } from "../domain/json-member.ts";
+import type { LeafSource } from "../domain/proven-log.ts";
+import type { TileSource } from "../domain/tree-check.ts";
+import { HttpLog, MOST_JSON_BYTES, WATCHING, type Way, withoutEndSlashes } from "./http-log.ts";
+import { type PublishedTrust, publishedTrust } from "./published-trust.ts";
+import { entryBundles, getEntries, type LeafPages, servedTiles } from "./tiled-log.ts";
 
 export const LOG_KINDS = ["rekor", "rekor-v2", "ctlog"] as const;
 export type LogKind = (typeof LOG_KINDS)[number];

@@ -1,11 +1,11 @@
 import { type LogIdentity, openCheckpoint } from "../domain/checkpoint.ts";
 import { Difference, NOTHING } from "../domain/difference.ts";
+import { isText, member } from "../domain/json-member.ts";
 import { HASH_BYTES, hashLeaf, TILE_HASHES, tileHashes } from "../domain/merkle.ts";
 import type { CleanLog, Progress } from "../domain/progress.ts";
 import { readAhead } from "../domain/read-ahead.ts";
 import { type TileSource, TreeCheck } from "../domain/tree-check.ts";
 import type { HttpLog } from "./http-log.ts";
-import { isText, member } from "../domain/json-member.ts";
 
 /** Requests under way: a round trip each, so that the log and not the distance sets the pace. */
 const AHEAD = 8;

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as delay } from "node:timers/promises";
 import { Misconfigured } from "@chancery/fault";
 
 const POLL_MS = 100;

@@ -1,7 +1,7 @@
 import { readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import type { TileMemory } from "../domain/proven-log.ts";
 import { HASH_BYTES } from "../domain/merkle.ts";
+import type { TileMemory } from "../domain/proven-log.ts";
 
 /** Tile hashes one after the other. What is beyond `count` is not yet proven, and may be written over. */
 export class TileFile implements TileMemory, AsyncDisposable {

@@ -19,8 +19,8 @@ import { CanaryHistory, type HistoryMemory } from "./canary-history.ts";
 import type { CanaryKeys } from "./canary-keys.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
-import { messageOf, Wrong } from "./wrong.ts";
 import type { TrustWatch } from "./trust-watch.ts";
+import { messageOf, Wrong } from "./wrong.ts";
 
 /** Where an identity token of the auditor's own comes from: a file that something keeps fresh, or a URL that answers one. */
 export type TokenSource = { readonly file: string } | { readonly url: string };

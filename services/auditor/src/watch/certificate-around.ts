@@ -3,9 +3,9 @@ import type { SettlingReport } from "../domain/alarm.ts";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import type { Way } from "../public/http-log.ts";
 import type { SettledAlarms } from "../state/settled-alarms.ts";
-import type { Pause } from "./rounds.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
+import type { Pause } from "./rounds.ts";
 import { Unchecked } from "./wrong.ts";
 
 /** The CA's own chains, the issuing certificate first, by which its leaves are told from those of others. */

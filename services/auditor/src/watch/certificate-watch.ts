@@ -10,10 +10,10 @@ import { type CertificateAround, requireAbreast } from "./certificate-around.ts"
 import { certificateChecks } from "./certificate-checks.ts";
 import { changedIn, CtEntries } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
-import { Rounds } from "./rounds.ts";
 import { judgeProfile } from "./ledger-row-check.ts";
 import { LedgerWatch } from "./ledger-watch.ts";
 import type { LogWatch } from "./log-watch.ts";
+import { Rounds } from "./rounds.ts";
 import { SeenRows } from "./seen-rows.ts";
 import { Wrong } from "./wrong.ts";
 

@@ -1,6 +1,6 @@
+import type { SettlingReport } from "../domain/alarm.ts";
 import { noteText, openCheckpoint } from "../domain/checkpoint.ts";
 import { Difference } from "../domain/difference.ts";
-import type { SettlingReport } from "../domain/alarm.ts";
 import type { ClientsHeads, ClientsPlace } from "../public/clients-heads.ts";
 import { isNotServed, OtherAnswer, Refused } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";

@@ -4,12 +4,12 @@ import { findUnfound, type Sought, soughtOf } from "../database/search-keys.ts";
 import { findStoredTree } from "../database/stored-log.ts";
 import type { Report } from "../domain/alarm.ts";
 import { judgeEntry } from "../domain/entry/logged-entry.ts";
+import type { Refused } from "../public/http-log.ts";
 import { type Bad, BadEntries } from "./bad-entries.ts";
 import { changedIn, isAt } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
-import type { Refused } from "../public/http-log.ts";
-import { type Pause, Rounds } from "./rounds.ts";
 import type { LogWatch } from "./log-watch.ts";
+import { type Pause, Rounds } from "./rounds.ts";
 import { Wrong } from "./wrong.ts";
 
 interface Around {

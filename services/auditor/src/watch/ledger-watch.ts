@@ -2,8 +2,6 @@ import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { counted } from "@chancery/encoding";
 import type { Queryable } from "@chancery/postgres";
-import type { Certificate } from "../domain/certificate/certificate.ts";
-import { certificateMatches, type CtEntry, embeddedScts } from "../domain/certificate/ct-entry.ts";
 import {
   evidenceOf,
   formatPlace,
@@ -17,12 +15,12 @@ import {
   START,
   timeOf,
 } from "../database/ledger.ts";
+import type { Certificate } from "../domain/certificate/certificate.ts";
+import { certificateMatches, type CtEntry, embeddedScts } from "../domain/certificate/ct-entry.ts";
 import { type CertificateAround, requireAbreast } from "./certificate-around.ts";
 import { certificateChecks } from "./certificate-checks.ts";
 import type { CtEntries } from "./ct-entries.ts";
 import type { Findings } from "./findings.ts";
-import { Rounds } from "./rounds.ts";
-import type { LogWatch } from "./log-watch.ts";
 import {
   digestOf,
   isOfPerson,
@@ -33,6 +31,8 @@ import {
   namesIssuer,
   readRow,
 } from "./ledger-row-check.ts";
+import type { LogWatch } from "./log-watch.ts";
+import { Rounds } from "./rounds.ts";
 import { expectThere, type SeenPage, type SeenRows } from "./seen-rows.ts";
 import { goneRow, type SuspectRow, SuspectRows } from "./suspect-rows.ts";
 import { UnconfirmedIssuers } from "./unconfirmed-issuers.ts";

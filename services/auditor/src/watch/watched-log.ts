@@ -6,14 +6,14 @@ import { type AuditedLog, servedLog, storedName } from "../public/served-log.ts"
 import type { LogFolder } from "../state/log-folder.ts";
 import { SettledAlarms } from "../state/settled-alarms.ts";
 import type { AuditorOptions } from "./auditor-options.ts";
+import { BesideWatch } from "./beside-watch.ts";
 import { certificateChecks } from "./certificate-checks.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import { EntryWatch } from "./entry-watch.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
-import { StoredWatch } from "./stored-watch.ts";
-import { BesideWatch } from "./beside-watch.ts";
 import { isFrozenForEver } from "./stored-heads.ts";
+import { StoredWatch } from "./stored-watch.ts";
 import type { TrustWatch } from "./trust-watch.ts";
 
 /** What is looked at again takes a three-hundredth of the time, each; the first time since the start a sixtieth; what is new a twentieth. */

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { counted } from "@chancery/encoding";
 import type { Alarm, Report } from "../domain/alarm.ts";
 import { alarmChatText } from "../domain/alarm-text.ts";
+import type { NamedMemory } from "../domain/named-memory.ts";
 
 const TIMEOUT_MS = 10_000;
 /** After each failure in a row; then the last again. */
@@ -23,10 +24,7 @@ interface Around {
   readonly alarms: () => readonly Alarm[];
   readonly report: Pick<Report, "passed" | "failed">;
   /** What was told, over a restart. */
-  readonly memory: {
-    recall<T>(name: string): Promise<T | undefined>;
-    remember(name: string, value: unknown): Promise<void>;
-  };
+  readonly memory: NamedMemory;
   readonly now: () => number;
   readonly signal: AbortSignal;
   readonly failed: (reason: string) => void;

@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Misconfigured } from "@chancery/fault";
 import type { Alarm, AlarmStore } from "../domain/alarm.ts";
+import type { NamedMemory } from "../domain/named-memory.ts";
 import { type AuditedLog, LOG_KINDS, type LogKind } from "../public/served-log.ts";
 import { replaceFile } from "./durable-file.ts";
 import { LogFolder, type LogMemory, readMemory } from "./log-folder.ts";
@@ -20,7 +21,7 @@ export interface RememberedLog {
  * All that an auditor remembers, in a folder of its own: what it judges (the database, the anchor) is no place for the
  * memory it judges by, and a folder can lie on a machine that has neither.
  */
-export class StateFolder implements AlarmStore {
+export class StateFolder implements AlarmStore, NamedMemory {
   readonly directory: string;
   #writing: Promise<void> = Promise.resolve();
 
@@ -104,7 +105,6 @@ export class StateFolder implements AlarmStore {
     await this.#writing;
   }
 
-  /** Undefined where nothing was remembered. What is damaged is not taken for nothing: what was seen once would be news. */
   async recall<T>(name: string): Promise<T | undefined> {
     const path = join(this.directory, `${name}.json`);
     try {

@@ -1,10 +1,5 @@
 import { CANARY_KEYS, type CanaryKey } from "../domain/canary/canary-key.ts";
-
-/** Where it is kept: what a log took before is asked after a restart too. */
-export interface HistoryMemory {
-  recall<T>(name: string): Promise<T | undefined>;
-  remember(name: string, value: unknown): Promise<void>;
-}
+import type { NamedMemory } from "../domain/named-memory.ts";
 
 type Standing = "taken" | "frozen";
 
@@ -20,14 +15,14 @@ const RATE_MS = 2 * 3_600_000;
  * purpose; one that does so from today may be, and somebody should say so.
  */
 export class CanaryHistory {
-  readonly #memory: HistoryMemory;
+  readonly #memory: NamedMemory;
   readonly #now: () => number;
   readonly #refused = new Map<string, Set<CanaryKey>>();
   /** Who refuses whatever key it is. */
   readonly #lost = new Set<string>();
   readonly #takenAt = new Map<string, number>();
 
-  constructor(memory: HistoryMemory, now: () => number) {
+  constructor(memory: NamedMemory, now: () => number) {
     this.#memory = memory;
     this.#now = now;
   }

@@ -1,5 +1,5 @@
 import { isTexts } from "../domain/json-member.ts";
-import type { HistoryMemory } from "./canary-history.ts";
+import type { NamedMemory } from "../domain/named-memory.ts";
 
 const FILE = "canary-keys";
 /** Of 18 hours, a round a minute: further back nobody looks for the newest entries. 40 kB. */
@@ -13,10 +13,10 @@ const DIGITS = 32;
  * nobody else has it.
  */
 export class CanaryKeys {
-  readonly #memory: HistoryMemory;
+  readonly #memory: NamedMemory;
   #keys: Promise<readonly string[]> | undefined;
 
-  constructor(memory: HistoryMemory) {
+  constructor(memory: NamedMemory) {
     this.#memory = memory;
   }
 

@@ -12,10 +12,11 @@ import { embeddedScts, isSctOf } from "../domain/certificate/ct-entry.ts";
 import { lintLeaf } from "../domain/certificate/fulcio-profile.ts";
 import { isObject, isTexts, member } from "../domain/json-member.ts";
 import { sha256 } from "../domain/merkle.ts";
+import type { NamedMemory } from "../domain/named-memory.ts";
 import { HttpLog, Refused, WATCHING, type Way } from "../public/http-log.ts";
 import { type LogKind, shardNumber } from "../public/served-log.ts";
 import { awayFinding } from "./away.ts";
-import { CanaryHistory, type HistoryMemory } from "./canary-history.ts";
+import { CanaryHistory } from "./canary-history.ts";
 import type { CanaryKeys } from "./canary-keys.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { PromisedCertificates } from "./promised-certificates.ts";
@@ -42,7 +43,7 @@ interface Around {
   readonly now: () => number;
   readonly logs: () => readonly LogWatch[];
   readonly trust: TrustWatch;
-  readonly memory: HistoryMemory;
+  readonly memory: NamedMemory;
   readonly keys: CanaryKeys;
   readonly promised: PromisedCertificates;
   /** Undefined: entries are signed with a bare key, and no certificate is asked for. */

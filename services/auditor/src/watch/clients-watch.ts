@@ -1,6 +1,7 @@
 import type { SettlingReport } from "../domain/alarm.ts";
 import { noteText, openCheckpoint } from "../domain/checkpoint.ts";
 import { Difference } from "../domain/difference.ts";
+import type { NamedMemory } from "../domain/named-memory.ts";
 import type { ClientsHeads, ClientsPlace } from "../public/clients-heads.ts";
 import { isNotServed, OtherAnswer, Refused } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
@@ -27,10 +28,7 @@ interface Around {
   readonly isWhole: () => boolean;
   /** Resolves to whether the installation said which there are. */
   readonly find: () => Promise<boolean>;
-  readonly memory: {
-    recall<T>(name: string): Promise<T | undefined>;
-    remember(name: string, value: unknown): Promise<void>;
-  };
+  readonly memory: NamedMemory;
 }
 
 /** Since when, without a longer break, it is so at a place. */

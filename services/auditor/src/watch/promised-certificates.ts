@@ -2,6 +2,7 @@ import { type Certificate, readCertificate, tbsWithout } from "../domain/certifi
 import { embeddedScts } from "../domain/certificate/ct-entry.ts";
 import { SCT_LIST } from "../domain/certificate/fulcio-profile.ts";
 import { sha256 } from "../domain/merkle.ts";
+import type { NamedMemory } from "../domain/named-memory.ts";
 import type { Findings } from "./findings.ts";
 import { Wrong } from "./wrong.ts";
 
@@ -11,11 +12,6 @@ const MOST_WAITING = 100;
 /** An SCT of this log is made when its entry is published; a cache may be a little behind. */
 const DUE_MS = 60_000;
 const FILE = "promised";
-
-export interface PromiseMemory {
-  recall<T>(name: string): Promise<T | undefined>;
-  remember(name: string, value: unknown): Promise<void>;
-}
 
 interface Promised {
   readonly certificate: Certificate;
@@ -34,12 +30,12 @@ interface StoredPromise {
  * and what the auditor can: it reads every entry, and was promised one. A restart forgets none.
  */
 export class PromisedCertificates {
-  readonly #memory: PromiseMemory;
+  readonly #memory: NamedMemory;
   readonly #recent = new Set<string>();
   #waiting: Map<string, Promised> | undefined;
   #isWritten = true;
 
-  constructor(memory: PromiseMemory) {
+  constructor(memory: NamedMemory) {
     this.#memory = memory;
   }
 

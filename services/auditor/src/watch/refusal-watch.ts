@@ -2,6 +2,7 @@ import { counted } from "@chancery/encoding";
 import type { Queryable } from "@chancery/postgres";
 import { earliestAfter, newestRefusal, readRefusals, type RefusalPage } from "../database/refusals.ts";
 import type { Report } from "../domain/alarm.ts";
+import type { NamedMemory } from "../domain/named-memory.ts";
 import { DamagedPages } from "./damaged-pages.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import { Wrong } from "./wrong.ts";
@@ -16,10 +17,7 @@ const SETTLED_MS = 60_000;
 interface Around {
   readonly db: Queryable;
   readonly report: Report;
-  readonly memory: {
-    recall<T>(name: string): Promise<T | undefined>;
-    remember(name: string, value: unknown): Promise<void>;
-  };
+  readonly memory: NamedMemory;
   /** Milliseconds that nobody can set. */
   readonly elapsed: () => number;
 }

@@ -1,5 +1,6 @@
 import { type SettlingReport, timeOf } from "../domain/alarm.ts";
 import { sha256 } from "../domain/merkle.ts";
+import type { NamedMemory } from "../domain/named-memory.ts";
 import { isCovered, type Targets, type TrustedParty, trustedParties } from "../domain/trust/trusted-party.ts";
 import type { SettledAlarms } from "../state/settled-alarms.ts";
 import { awayFinding } from "./away.ts";
@@ -12,10 +13,7 @@ const MOST_ADDED = 100;
 
 interface Around {
   readonly report: SettlingReport;
-  readonly memory: {
-    recall<T>(name: string): Promise<T | undefined>;
-    remember(name: string, value: unknown): Promise<void>;
-  };
+  readonly memory: NamedMemory;
   readonly settled: SettledAlarms;
   readonly now: () => number;
   /** What the installation has clients trust, as it made it from its own keys and settings. Undefined to a stranger. */

@@ -1,3 +1,4 @@
+import type { NamedMemory } from "../domain/named-memory.ts";
 import type { Role } from "../domain/trust/tuf.ts";
 
 const FILE = "vantage-trust";
@@ -30,17 +31,12 @@ export interface Waiting {
   readonly awaited: readonly AwaitedFile[];
 }
 
-export interface Memory {
-  recall<T>(name: string): Promise<T | undefined>;
-  remember(name: string, value: unknown): Promise<void>;
-}
-
 /** Over restarts: an auditor that is started anew while a place shows what it should not gives it no more time. */
 export class VantageMemory {
-  readonly #memory: Memory;
+  readonly #memory: NamedMemory;
   #written = comparable([]);
 
-  constructor(memory: Memory) {
+  constructor(memory: NamedMemory) {
     this.#memory = memory;
   }
 

@@ -1,5 +1,6 @@
 import type { Finding, Report } from "../domain/alarm.ts";
 import { sha256 } from "../domain/merkle.ts";
+import type { NamedMemory } from "../domain/named-memory.ts";
 import {
   descriptionOf,
   type Metadata,
@@ -12,7 +13,7 @@ import {
 } from "../domain/trust/tuf.ts";
 import { HttpLog, isNotServed, WATCHING, type Way, withoutEndSlashes } from "../public/http-log.ts";
 import { awayFinding } from "./away.ts";
-import { type Apart, type AwaitedFile, type Memory, VantageMemory } from "./vantage-memory.ts";
+import { type Apart, type AwaitedFile, VantageMemory } from "./vantage-memory.ts";
 import { Unchecked, Wrong } from "./wrong.ts";
 
 /** Where the timestamp is the same, all else is looked at so often. */
@@ -39,7 +40,7 @@ interface Around {
   readonly roots: () => readonly Metadata[];
   /** What the main place shows now. */
   readonly read: (file: string) => Promise<Uint8Array | undefined>;
-  readonly memory: Memory;
+  readonly memory: NamedMemory;
 }
 
 interface Place {

@@ -42,6 +42,9 @@ test("what goes to a thread comes out as it was", () => {
   expect(unpackMessages(packMessages([]))).toEqual([]);
 });
 
+const REAL = new URL("../src/verify-messages.ts", import.meta.url).href;
+const AT_THE_SECOND = `(asked => () => { if (++asked === 2) throw new Error("broken"); })(0)`;
+
 describe("a thread", () => {
   test("gives each of many who ask at once the own answer", async () => {
     const thread = messageThread();
@@ -61,6 +64,9 @@ describe("a thread", () => {
     ["at once", "process.exit(1)"],
     ["by a fault", "throw new Error('broken')"],
     ["with its first batch", "parentPort.once('message', () => process.exit())"],
+    // Of four batches, one of those under way has its answer.
+    ["before its second answer", `await import("${REAL}"); parentPort.prependListener("message", ${AT_THE_SECOND})`],
+    ["after its second answer", `await import("${REAL}"); parentPort.on("message", ${AT_THE_SECOND})`],
   ])("that ends %s leaves nobody without the right answer", async ([, program]) => {
     const module = `import { parentPort } from "node:worker_threads"; ${program}`;
     const thread = messageThread(new URL(`data:text/javascript,${encodeURIComponent(module)}`));

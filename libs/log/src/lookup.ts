@@ -1,4 +1,5 @@
 import { TooLarge } from "@chancery/fault";
+import { nameOfSearch, RememberedSearches } from "./remembered-searches.ts";
 import type { KeySearch, KeysFound, SearchKey } from "./search-key.ts";
 import { type LogReader, MissingRows, type PartialEntry } from "./store.ts";
 
@@ -20,6 +21,7 @@ const MOST_NAMES = 257;
 export class Lookup {
   readonly #reader: LogReader;
   readonly #published: Published;
+  readonly #remembered = new RememberedSearches();
 
   constructor(reader: LogReader, published: Published) {
     this.#reader = reader;
@@ -34,8 +36,18 @@ export class Lookup {
 
   /** Indexes of entries that have one key of each group, newest first. */
   async newest(groups: readonly (readonly SearchKey[])[], limit: number): Promise<bigint[]> {
+    const size = await this.#published.size();
+    const name = nameOfSearch(groups, limit);
+    const remembered = this.#remembered.get(name, size);
+    if (remembered !== undefined) return [...remembered];
+    const found = await this.#newest(groups, limit, size);
+    this.#remembered.keep(name, size, found);
+    return found;
+  }
+
+  async #newest(groups: readonly (readonly SearchKey[])[], limit: number, size: bigint): Promise<bigint[]> {
     const found: bigint[] = [];
-    let end = await this.#published.size();
+    let end = size;
     while (found.length < limit) {
       const candidates = groups.length === 1 ? Math.min(limit, MOST_CANDIDATES) : MOST_CANDIDATES;
       const { indexes, reached } = await this.find({ groups, begin: 0n, end, order: "newest", candidates });

@@ -259,6 +259,23 @@ describe.each(stores)("a log in %s", (_kind, openStore) => {
     }
   });
 
+  test("finds what came after a search that is asked again", async () => {
+    const world = await newWorld();
+    const log = await world.start();
+    const found = (limit = 10) => log.lookup.search([searchKey("a")], "or", limit);
+    expect(await found()).toEqual([]);
+    await world.append(log, newEntry("first", ["a"]));
+    for (const _ of range(3)) expect(await found()).toEqual([0n]);
+    await world.append(log, newEntry("other", ["b"]));
+    for (const _ of range(3)) expect(await found()).toEqual([0n]);
+    await world.append(log, newEntry("second", ["a"]));
+    for (const _ of range(3)) expect(await found()).toEqual([2n, 0n]);
+    expect(await found(1)).toEqual([2n]);
+    (await found()).push(7n);
+    expect(await found()).toEqual([2n, 0n]);
+    await world.check(log, 3);
+  });
+
   test("finds entries by their keys", async () => {
     const world = await newWorld();
     const log = await world.start();

@@ -126,13 +126,14 @@ export class PlainTrust {
   #judge({ server, had }: Place, files: ReadonlyMap<string, Uint8Array>): Finding[] {
     const found: Finding[] = [];
     for (const [name, bytes] of files) {
-      const fault = name === INDEX ? this.#indexFault(server, bytes) : this.#faultOf(name, bytes);
-      const sumFault = name === INDEX ? this.#sumFault(bytes, files) : undefined;
-      const what = `${urlOf(server, name)}: ${fault ?? sumFault}`;
-      if ((fault ?? sumFault) === undefined) continue;
+      const isIndex = name === INDEX;
+      const fault = isIndex ? this.#indexFault(server, bytes) : this.#faultOf(name, bytes);
+      const told = fault ?? (isIndex ? this.#sumFault(bytes, files) : undefined);
+      if (told === undefined) continue;
+      const what = `${urlOf(server, name)}: ${told}`;
       const evidence = { name, file: Buffer.from(bytes.subarray(0, EVIDENCE_BYTES)).toString("base64") };
       const subject = `trust file ${name} ${sha256(bytes).toHex()}`;
-      // Of two processes one may not be started anew yet.
+      // The sums: of two processes one may not be started anew yet.
       const toleratedMs = fault === undefined ? PROPAGATION_MS : 0;
       found.push({ trouble: "trust-invalid", what, evidence, subject, toleratedMs });
     }

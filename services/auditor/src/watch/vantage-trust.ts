@@ -163,15 +163,10 @@ export class VantageTrust {
       if (start === undefined || isFile(files, "root.json", start)) return;
       const { version } = readMetadata("root", start);
       const main = await this.#around.read("root.json");
+      const shownAs = (file: string): Shown => ({ file, role: "root", version, bytes: start });
       const isOfMain = main !== undefined && readMetadata("root", main).version === version;
-      const shown: Shown = {
-        file: isOfMain ? "root.json" : `${version}.root.json`,
-        role: "root",
-        version,
-        bytes: start,
-      };
-      if (isOfMain) requireSame(look, shown, main);
-      else await this.#hold(look, shown);
+      if (isOfMain) requireSame(look, shownAs("root.json"), main);
+      else await this.#hold(look, shownAs(`${version}.root.json`));
     });
     const newest = newestOf(files, "root");
     for (const version of [newest, newest + 1]) {

@@ -14,6 +14,7 @@ import { auditWarning } from "./http/audit-warning.ts";
 import { AuditController } from "./http/audit.controller.ts";
 import { Auditor } from "./watch/auditor.ts";
 import type { AuditorLog, AuditorOptions } from "./watch/auditor-options.ts";
+import { messageOf } from "./watch/wrong.ts";
 
 export type AuditorConfig = Omit<AuditorOptions, "told">;
 
@@ -63,7 +64,6 @@ function auditorLog(): AuditorLog {
       else if (severity === "critical") logger.error(text);
       else logger.warn(text);
     },
-    failed: (what, error) =>
-      logger.warn(plainText(`${what} could not be done: ${error instanceof Error ? error.message : String(error)}`)),
+    failed: (what, error) => logger.warn(plainText(`${what} could not be done: ${messageOf(error)}`)),
   };
 }

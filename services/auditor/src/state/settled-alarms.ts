@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Misconfigured } from "@chancery/fault";
-import { type Alarm, standsForOthers, timeOf } from "../domain/alarm.ts";
+import { type Alarm, type SettlingReport, standsForOthers, timeOf } from "../domain/alarm.ts";
 import type { Trouble } from "../domain/troubles.ts";
 import { replaceFile } from "./durable-file.ts";
 import { StateFolder } from "./state-folder.ts";
@@ -101,6 +101,13 @@ export class SettledAlarms {
       found.push(settled);
     }
     return found;
+  }
+
+  /** Reads what is new, and ends the alarms that it is of. */
+  async endAlarms(report: Pick<SettlingReport, "settled">): Promise<void> {
+    for (const { trouble, what, because } of await this.refresh()) {
+      report.settled(trouble, what, `an operator settled it: ${because}`);
+    }
   }
 
   has(trouble: Trouble, what: string): boolean {

@@ -77,9 +77,7 @@ export class BesideWatch {
 
   /** The newest, and those that came. */
   async checkNew(): Promise<void> {
-    for (const { trouble, what, because } of await this.#settled.refresh()) {
-      this.#report.settled(trouble, what, `an operator settled it: ${because}`);
-    }
+    await this.#settled.endAlarms(this.#report);
     await this.#judge(`beside new entries of ${this.#watch.log.name}`, async (findings) => {
       const { next, tail, looks, misdated } = this.#memory;
       const signed = await this.#signedSize();

@@ -34,3 +34,9 @@ export interface CertificateAround {
 export function requireAbreast({ obstacle }: LogWatch, checked: string): void {
   if (obstacle !== undefined) throw new Unchecked(`${checked}; those behind are not: ${obstacle}`);
 }
+
+/** Which of the CA's own signs such leaves; undefined: it is of another CA. */
+export function issuerOf({ issuer }: Certificate, chains: ReturnType<Authorities>): Certificate | undefined {
+  const issuing = chains.flatMap((chain) => chain.slice(0, 1));
+  return issuing.find(({ subject }) => Buffer.compare(subject, issuer) === 0);
+}

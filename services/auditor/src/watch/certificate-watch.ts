@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import { counted } from "@chancery/encoding";
-import type { Certificate } from "../domain/certificate/certificate.ts";
 import { type CtEntry, isChainOf, precertificateMatches } from "../domain/certificate/ct-entry.ts";
 import { sha256 } from "../domain/merkle.ts";
 import type { Refused } from "../public/http-log.ts";
 import { AwaitedRows } from "./awaited-rows.ts";
 import { type Bad, BadEntries } from "./bad-entries.ts";
-import { type CertificateAround, requireAbreast } from "./certificate-around.ts";
+import { type CertificateAround, issuerOf, requireAbreast } from "./certificate-around.ts";
 import { certificateChecks } from "./certificate-checks.ts";
 import { changedIn, CtEntries } from "./ct-entries.ts";
 import { type Findings, judgeAll } from "./findings.ts";
@@ -61,9 +60,7 @@ export class CertificateWatch {
 
   /** What is new since the last time. */
   async checkNew(): Promise<void> {
-    for (const { trouble, what, because } of await this.#around.settled.refresh()) {
-      this.#around.report.settled(trouble, what, `an operator settled it: ${because}`);
-    }
+    await this.#around.settled.endAlarms(this.#around.report);
     await this.#judge(this.#checks.newLogged, (findings) => this.#checkLog(false, findings));
     await this.#judgeLedger(this.#checks.newLedgered, false);
   }
@@ -206,7 +203,7 @@ export class CertificateWatch {
 
   #judgeEntry(index: bigint, entry: CtEntry | Wrong): void {
     if (entry instanceof Wrong) throw entry;
-    const issuer = this.#issuerOf(entry.certificate);
+    const issuer = issuerOf(entry.certificate, this.#around.authorities());
     // Whoever has a certificate of the CA may submit it again, whole.
     if (entry.tbs === undefined || issuer === undefined) return;
     const evidence = { ctIndex: String(index), precertificate: Buffer.from(entry.certificate.der).toString("base64") };
@@ -224,19 +221,15 @@ export class CertificateWatch {
     judgeProfile(name, entry.certificate, "precertificate", issuer, evidence);
   }
 
-  #issuerOf({ issuer }: Certificate): Certificate | undefined {
-    const issuing = this.#around.authorities().flatMap((chain) => chain.slice(0, 1));
-    return issuing.find(({ subject }) => Buffer.compare(subject, issuer) === 0);
-  }
-
   /** Those of our CA that the ledger does not know are waited for. */
   async #expectLedgered(first: bigint, entries: readonly (CtEntry | Wrong)[]): Promise<void> {
     const { db, now } = this.#around;
     if (db === undefined) return;
+    const authorities = this.#around.authorities();
     const ours = entries.flatMap((entry, at) => {
       if (entry instanceof Wrong) return [];
       const { certificate, tbs, timestamp: time } = entry;
-      const isOurs = tbs !== undefined && this.#issuerOf(certificate) !== undefined;
+      const isOurs = tbs !== undefined && issuerOf(certificate, authorities) !== undefined;
       return isOurs ? [{ index: first + BigInt(at), serial: certificate.serial, time }] : [];
     });
     await this.#awaited.expect(db, ours, now());

@@ -17,7 +17,7 @@ import {
 } from "../database/ledger.ts";
 import type { Certificate } from "../domain/certificate/certificate.ts";
 import { certificateMatches, type CtEntry, embeddedScts } from "../domain/certificate/ct-entry.ts";
-import { type CertificateAround, requireAbreast } from "./certificate-around.ts";
+import { type CertificateAround, issuerOf, requireAbreast } from "./certificate-around.ts";
 import { certificateChecks } from "./certificate-checks.ts";
 import type { CtEntries } from "./ct-entries.ts";
 import type { Findings } from "./findings.ts";
@@ -232,7 +232,7 @@ export class LedgerWatch {
     isFederated: (certificate: Certificate) => boolean,
   ): Promise<Certificate> {
     const [evidence, certificate] = [evidenceOf(row), readRow(row)];
-    const issuer = this.#issuerOf(certificate);
+    const issuer = issuerOf(certificate, this.#around.authorities());
     if (issuer === undefined) throw new Wrong("certificate-mismatch", `${nameOf(row)} is of another CA`, evidence);
     const { ctLog } = this.#around;
     // Another's log is another's to audit. That nobody can see a certificate comes before what is wrong with it.
@@ -247,11 +247,6 @@ export class LedgerWatch {
     // Last: then the certificate is known to be the one that was issued.
     judgeColumns(row, certificate, isFederated(certificate));
     return certificate;
-  }
-
-  #issuerOf({ issuer }: Certificate): Certificate | undefined {
-    const issuing = this.#around.authorities().flatMap((chain) => chain.slice(0, 1));
-    return issuing.find(({ subject }) => Buffer.compare(subject, issuer) === 0);
   }
 
   async #entryOf(row: LedgerRow, certificate: Certificate, pages: RowContext["pages"]): Promise<CtEntry> {

@@ -51,9 +51,7 @@ export class TrustAdditions {
   /** `targets` are those that were read last, and hold; undefined: none were by now. `signers` may say which there are. */
   async check(targets: Targets | undefined, signers: readonly TrustedParty[] = []): Promise<void> {
     const { report, settled } = this.#around;
-    for (const { trouble, what, because } of await settled.refresh()) {
-      report.settled(trouble, what, `an operator settled it: ${because}`);
-    }
+    await settled.endAlarms(report);
     if (targets === undefined) return report.unknown(CHECK, 'no trust root was read by now (see "trust root")');
     try {
       await this.#judge(targets, signers);

@@ -45,9 +45,11 @@ export function openAlarms({ alarms }: Pick<Audit, "alarms">): Alarm[] {
 /** "2 critical alarms and 1 warning" */
 export function countedAlarms(alarms: readonly Alarm[]): string {
   const critical = alarms.filter(isCritical).length;
-  const warnings = alarms.length - critical;
-  const counts = [counted(critical, "critical alarm"), counted(warnings, "warning")];
-  return counts.filter((_, at) => [critical, warnings][at] !== 0).join(" and ");
+  const counts = [
+    [critical, "critical alarm"],
+    [alarms.length - critical, "warning"],
+  ] as const;
+  return counts.flatMap(([count, name]) => (count === 0 ? [] : [counted(count, name)])).join(" and ");
 }
 
 /** Alarms of one trouble, for which one text tells what it means and what to do: together, in the order of the first of each. */

@@ -1,4 +1,5 @@
 import { Refused } from "../public/http-log.ts";
+import { PAGE } from "./entry-pages.ts";
 import type { Findings } from "./findings.ts";
 import { Wrong } from "./wrong.ts";
 
@@ -6,7 +7,6 @@ import { Wrong } from "./wrong.ts";
 const MOST = 10_000;
 /** Of pages with bad entries, so many are looked at again with each look: what is new waits for no more. */
 const AGAIN = 8;
-const PAGE = 256n;
 /** Of those beyond the words are kept, and not the entry. */
 const MOST_EVIDENCE = 100;
 

@@ -8,12 +8,12 @@ import { sha256, TILE_HASHES } from "../domain/merkle.ts";
 import type { AuditedLog } from "../public/served-log.ts";
 import { MISDATED, type SettledAlarms } from "../state/settled-alarms.ts";
 import { DamagedPages } from "./damaged-pages.ts";
+import { PAGE } from "./entry-pages.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import type { StoredPlace } from "./stored-heads.ts";
 import { Wrong } from "./wrong.ts";
 
-const PAGE = BigInt(TILE_HASHES);
 /** Of entries that are seen for the first time, so many at once. */
 const MOST = 4_096n;
 /** Between the clocks of the log and its database. */

@@ -8,6 +8,7 @@ import { type Bad, BadEntries } from "./bad-entries.ts";
 import { type CertificateAround, issuerOf, requireAbreast } from "./certificate-around.ts";
 import { certificateChecks } from "./certificate-checks.ts";
 import { changedIn, CtEntries } from "./ct-entries.ts";
+import { endOfPage, PAGE } from "./entry-pages.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import { judgeProfile } from "./ledger-row-check.ts";
 import { LedgerWatch } from "./ledger-watch.ts";
@@ -16,7 +17,6 @@ import { Rounds } from "./rounds.ts";
 import { SeenRows } from "./seen-rows.ts";
 import { Wrong } from "./wrong.ts";
 
-const PAGE = 256n;
 /** For what is new in the log: the rest comes with the next look. */
 const LOOK_MS = 5_000;
 
@@ -101,7 +101,7 @@ export class CertificateWatch {
     this.#rounds.begin(findings);
     for (let next = 0n; next < size;) {
       const started = performance.now();
-      const end = min((next / PAGE + 1n) * PAGE, size);
+      const end = endOfPage(next, size);
       const { entries, bad, refused } = await this.#judgePage(next, end, () => true, findings);
       this.#bad.add(bad);
       for (const { found } of bad) if (found instanceof Wrong) findings.add(found);
@@ -120,7 +120,7 @@ export class CertificateWatch {
     const first = this.#next;
     try {
       while (this.#next < size) {
-        const end = min((this.#next / PAGE + 1n) * PAGE, size);
+        const end = endOfPage(this.#next, size);
         const { entries, bad, refused } = await this.#judgePage(this.#next, end, () => true, findings);
         this.#bad.add(bad);
         await this.#read(entries, true);
@@ -140,7 +140,7 @@ export class CertificateWatch {
   }
 
   async #judgeAgain(page: bigint, findings: Findings): Promise<void> {
-    const end = min((page + 1n) * PAGE, this.#watch.proven.size);
+    const end = endOfPage(page * PAGE, this.#watch.proven.size);
     const isBad = this.#bad.ofPage(page);
     const { entries, bad, refused } = await this.#judgePage(page * PAGE, end, isBad, findings);
     if (refused !== undefined) {
@@ -245,8 +245,4 @@ export class CertificateWatch {
       goneBack: () => this.#watch.goneBack(),
     });
   }
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }

@@ -7,6 +7,7 @@ import { judgeEntry } from "../domain/entry/logged-entry.ts";
 import type { Refused } from "../public/http-log.ts";
 import { type Bad, BadEntries } from "./bad-entries.ts";
 import { changedIn, isAt } from "./ct-entries.ts";
+import { endOfPage, PAGE } from "./entry-pages.ts";
 import { type Findings, judgeAll } from "./findings.ts";
 import type { LogWatch } from "./log-watch.ts";
 import { type Pause, Rounds } from "./rounds.ts";
@@ -22,7 +23,6 @@ interface Around {
   readonly pause: Pause;
 }
 
-const PAGE = 256n;
 const NEWEST = 100n;
 const NO_DATABASE = "this auditor was not given the log's database";
 
@@ -73,7 +73,7 @@ export class EntryWatch {
     const { size } = this.#watch.proven;
     while (this.#next < size) {
       const started = performance.now();
-      const end = min((this.#next / PAGE + 1n) * PAGE, size);
+      const end = endOfPage(this.#next, size);
       const { bad, refused } = await this.#badIn(this.#next, end, () => true, findings);
       this.#bad.add(bad);
       this.#next = end;
@@ -90,7 +90,7 @@ export class EntryWatch {
       // One at least: a log that grows all the time would keep a page that was refused once from being judged for ever.
       if (at > 0 && this.#next < this.#watch.proven.size) break;
       const started = performance.now();
-      const end = min((page + 1n) * PAGE, this.#watch.proven.size);
+      const end = endOfPage(page * PAGE, this.#watch.proven.size);
       const { bad, refused } = await this.#badIn(page * PAGE, end, this.#bad.ofPage(page), findings);
       if (refused === undefined) this.#bad.replace(page, bad);
       else this.#bad.postpone(page);
@@ -130,7 +130,7 @@ export class EntryWatch {
       this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
       for (let next = this.#newest.at(-1)?.index ?? size - NEWEST - 1n; ++next < size;) {
         if (next < 0n) continue;
-        const end = min((next / PAGE + 1n) * PAGE, size);
+        const end = endOfPage(next, size);
         const page = await this.#readPage(next, end, findings);
         this.#newest.push(...page.map(({ index, texts }) => ({ index, sought: soughtOf(index, texts) })));
         next = end - 1n;
@@ -152,10 +152,10 @@ export class EntryWatch {
       this.#rounds.begin(findings);
       const { size } = this.#watch.proven;
       this.#id ??= (await findStoredTree(stored.db, stored.name)).id;
-      for (let next = 0n; next < size; next = min((next / PAGE + 1n) * PAGE, size)) {
+      for (let next = 0n; next < size; next = endOfPage(next, size)) {
         const started = performance.now();
         const id = this.#id;
-        const end = min((next / PAGE + 1n) * PAGE, size);
+        const end = endOfPage(next, size);
         const judged = await this.#readPage(next, end, findings);
         for (const { wrong } of judged) if (wrong !== undefined) findings.add(wrong);
         const sought = judged.flatMap(({ index, texts }) => soughtOf(index, texts));
@@ -211,8 +211,4 @@ export class EntryWatch {
       goneBack: () => this.#watch.goneBack(),
     });
   }
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }

@@ -20,6 +20,7 @@ import { certificateMatches, type CtEntry, embeddedScts } from "../domain/certif
 import { type CertificateAround, issuerOf, requireAbreast } from "./certificate-around.ts";
 import { certificateChecks } from "./certificate-checks.ts";
 import type { CtEntries } from "./ct-entries.ts";
+import { endOfPage, PAGE } from "./entry-pages.ts";
 import type { Findings } from "./findings.ts";
 import {
   digestOf,
@@ -38,7 +39,6 @@ import { goneRow, type SuspectRow, SuspectRows } from "./suspect-rows.ts";
 import { UnconfirmedIssuers } from "./unconfirmed-issuers.ts";
 import { messageOf, Wrong } from "./wrong.ts";
 
-const PAGE = 256n;
 const LEDGER_PAGE = 200;
 /** Of a larger ledger the others are judged anew each time: some 12 MB. */
 const MOST_GOOD = 50_000;
@@ -254,8 +254,7 @@ export class LedgerWatch {
     const unlogged = (why: string) => new Wrong("unlogged-certificate", `${nameOf(row)} ${why}`, evidenceOf(row));
     if (ctIndex === undefined || ctIndex >= size) throw unlogged("names no entry of the CT log");
     const page = ctIndex / PAGE;
-    const end = (page + 1n) * PAGE;
-    const reading = pages.get(page) ?? this.#entries.read(page * PAGE, end < size ? end : size);
+    const reading = pages.get(page) ?? this.#entries.read(page * PAGE, endOfPage(ctIndex, size));
     if (pages.size >= MOST_PAGES) pages.clear();
     pages.set(page, reading);
     const entry = (await reading)[Number(ctIndex % PAGE)];

@@ -1,6 +1,7 @@
 // Child processes: quiet ones whose output is shown only if they fail, and the one in the foreground.
 
 import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./root.mjs";
 import { goOn, onLostParent, signalCode, SIGNALS } from "./stop.mjs";
@@ -36,11 +37,29 @@ export async function runForeground(program, args, { env } = {}) {
   });
 }
 
-/** Runs the program that we stand for: what we are told, it is told. */
+/**
+ * Runs the program that we stand for: what we are told, it is told. SIGHUP asks it to read its configuration anew; it is
+ * also what a terminal that is closed sends, and then it is the end.
+ */
 export async function runTied(program, args) {
   await goOn();
+  const hadTerminal = hasTerminal();
   const child = spawnTied(program, args);
-  return withSignals(child, (signal) => child.kill(signal === "SIGHUP" ? "SIGTERM" : signal));
+  return withSignals(child, (signal) => {
+    if (signal !== "SIGHUP") child.kill(signal);
+    else if (hadTerminal && !hasTerminal()) child.kill("SIGTERM");
+    else if (child.connected) child.send(signal);
+  });
+}
+
+/** The terminal that we were started from can be opened for as long as it is there. */
+function hasTerminal() {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The same for a program that we stop ourselves. */
@@ -88,11 +107,11 @@ async function withSignals(child, forward) {
 }
 
 function onSignal(forward) {
-  let last = -Infinity;
+  const last = {};
   const heard = (signal) => {
     const now = performance.now();
-    if (now - last < SAME_SIGNAL_MS) return;
-    last = now;
+    if (now - (last[signal] ?? -Infinity) < SAME_SIGNAL_MS) return;
+    last[signal] = now;
     forward(signal);
   };
   for (const signal of SIGNALS) process.on(signal, heard);

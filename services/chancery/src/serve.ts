@@ -13,6 +13,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 interface Stop extends Disposable {
   readonly signal: AbortSignal;
   readonly ask: (why: string) => void;
+  /** What it means from now on that the launcher passes SIGHUP on; an end until then. */
+  hangUpMeans(meaning: () => void): void;
 }
 
 /** `chancery serve`: runs until it is told to stop; resolves with the exit code. */
@@ -55,15 +57,23 @@ function listenForStop(logger: Logger): Stop {
     stop.abort();
   };
   const launcherEnded = () => ask("the launcher has ended");
+  let hangUp = () => ask("SIGHUP");
+  // It has the terminal, and has looked whether that was closed: we have a process group of our own, and could not tell.
+  const launcherSays = (message: unknown) => {
+    if (message === "SIGHUP") hangUp();
+  };
   for (const signal of SIGNALS) process.on(signal, ask);
   process.once("disconnect", launcherEnded);
+  process.on("message", launcherSays);
   process.channel?.unref();
   return {
     signal: stop.signal,
     ask,
+    hangUpMeans: (meaning) => void (hangUp = meaning),
     [Symbol.dispose]: () => {
       for (const signal of SIGNALS) process.off(signal, ask);
       process.off("disconnect", launcherEnded);
+      process.off("message", launcherSays);
     },
   };
 }
@@ -80,7 +90,13 @@ function listenForReload(stack: RunningStack, { issuers }: Settings, stop: Stop)
   };
   process.off("SIGHUP", stop.ask);
   process.on("SIGHUP", hangUp);
-  return { [Symbol.dispose]: () => void process.off("SIGHUP", hangUp) };
+  stop.hangUpMeans(() => void stack.reload());
+  return {
+    [Symbol.dispose]: () => {
+      process.off("SIGHUP", hangUp);
+      stop.hangUpMeans(() => {});
+    },
+  };
 }
 
 /** The terminal that a process was started from can be opened for as long as it is there. */

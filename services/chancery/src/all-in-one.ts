@@ -115,8 +115,8 @@ export async function startStack(
   });
   opened.defer(() => service.close());
   if (settings.fulcio.ctLog === "own") service.readiness.add("fulcio", async () => whyNotIssuing(logs.ctlog));
-  const { issuers, configFile } = settings;
-  const reload = issuers && configFile && opened.use(reloadIssuers(configFile, service, logger));
+  const { issuers, configFile, check } = settings;
+  const reload = issuers && configFile && opened.use(reloadIssuers(configFile, check, service, logger));
   for (const { service: from, warning } of service.readiness.warnings()) logger.child({ from }).warn(warning);
   const all = opened.move();
   return {
@@ -131,9 +131,14 @@ function developmentProvider({ issuers, url }: Settings) {
   return issuers === undefined ? createIdentityProvider(developmentIssuer(url)) : undefined;
 }
 
-function reloadIssuers(file: ConfigFile, { app, readiness }: RunningService, logger: Logger): IssuerReload {
+function reloadIssuers(
+  file: ConfigFile,
+  check: Settings["check"],
+  { app, readiness }: RunningService,
+  logger: Logger,
+): IssuerReload {
   const [issuers, metrics] = [app.get(CurrentIssuers), app.get(Metrics)];
-  const reload = new IssuerReload({ file, issuers, metrics, logger: logger.child({ from: "configuration" }) });
+  const reload = new IssuerReload({ file, issuers, check, metrics, logger: logger.child({ from: "configuration" }) });
   readiness.warn("configuration", () => reload.warning());
   return reload;
 }

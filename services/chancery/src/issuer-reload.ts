@@ -9,6 +9,8 @@ export interface IssuerReloadOptions {
   /** The file that was read at the start. */
   readonly file: ConfigFile;
   readonly issuers: Pick<CurrentIssuers, "replace">;
+  /** Throws Misconfigured for a file that the next start would refuse: taken now, it would be an outage then. */
+  readonly check: (file: ConfigFile) => Promise<void>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Ends when a file that is not touched meanwhile may be taken to be whole; rejects at the signal. A second if left out. */
@@ -97,7 +99,8 @@ export class IssuerReload implements AsyncDisposable {
       if ("error" in sight) throw sight.error;
       const { text } = sight;
       // What was wrong may have been a file that it names, mended since.
-      if (text !== before || always || this.#refused !== undefined) this.#replace(ConfigFile.parse(text, file.path));
+      if (text !== before || always || this.#refused !== undefined)
+        await this.#replace(ConfigFile.parse(text, file.path));
     } catch (error) {
       if (error instanceof Misconfigured) return this.#refuse(error.message);
       logger.error({ err: error }, `${file.path} could not be read anew`);
@@ -128,10 +131,12 @@ export class IssuerReload implements AsyncDisposable {
     }
   }
 
-  #replace({ path, own, issuers }: ConfigFile): void {
-    const { file, issuers: current, logger } = this.#options;
+  async #replace(anew: ConfigFile): Promise<void> {
+    const { path, own, issuers } = anew;
+    const { file, issuers: current, check, logger } = this.#options;
     // Development mode is a start's to choose, before anything listens.
     if (issuers === undefined) throw new Misconfigured("oidc-issuers", "no issuer is configured any more");
+    await check(anew);
     current.replace(issuers);
     this.#refused = undefined;
     this.#count("replaced");

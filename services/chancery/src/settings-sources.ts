@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Misconfigured } from "@chancery/fault";
+import type { ConfigFile } from "./config-file.ts";
 import { parseDatabaseUrl } from "./own-database.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,12 +49,14 @@ export function folders(chosen: Chosen): Folders {
   return { data, anchor };
 }
 
-export async function openSources(flags: ServeFlags, environment: Environment) {
+/** `anew`: the file as it is by now, where it has been read already. */
+export async function openSources(flags: ServeFlags, environment: Environment, anew?: ConfigFile) {
   refuseUnknownVariables(environment);
   const told = (name: keyof typeof VARIABLES) => tell(name, flags, environment);
   const path = told("config")?.value;
   // Its reader knows all that can be configured, and takes half a second to load: most commands are given no file.
-  const file = path === undefined ? undefined : await (await import("./config-file.ts")).ConfigFile.read(path);
+  const file =
+    anew ?? (path === undefined ? undefined : await (await import("./config-file.ts")).ConfigFile.read(path));
   const own = file?.own ?? {};
   const chosen: Chosen = (name, fallback) => {
     const inFile = own[name];

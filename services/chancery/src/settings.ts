@@ -56,7 +56,12 @@ export interface Settings extends Storage {
   readonly readers: ReadersSettings | undefined;
   /** What is read anew while the process runs. */
   readonly configFile: ConfigFile | undefined;
+  /** Throws Misconfigured for a file that the next start would refuse. */
+  readonly check: (anew: ConfigFile) => Promise<void>;
 }
+
+/** What can be asked of a file again and again: a passphrase or password may be there for the start alone. */
+type Checked = Omit<Settings, "databaseUrl" | "authorityFiles" | "check">;
 
 /** The part of them that a folder is made by. */
 export interface InstallationSettings extends Folders, Pick<Settings, "authorityFiles" | "rekorV2Key"> {
@@ -66,21 +71,31 @@ export interface InstallationSettings extends Folders, Pick<Settings, "authority
 
 /** Flag over variable over file over default. Throws Misconfigured with the name the value came in by. */
 export async function resolveSettings(flags: ServeFlags, environment: Environment): Promise<Settings> {
-  const { file, own, chosen, told } = await openSources(flags, environment);
+  const sources = await openSources(flags, environment);
+  const { chosen } = sources;
+  return {
+    ...(await checked(sources)),
+    databaseUrl: databaseUrl(chosen("database-url", ""), environment),
+    authorityFiles: await authorityFiles(chosen, environment),
+    check: async (anew) => {
+      await checked(await openSources(flags, environment, anew));
+    },
+  };
+}
+
+async function checked({ file, own, chosen, told }: Awaited<ReturnType<typeof openSources>>): Promise<Checked> {
   const port = parsePort(chosen("port", "8700"));
   const host = parseHost(chosen("host", "127.0.0.1"));
   const { data, anchor } = folders(chosen);
   const url = parseOrigin(chosen("url", `${file?.own.tls === undefined ? "http" : "https"}://localhost:${port}`));
-  const settings: Settings = {
+  const settings: Checked = {
     host,
     port,
     url,
     data,
     anchor,
-    databaseUrl: databaseUrl(chosen("database-url", ""), environment),
     databaseLeastPrivilege: own["database-least-privilege"] ?? false,
     issuers: file?.issuers,
-    authorityFiles: await authorityFiles(chosen, environment),
     logLevel: own["log-level"] ?? "info",
     accessLog: own["access-log"] ?? false,
     metrics: own.metrics === undefined ? undefined : { port: own.metrics.port, host: own.metrics.host ?? "127.0.0.1" },
@@ -173,7 +188,7 @@ function parseOrigin({ key, value }: Told): string {
 }
 
 /** A client certificate is seen only where this process ends TLS itself. */
-function refuseUnshownCertificates({ rekor: { admission = {} }, tls, grpc }: Settings): void {
+function refuseUnshownCertificates({ rekor: { admission = {} }, tls, grpc }: Checked): void {
   if (tls !== undefined) return;
   for (const name of ["rekor", "rekor-v2"] as const) {
     const callers = admission[name]?.callers;
@@ -187,7 +202,7 @@ function refuseUnshownCertificates({ rekor: { admission = {} }, tls, grpc }: Set
 }
 
 /** What listens for others is called by a name that only its operator knows. */
-function refuseGuessedUrl({ host }: Settings): void {
+function refuseGuessedUrl({ host }: Checked): void {
   if (isLoopbackHost(host)) return;
   throw new Misconfigured(
     "CHANCERY_URL",
@@ -196,7 +211,7 @@ function refuseGuessedUrl({ host }: Settings): void {
 }
 
 /** The development identity provider lets anyone be anyone, so nobody beyond this machine may reach it. */
-function refuseOpenDevelopment(settings: Settings, keys: { readonly host: string; readonly url: string }): void {
+function refuseOpenDevelopment(settings: Checked, keys: { readonly host: string; readonly url: string }): void {
   const way = "name your issuers in the file given as CHANCERY_CONFIG";
   if (!isLoopbackHost(settings.host)) {
     throw new Misconfigured(

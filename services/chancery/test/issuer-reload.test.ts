@@ -5,8 +5,14 @@ import { Misconfigured } from "@chancery/fault";
 import type { IssuerSettings } from "@chancery/fulcio";
 import { createLogger, Metrics } from "@chancery/service";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ConfigFile } from "../src/config-file.ts";
 import { IssuerReload } from "../src/issuer-reload.ts";
+import { resolveSettings } from "../src/settings.ts";
+
+const admission = (rules: string) => `chancery: { rekor: { admission: { rekor: ${rules} } } }\n`;
+const callers = (name: string) =>
+  admission(`{ callers: { tokens: [{ issuer: https://${name}.example.com, audience: log }] } }`);
+const readers = (name: string) =>
+  `chancery: { readers: { issuer: https://${name}.example.com, client-id: chancery } }\n`;
 
 const issuers = (...names: readonly string[]) =>
   `oidc-issuers:\n${names.map((name) => `  https://${name}.example.com: { client-id: sigstore, type: email }\n`).join("")}`;
@@ -36,9 +42,9 @@ function replace(settings: readonly IssuerSettings[]): void {
 }
 
 async function start(quiet: (signal: AbortSignal) => Promise<void> = async () => {}): Promise<void> {
-  const config = await ConfigFile.read(path);
+  const { configFile: config, check } = await resolveSettings({ config: path }, {});
   const logger = createLogger({ level: "debug", human: false, write: (line) => lines.push(line) });
-  reload = new IssuerReload({ file: config!, issuers: { replace }, logger, metrics, quiet });
+  reload = new IssuerReload({ file: config!, issuers: { replace }, check, logger, metrics, quiet });
 }
 
 const series = async () => (await metrics.registry.metrics()).split("\n").filter((line) => line.startsWith("chancery"));
@@ -84,6 +90,21 @@ describe("the issuers' file", () => {
     ["lost its issuers to what stands beside them", "chancery: { port: 9000 }", "no issuer is configured any more"],
     ["has a key that is not known", `${issuers("one")}oidc-isuers: {}`, "is not a key that is known here"],
     ["has an issuer that cannot work", issuers("impossible"), "oidc-issuers: no"],
+    [
+      "lets callers of an unknown issuer write",
+      `${issuers("one")}${callers("two")}`,
+      "tokens.0.issuer: https://two.example.com is not among the oidc-issuers",
+    ],
+    [
+      "names a signer's key that is not there",
+      `${issuers("one")}${admission("{ signers: { keys: [nokey.pem] } }")}`,
+      "chancery.rekor.admission.rekor.signers.keys.0: ",
+    ],
+    [
+      "lets readers of an unknown issuer in",
+      `${issuers("one")}${readers("two")}`,
+      "chancery.readers.issuer: https://two.example.com is not among the oidc-issuers",
+    ],
     ["is empty", "", "must be a mapping of keys"],
   ])("that %s changes nothing; why is logged once, counted and shown until it is mended", async ([, text, reason]) => {
     await writeFile(path, issuers("one"));
@@ -124,6 +145,19 @@ describe("the issuers' file", () => {
     expect(reload.warning()).toContain("cannot be read");
     await writeFile(path, issuers("one"));
     await expect.poll(() => reload.warning(), { timeout: 10_000 }).toBeUndefined();
+  });
+
+  test.for([
+    ["callers", callers("two")],
+    ["readers", readers("two")],
+  ])("that lost the issuer which its %s are of changes nothing", async ([, own]) => {
+    await writeFile(path, `${issuers("one", "two")}${own}`);
+    await start();
+    await writeFile(path, `${issuers("one")}${own}`);
+    await reload.reload();
+    expect(replaced).toEqual([]);
+    expect(reload.warning()).toContain("issuer: https://two.example.com is not among the oidc-issuers");
+    expect(await series()).toContain("chancery_config_in_force 0");
   });
 
   test("whose own section changed says that it takes a start", async () => {

@@ -42,6 +42,7 @@ const settings = (environment: Environment = {}, flags: ServeFlags = {}) => reso
 describe("without anything", () => {
   test("development mode on loopback with an embedded database", async () => {
     expect(await settings()).toEqual({
+      check: expect.any(Function),
       host: "127.0.0.1",
       port: 8700,
       url: "http://localhost:8700",

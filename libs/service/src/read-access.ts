@@ -24,6 +24,8 @@ export interface ReadAccess {
     readonly authorization?: string | undefined;
     readonly cookie?: string | undefined;
   }): Promise<Reader | undefined>;
+  /** What to do or send, for whoever showed nothing: `sign in, or send …`. */
+  readonly wanted: string;
   /** Where a browser goes to sign in and come back to `path`; undefined where there is no login. */
   loginUrl(path: string): string | undefined;
   /** The logs' own reading APIs are guarded too. */
@@ -86,7 +88,7 @@ export async function requireRole(
   const reader = await access.readerOf({ authorization: shown.authorization, cookie: shown.cookie });
   if (reader === undefined) {
     const needed = role === "signed-in" ? "reader" : role;
-    throw new Unauthenticated(`reading here needs the role ${needed}: sign in, or send a bearer token`);
+    throw new Unauthenticated(`reading here needs the role ${needed}: ${access.wanted}`);
   }
   if (role !== "signed-in" && !reader.roles.includes(role))
     throw new Forbidden(`reading here needs the role ${role}, which this account has not`);

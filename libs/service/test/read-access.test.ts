@@ -5,6 +5,7 @@ import { createService, type ReadAccess, type RunningService } from "../src/inde
 /** Believes whatever name it is shown, and what the name says of its roles. */
 const access = (guardsLogs: boolean): ReadAccess => ({
   guardsLogs,
+  wanted: "send a good name",
   loginUrl: (path) => `/login?return=${encodeURIComponent(path)}`,
   readerOf: async ({ authorization, cookie }) => {
     if (authorization === "Bearer bad") throw new Unauthenticated("the token is expired");
@@ -102,7 +103,7 @@ describe("the guard of what is read", () => {
     expect([data.statusCode, data.headers["www-authenticate"], data.json()]).toEqual([
       401,
       "Bearer",
-      { code: "unauthenticated", message: "reading here needs the role reader: sign in, or send a bearer token" },
+      { code: "unauthenticated", message: "reading here needs the role reader: send a good name" },
     ]);
     const bad = await guarded.app.inject({
       method: "GET",

@@ -33,6 +33,7 @@ export class AuditorBeside {
     const own = hashOf(`Bearer ${this.#token}`);
     return {
       guardsLogs: access.guardsLogs,
+      wanted: access.wanted,
       loginUrl: (path) => access.loginUrl(path),
       readerOf: async (shown) =>
         timingSafeEqual(hashOf(shown.authorization ?? ""), own) ? AUDITOR : access.readerOf(shown),

@@ -74,7 +74,10 @@ test("a log that takes only its own CA's certificates from callers that an issue
       401,
       expect.stringContaining(`a bearer token of ${issuer.url} for the audience`),
     ]);
-    expect(await post(leaf, await issuer.token())).toEqual([401, "the token is for another audience"]);
+    expect(await post(leaf, await issuer.token())).toEqual([
+      401,
+      `the token is for another audience: send a bearer token of ${issuer.url} for the audience ${AUDIENCE}`,
+    ]);
     expect(await post(leaf, await issuer.token({ aud: AUDIENCE, email: "a@evil.example" }))).toEqual([
       403,
       "claims of the token are not among those that are let in: email",

@@ -39,6 +39,22 @@ test("where only machines may read, no page leads to a sign-in, and a session of
   expect(await access.readerOf(shown)).toBeUndefined();
 });
 
+test("whoever is not let in is told why and which token to send, and to sign in only where that can be done", async () => {
+  const send = `send a bearer token of ${ISSUER} for the audience api`;
+  expect(new OidcReadAccess(options).wanted).toBe(`sign in, or ${send}`);
+  const access = new OidcReadAccess({ ...options, login: false });
+  expect(access.wanted).toBe(send);
+  for (const [authorization, reason] of [
+    [`Bearer ${idToken}`, "the token is for another audience"],
+    ["Basic YTpi", "Authorization: is not a bearer token"],
+  ] as const) {
+    await expect(access.readerOf({ authorization })).rejects.toMatchObject({
+      code: "unauthenticated",
+      message: `${reason}: ${send}`,
+    });
+  }
+});
+
 test.for([
   ["another auditor", { auditor: subject("bob") }],
   ["no auditor", { auditor: undefined }],

@@ -62,6 +62,7 @@ describe("a log that takes entries from known callers", () => {
       const refused = await rekor.request("POST", ENTRIES, proposal, token === undefined ? {} : bearer(token));
       expect([name, refused.status, refused.json.code], refused.text).toEqual([name, 401, 401]);
       expect(refused.json.message).toContain(reason);
+      expect(refused.json.message).toMatch(`: send a bearer token of ${ISSUER} for the audience ${AUDIENCE}`);
       expect(refused.headers["www-authenticate"]).toBe("Bearer");
     }
     expect((await rekor.log.published()).head.size).toBe(0n);

@@ -119,6 +119,7 @@ describe("where readers must say who they are", () => {
   test("a log is read over gRPC with a token, and written without", async () => {
     const readAccess: ReadAccess = {
       guardsLogs: true,
+      wanted: "send a bearer token",
       loginUrl: () => undefined,
       readerOf: async ({ authorization }) =>
         authorization === undefined

@@ -40,6 +40,8 @@ const reader = z.strictObject({ name: z.string(), roles: z.array(z.enum(["reader
 /** Readers of one issuer: machines by its tokens, people by a session that a login began. */
 export class OidcReadAccess implements ReadAccess {
   readonly guardsLogs: boolean;
+  readonly wanted: string;
+  readonly #token: string;
   readonly #options: OidcReadAccessOptions;
   readonly #cookie: Cookie;
   readonly #sessions: SignedValue<Reader>;
@@ -48,6 +50,8 @@ export class OidcReadAccess implements ReadAccess {
   constructor(options: OidcReadAccessOptions) {
     this.#options = options;
     this.guardsLogs = options.guardsLogs;
+    this.#token = `send a bearer token of ${options.issuer} for the audience ${options.audience}`;
+    this.wanted = options.login ? `sign in, or ${this.#token}` : this.#token;
     this.#cookie = new Cookie("chancery_session", options.isSecure);
     // A session says which roles it has: of other rules it is none.
     const purpose = `session ${options.issuer} ${options.clientId} ${rolesDigest(options.roles)}`;
@@ -64,8 +68,13 @@ export class OidcReadAccess implements ReadAccess {
       return this.#sessions.decode(this.#cookie.read(shown.cookie), this.#clock());
     }
     const compact = bearerToken(shown.authorization);
-    if (compact === undefined) throw new Unauthenticated("Authorization: is not a bearer token");
-    return this.#accept(compact, this.#options.audience);
+    if (compact === undefined) throw new Unauthenticated(`Authorization: is not a bearer token: ${this.#token}`);
+    try {
+      return await this.#accept(compact, this.#options.audience);
+    } catch (cause) {
+      if (cause instanceof Unauthenticated) throw new Unauthenticated(`${cause.message}: ${this.#token}`, { cause });
+      throw cause;
+    }
   }
 
   loginUrl(path: string): string | undefined {

@@ -56,8 +56,13 @@ export class Admission {
     const complaint = certificateComplaint(caller.certificate, certificates, this.#clock());
     if (complaint === undefined) return;
     if (caller.token !== undefined && tokens.length > 0) {
-      await acceptToken(caller.token, tokens, this.#clock());
-      return;
+      try {
+        await acceptToken(caller.token, tokens, this.#clock());
+        return;
+      } catch (cause) {
+        if (!(cause instanceof Unauthenticated)) throw cause;
+        throw new Unauthenticated(`${cause.message}: send ${wanted(callers)}`, { cause });
+      }
     }
     if (complaint instanceof Forbidden) throw complaint;
     throw new Unauthenticated(`this log takes entries from known callers only: send ${wanted(callers)}`);

@@ -12,3 +12,4 @@ export {
   verifySignatureOnPool,
   verifySignatureP1363,
 } from "./verify.ts";
+export { verifyOnPool } from "./verify-on-pool.ts";

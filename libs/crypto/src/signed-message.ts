@@ -13,7 +13,7 @@ export interface SignedMessage {
   readonly signature: Uint8Array;
 }
 
-/** RSA keys are issuers' and come again and again; of more than these each is read anew. */
+/** RSA keys are issuers' and come again and again; where there are more than these, all are read anew. */
 const MOST_KEYS = 64;
 const rsaKeys = new Map<string, KeyObject>();
 

@@ -1,5 +1,5 @@
-import { constants, KeyObject, verify, type VerifyKeyObjectInput } from "node:crypto";
-import { type HashAlgorithm, verifyMessageAside } from "@chancery/crypto";
+import { constants, KeyObject, type VerifyKeyObjectInput } from "node:crypto";
+import { type HashAlgorithm, verifyMessageAside, verifyOnPool } from "@chancery/crypto";
 import { type createLocalJWKSet, errors } from "jose";
 import type { UnverifiedToken } from "./identity-token.ts";
 
@@ -93,12 +93,7 @@ function isSignedByKey(token: UnverifiedToken, cryptoKey: CryptoKey): Promise<bo
   if (scheme.pkcs1 !== undefined && isQuick) {
     return verifyMessageAside({ scheme: "rsa-pkcs1", hash: scheme.pkcs1, spki, message, signature });
   }
-  return new Promise((resolve, reject) => {
-    verify(scheme.hash, message, { key, ...scheme.options }, signature, (error, valid) => {
-      if (error === null) resolve(valid);
-      else reject(error);
-    });
-  });
+  return verifyOnPool(scheme.hash, message, { key, ...scheme.options }, signature);
 }
 
 /** What is asked of a key for each of its tokens. */

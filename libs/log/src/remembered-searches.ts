@@ -43,7 +43,8 @@ export class RememberedSearches {
       this.#size = size;
       this.#answers = new RecentlyUsed(MOST_ANSWERS);
     }
-    this.#answers.set(name, { indexes, until: this.#now() + REMEMBERED_MS });
+    // A copy: whoever is given the answer first may change it.
+    this.#answers.set(name, { indexes: [...indexes], until: this.#now() + REMEMBERED_MS });
   }
 }
 

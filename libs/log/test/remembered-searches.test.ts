@@ -27,6 +27,13 @@ describe("what a search found in a tree", () => {
     expect(searches.get("b", 6n)).toEqual([5n]);
   });
 
+  test("stays as it was found, whatever becomes of the answer", () => {
+    const found = [4n, 1n];
+    searches.keep("a", 5n, found);
+    found.push(7n);
+    expect(searches.get("a", 5n)).toEqual([4n, 1n]);
+  });
+
   test("is not taken for the larger tree's where the search ended late", () => {
     searches.keep("a", 6n, [5n]);
     searches.keep("b", 5n, [4n]);

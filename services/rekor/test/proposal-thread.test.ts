@@ -70,6 +70,17 @@ describe("a thread that reads proposals", () => {
       }
     }
   });
+
+  test("that cannot be started has those who waited ask again, and ends no process", async () => {
+    const thread = new ProposalThread(new URL("https://thread.example/no-worker-is-started-from-here.js"));
+    const intake = thread.intake("v1", {});
+    for (let round = 0; round < 2; round++) {
+      const answers = await Promise.allSettled(Array.from({ length: 70 }, () => intake(utf8("{}"))));
+      for (const answer of answers) {
+        expect(answer).toMatchObject({ status: "rejected", reason: expect.any(Unavailable) });
+      }
+    }
+  });
 });
 
 test.for<Error>([

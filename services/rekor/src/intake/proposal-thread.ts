@@ -80,7 +80,13 @@ export class ProposalThread {
   }
 
   #send(): void {
-    const worker = (this.#worker ??= this.#start());
+    let worker: Worker;
+    try {
+      worker = this.#worker ??= this.#start();
+    } catch (cause) {
+      // The system may have no thread to give. Thrown from here, that would be the end of the process.
+      return refuse(this.#queue.splice(0), cause);
+    }
     // Nothing else keeps a program alive that waits for an answer.
     if (this.#underWay.size === 0) worker.ref();
     let taken = 0;
@@ -102,7 +108,7 @@ export class ProposalThread {
     const worker = new Worker(this.#program);
     for (const policy of this.#policies) post(worker, policy);
     worker.on("message", (packed: Uint8Array) => this.#answered(worker, packed));
-    worker.on("error", (cause) => this.#ended(worker, cause));
+    for (const end of ["error", "messageerror"]) worker.on(end, (cause: unknown) => this.#ended(worker, cause));
     worker.on("exit", () => this.#ended(worker));
     return worker;
   }
@@ -127,13 +133,19 @@ export class ProposalThread {
   #ended(worker: Worker, cause?: unknown): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
+    // One whose answer could not be read goes on otherwise.
+    void worker.terminate();
     const owed = [...this.#underWay.values()];
     this.#underWay.clear();
     this.#bytesUnderWay = 0;
-    const reason = new Unavailable("the proposal could not be verified: ask again", 1, { cause });
-    for (const waiting of owed) waiting.reject(reason);
+    refuse(owed, cause);
     this.#schedule();
   }
+}
+
+function refuse(owed: readonly Waiting[], cause: unknown): void {
+  const reason = new Unavailable("the proposal could not be verified: ask again", 1, { cause });
+  for (const waiting of owed) waiting.reject(reason);
 }
 
 /** One for all logs of the process: they share its memory and its compiled code. */

@@ -14,9 +14,6 @@ import { REKOR_V2_KEYS } from "./installation.ts";
 
 const port = z.int().min(1).max(65_535);
 
-/** Those of upstream's format (the newer spelling) and ours. */
-const TOP_KEYS = ["oidc-issuers", "meta-issuers", "ci-issuer-metadata", "define", "chancery"];
-
 const METRICS = { port, host: z.string().min(1).optional() };
 
 const GRPC_TLS = { certificate: z.string().min(1), key: z.string().min(1) };
@@ -172,16 +169,13 @@ function parsePlainly(text: string, file: string): unknown {
   }
 }
 
-/** Fulcio's parser knows no file, and of the first level not that ours stands there too. */
+/** Fulcio's parser knows no file. */
 function parseIssuers(text: string, file: string): FulcioConfig {
   try {
     return parseFulcioConfig(text, ["chancery"], dirname(file));
   } catch (error) {
     if (!(error instanceof Misconfigured)) throw error;
-    const isTop = /^[^.:\s]+: is not a key that is known here$/.test(error.message);
-    throw new Misconfigured(file, isTop ? `${error.message}; known are ${TOP_KEYS.join(", ")}` : error.message, {
-      cause: error,
-    });
+    throw new Misconfigured(file, error.message, { cause: error });
   }
 }
 

@@ -1,9 +1,10 @@
 import { Misconfigured } from "@chancery/fault";
 import type { FulcioExtensionName } from "@chancery/x509";
-import { asBoolean, asMap, asText, knownKeys, parseConfigDocument } from "./config/document.ts";
+import { asBoolean, asMap, asText } from "./config/document.ts";
 import { parseIssuerConnection } from "./config/issuer-connection.ts";
-import { CI_KEYS, EXTENSION_KEYS, FILE_KEYS, ISSUER_KEYS } from "./config/keys.ts";
+import type { CI_KEYS, EXTENSION_KEYS, FILE_KEYS, ISSUER_KEYS } from "./config/keys.ts";
 import { expandPresets } from "./config/preset-expansion.ts";
+import { parseSpeltDocument, type SpeltDocument } from "./config/spelling.ts";
 import type { CiMetadata } from "./domain/ci-metadata.ts";
 import type { ClientAlgorithm } from "./domain/client-algorithm.ts";
 import type { IssuanceRates } from "./domain/issuance-rate.ts";
@@ -33,29 +34,37 @@ export interface FulcioConfig {
  * instead of being passed over. `beside` names top keys that are another reader's; paths are relative to `folder`.
  */
 export function parseFulcioConfig(text: string, beside: readonly string[] = [], folder = "."): FulcioConfig {
-  const document = Object.entries(asMap(parseConfigDocument(text), "configuration"));
-  const own = Object.fromEntries(document.filter(([key]) => !beside.includes(key)));
-  const file = knownKeys(expandPresets(own), FILE_KEYS, "");
-  const metadata = parseEach(file, "ci-issuer-metadata", parseCiMetadata);
-  const settings = (section: "oidc-issuers" | "meta-issuers") =>
-    parseEach(file, section, (value, key, url) =>
-      parseIssuer(value, key, url, section === "meta-issuers", metadata, folder),
-    ).values();
-  const issuers = [...settings("oidc-issuers"), ...settings("meta-issuers")];
-  // Whoever reads a configuration learns here, and not at the first token, that an issuer cannot work.
-  void new IssuerPool(issuers);
-  return { issuers };
+  const document = parseSpeltDocument(text, beside);
+  try {
+    const issuers = parseIssuers(document, folder);
+    // Whoever reads a configuration learns here, and not at the first token, that an issuer cannot work.
+    void new IssuerPool(issuers);
+    return { issuers };
+  } catch (error) {
+    if (!(error instanceof Misconfigured)) throw error;
+    const reason = error.message.slice(`${error.key}: `.length);
+    throw new Misconfigured(document.asWritten(error.key), reason, { cause: error });
+  }
 }
 
-/** The entries of one section of the file by name. */
-function parseEach<Section extends string, T>(
-  file: { readonly [name in Section]?: unknown },
-  section: Section,
-  parse: (value: unknown, key: string, name: string) => T,
-): Map<string, T> {
-  const entries = Object.entries(asMap(file[section], section));
-  return new Map(entries.map(([name, value]) => [name, parse(value, `${section}.${name}`, name)]));
+function parseIssuers(document: SpeltDocument, folder: string): IssuerSettings[] {
+  const file: Keys<typeof FILE_KEYS> = expandPresets(document.content);
+  const each = <T>(section: keyof typeof FILE_KEYS, parse: (value: unknown, key: string, name: string) => T) => {
+    const entries = Object.entries(asMap(file[section], section));
+    return new Map(
+      entries.map(([name, value]) => [name, parse(value, document.asWritten(`${section}.${name}`), name)]),
+    );
+  };
+  const metadata = each("ci-issuer-metadata", parseCiMetadata);
+  const settings = (section: "oidc-issuers" | "meta-issuers") =>
+    each(section, (value, key, url) =>
+      parseIssuer(value, key, url, section === "meta-issuers", metadata, folder),
+    ).values();
+  return [...settings("oidc-issuers"), ...settings("meta-issuers")];
 }
+
+/** What may stand in a map that `spelling.ts` has read. */
+type Keys<Spellings> = { readonly [name in keyof Spellings]?: unknown };
 
 function parseIssuer(
   value: unknown,
@@ -65,7 +74,7 @@ function parseIssuer(
   metadata: ReadonlyMap<string, CiMetadata>,
   folder: string,
 ): IssuerSettings {
-  const written = knownKeys(asMap(value, key), ISSUER_KEYS, key);
+  const written: Keys<typeof ISSUER_KEYS> = asMap(value, key);
   const text = (name: Exclude<keyof typeof ISSUER_KEYS, "policy">) => asText(written[name], `${key}.${name}`);
   // Upstream looks an issuer up by the map's key and asks its URL: of two different ones nothing ever comes.
   if (!isPattern && (text("issuer-url") ?? url) !== url) {
@@ -91,14 +100,14 @@ function parseIssuer(
 }
 
 function parseCiMetadata(value: unknown, key: string): CiMetadata {
-  const written = knownKeys(asMap(value, key), CI_KEYS, key);
+  const written: Keys<typeof CI_KEYS> = asMap(value, key);
   const [defaultsKey, templatesKey, sanKey] = [
     `${key}.default-template-values`,
     `${key}.extension-templates`,
     `${key}.subject-alternative-name-template`,
   ];
   const defaults = Object.entries(asMap(written["default-template-values"], defaultsKey));
-  const templates = knownKeys(asMap(written["extension-templates"], templatesKey), EXTENSION_KEYS, templatesKey);
+  const templates: Keys<typeof EXTENSION_KEYS> = asMap(written["extension-templates"], templatesKey);
   const san = asText(written["subject-alternative-name-template"], sanKey)?.trim();
   if (san === undefined || san === "") throw new Misconfigured(sanKey, "is missing: the certificate would name nobody");
   const extensions = new Map<FulcioExtensionName, Template>();

@@ -164,7 +164,11 @@ ${EXTENSIONS.map(([kebab]) => `      ${kebab}: "{{ .url }}/${kebab}"`).join("\n"
         },
       },
     };
-    expect(parseFulcioConfig(JSON.stringify(legacy))).toEqual(yamlFile);
+    const { issuers } = parseFulcioConfig(JSON.stringify(legacy));
+    const issuersAt = issuers.map(({ key, ...settings }) => [key.replace(/^OIDCI|^MetaI/, ""), settings]);
+    expect(issuersAt).toEqual(
+      yamlFile.issuers.map(({ key, ...settings }) => [key.replace(/^oidc-i|^meta-i/, ""), settings]),
+    );
     const ci = yamlFile.issuers.find(({ type }) => type === "ci-provider");
     // All but the two that a template cannot set.
     expect(ci?.ciMetadata?.extensions.size).toBe(EXTENSIONS.length - 2);
@@ -191,7 +195,12 @@ const refused: [what: string, config: string, key: string, reason: RegExp][] = [
     "skip-email-verificaton",
     /not a key/,
   ],
-  ["a key in two spellings", yaml("type: email\nClientID: other"), "ClientID", /twice/],
+  [
+    "a key in two spellings",
+    '{ "OIDCIssuers": { "https://a.example": { "ClientID": "a", "client-id": "b" } } }',
+    "client-id",
+    /twice/,
+  ],
   ["a repeated key", "oidc-issuers: {}\noidc-issuers: {}", "configuration", /unique/],
   ["no issuers", "oidc-issuers: {}", "oidc-issuers", /no issuer/],
   ["nothing", "", "oidc-issuers", /no issuer/],

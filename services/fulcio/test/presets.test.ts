@@ -31,6 +31,20 @@ describe("a preset", () => {
     expect(expandedConfiguration(presetConfiguration(entra))).toContain("skip-email-verification: true\n");
   });
 
+  test("in legacy JSON is printed as YAML that upstream reads, and no more in JSON's keys", () => {
+    const config = JSON.stringify({
+      OIDCIssuers: { "https://gitlab.com": { preset: "gitlab", ClientID: "a" } },
+      MetaIssuers: { "https://oidc.eks.*.amazonaws.com/id/*": { ClientID: "a", Type: "kubernetes" } },
+    });
+    const text = expandedConfiguration(config);
+    expect(Object.keys(parse(text) as object)).toEqual(["oidc-issuers", "meta-issuers", "ci-issuer-metadata"]);
+    expect(text).not.toMatch(/ClientID|Type:/);
+    expect(parseFulcioConfig(text).issuers.map(({ url, clientId, type }) => [url, clientId, type])).toEqual([
+      ["https://gitlab.com", "a", "ci-provider"],
+      ["https://oidc.eks.*.amazonaws.com/id/*", "a", "kubernetes"],
+    ]);
+  });
+
   test("stands beside other issuers, sections and our own keys, which stay as they are", () => {
     const { issuers } = parseFulcioConfig(`
 oidc-issuers:

@@ -49,28 +49,14 @@ export function asMap(value: unknown, key: string): Readonly<Record<string, unkn
   return value as Readonly<Record<string, unknown>>;
 }
 
-/**
- * The map with each key in its one spelling. `spellings` lists every key that may stand here; any other
- * is refused, because a misspelt restriction is no restriction. Of the legacy spelling the case is not looked
- * at, as Go's JSON decoder does not.
- */
-export function knownKeys<Name extends string>(
-  map: Readonly<Record<string, unknown>>,
-  spellings: Readonly<Record<Name, string>>,
-  key: string,
-): { readonly [name in Name]?: unknown } {
-  const names = Object.entries<string>(spellings).map(
-    ([name, legacy]) => [name as Name, legacy.toLowerCase()] as const,
-  );
-  const known: { [name in Name]?: unknown } = {};
-  for (const [written, value] of Object.entries(map)) {
-    const path = key === "" ? written : `${key}.${written}`;
-    const name = names.find(([own, legacy]) => own === written || legacy === written.toLowerCase())?.[0];
-    if (name === undefined) throw new Misconfigured(path, "is not a key that is known here");
-    if (name in known) throw new Misconfigured(path, "stands there twice, in two spellings");
-    known[name] = value;
+/** Upstream takes a file for JSON if it can be read as that, and else for YAML. */
+export function isJsonDocument(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
-  return known;
 }
 
 /** A text of the document; undefined where there is none or an empty one. */

@@ -39,6 +39,12 @@ export const ISSUER_KEYS = {
   "keep-keys-for": "KeepKeysFor",
 } as const;
 
+/** Ours: `preset`, and beside it the instance's `url`. */
+export const PRESET_KEYS = { preset: "Preset", url: "URL" } as const;
+
+/** Ours, below an issuer's `policy`. */
+export const POLICY_KEYS = { default: "Default", "dry-run": "DryRun", deny: "Deny", allow: "Allow" } as const;
+
 export const CI_KEYS = {
   "default-template-values": "DefaultTemplateValues",
   "extension-templates": "ExtensionTemplates",

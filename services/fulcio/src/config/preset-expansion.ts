@@ -1,43 +1,43 @@
 import { Misconfigured } from "@chancery/fault";
-import { asMap, asText, parseConfigDocument } from "./document.ts";
+import { asMap, asText } from "./document.ts";
 import { PRESETS } from "./presets/index.ts";
 import type { Preset, Templates } from "./presets/preset.ts";
+import { parseSpeltDocument } from "./spelling.ts";
 import { stringify } from "yaml";
 
 type Entry = Readonly<Record<string, unknown>>;
 
-/** The document with every `preset` replaced by what it stands for: upstream's keys and nothing else of ours. */
+/** A document in YAML's spelling with every `preset` replaced by what it stands for: upstream's keys and nothing else of ours. */
 export function expandPresets(document: Entry): Entry {
   const metadata: Record<string, unknown> = {};
-  const expanded: Record<string, unknown> = {};
-  for (const [section, value] of Object.entries(document)) {
-    const isPattern = /^meta-?issuers$/i.test(section);
-    expanded[section] =
-      isPattern || /^oidc-?issuers$/i.test(section) ? expandSection(section, value, isPattern, metadata) : value;
+  const expanded: Record<string, unknown> = { ...document };
+  for (const section of ["oidc-issuers", "meta-issuers"]) {
+    if (section in document) expanded[section] = expandSection(section, document[section], metadata);
   }
   if (Object.keys(metadata).length === 0) return expanded;
-  const section = Object.keys(document).find((name) => /^ci-?issuer-?metadata$/i.test(name)) ?? "ci-issuer-metadata";
+  const section = "ci-issuer-metadata";
   // What the file says under a name of ours wins, and can be seen.
   return { ...expanded, [section]: { ...metadata, ...asMap(document[section], section) } };
 }
 
-/** A configuration as text, its presets expanded: what upstream's Fulcio would be given. `beside` is left out. */
+/** A configuration as YAML, its presets expanded: what upstream's Fulcio would be given. `beside` is left out. */
 export function expandedConfiguration(text: string, beside: readonly string[] = []): string {
-  const written = Object.entries(asMap(parseConfigDocument(text), "configuration"));
-  const document = expandPresets(Object.fromEntries(written.filter(([key]) => !beside.includes(key))));
+  const document = expandPresets(parseSpeltDocument(text, beside).content);
   return stringify(document, { schema: "failsafe", lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 function expandSection(
   section: string,
   value: unknown,
-  isPattern: boolean,
   metadata: Record<string, unknown>,
 ): Readonly<Record<string, unknown>> {
+  const isPattern = section === "meta-issuers";
   const entries = Object.entries(asMap(value, section)).map(([url, entry]) => {
     const key = `${section}.${url}`;
     const written = asMap(entry, key);
-    return [url, "preset" in written ? expandIssuer(key, url, written, isPattern, metadata) : entry];
+    if ("preset" in written) return [url, expandIssuer(key, url, written, isPattern, metadata)];
+    if ("url" in written) throw new Misconfigured(`${key}.url`, "is not a key that is known here without a preset");
+    return [url, entry];
   });
   return Object.fromEntries(entries) as Readonly<Record<string, unknown>>;
 }

@@ -13,7 +13,8 @@ export const ciProvider: IssuerType = {
 
   configure({ key, ciProvider: provider, ciMetadata: metadata }) {
     if (provider === undefined) throw new Misconfigured(`${key}.ci-provider`, "a ci-provider issuer must name one");
-    if (metadata === undefined) throw new Misconfigured(`${key}.ci-provider`, `ci-issuer-metadata has no ${provider}`);
+    if (metadata === undefined)
+      throw new Misconfigured(`${key}.ci-provider`, `the metadata of CI issuers has no ${provider}`);
     return (claims) => {
       const values = valuesOf(claims, metadata.defaults);
       const named = valuesOf(claims, metadata.defaults, true);

@@ -1,6 +1,6 @@
 import { Misconfigured } from "@chancery/fault";
 import { parseClaimPath, parseGlob } from "@chancery/identity";
-import { asBoolean, asMap, asText, knownKeys } from "../../config/document.ts";
+import { asBoolean, asMap, asText } from "../../config/document.ts";
 import type { Comparison, Condition } from "./condition.ts";
 import type { IssuancePolicy, Rule } from "./issuance-policy.ts";
 
@@ -20,7 +20,6 @@ import type { IssuancePolicy, Rule } from "./issuance-policy.ts";
  * ```
  */
 
-const POLICY_KEYS = { default: "Default", "dry-run": "DryRun", deny: "Deny", allow: "Allow" } as const;
 const SHAPES = ["all", "any", "not", "claim"] as const;
 const COMPARISONS = ["equals", "one-of", "glob", "contains"] as const;
 
@@ -35,7 +34,7 @@ const RULE_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/;
 /** Misconfigured, naming the path, for whatever is not clear: a rule misread is a door left open. */
 export function parsePolicy(value: unknown, key: string): IssuancePolicy | undefined {
   if (value === undefined) return undefined;
-  const written = knownKeys(asMap(value, key), POLICY_KEYS, key);
+  const written = asMap(value, key);
   const otherwise = asText(written.default, `${key}.default`);
   if (otherwise !== "allow" && otherwise !== "deny") {
     throw new Misconfigured(`${key}.default`, "must say allow, as upstream does, or deny");

@@ -44,6 +44,18 @@ describe("the subset of text/template that configurations use", () => {
   });
 
   test.for([
+    ["{{ .url }/{{ .ref }}", 'template: "{{ .url }/" is not closed: }} is missing'],
+    ["{{ .url }}/{{ .ref }", 'template: "{{ .ref }" is not closed: }} is missing'],
+    ["{{ .url }}/{{ if .ref }x{{ end }}", 'template: "{{ if .ref }x" is not closed: }} is missing'],
+    [`{{ .a ${"b".repeat(90)}`, `template: "{{ .a ${"b".repeat(34)}…" is not closed`],
+    ["{ .url }}", 'template: "{ .url }}" has }} and no {{ before it'],
+    ["{{{ .url }}}", 'in {{{ .url }} what begins with "{ .url " is not supported'],
+    ["{{ .a | html }}", 'in {{ .a | html }} what begins with "| html " is not supported'],
+  ] as const)("of %s says what is wrong and where", ([text, complaint]) => {
+    expect(() => parseTemplate(text, "key")).toThrow(complaint);
+  });
+
+  test.for([
     "{{",
     "{{ .a",
     "{{ .ref }}\n",

@@ -30,9 +30,8 @@ export type Values = (name: string) => string | undefined;
 
 /** Misconfigured, naming `key`, if the text is more than this subset or less than a template. */
 export function parseTemplate(text: string, key: string): Template {
-  if (!text.includes("{{")) return [{ type: "insert", term: { type: "claim", name: text, mustExist: true } }];
   const parser = new TemplateParser(text, key);
-  return parser.template();
+  return text.includes("{{") ? parser.template() : parser.claimName();
 }
 
 /** `mayBeEmpty` is false where a missing claim would make two identities the same. */
@@ -82,9 +81,15 @@ class TemplateParser {
   constructor(text: string, key: string) {
     this.#key = key;
     this.#pieces = text.split(ACTION);
-    if (this.#pieces.some((piece, place) => place % 2 === 0 && piece.includes("{{"))) {
-      throw this.#misconfigured("an action has no end");
-    }
+    const open = this.#pieces.find((piece, place) => place % 2 === 0 && piece.includes("{{"));
+    if (open !== undefined) throw this.#unclosed(open.slice(open.indexOf("{{")));
+  }
+
+  /** Of a text without `{{`: in a template that lacks a brace Go would look for a claim of that name at each token. */
+  claimName(): Template {
+    const [name = ""] = this.#pieces;
+    if (name.includes("}}")) throw this.#misconfigured(`"${beginning(name)}" has }} and no {{ before it`);
+    return [{ type: "insert", term: { type: "claim", name, mustExist: true } }];
   }
 
   template(): Template {
@@ -176,8 +181,9 @@ class TemplateParser {
     const tokens: Token[] = [];
     const end = action.trimEnd().length;
     for (TOKEN.lastIndex = 0; TOKEN.lastIndex < end;) {
+      const at = TOKEN.lastIndex;
       const [match, field, quoted, raw, word] = TOKEN.exec(action) ?? [];
-      if (match === undefined) throw this.#misconfigured(`{{${action}}} uses what is not supported`);
+      if (match === undefined) throw this.#unreadable(action, action.slice(at).trimStart());
       if (field !== undefined) tokens.push({ type: "field", text: field });
       else if (word !== undefined) tokens.push({ type: "word", text: word });
       else tokens.push({ type: "string", text: raw ?? (JSON.parse(quoted ?? '""') as string) });
@@ -194,7 +200,22 @@ class TemplateParser {
     if (this.#tokens.length > 0) throw this.#misconfigured(`${this.#tokens[0]?.text} is one too many`);
   }
 
+  #unreadable(action: string, rest: string): Misconfigured {
+    const next = action.indexOf("{{");
+    if (next !== -1) return this.#unclosed(`{{${action.slice(0, next)}`);
+    return this.#misconfigured(`in {{${action}}} what begins with "${beginning(rest)}" is not supported`);
+  }
+
+  #unclosed(action: string): Misconfigured {
+    return this.#misconfigured(`"${beginning(action)}" is not closed: }} is missing`);
+  }
+
   #misconfigured(reason: string): Misconfigured {
     return new Misconfigured(this.#key, `template: ${reason}`);
   }
+}
+
+/** Enough to find the place by. */
+function beginning(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 40)}…`;
 }

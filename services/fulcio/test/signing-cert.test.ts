@@ -198,8 +198,15 @@ describe("proof of possession", () => {
 
   const keys: Record<string, [string, string]> = {
     "no key": ["", "could not be parsed: none was given"],
-    text: ["hello", "could not be parsed"],
-    "two keys": [clientKey.pem + clientKey.pem, "could not be parsed"],
+    "text, and speaks of no tags": [
+      "hello",
+      "could not be parsed: publicKey.content: is neither a PEM block PUBLIC KEY or RSA PUBLIC KEY nor a public key in DER",
+    ],
+    "PEM of something else, and speaks of no tags": [
+      spki("3003020101"),
+      "could not be parsed: publicKey.content: what its PEM block holds is not a public key",
+    ],
+    "two keys": [clientKey.pem + clientKey.pem, "could not be parsed: publicKey.content: more than 1 PEM block"],
     "a private key": [clientKey.privateKey.export({ type: "pkcs8", format: "pem" }), "could not be parsed"],
     "RSA 1024": [createClientKey(1024).pem, "is insecure"],
     "small-order Ed25519": [spki(`302a300506032b6570032100${"01".padEnd(64, "0")}`), "is insecure"],

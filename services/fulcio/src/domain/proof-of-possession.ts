@@ -6,7 +6,7 @@ import {
   verifySignatureAside,
   verifySignatureP1363,
 } from "@chancery/crypto";
-import { der, parsePem, utf8 } from "@chancery/encoding";
+import { der, DerReader, parsePem, utf8 } from "@chancery/encoding";
 import { InsecureKey, Malformed, Unsupported, Unverified } from "@chancery/fault";
 import { OID, parseCertificateRequest } from "@chancery/x509";
 import { assertPermitted, type ClientAlgorithm, DEFAULT_CLIENT_ALGORITHMS } from "./client-algorithm.ts";
@@ -55,19 +55,50 @@ async function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, name
 function parseSubmittedKey(bytes: Uint8Array): PublicKey {
   try {
     if (bytes.length === 0) throw new Malformed("none was given");
-    return parsePublicKey(spkiOf(bytes), "public key");
+    const spki = spkiOf(bytes);
+    try {
+      return parsePublicKey(spki, KEY_FIELD);
+    } catch (error) {
+      if (isSpki(spki)) throw error;
+      throw new Malformed(`${KEY_FIELD}: ${unlikeAKey(bytes)}`, { cause: error });
+    }
   } catch (error) {
     throw refusal(error instanceof InsecureKey ? REFUSAL.insecureKey : REFUSAL.publicKey, error);
   }
 }
 
+/** As both versions of the API call it. */
+const KEY_FIELD = "publicKey.content";
+const KEY_LABELS = ["PUBLIC KEY", "RSA PUBLIC KEY"];
+
+/** Whether it is one from outside: then what is wrong with it is for whoever makes keys, and in their words. */
+function isSpki(bytes: Uint8Array): boolean {
+  try {
+    const inside = new DerReader(bytes, KEY_FIELD).sequence();
+    inside.sequence().oid();
+    inside.bitString();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** In words for who sent something else than a key. */
+function unlikeAKey(bytes: Uint8Array): string {
+  if (isPem(bytes)) return "what its PEM block holds is not a public key";
+  return `is neither a PEM block ${KEY_LABELS.join(" or ")} nor a public key in DER (SubjectPublicKeyInfo)`;
+}
+
 const DASH = 0x2d;
 
+function isPem(bytes: Uint8Array): boolean {
+  return bytes.includes(DASH) && new TextDecoder("latin1").decode(bytes).includes("-----BEGIN ");
+}
+
 function spkiOf(bytes: Uint8Array): Uint8Array {
-  const isPem = bytes.includes(DASH) && new TextDecoder("latin1").decode(bytes).includes("-----BEGIN ");
-  if (!isPem) return bytes;
-  const [block] = parsePem(asText(bytes), "public key", { labels: ["PUBLIC KEY", "RSA PUBLIC KEY"], max: 1 });
-  if (block === undefined) throw new Malformed("public key: no PEM block");
+  if (!isPem(bytes)) return bytes;
+  const [block] = parsePem(asText(bytes), KEY_FIELD, { labels: KEY_LABELS, max: 1 });
+  if (block === undefined) throw new Malformed(`${KEY_FIELD}: no PEM block`);
   if (block.label === "PUBLIC KEY") return block.der;
   // RFC 8017, Appendix A.1.1: PKCS#1 has no algorithm around the key; RFC 3279, Section 2.3.1, says which it gets.
   return der.sequence(der.sequence(der.oid(OID.rsaEncryption), der.null()), der.bitString(block.der));

@@ -1,5 +1,7 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Principal } from "../src/domain/principal.ts";
+import { provenKey } from "../src/domain/proof-of-possession.ts";
 import { FakeIssuer } from "./fake-issuer.ts";
 import {
   base64,
@@ -195,6 +197,31 @@ describe("proof of possession", () => {
     expect(answer.status).toBe(400);
     expect(answer.told()).toMatch(/^The signature supplied in the request could not be verified: /);
   });
+
+  test("says that the e-mail was to be signed, to whom signed the subject", async () => {
+    const token = issuer.token({ sub: "a-subject" });
+    expect((await fulcio.enrol(token, "a-subject")).told()).toMatch(
+      /: it is not .* over the text of the token's claim email$/,
+    );
+  });
+
+  test.for(["sub", "email"] as const)(
+    "says that the claim %s was to be signed, where that is the name",
+    async (claim) => {
+      const claims = { sub: "a-subject", email };
+      const principal: Principal = {
+        name: claims[claim],
+        san: { type: "uri", value: "https://a.example.com" },
+        extensions: { issuer: "https://a.example.com", "token-subject": claims.sub },
+      };
+      const proof = {
+        type: "challenge",
+        publicKey: Buffer.from(clientKey.pem),
+        signature: clientKey.prove("x"),
+      } as const;
+      await expect(provenKey(proof, principal)).rejects.toThrow(RegExp(`the token's claim ${claim}$`));
+    },
+  );
 
   const keys: Record<string, [string, string]> = {
     "no key": ["", "could not be parsed: none was given"],

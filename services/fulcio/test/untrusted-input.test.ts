@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isEmailAddress } from "../src/domain/issuers/email.ts";
 import { parseIdentityToken } from "@chancery/identity";
+import type { Principal } from "../src/domain/principal.ts";
 import { provenKey } from "../src/domain/proof-of-possession.ts";
 import { parseTemplate, renderTemplate } from "../src/domain/template.ts";
 import { canonicalUri, joinPath, parseUri } from "../src/domain/uri.ts";
@@ -61,10 +62,11 @@ describe("whatever comes in, what comes out is a result or a fault", () => {
     const pem = anyBytes.map((der) =>
       Buffer.from(`-----BEGIN PUBLIC KEY-----\n${Buffer.from(der).toString("base64")}\n-----END PUBLIC KEY-----\n`),
     );
+    const principal: Principal = { name: "name", san: { type: "uri", value: "a:b" }, extensions: { issuer: "i" } };
     await fc.assert(
       fc.asyncProperty(fc.oneof(anyBytes, pem), anyBytes, async (publicKey, signature) => {
-        await expect(provenKey({ type: "challenge", publicKey, signature }, "name")).rejects.toThrow(Fault);
-        await expect(provenKey({ type: "certificate-request", pem: publicKey }, "name")).rejects.toThrow(Fault);
+        await expect(provenKey({ type: "challenge", publicKey, signature }, principal)).rejects.toThrow(Fault);
+        await expect(provenKey({ type: "certificate-request", pem: publicKey }, principal)).rejects.toThrow(Fault);
       }),
     );
   });

@@ -61,7 +61,7 @@ export class Issuance {
 
   async #issueTo(principal: Principal, proof: Proof, request: Request): Promise<IssuedCertificate> {
     request.stage = "proof";
-    const key = await provenKey(proof, principal.name, this.#options.clientAlgorithms);
+    const key = await provenKey(proof, principal, this.#options.clientAlgorithms);
     request.stage = "rate";
     // Not before the proof: whoever has no more than another's token cannot use up what its owner may have.
     const issuer = request.findings.token?.issuer ?? "";

@@ -7,3 +7,8 @@ export interface Principal {
   readonly san: SubjectAlternativeName;
   readonly extensions: FulcioExtensions;
 }
+
+/** The claim of the token that the name is, for who signed another. */
+export function challengeClaim({ name, extensions }: Principal): "email" | "sub" {
+  return name === extensions["token-subject"] ? "sub" : "email";
+}

@@ -10,6 +10,7 @@ import { der, DerReader, parsePem, utf8 } from "@chancery/encoding";
 import { InsecureKey, Malformed, Unsupported, Unverified } from "@chancery/fault";
 import { OID, parseCertificateRequest } from "@chancery/x509";
 import { assertPermitted, type ClientAlgorithm, DEFAULT_CLIENT_ALGORITHMS } from "./client-algorithm.ts";
+import { challengeClaim, type Principal } from "./principal.ts";
 import { REFUSAL, refusal } from "./refusal.ts";
 
 /** How a client shows that it holds the key it wants certified. */
@@ -29,11 +30,11 @@ export type Proof =
 /** The key the client holds, if such keys may be certified; nothing else of what it sent is used. */
 export async function provenKey(
   proof: Proof,
-  name: string,
+  principal: Principal,
   permitted: readonly ClientAlgorithm[] = DEFAULT_CLIENT_ALGORITHMS,
 ): Promise<PublicKey> {
   if (proof.type === "challenge") {
-    const key = await keyOfChallenge(proof.publicKey, proof.signature, name);
+    const key = await keyOfChallenge(proof.publicKey, proof.signature, principal);
     assertPermitted(key, keyHash(key), permitted);
     return key;
   }
@@ -42,14 +43,18 @@ export async function provenKey(
   return publicKey;
 }
 
-async function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, name: string): Promise<PublicKey> {
+async function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, principal: Principal): Promise<PublicKey> {
   const key = parseSubmittedKey(submitted);
   if (signature.length === 0) throw refusal(REFUSAL.signature, new Malformed("none was given"));
-  const message = utf8(name);
+  const message = utf8(principal.name);
   if (await verifySignatureAside(key, message, signature)) return key;
   // Browsers and Java sign in the IEEE P1363 form; upstream takes both.
   if (key.algorithm.startsWith("ecdsa") && verifySignatureP1363(key, message, signature)) return key;
-  throw refusal(REFUSAL.signature, new Unverified("it is not the key's signature over the token's subject"));
+  const claim = challengeClaim(principal);
+  throw refusal(
+    REFUSAL.signature,
+    new Unverified(`it is not the key's signature over the text of the token's claim ${claim}`),
+  );
 }
 
 function parseSubmittedKey(bytes: Uint8Array): PublicKey {

@@ -95,13 +95,16 @@ function asText(explanation: Explanation, offline: boolean): string {
   const { checks, claims, policy, wouldIssue } = explanation;
   const sections = [
     columns(checks.map(({ check, outcome, detail }) => [MARKS[outcome], check, printable(detail)])),
-    claims.length === 0
-      ? ""
-      : `claims read\n${columns(claims.map(({ name, isPresent }) => ["", isPresent ? "present" : "absent", printable(name)]))}`,
+    claims.length === 0 ? "" : `claims read\n${columns(claims.map(claimRow))}`,
     policy === undefined ? "" : policyAsText(policy),
     wouldIssue ? certificateAsText(explanation, offline) : "No certificate would be issued.\n",
   ];
   return sections.filter((section) => section !== "").join("\n");
+}
+
+function claimRow({ name, isPresent, default: byDefault }: Explanation["claims"][number]): string[] {
+  if (byDefault === undefined) return ["", isPresent ? "present" : "absent", printable(name)];
+  return ["", "default", `${printable(name)}: ${printable(byDefault)}`];
 }
 
 /** Whoever forgets --config asks development mode, whose one issuer no token of theirs is of. */

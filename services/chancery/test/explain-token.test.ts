@@ -56,6 +56,28 @@ test("a bad one: exit code 1, and what is wrong with it", async () => {
   expect(out).toContain("No certificate would be issued.");
 });
 
+test("a claim that the configuration has a default for is told with it, and not as absent", async () => {
+  const file = join(folder, "ci.yaml");
+  await writeFile(
+    file,
+    `
+oidc-issuers: { "${issuer.url}": { client-id: sigstore, type: ci-provider, ci-provider: ci } }
+ci-issuer-metadata:
+  ci:
+    default-template-values: { url: "https://ci.example.com", environment: "none" }
+    extension-templates: { deployment-environment: environment, build-trigger: '{{ index . "trigger" }}' }
+    subject-alternative-name-template: "{{ .url }}/{{ .job }}"
+`,
+  );
+  const { code, out } = await explainClaims({ job: "7", environment: "production" }, "--config", file);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^ +default +url: https:\/\/ci\.example\.com$/m);
+  expect(out).toMatch(/^ +present +environment$/m);
+  expect(out).toMatch(/^ +absent +trigger$/m);
+  const { claims } = JSON.parse((await explainClaims({ job: "7" }, "--config", file, "--json")).out);
+  expect(claims).toContainEqual({ name: "url", isPresent: false, default: "https://ci.example.com" });
+});
+
 test("one that is over: when it was good, and what time it is", async () => {
   const { out } = await explainClaims({ iat: 1_700_000_000, exp: 1_700_000_600 });
   expect(out).toMatch(

@@ -1,8 +1,10 @@
 import type { JsonObject, JsonValue } from "@chancery/encoding";
 import { Fault } from "@chancery/fault";
 import { type CertificatePreview, previewCertificate } from "./certificate-preview.ts";
+import type { CiMetadata } from "./ci-metadata.ts";
 import { type Checks, type Examiner, examineToken, type Findings } from "./examination.ts";
 import type { IssuerPool } from "./issuer-pool.ts";
+import { ciProvider } from "./issuers/ci-provider.ts";
 import type { ConditionResult } from "./policy/condition-result.ts";
 import { explainRule, type IssuancePolicy, matches, type Verdict } from "./policy/issuance-policy.ts";
 import { TOKEN_CHECKS, type TokenCheck } from "./refusal-code.ts";
@@ -18,6 +20,8 @@ export interface CheckResult {
 export interface ClaimRead {
   readonly name: string;
   readonly isPresent: boolean;
+  /** What the configuration says in its place, where the token lacks it. */
+  readonly default?: string;
 }
 
 export interface RuleResult {
@@ -209,18 +213,26 @@ function watched(pool: Pick<IssuerPool, "match">, read: ClaimRead[]): Pick<Issue
   return {
     match(name) {
       const issuer = pool.match(name);
+      const { type, ciMetadata } = issuer.settings;
+      const defaults = type === ciProvider.name ? ciMetadata?.defaults : undefined;
       const toPrincipal: typeof issuer.toPrincipal = (claims) =>
-        issuer.toPrincipal({ ...claims, all: watchedClaims(claims.all, read) });
+        issuer.toPrincipal({ ...claims, all: watchedClaims(claims.all, read, defaults) });
       return { ...issuer, toPrincipal };
     },
   };
 }
 
-function watchedClaims(claims: JsonObject, read: ClaimRead[]): JsonObject {
+function watchedClaims(
+  claims: JsonObject,
+  read: ClaimRead[],
+  defaults: CiMetadata["defaults"] = new Map(),
+): JsonObject {
   return new Proxy(claims, {
     get(target, name: string) {
       const value = target[name];
-      if (!read.some((claim) => claim.name === name)) read.push({ name, isPresent: value !== undefined });
+      if (read.some((claim) => claim.name === name)) return value;
+      const byDefault = value === undefined ? defaults.get(name) : undefined;
+      read.push({ name, isPresent: value !== undefined, ...(byDefault === undefined ? {} : { default: byDefault }) });
       return value;
     },
   });

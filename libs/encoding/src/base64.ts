@@ -36,9 +36,19 @@ const WHITE_SPACE_IN_LINES = /[ \t\f\r]/;
 /** Accepts exactly what {@link encodeBase64Url} writes. */
 export function decodeBase64Url(text: string, field: string): Uint8Array {
   const bytes = decode(text, "base64url");
-  if (bytes === undefined || encodeBase64Url(bytes) !== text) throw new Malformed(`${field}: not canonical base64url`);
+  if (bytes === undefined || text.length !== Math.ceil((bytes.length * 4) / 3) || hasIdleBits(text)) {
+    throw new Malformed(`${field}: not canonical base64url`);
+  }
   return bytes;
 }
+
+/** Whether bits of its last character are set that belong to no octet. Texts that decode, of no more characters than their octets need. */
+function hasIdleBits(text: string): boolean {
+  const idle = [0, 0, 0b1111, 0b11][text.length % 4] ?? 0;
+  return (BASE64URL.indexOf(text.slice(-1)) & idle) !== 0;
+}
+
+const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /**
  * What Go's protojson and encoding/base64 accept together, and so what deployed clients may send: either alphabet

@@ -73,7 +73,7 @@ function twosComplement(value: bigint): Uint8Array {
 function minimalMagnitude(magnitude: Uint8Array): Uint8Array {
   let start = 0;
   while (start < magnitude.length && magnitude[start] === 0) start++;
-  const significant = magnitude.subarray(start);
+  const significant = start === 0 ? magnitude : magnitude.subarray(start);
   return (significant[0] ?? 0x80) < 0x80 ? significant : concatBytes(Uint8Array.of(0), significant);
 }
 

@@ -1,12 +1,22 @@
 import { Malformed } from "@chancery/fault";
-import { concatBytes } from "./bytes.ts";
 
 /**
  * The TLS presentation language (RFC 8446, Section 3): big-endian numbers and vectors `opaque name<0..2^n-1>` behind
  * an n-bit length. A number that does not fit its width is a fault of the program, a RangeError.
+ *
+ * Nothing is written before `finish`, and then all of it into one piece of memory: a struct in a struct is given as the
+ * writer that holds it, for each piece of more than 64 bytes costs 1.5 µs of CPU until it is freed (V8 14.6).
  */
 export class TlsWriter {
-  readonly #parts: Uint8Array[] = [];
+  readonly #parts: (number | Uint8Array)[] = [];
+  /** Octets of each part. */
+  readonly #widths: number[] = [];
+  #length = 0;
+
+  /** Octets in all. */
+  get length(): number {
+    return this.#length;
+  }
 
   uint8(value: number): this {
     return this.#number(value, 1);
@@ -26,41 +36,74 @@ export class TlsWriter {
 
   uint64(value: bigint): this {
     if (BigInt.asUintN(64, value) !== value) throw new RangeError(`${value} does not fit 64 bits`);
-    const octets = new Uint8Array(8);
-    new DataView(octets.buffer).setBigUint64(0, value);
-    return this.bytes(octets);
+    return this.uint32(Number(value >> 32n)).uint32(Number(value & 0xffffffffn));
   }
 
-  opaque8(value: Uint8Array): this {
+  opaque8(value: Uint8Array | TlsWriter): this {
     return this.uint8(value.length).bytes(value);
   }
 
-  opaque16(value: Uint8Array): this {
+  opaque16(value: Uint8Array | TlsWriter): this {
     return this.uint16(value.length).bytes(value);
   }
 
-  opaque24(value: Uint8Array): this {
+  opaque24(value: Uint8Array | TlsWriter): this {
     return this.uint24(value.length).bytes(value);
   }
 
-  /** As they stand: a fixed-length `opaque name[n]`, or a struct already encoded. */
-  bytes(value: Uint8Array): this {
-    this.#parts.push(value);
+  /** As they stand: a fixed-length `opaque name[n]`, or a struct. They MUST NOT change before `finish`. */
+  bytes(value: Uint8Array | TlsWriter): this {
+    if (value instanceof TlsWriter) {
+      this.#parts.push(...value.#parts);
+      this.#widths.push(...value.#widths);
+    } else {
+      this.#parts.push(value);
+      this.#widths.push(value.length);
+    }
+    this.#length += value.length;
     return this;
   }
 
   finish(): Uint8Array {
-    return concatBytes(...this.#parts);
+    const octets = new Uint8Array(this.#length);
+    let at = 0;
+    for (const [index, part] of this.#parts.entries()) {
+      if (typeof part === "number") writeNumber(octets, at, part, this.#widths[index] ?? 0);
+      else octets.set(part, at);
+      at += this.#widths[index] ?? 0;
+    }
+    return octets;
+  }
+
+  /** Whether `finish` would answer these. For public octets only: it stops at the first difference. */
+  matches(octets: Uint8Array): boolean {
+    if (octets.length !== this.#length) return false;
+    let at = 0;
+    for (const [index, part] of this.#parts.entries()) {
+      const width = this.#widths[index] ?? 0;
+      for (let place = 0; place < width; place++) {
+        const octet = typeof part === "number" ? (part >>> (8 * (width - 1 - place))) & 0xff : part[place];
+        if (octets[at + place] !== octet) return false;
+      }
+      at += width;
+    }
+    return true;
   }
 
   #number(value: number, width: number): this {
     if (!Number.isInteger(value) || value < 0 || value >= 256 ** width) {
       throw new RangeError(`${value} does not fit ${width * 8} bits`);
     }
-    const octets = new Uint8Array(width);
-    for (let i = width - 1, rest = value; i >= 0; i--, rest = Math.floor(rest / 256)) octets[i] = rest % 256;
-    return this.bytes(octets);
+    this.#parts.push(value);
+    this.#widths.push(width);
+    this.#length += width;
+    return this;
   }
+}
+
+/** Of four octets at most. */
+function writeNumber(octets: Uint8Array, at: number, value: number, width: number): void {
+  for (let place = at + width - 1, rest = value; place >= at; place--, rest >>>= 8) octets[place] = rest & 0xff;
 }
 
 /** The mirror of {@link TlsWriter}. Answers are views into the given bytes, not copies. */

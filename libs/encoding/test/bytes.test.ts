@@ -27,6 +27,18 @@ describe("bytes", () => {
 
   test("utf8 gives octets", () => {
     expect([...utf8("é€")]).toEqual([0xc3, 0xa9, 0xe2, 0x82, 0xac]);
+    for (const text of [
+      "",
+      "a".repeat(64),
+      "a".repeat(65),
+      `${"a".repeat(63)}é`,
+      "a\u007f",
+      "a\u0080",
+      "\ud800",
+      "a😀",
+    ]) {
+      expect(utf8(text)).toEqual(new Uint8Array(Buffer.from(text)));
+    }
   });
 });
 

@@ -49,6 +49,42 @@ test("the reader is the writer's mirror", () => {
   );
 });
 
+test("a struct in a struct is written as if it were octets, as it was when it was given", () => {
+  const inner = new TlsWriter().uint32(0xfffefdfc).opaque8(Uint8Array.of(1, 2));
+  const outer = new TlsWriter()
+    .uint8(7)
+    .opaque16(inner)
+    .opaque24(inner)
+    .bytes(inner)
+    .uint64(2n ** 63n + 1n);
+  const written = inner.finish();
+  inner.uint8(9);
+  const plain = new TlsWriter()
+    .uint8(7)
+    .opaque16(written)
+    .opaque24(written)
+    .bytes(written)
+    .uint64(2n ** 63n + 1n);
+  expect(outer.finish()).toEqual(plain.finish());
+  expect(outer.length).toBe(plain.finish().length);
+});
+
+test("a writer tells its own octets from all that differ in one or in length", () => {
+  const writer = new TlsWriter()
+    .uint24(0xfe0102)
+    .uint32(0x80000001)
+    .opaque8(Uint8Array.of(5, 6))
+    .uint64(2n ** 64n - 2n);
+  const octets = writer.finish();
+  expect(writer.matches(octets)).toBe(true);
+  for (const [at, octet] of octets.entries()) {
+    expect(writer.matches(octets.with(at, octet ^ 0x80))).toBe(false);
+    expect(writer.matches(octets.with(at, octet ^ 1))).toBe(false);
+  }
+  expect(writer.matches(octets.subarray(0, -1))).toBe(false);
+  expect(writer.matches(Uint8Array.of(...octets, 0))).toBe(false);
+});
+
 describe("what does not fit is refused", () => {
   test("a reader that runs out of bytes", () => {
     expect(() => new TlsReader(Uint8Array.of(1), "sct").uint16()).toThrow(new Malformed("sct: ends too early"));

@@ -162,9 +162,7 @@ class PostgresLogWriter implements LogWriter {
 }
 
 function int4(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setInt32(0, value);
-  return bytes;
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
 /** leaf, identity where it is not the leaf hash, extra; and every identity once more for its own table. */

@@ -27,6 +27,11 @@ function writeDigest(text: string, target: Uint8Array, offset: number): Uint8Arr
   return target;
 }
 
+/** For key identifiers (RFC 5280, Section 4.2.1.2): names, of which nothing rests on collisions being hard. */
+export function sha1(bytes: Uint8Array): Uint8Array {
+  return writeDigest(digest("sha1", bytes, "binary"), new Uint8Array(20), 0);
+}
+
 export function sha256(bytes: Uint8Array): Uint8Array {
   return hash("sha256", bytes);
 }

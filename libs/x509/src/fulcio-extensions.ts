@@ -1,8 +1,8 @@
-import { der, DerReader, utf8 } from "@chancery/encoding";
+import { der, DerReader, Tag, utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
-import { BackwardDer } from "./backward-der.ts";
+import type { BackwardDer } from "./backward-der.ts";
 import type { Certificate } from "./certificate.ts";
-import type { Extension } from "./extension.ts";
+import { type Extension, wrapExtension } from "./extension.ts";
 
 interface FulcioExtension {
   /** As upstream's configuration templates spell it. */
@@ -58,30 +58,28 @@ export function encodeFulcioExtensions(values: FulcioExtensions): Extension[] {
 }
 
 /** The same as they stand in a certificate, one after the other: what `encodeFulcioExtensions` means, only faster. */
-export function encodeFulcioExtensionList(values: FulcioExtensions): Uint8Array {
-  let capacity = 0;
-  for (const { name } of FULCIO_EXTENSIONS) capacity += OVERHEAD + 3 * (values[name]?.length ?? 0);
-  const writer = new BackwardDer(capacity);
+export function writeFulcioExtensions(writer: BackwardDer, values: FulcioExtensions): void {
   for (const { name, encoding, encodedOid } of LAST_FIRST) {
     const text = checkedText(values, name);
     if (text === "") continue;
     const end = writer.position;
     writer.text(text);
-    if (encoding === "utf8") writer.wrap(UTF8_STRING, end);
-    writer.wrap(OCTET_STRING, end);
-    writer.bytes(encodedOid);
-    writer.wrap(SEQUENCE, end);
+    if (encoding === "utf8") writer.wrap(Tag.UTF8_STRING, end);
+    wrapExtension(writer, end, encodedOid);
   }
-  return writer.finish();
+}
+
+/** What they take at most. */
+export function roomForFulcioExtensions(values: FulcioExtensions): number {
+  let room = 0;
+  for (const { name } of FULCIO_EXTENSIONS) room += OVERHEAD + 3 * (values[name]?.length ?? 0);
+  return room;
 }
 
 const LAST_FIRST = FULCIO_EXTENSIONS.toReversed().map(({ name, oid, encoding }) => {
   return { name, encoding, encodedOid: der.oid(oid) };
 });
 
-const UTF8_STRING = 0x0c;
-const OCTET_STRING = 0x04;
-const SEQUENCE = 0x30;
 /** Three headers of at most five bytes and the object identifier's twelve. */
 const OVERHEAD = 32;
 

@@ -1,11 +1,11 @@
 import type { Signer } from "@chancery/crypto";
-import { concatBytes, der, equalBytes } from "@chancery/encoding";
+import { der, equalBytes, Tag } from "@chancery/encoding";
 import { Misconfigured } from "@chancery/fault";
 import { BackwardDer } from "./backward-der.ts";
 import type { Certificate } from "./certificate.ts";
 import { EMPTY_NAME } from "./distinguished-name.ts";
-import { encodeExtension, type Extension } from "./extension.ts";
-import { encodeFulcioExtensionList, type FulcioExtensions } from "./fulcio-extensions.ts";
+import { encodeExtension, wrapExtension } from "./extension.ts";
+import { type FulcioExtensions, roomForFulcioExtensions, writeFulcioExtensions } from "./fulcio-extensions.ts";
 import { OID } from "./oid.ts";
 import { POISON } from "./precertificate.ts";
 import { encodeSctList, type SignedCertificateTimestamp } from "./sct.ts";
@@ -15,9 +15,13 @@ import {
   extendedKeyUsageExtension,
   keyUsageExtension,
   subjectKeyIdentifier,
-  subjectKeyIdentifierExtension,
+  writeSubjectKeyIdentifier,
 } from "./standard-extensions.ts";
-import { subjectAlternativeNameExtension, type SubjectAlternativeName } from "./subject-alternative-name.ts";
+import {
+  encodeSubjectAlternativeName,
+  type SubjectAlternativeName,
+  writeSubjectAlternativeName,
+} from "./subject-alternative-name.ts";
 
 /** Everything of a leaf that differs from the next one. */
 export interface LeafRequest {
@@ -56,6 +60,8 @@ export class LeafIssuer {
   readonly #signatureAlgorithm: Uint8Array;
   readonly #issuer: Uint8Array;
   readonly #authorityKeyIdentifier: Uint8Array;
+  /** What the common part of any request takes at most, beside what differs in length. */
+  readonly #constantRoom: number;
   readonly #common = new WeakMap<LeafRequest, CommonPart>();
 
   constructor(issuerCertificate: Certificate, signer: Signer) {
@@ -71,6 +77,8 @@ export class LeafIssuer {
     this.#signatureAlgorithm = signatureAlgorithmIdentifier(signer.publicKey.algorithm);
     this.#issuer = issuerCertificate.subject;
     this.#authorityKeyIdentifier = encodeExtension(authorityKeyIdentifierExtension(identifier));
+    const constant = [this.#signatureAlgorithm, this.#issuer, this.#authorityKeyIdentifier];
+    this.#constantRoom = constant.reduce((sum, { length }) => sum + length, OTHERS);
   }
 
   /** The precertificate, and the `tbs` a log signs for it: the same without the poison. */
@@ -81,8 +89,7 @@ export class LeafIssuer {
 
   /** The certificate itself. Callers MUST have the SCTs from a log that they verified, or that is theirs: nothing is issued that is not logged. */
   async certificate(request: LeafRequest, scts: readonly SignedCertificateTimestamp[]): Promise<Uint8Array> {
-    const list: Extension = { oid: OID.sctList, critical: false, value: der.octetString(encodeSctList(scts)) };
-    return this.#sign(tbsCertificate(this.#commonPart(request), encodeExtension(list)));
+    return this.#sign(tbsCertificate(this.#commonPart(request), sctListExtension(scts)));
   }
 
   /** A certificate that no log has seen, for an installation that runs without a CT log. */
@@ -93,38 +100,65 @@ export class LeafIssuer {
   #commonPart(request: LeafRequest): CommonPart {
     const known = this.#common.get(request);
     if (known !== undefined) return known;
-    const common = { fields: this.#fields(request), extensions: this.#extensions(request) };
+    const common = this.#encodeCommonPart(request);
     this.#common.set(request, common);
     return common;
   }
 
-  #fields(request: LeafRequest): Uint8Array {
-    return concatBytes(
-      VERSION_3,
-      der.integerBytes(request.serial),
-      this.#signatureAlgorithm,
-      this.#issuer,
-      der.sequence(der.time(request.notBefore), der.time(request.notAfter)),
-      EMPTY_NAME,
-      request.spki,
-    );
-  }
-
-  #extensions(request: LeafRequest): Uint8Array {
-    return concatBytes(
-      KEY_USAGE,
-      EXTENDED_KEY_USAGE,
-      encodeExtension(subjectKeyIdentifierExtension(request.spki)),
-      this.#authorityKeyIdentifier,
-      encodeExtension(subjectAlternativeNameExtension(request.san)),
-      encodeFulcioExtensionList(request.extensions),
-    );
+  /** From its end to its beginning, into one piece of memory. */
+  #encodeCommonPart({ spki, san, extensions, notBefore, notAfter, serial }: LeafRequest): CommonPart {
+    const names = encodeSubjectAlternativeName(san);
+    const varying = roomForFulcioExtensions(extensions) + names.length + spki.length + serial.length;
+    const writer = new BackwardDer(this.#constantRoom + varying);
+    const end = writer.position;
+    writeFulcioExtensions(writer, extensions);
+    writeSubjectAlternativeName(writer, names);
+    writer.bytes(this.#authorityKeyIdentifier);
+    writeSubjectKeyIdentifier(writer, spki);
+    writer.bytes(EXTENDED_KEY_USAGE);
+    writer.bytes(KEY_USAGE);
+    const extensionsLength = end - writer.position;
+    writer.bytes(spki);
+    writer.bytes(EMPTY_NAME);
+    const validity = writer.position;
+    writer.bytes(der.time(notAfter));
+    writer.bytes(der.time(notBefore));
+    writer.wrap(Tag.SEQUENCE, validity);
+    writer.bytes(this.#issuer);
+    writer.bytes(this.#signatureAlgorithm);
+    writer.bytes(der.integerBytes(serial));
+    writer.bytes(VERSION_3);
+    const written = writer.finish();
+    const split = written.length - extensionsLength;
+    return { fields: written.subarray(0, split), extensions: written.subarray(split) };
   }
 
   async #sign(tbs: Uint8Array): Promise<Uint8Array> {
-    return der.sequence(tbs, this.#signatureAlgorithm, der.bitString(await this.#signer.sign(tbs)));
+    const signature = await this.#signer.sign(tbs);
+    const writer = new BackwardDer(tbs.length + this.#signatureAlgorithm.length + signature.length + HEADERS);
+    const end = writer.position;
+    writer.bytes(signature);
+    writer.bytes(NO_UNUSED_BITS);
+    writer.wrap(Tag.BIT_STRING, end);
+    writer.bytes(this.#signatureAlgorithm);
+    writer.bytes(tbs);
+    writer.wrap(Tag.SEQUENCE, end);
+    return writer.finish();
   }
 }
+
+/** RFC 6962, Section 3.3: the list in an OCTET STRING of its own, inside the extension's. */
+function sctListExtension(scts: readonly SignedCertificateTimestamp[]): Uint8Array {
+  const list = encodeSctList(scts);
+  const writer = new BackwardDer(list.length + SCT_LIST.length + HEADERS);
+  const end = writer.position;
+  writer.bytes(list);
+  writer.wrap(Tag.OCTET_STRING, end);
+  wrapExtension(writer, end, SCT_LIST);
+  return writer.finish();
+}
+
+const SCT_LIST = der.oid(OID.sctList);
 
 /** The last extension, as encoded, is poison, SCT list or nothing. */
 function tbsCertificate(common: CommonPart, last: Uint8Array = NOTHING): Uint8Array {
@@ -132,15 +166,17 @@ function tbsCertificate(common: CommonPart, last: Uint8Array = NOTHING): Uint8Ar
   const end = writer.position;
   writer.bytes(last);
   writer.bytes(common.extensions);
-  writer.wrap(SEQUENCE, end);
+  writer.wrap(Tag.SEQUENCE, end);
   writer.wrap(EXTENSIONS, end);
   writer.bytes(common.fields);
-  writer.wrap(SEQUENCE, end);
+  writer.wrap(Tag.SEQUENCE, end);
   return writer.finish();
 }
 
 const NOTHING = new Uint8Array();
-const SEQUENCE = 0x30;
-const EXTENSIONS = 0xa3;
+/** Version, validity, key usages, subject key identifier, empty name, the headers of serial and SAN: 130 bytes at most. */
+const OTHERS = 160;
+const NO_UNUSED_BITS = Uint8Array.of(0);
+const EXTENSIONS = Tag.CONTEXT_CONSTRUCTED | 3;
 /** Three, of at most five bytes each. */
 const HEADERS = 16;

@@ -1,8 +1,9 @@
-import { hash } from "node:crypto";
-import { der, DerReader } from "@chancery/encoding";
+import { sha1 } from "@chancery/crypto";
+import { der, DerReader, Tag } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
+import type { BackwardDer } from "./backward-der.ts";
 import { type Certificate, findExtension } from "./certificate.ts";
-import type { Extension } from "./extension.ts";
+import { type Extension, wrapExtension } from "./extension.ts";
 import { OID } from "./oid.ts";
 
 /** RFC 5280, Section 4.2.1.3; the bit's place in the BIT STRING. */
@@ -40,10 +41,22 @@ export function authorityConstraintsExtension(pathLength: number | undefined): E
  * name, and nothing rests on its collisions being hard.
  */
 export function subjectKeyIdentifierExtension(spki: Uint8Array): Extension {
+  return { oid: OID.subjectKeyIdentifier, critical: false, value: der.octetString(keyIdentifier(spki)) };
+}
+
+export function writeSubjectKeyIdentifier(writer: BackwardDer, spki: Uint8Array): void {
+  const end = writer.position;
+  writer.bytes(keyIdentifier(spki));
+  writer.wrap(Tag.OCTET_STRING, end);
+  wrapExtension(writer, end, SUBJECT_KEY_IDENTIFIER);
+}
+
+const SUBJECT_KEY_IDENTIFIER = der.oid(OID.subjectKeyIdentifier);
+
+function keyIdentifier(spki: Uint8Array): Uint8Array {
   const key = new DerReader(spki, "public key").sequence();
   key.any();
-  const identifier = hash("sha1", key.bitString().bytes, "buffer");
-  return { oid: OID.subjectKeyIdentifier, critical: false, value: der.octetString(identifier) };
+  return sha1(key.bitString().bytes);
 }
 
 /** AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING OPTIONAL, … } */

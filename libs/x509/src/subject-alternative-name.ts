@@ -1,7 +1,8 @@
-import { concatBytes, der, DerReader, utf8 } from "@chancery/encoding";
+import { concatBytes, der, DerReader, Tag } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
+import { BackwardDer } from "./backward-der.ts";
 import { type Certificate, findExtension } from "./certificate.ts";
-import type { Extension } from "./extension.ts";
+import { wrapExtension } from "./extension.ts";
 import { formatIpAddress, parseIpAddress } from "./ip-address.ts";
 import { OID } from "./oid.ts";
 
@@ -18,6 +19,8 @@ const TAGS = { email: 1, dns: 2, uri: 6, ip: 7 } as const;
 const MAX_CHARACTERS = 4096;
 
 /**
+ * The extension's value for one name.
+ *
  * GeneralNames ::= SEQUENCE SIZE (1..MAX) OF GeneralName
  * GeneralName ::= CHOICE { otherName [0] OtherName, rfc822Name [1] IA5String, dNSName [2] IA5String, …,
  *   uniformResourceIdentifier [6] IA5String, iPAddress [7] OCTET STRING, … }
@@ -26,11 +29,6 @@ const MAX_CHARACTERS = 4096;
  * RFC 5280, Section 4.2.1.6. "If the subject field contains an empty sequence, then the issuing CA MUST
  * include a subjectAltName extension that is marked as critical."
  */
-export function subjectAlternativeNameExtension(name: SubjectAlternativeName): Extension {
-  return { oid: OID.subjectAlternativeName, critical: true, value: encodeSubjectAlternativeName(name) };
-}
-
-/** The GeneralNames of one name. */
 export function encodeSubjectAlternativeName(name: SubjectAlternativeName): Uint8Array {
   const { type, value } = name;
   if (value === "" || value.length > MAX_CHARACTERS) {
@@ -41,8 +39,24 @@ export function encodeSubjectAlternativeName(name: SubjectAlternativeName): Uint
     return der.sequence(der.tlv(OTHER_NAME, concatBytes(der.oid(OID.fulcioUsername), typed)));
   }
   if (type === "ip") return der.sequence(der.implicit(TAGS.ip, parseIpAddress(value)));
-  return der.sequence(der.implicit(TAGS[type], utf8(readableAscii(value))));
+  const writer = new BackwardDer(value.length + HEADERS);
+  const end = writer.position;
+  writer.text(readableAscii(value));
+  writer.wrap(Tag.CONTEXT | TAGS[type], end);
+  writer.wrap(Tag.SEQUENCE, end);
+  return writer.finish();
 }
+
+/** The whole extension around {@link encodeSubjectAlternativeName}, critical. */
+export function writeSubjectAlternativeName(writer: BackwardDer, names: Uint8Array): void {
+  const end = writer.position;
+  writer.bytes(names);
+  wrapExtension(writer, end, SUBJECT_ALTERNATIVE_NAME, true);
+}
+
+const SUBJECT_ALTERNATIVE_NAME = der.oid(OID.subjectAlternativeName);
+/** Two, of at most five bytes each. */
+const HEADERS = 10;
 
 /**
  * The names of a certificate, in its order. Kinds of names that nothing here issues or matches

@@ -7,6 +7,7 @@ import {
   createRootAuthority,
   encodeDistinguishedName,
   encodeExtension,
+  encodeSubjectAlternativeName,
   type Extension,
   extendedKeyUsageExtension,
   LeafIssuer,
@@ -16,7 +17,6 @@ import {
   POISON,
   serialNumber,
   signatureAlgorithmIdentifier,
-  subjectAlternativeNameExtension,
 } from "@chancery/x509";
 
 const VALID = { notBefore: new Date("2026-01-01T00:00:00Z"), notAfter: new Date("2036-01-01T00:00:00Z") };
@@ -87,7 +87,8 @@ export { POISON };
 export async function oddLeaf(authority: Authority, odd: OddLeaf): Promise<Uint8Array> {
   const signer = odd.signer ?? authority.signer;
   const algorithm = signatureAlgorithmIdentifier(signer.publicKey.algorithm);
-  const san = subjectAlternativeNameExtension({ type: "email", value: "dev@example.com" });
+  const names = encodeSubjectAlternativeName({ type: "email", value: "dev@example.com" });
+  const san = { oid: OID.subjectAlternativeName, critical: true, value: names };
   const extensions = [
     ...[san, ...(odd.extensions ?? [CODE_SIGNING])].map(encodeExtension),
     ...(odd.rawExtensions ?? []),

@@ -7,6 +7,8 @@ export interface NewEntry {
   readonly identity: Uint8Array;
   /** The Merkle leaf's bytes once its place is known. MUST be pure. Rekor ignores the place; CT writes the time. */
   readonly leaf: (place: Place) => Uint8Array;
+  /** How long it will be, of one that is made for its place; of any other it is seen. */
+  readonly leafLength?: number;
   /** What `storedLeaf` makes of the leaf, of one that is the same wherever it comes to stand: made and checked by whoever verified it. */
   readonly stored?: Uint8Array;
   /** Kept beside the leaf, not hashed (CT: the chain; Rekor: an attestation, or nothing). */

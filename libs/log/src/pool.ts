@@ -120,9 +120,8 @@ export function frozenFault(log: string): Frozen {
 
 /** A leaf's length hardly depends on its place. */
 function sizeOf(entry: NewEntry): number {
-  const leaf = entry.leaf({ index: 0n, time: 0 });
   return (
-    leaf.length +
+    (entry.leafLength ?? entry.leaf({ index: 0n, time: 0 }).length) +
     entry.extra.length +
     entry.searchKeys.reduce((sum, { bytes }) => sum + bytes.length, entry.identity.length) +
     (entry.names ?? []).reduce((sum, { name }) => sum + name.length, 0)

@@ -40,13 +40,16 @@ const MAX_SCTS = 16;
  * RFC 6962, Section 3.2.
  */
 export function encodeSct(sct: SignedCertificateTimestamp): Uint8Array {
+  return sctWriter(sct).finish();
+}
+
+function sctWriter(sct: SignedCertificateTimestamp): TlsWriter {
   return new TlsWriter()
     .uint8(V1)
     .bytes(sct.logId)
     .uint64(BigInt(sct.timestamp))
     .opaque16(sct.extensions)
-    .bytes(sct.signature)
-    .finish();
+    .bytes(sct.signature);
 }
 
 export function parseSct(bytes: Uint8Array, field: string): SignedCertificateTimestamp {
@@ -69,8 +72,8 @@ export function parseSct(bytes: Uint8Array, field: string): SignedCertificateTim
 export function encodeSctList(scts: readonly SignedCertificateTimestamp[]): Uint8Array {
   if (scts.length === 0) throw new Malformed("SCT list: empty");
   const list = new TlsWriter();
-  for (const sct of scts) list.opaque16(encodeSct(sct));
-  return new TlsWriter().opaque16(list.finish()).finish();
+  for (const sct of scts) list.opaque16(sctWriter(sct));
+  return new TlsWriter().opaque16(list).finish();
 }
 
 export function parseSctList(bytes: Uint8Array, field: string): SignedCertificateTimestamp[] {
@@ -98,6 +101,11 @@ export function parseSctList(bytes: Uint8Array, field: string): SignedCertificat
  * RFC 6962, Section 3.2.
  */
 export function sctSignedData(timestamp: number, extensions: Uint8Array, entry: CertificateEntry): Uint8Array {
+  return sctSignedDataWriter(timestamp, extensions, entry).finish();
+}
+
+/** The same before it is written: for whoever wants its length, or to compare. */
+export function sctSignedDataWriter(timestamp: number, extensions: Uint8Array, entry: CertificateEntry): TlsWriter {
   const writer = new TlsWriter();
   writer.uint8(V1);
   writer.uint8(CERTIFICATE_TIMESTAMP);
@@ -110,8 +118,7 @@ export function sctSignedData(timestamp: number, extensions: Uint8Array, entry: 
     writer.uint16(X509_ENTRY);
     writer.opaque24(entry.der);
   }
-  writer.opaque16(extensions);
-  return writer.finish();
+  return writer.opaque16(extensions);
 }
 
 export function precertSignedData(signed: {

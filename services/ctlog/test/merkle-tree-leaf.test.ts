@@ -1,10 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseCertificate } from "@chancery/x509";
-import {
-  encodeCertificateChain,
-  encodeMerkleTreeLeaf,
-  encodePrecertificateChain,
-} from "../src/domain/merkle-tree-leaf.ts";
+import { encodeCertificateChain, merkleTreeLeaf, encodePrecertificateChain } from "../src/domain/merkle-tree-leaf.ts";
 import { certificateChain, createAuthority } from "./authority.ts";
 
 const TIME = 1_764_000_000_123;
@@ -24,7 +20,7 @@ describe("RFC 6962, Section 3.4, field by field", () => {
     const issuerKeyHash = new Uint8Array(32).fill(7);
     const tbs = new Uint8Array(300).fill(9);
     same(
-      encodeMerkleTreeLeaf(TIME, { type: "precertificate", issuerKeyHash, tbs }),
+      merkleTreeLeaf(TIME, { type: "precertificate", issuerKeyHash, tbs }).finish(),
       uint(0 /* version v1 */, 1),
       uint(0 /* timestamped_entry */, 1),
       uint(TIME, 8),
@@ -38,7 +34,7 @@ describe("RFC 6962, Section 3.4, field by field", () => {
   test("the leaf of a certificate", () => {
     const certificate = new Uint8Array(70_000).fill(5);
     same(
-      encodeMerkleTreeLeaf(TIME, { type: "certificate", der: certificate }),
+      merkleTreeLeaf(TIME, { type: "certificate", der: certificate }).finish(),
       uint(0, 1),
       uint(0, 1),
       uint(TIME, 8),

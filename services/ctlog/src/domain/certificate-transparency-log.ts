@@ -13,8 +13,8 @@ import {
 } from "@chancery/x509";
 import {
   encodeCertificateChain,
-  encodeMerkleTreeLeaf,
   encodePrecertificateChain,
+  merkleTreeLeaf,
   NO_EXTENSIONS,
 } from "./merkle-tree-leaf.ts";
 import { checkCtKey } from "./tree-head-signer.ts";
@@ -187,13 +187,14 @@ export class CertificateTransparencyLog {
   async #add(submitted: Uint8Array, entry: CertificateEntry, extra: Uint8Array): Promise<LoggedTimestamp> {
     const submission: NewEntry = {
       identity: sha256(submitted),
-      leaf: ({ time }) => encodeMerkleTreeLeaf(time, entry),
+      leaf: ({ time }) => merkleTreeLeaf(time, entry).finish(),
+      leafLength: merkleTreeLeaf(0, entry).length,
       extra,
       searchKeys: [],
     };
     const { entry: logged } = await this.#log.append(submission);
     const { index, time } = logged;
-    if (!equalBytes(logged.leaf, submission.leaf({ index, time }))) {
+    if (!merkleTreeLeaf(time, entry).matches(logged.leaf)) {
       throw new RefusedToSign(`entry ${index} is not the certificate that was submitted`);
     }
     return {

@@ -1,5 +1,5 @@
 import { concatBytes, TlsWriter } from "@chancery/encoding";
-import { type Certificate, type CertificateEntry, sctSignedData } from "@chancery/x509";
+import { type Certificate, type CertificateEntry, sctSignedDataWriter } from "@chancery/x509";
 
 /**
  * Empty in every SCT of this log. static-ct-api would put the leaf's index there, and sigstore-python
@@ -22,8 +22,8 @@ export const NO_EXTENSIONS: Uint8Array = new Uint8Array();
  * RFC 6962, Section 3.4. What an SCT signs (Section 3.2) has the same fields of the same widths, and where
  * the leaf has timestamped_entry(0) it has certificate_timestamp(0): for one entry the two are the same bytes.
  */
-export function encodeMerkleTreeLeaf(timestamp: number, entry: CertificateEntry): Uint8Array {
-  return sctSignedData(timestamp, NO_EXTENSIONS, entry);
+export function merkleTreeLeaf(timestamp: number, entry: CertificateEntry): TlsWriter {
+  return sctSignedDataWriter(timestamp, NO_EXTENSIONS, entry);
 }
 
 /**

@@ -18,10 +18,10 @@ const MAIN = join(import.meta.dirname, "../../services/chancery/dist/main.js");
 const { missing, reason } = needClients("cosign-2");
 
 /** The built program with other words, the token on its standard input. */
-async function chancery(args: readonly string[], input = ""): Promise<{ code: number; out: string }> {
-  const { promise, resolve } = Promise.withResolvers<{ code: number; out: string }>();
+async function chancery(args: readonly string[], input = ""): Promise<{ code: number; out: string; err: string }> {
+  const { promise, resolve } = Promise.withResolvers<{ code: number; out: string; err: string }>();
   const child = execFile(process.execPath, [MAIN, ...args], (error: ExecFileException | null, out, err) =>
-    resolve({ code: typeof error?.code === "number" ? error.code : 0, out: out + err }),
+    resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err }),
   );
   child.stdin?.end(input);
   return promise;
@@ -56,8 +56,8 @@ describe.skipIf(missing)(`the ledger and the policy of a running authority${reas
     home.path("blob"),
   ];
   const ledger = async (...flags: string[]) => {
-    const { code, out } = await chancery(["issued", "--data", stack.data, "--json", ...flags]);
-    expect(code, out).toBe(0);
+    const { code, out, err } = await chancery(["issued", "--data", stack.data, "--json", ...flags]);
+    expect(code, err).toBe(0);
     return out
       .trim()
       .split("\n")

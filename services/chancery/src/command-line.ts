@@ -96,7 +96,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
     async (argv, environment, { out }) =>
       (await import("./explain-token.ts")).explainTokenCommand(argv, environment, out),
   ],
-  ["issued", async (argv, environment, { out }) => (await import("./issued.ts")).issued(argv, environment, out)],
+  ["issued", async (argv, environment, terminal) => (await import("./issued.ts")).issued(argv, environment, terminal)],
   ["init", async (argv, environment, { out }) => (await import("./authority/init.ts")).init(argv, environment, out)],
   [
     "sign-intermediate",

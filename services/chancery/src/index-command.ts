@@ -89,7 +89,7 @@ export async function indexCommand(
   const outside = { data, anchor, isAnchorTold: flags.anchor !== undefined, installation };
   const names = chosenLogs(flags.log, installation);
   await using opened = new AsyncDisposableStack();
-  const db = await openInstallationDatabase(data, databaseUrl, opened);
+  const db = await openInstallationDatabase(data, databaseUrl, opened, (text) => terminal.err(text));
   // The tables may be of before.
   await onOwnDatabase(databaseUrl, PostgresLogStore.open(db));
   const codes: number[] = [];

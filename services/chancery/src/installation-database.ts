@@ -3,13 +3,20 @@ import { Database, runningEmbedded, startEmbedded } from "@chancery/postgres";
 
 const CONNECTIONS = 4;
 
-/** An installation's database, to be read: its own PostgreSQL may be running under `chancery serve`; else it runs while we read. */
+/** Says on stderr what is read. Standard output is others' to parse. */
+export type Tell = (text: string) => void;
+
+/**
+ * An installation's database, to be read: its own PostgreSQL may be running under `chancery serve`; else it runs while we read.
+ * `tell` is for commands that do not name it in what they print: in another folder `./.chancery` is another one.
+ */
 export async function openInstallationDatabase(
   data: string,
   url: string | undefined,
   opened: AsyncDisposableStack,
+  tell?: Tell,
 ): Promise<Database> {
-  return (await openWithUrl(data, url, opened)).db;
+  return (await openWithUrl(data, url, opened, tell)).db;
 }
 
 /** With the URL that it was opened by, for threads, which open it once more. It may hold a password. */
@@ -17,7 +24,9 @@ export async function openWithUrl(
   data: string,
   url: string | undefined,
   opened: AsyncDisposableStack,
+  tell: Tell = () => {},
 ): Promise<{ readonly db: Database; readonly url: string }> {
+  tell(`chancery: reads ${url === undefined ? `the installation in ${data}` : databaseNamed(url)}\n`);
   if (url !== undefined) return { db: opened.use(await Database.open(url, { max: CONNECTIONS })), url };
   const directory = join(data, "postgres");
   const running = await runningEmbedded(directory);
@@ -25,4 +34,14 @@ export async function openWithUrl(
   if (attached) return { db: opened.use(attached), url: running };
   const server = opened.use(await startEmbedded({ directory }));
   return { db: opened.use(await Database.open(server.url, { max: CONNECTIONS })), url: server.url };
+}
+
+/** Host and name alone. A password may stand before the last @ and, as a parameter, behind the question mark. */
+function databaseNamed(url: string): string {
+  const [address = "", ...parameters] = url.split("?");
+  if (parameters.some((text) => text.includes("@"))) return "the database that it was told";
+  const place = address.slice(Math.max(address.lastIndexOf("@") + 1, address.indexOf("://") + 3));
+  // A socket's folder can stand nowhere else.
+  const socket = place.startsWith("/") ? (new URLSearchParams(parameters[0]).get("host") ?? "") : "";
+  return `the database at ${socket}${place.replaceAll("%2F", "/")}`;
 }

@@ -52,6 +52,11 @@ const FLAGS = {
   help: { type: "boolean", short: "h" },
 } as const;
 
+interface Terminal {
+  out(this: void, text: string): void;
+  err(this: void, text: string): void;
+}
+
 type Flags = ReturnType<typeof parseFlags<typeof FLAGS>>;
 type Reader = Pick<IssuanceLedger, "issued" | "refused">;
 
@@ -61,7 +66,7 @@ const PAGE = 500;
 export async function issued(
   argv: readonly string[],
   environment: Environment,
-  out: (text: string) => void,
+  { out, err }: Terminal,
 ): Promise<number> {
   const flags = parseFlags(argv, FLAGS);
   if (flags.help === true) {
@@ -75,7 +80,7 @@ export async function issued(
   );
   if (databaseUrl === undefined) await readInstallation(data);
   await using opened = new AsyncDisposableStack();
-  const ledger = await PostgresIssuanceLedger.find(await openInstallationDatabase(data, databaseUrl, opened));
+  const ledger = await PostgresIssuanceLedger.find(await openInstallationDatabase(data, databaseUrl, opened, err));
   if (ledger === undefined) {
     throw new Misconfigured("--data", "its database has no ledger yet; chancery serve makes it when it starts");
   }

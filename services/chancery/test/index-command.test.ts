@@ -31,12 +31,13 @@ describe("chancery index, while chancery runs", () => {
   afterAll(() => running?.[Symbol.asyncDispose]());
 
   const data = () => ["--data", running.data];
+  const told = () => `chancery: reads the installation in ${running.data}\n`;
 
   test("says that all is well, in words and as JSON", async () => {
     expect(await index("verify", ...data())).toEqual({
       code: 0,
       out: "rekor: all keys are those of the entries (size 1)\nrekor-v2: all keys are those of the entries (size 0)\n",
-      err: "",
+      err: told(),
     });
     const { code, out } = await index("verify", "--json", "--log", "rekor", ...data());
     expect([code, JSON.parse(out)]).toEqual([
@@ -75,7 +76,7 @@ describe("chancery index, while chancery runs", () => {
     const damage =
       "  entry 0 is damaged: it is not the one in the tree; mend it first, its search rows were not judged\n";
     const verified = await index("verify", "--log", "rekor", ...data());
-    expect(verified).toMatchObject({ code: 1, err: "" });
+    expect(verified).toMatchObject({ code: 1, err: told() });
     expect(verified.out.startsWith(`rekor: DIFFERENT (size 1)\n${damage}`)).toBe(true);
     expect(verified.out).not.toContain("its key");
     expect(verified.out).toContain("delete no search row of these entries before");
@@ -90,7 +91,7 @@ describe("chancery index, while chancery runs", () => {
     });
     await tamper(db, "DELETE FROM log.search WHERE place = 1::bigint << 40");
     const rebuilt = await index("rebuild", "--log", "rekor", ...data());
-    expect(rebuilt).toMatchObject({ code: 1, err: "" });
+    expect(rebuilt).toMatchObject({ code: 1, err: told() });
     expect(
       rebuilt.out.startsWith(`rekor: NOT REBUILT for damaged entries (size 1); of 0 something was missing\n${damage}`),
     ).toBe(true);
@@ -153,7 +154,7 @@ describe("chancery index, while chancery runs", () => {
     await tamper(db, "CREATE TABLE kept_moment AS SELECT * FROM log.published WHERE log = 1");
     await tamper(db, "DELETE FROM log.published WHERE log = 1");
     const later = delay(1_000).then(() => tamper(db, "INSERT INTO log.published SELECT * FROM kept_moment"));
-    expect(await index("verify", "--log", "rekor", ...data())).toMatchObject({ code: 0, err: "" });
+    expect(await index("verify", "--log", "rekor", ...data())).toMatchObject({ code: 0, err: told() });
     await later;
     await db.close();
   });
@@ -175,7 +176,7 @@ describe("chancery index, while chancery runs", () => {
     expect(await index("verify", ...alone, "--anchor", join(running.data, "anchor"))).toEqual({
       code: 0,
       out: "rekor: all keys are those of the entries (size 2)\n",
-      err: "",
+      err: expect.stringMatching(/^chancery: reads the database at [^@]+\/chancery\n$/),
     });
     expect(await index("verify", ...alone, "--anchor", join(running.data, "nowhere"))).toMatchObject({
       code: 2,

@@ -59,9 +59,9 @@ describe("chancery issued", () => {
   const data = () => ["--data", join(folder, "data")];
   const count = async (...flags: string[]) => (await issued(...data(), ...flags)).out.split("\n").length - 1;
 
-  test("lists certificates, newest first, while chancery runs", async () => {
+  test("lists certificates, newest first, while chancery runs, and says beside it whose they are", async () => {
     const { code, out, err } = await issued(...data());
-    expect([code, err]).toEqual([0, ""]);
+    expect([code, err]).toEqual([0, `chancery: reads the installation in ${join(folder, "data")}\n`]);
     const [newest, first, none] = out.split("\n");
     expect(newest).toContain(certificate.serialNumber.toLowerCase());
     expect(newest).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z {2}[0-9a-f]{40} {2} +1 {2}email:dev@example\.com {2}http/);

@@ -106,7 +106,7 @@ async function exportTo(
     return 0;
   }
   await using opened = new AsyncDisposableStack();
-  const site = await openSite(flags, environment, opened);
+  const site = await openSite(flags, environment, opened, (text) => terminal.err(text));
   const file = opened.use(
     begun === undefined
       ? await ExportFile.create(out, secret, await begin(kind, format, filters, site))

@@ -4,7 +4,7 @@ import type { LogReader, PublishedCheckpoint } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
 import { type ReadInstallation, readInstallation } from "../installation-file.ts";
 import type { LogName } from "../installation.ts";
-import { openWithUrl } from "../installation-database.ts";
+import { openWithUrl, type Tell } from "../installation-database.ts";
 import { logOrigin } from "../log-origins.ts";
 import { type Environment, resolveStorage } from "../settings-sources.ts";
 import { publicKeyIn } from "./log-keys.ts";
@@ -36,13 +36,14 @@ export async function openSite(
   flags: SiteFlags,
   environment: Environment,
   opened: AsyncDisposableStack,
+  tell: Tell,
 ): Promise<Site> {
   const { data, databaseUrl } = await resolveStorage(
     { data: flags.data, "database-url": flags["database-url"] },
     environment,
   );
   const installation = await readInstallation(data);
-  const { db, url } = await openWithUrl(data, databaseUrl, opened);
+  const { db, url } = await openWithUrl(data, databaseUrl, opened, tell);
   return { data, hostname: installation.hostname, installation, db, databaseUrl: url };
 }
 

@@ -54,7 +54,7 @@ export async function fsck(argv: readonly string[], environment: Environment, te
       terminal.out(USAGE);
       return 0;
     }
-    await using sources = await openSources(flags, environment);
+    await using sources = await openSources(flags, environment, (text) => terminal.err(text));
     const codes: number[] = [];
     for (const source of sources.logs) codes.push(await checkOne(source, flags.json === true, terminal));
     // A difference in one log outweighs that another could not be read.

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { checkDatabase, checkUrl, type CleanLog, type Progress, rekorTrees } from "@chancery/auditor";
 import { Misconfigured, NotFound } from "@chancery/fault";
 import { Database } from "@chancery/postgres";
-import { openInstallationDatabase } from "../installation-database.ts";
+import { openInstallationDatabase, type Tell } from "../installation-database.ts";
 import { type Environment, resolveSettings } from "../settings.ts";
 import { readInstallation } from "../installation-file.ts";
 import { awaitedLogs } from "../installation-state.ts";
@@ -28,7 +28,7 @@ export interface Sources extends AsyncDisposable {
 
 const CONNECTIONS = 4;
 
-export async function openSources(flags: FsckFlags, environment: Environment): Promise<Sources> {
+export async function openSources(flags: FsckFlags, environment: Environment, tell: Tell): Promise<Sources> {
   const names = chosenLogs(flags);
   const given = flags.key === undefined ? undefined : await readKey(flags.key);
   if (given !== undefined && names.length > 1) throw new Misconfigured("--key", "is of one log: say which with --log");
@@ -37,7 +37,7 @@ export async function openSources(flags: FsckFlags, environment: Environment): P
   const logs =
     flags["database-url"] !== undefined && flags.data === undefined
       ? await databaseSources(flags, flags["database-url"], names, given, opened)
-      : await installationSources(flags, environment, names, opened, given);
+      : await installationSources(flags, environment, names, opened, given, tell);
   const all = opened.move();
   return { logs, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
@@ -125,13 +125,14 @@ async function installationSources(
   names: readonly LogName[],
   opened: AsyncDisposableStack,
   given: KeyObject | undefined,
+  tell: Tell,
 ): Promise<Source[]> {
   const told = { data: flags.data, anchor: flags.anchor, "database-url": flags["database-url"] };
   const { data, anchor: anchors, databaseUrl } = await resolveSettings(told, environment);
   const installation = await readInstallation(data);
   const chosen = chosenOf(names, logNamesOf(installation));
   if (given !== undefined && chosen.length > 1) throw new Misconfigured("--key", "is of one log: say which shard");
-  const db = await openInstallationDatabase(data, databaseUrl, opened);
+  const db = await openInstallationDatabase(data, databaseUrl, opened, tell);
   const awaited = await awaitedLogs(data, chosen);
   return Promise.all(
     chosen.map(async (name) => {

@@ -14,6 +14,6 @@ export * from "./metrics.ts";
 export * from "./openapi.ts";
 export * from "./raw-path.ts";
 export * from "./read-access.ts";
-export * from "./redact.ts";
+export { oneLine, redact } from "./redact.ts";
 export * from "./service.ts";
 export type { TlsOptions } from "./tls.ts";

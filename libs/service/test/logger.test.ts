@@ -19,8 +19,11 @@ describe("no secret reaches the log", () => {
     odd: `postgres://chancery:a@${canary}@db/x`,
     query: `POST /token client_secret=${canary}&grant_type=x`,
     json: JSON.stringify({ password: canary }),
-    err: new Error(`token ${TOKEN} and ${KEY} and pgpassword=${canary}`),
+    err: Object.assign(new Error(`token ${TOKEN} and ${KEY} and pgpassword=${canary}`), { cookie: [canary] }),
     key: KEY,
+    // Of members, also of an error's: whatever they look like, and whatever they are besides.
+    member: { token: { deep: canary }, kept: 1 },
+    failure: Object.assign(new Error("an answer"), { authorization: canary }),
   };
 
   test.for([true, false])("whatever field it came in by (human: %s)", (human) => {
@@ -30,6 +33,19 @@ describe("no secret reaches the log", () => {
     const text = lines.join("");
     expect(text).not.toMatch(/hunter2canary|eyJ|MIGHAgEA|c2lnbmF0dXJl/);
     expect(text).toContain("postgres://chancery:[password]@db");
+  });
+
+  test("and what is logged keeps its secrets for whoever uses it on", () => {
+    const { logger, lines } = capture(false);
+    const request = { token: { deep: canary }, kept: 1, toJSON: () => ({ said: 2 }) };
+    const err = Object.assign(new Error("no"), { token: canary });
+    logger.error({ request, headers: { cookie: canary, kept: 3 }, err }, "failed");
+    expect([request.token.deep, err.token]).toEqual([canary, canary]);
+    expect(JSON.parse(lines.join(""))).toMatchObject({
+      request: { said: 2 },
+      headers: { cookie: "[redacted]", kept: 3 },
+      err: { type: "Error", message: "no", token: "[redacted]" },
+    });
   });
 
   test("a token is found wherever it begins in a word", () => {

@@ -1,4 +1,4 @@
-import { concatBytes, der } from "@chancery/encoding";
+import { der, encodeHex } from "@chancery/encoding";
 
 /** y² = x³ − 3x + b over F_p, of prime order n and cofactor 1. SP 800-186, Section 3.2.1. */
 export interface Curve {
@@ -61,8 +61,9 @@ export function pointOf(curve: Curve, spki: Uint8Array): AffinePoint {
   };
 }
 
-export function spkiOf(curve: Curve, point: AffinePoint): Uint8Array {
-  return concatBytes(curve.spkiPrefix, toBytes(point.x, curve.width), toBytes(point.y, curve.width));
+/** In hexadecimal, as numbers are written: bytes of each coordinate would be memory of its own. */
+export function spkiHexOf({ spkiPrefix, width }: Curve, { x, y }: AffinePoint): string {
+  return `${encodeHex(spkiPrefix)}${toHex(x, width)}${toHex(y, width)}`;
 }
 
 /**
@@ -78,8 +79,9 @@ export function toBigInt(bytes: Uint8Array): bigint {
   return bytes.length === 0 ? 0n : BigInt(`0x${bytes.toHex()}`);
 }
 
-export function toBytes(value: bigint, width: number): Uint8Array {
-  return Uint8Array.fromHex(value.toString(16).padStart(width * 2, "0"));
+/** Of so many octets. */
+export function toHex(value: bigint, width: number): string {
+  return value.toString(16).padStart(width * 2, "0");
 }
 
 function withPrefix(parameters: Omit<Curve, "spkiPrefix">): Curve {

@@ -2,7 +2,7 @@ import { createECDH, type ECDH, type PublicKeyInput, verify } from "node:crypto"
 import { p256, p384, p521 } from "@noble/curves/nist.js";
 import { DerReader } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
-import { type AffinePoint, type Curve, pointOf, spkiOf, toBigInt, toBytes } from "./curve.ts";
+import { type AffinePoint, type Curve, pointOf, spkiHexOf, toBigInt, toHex } from "./curve.ts";
 import { invertAll, modulo } from "./modular.ts";
 import { sha256 } from "./sha.ts";
 import { verifyOnPool } from "./verify-on-pool.ts";
@@ -87,7 +87,7 @@ function add({ p }: Curve, point: AffinePoint, other: AffinePoint, inverse: bigi
 }
 
 function keyOf(curve: Curve, point: AffinePoint): PublicKeyInput {
-  return { key: Buffer.from(spkiOf(curve, point)), format: "der", type: "spki" };
+  return { key: Buffer.from(spkiHexOf(curve, point), "hex"), format: "der", type: "spki" };
 }
 
 const EMPTY_MESSAGE = new Uint8Array();
@@ -122,12 +122,10 @@ function truncate(digest: Uint8Array, curve: Curve): bigint {
 function multipleOfBase(curve: Curve, scalar: bigint): AffinePoint {
   let agreement = agreements.get(curve);
   if (agreement === undefined) agreements.set(curve, (agreement = createECDH(curve.name)));
-  agreement.setPrivateKey(toBytes(scalar, curve.width));
-  const point = agreement.getPublicKey();
-  return {
-    x: toBigInt(point.subarray(1, 1 + curve.width)),
-    y: toBigInt(point.subarray(1 + curve.width)),
-  };
+  agreement.setPrivateKey(toHex(scalar, curve.width), "hex");
+  const point = agreement.getPublicKey("hex");
+  const [start, middle] = [2, 2 + 2 * curve.width];
+  return { x: BigInt(`0x${point.slice(start, middle)}`), y: BigInt(`0x${point.slice(middle)}`) };
 }
 
 /** One a curve: what it holds is set and read back in the same call, and is no secret. */

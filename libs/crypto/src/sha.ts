@@ -8,13 +8,18 @@ export const HASH_LENGTH: Readonly<Record<HashAlgorithm, number>> = { sha256: 32
  * FIPS 180-4. One call into OpenSSL without a Hash object. A digest that comes as a Buffer takes memory outside of the
  * heap, which is more than half of what hashing two nodes of a tree costs: it comes as a string of a character a byte.
  */
-export function hash(algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array {
+export function hash(algorithm: HashAlgorithm, bytes: Uint8Array | string): Uint8Array {
   return writeDigest(digest(algorithm, bytes, "binary"), new Uint8Array(HASH_LENGTH[algorithm]), 0);
 }
 
 /** SHA-256 where it is to stand: for whoever hashes whole trees. */
 export function sha256Into(target: Uint8Array, offset: number, bytes: Uint8Array): void {
   writeDigest(digest("sha256", bytes, "binary"), target, offset);
+}
+
+/** SHA-256 of a text's UTF-8, which is made nowhere but in the call. */
+export function sha256OfText(text: string): Uint8Array {
+  return hash("sha256", text);
 }
 
 /** Where only the text is wanted. */

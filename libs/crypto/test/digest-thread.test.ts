@@ -1,12 +1,12 @@
 import { p256 } from "@noble/curves/nist.js";
 import { der } from "@chancery/encoding";
 import { describe, expect, test } from "vitest";
-import { P256, toBigInt, toBytes } from "../src/curve.ts";
+import { P256, toBigInt } from "../src/curve.ts";
 import { DigestThread } from "../src/digest-thread.ts";
 import { type SignedDigest, verifyEcdsaDigests } from "../src/ecdsa-digest.ts";
 import { packDigests, unpackDigests } from "../src/packed-digests.ts";
 import { hash, sha256 } from "../src/sha.ts";
-import { ecSpki } from "./spki.ts";
+import { ecSpki, toBytes } from "./spki.ts";
 
 const RAW = { prehash: false, lowS: false, format: "der" } as const;
 const ecdsaDer = (r: bigint, s: bigint) => der.sequence(der.integer(r), der.integer(s));

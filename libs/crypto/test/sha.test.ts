@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { HASH_LENGTH, hash, type HashAlgorithm, sha256Into } from "../src/index.ts";
+import { HASH_LENGTH, hash, type HashAlgorithm, sha256Into, sha256OfText } from "../src/index.ts";
 
 const ALGORITHMS = Object.keys(HASH_LENGTH) as HashAlgorithm[];
 /** Around the block and the padding of either block size. */
@@ -12,6 +12,13 @@ const oracle = (algorithm: HashAlgorithm, of: Uint8Array) =>
 
 test.for(ALGORITHMS)("%s is what a Hash object makes of the same bytes", (algorithm) => {
   for (const length of LENGTHS) expect(hash(algorithm, bytes(length))).toEqual(oracle(algorithm, bytes(length)));
+});
+
+test("a text is hashed as its UTF-8, and half of a character as what stands for it there", () => {
+  const long = "naïve € 😀 ".repeat(400);
+  for (const text of ["", "a", long, "\ud83d", `${long}\ude00x`, "\0"]) {
+    expect(sha256OfText(text)).toEqual(oracle("sha256", new TextEncoder().encode(text)));
+  }
 });
 
 test("a hash that is written into an array changes its 32 bytes and no other", () => {

@@ -1,5 +1,5 @@
 import { der } from "@chancery/encoding";
-import { P256, toBytes } from "../src/curve.ts";
+import { P256, toHex } from "../src/curve.ts";
 
 /** Public keys that no honest generator makes, written by hand. */
 
@@ -12,6 +12,10 @@ export const OID = {
   dh: "1.2.840.113549.1.3.1",
   ed25519: "1.3.101.112",
 };
+
+export function toBytes(value: bigint, width: number): Uint8Array {
+  return Uint8Array.fromHex(toHex(value, width));
+}
 
 export function rsaSpki(n: bigint, e: bigint, parameters: readonly Uint8Array[] = [der.null()]): Uint8Array {
   return spki(OID.rsa, parameters, der.sequence(der.integer(n), der.integer(e)));

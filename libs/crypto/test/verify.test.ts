@@ -21,9 +21,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { P256, P384, P521, toBigInt, toBytes } from "../src/curve.ts";
+import { P256, P384, P521, toBigInt } from "../src/curve.ts";
 import { verifyEd25519 } from "../src/ed25519.ts";
-import { ecSpki, ed25519Spki } from "./spki.ts";
+import { ecSpki, ed25519Spki, toBytes } from "./spki.ts";
 
 const CURVES = [
   ["ecdsa-p256", "sha256", P256, p256],

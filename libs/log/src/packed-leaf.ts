@@ -29,7 +29,6 @@ const SHORTEST = 64;
  */
 export function packLeaf(leaf: Uint8Array): Uint8Array {
   if (leaf.length > LONGEST || (leaf[0] !== JSON_OBJECT && leaf[0] !== PACKED)) return leaf;
-  const packed = new Uint8Array(1 + HEADER + leaf.length);
   packed[0] = PACKED;
   let length = 1;
   const add = (kind: number, octets: Uint8Array) => {
@@ -45,7 +44,7 @@ export function packLeaf(leaf: Uint8Array): Uint8Array {
   for (let start = 0, end = 0; end >= 0; start = end + 1) {
     end = text.indexOf('"', start);
     if (end - start < SHORTEST || (end - start) % 4 !== 0) continue;
-    const octets = decoded(text.slice(start, end));
+    const octets = decoded(text.slice(start, end), outer);
     // White space is passed over and would not come back.
     if (octets === undefined || end - start !== 4 * Math.ceil(octets.length / 3)) continue;
     // Each saves more than the headers of two pieces take: all find room.
@@ -58,6 +57,14 @@ export function packLeaf(leaf: Uint8Array): Uint8Array {
   add(LITERAL, leaf.subarray(done));
   return packed.slice(0, length);
 }
+
+/*
+ * Rooms for a leaf of any length, used anew by each call: as memory of their own the pieces of a leaf with a certificate
+ * cost more than to decode them.
+ */
+const packed = new Uint8Array(1 + HEADER + LONGEST);
+const outer = new Uint8Array(LONGEST);
+const inner = new Uint8Array(LONGEST);
 
 /** The leaf of what is stored; it shares its memory where that is the leaf itself. */
 export function unpackLeaf(stored: Uint8Array): Uint8Array {
@@ -90,15 +97,15 @@ function pemIn(text: string): { readonly kind: number; readonly der: Uint8Array 
   for (const [kind, label] of PEM_LABELS) {
     const [begin, end] = [`-----BEGIN ${label}-----\n`, `\n-----END ${label}-----\n`];
     if (!text.startsWith(begin) || !text.endsWith(end)) continue;
-    const der = decoded(text.slice(begin.length, -end.length));
+    const der = decoded(text.slice(begin.length, -end.length), inner);
     return der && { kind, der };
   }
   return undefined;
 }
 
-function decoded(base64: string): Uint8Array | undefined {
+function decoded(base64: string, room: Uint8Array): Uint8Array | undefined {
   try {
-    return Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" });
+    return room.subarray(0, room.setFromBase64(base64, { lastChunkHandling: "strict" }).written);
   } catch {
     return undefined;
   }

@@ -122,3 +122,14 @@ test("what is packed is read again, however long", () => {
     expect(reader.isDone).toBe(true);
   }
 });
+
+test("text is packed as its UTF-8, whatever it takes of what it might", () => {
+  const texts = ["", "a", "naïve € 😀", "x".repeat(70_000), "€".repeat(30_000), "\ud83d"];
+  const writer = new PackedWriter();
+  for (const text of texts) writer.text(text);
+  writer.number32(7);
+  const reader = new PackedReader(writer.take());
+  for (const text of texts) expect(reader.bytes()).toEqual(utf8(text));
+  expect(reader.number32()).toBe(7);
+  expect(reader.isDone).toBe(true);
+});

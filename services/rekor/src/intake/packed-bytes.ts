@@ -28,6 +28,16 @@ export class PackedWriter {
     this.octets(bytes);
   }
 
+  /** UTF-8 behind its length, written where it is to stand. */
+  text(text: string): void {
+    const most = 3 * text.length;
+    this.#reserve(4 + most);
+    const start = this.#length + 4;
+    const { written } = encoder.encodeInto(text, this.#bytes.subarray(start, start + most));
+    this.number32(written);
+    this.#length += written;
+  }
+
   /** All that was written; the writer begins anew. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.slice(0, this.#length);
@@ -50,6 +60,7 @@ export class PackedWriter {
 }
 
 const MOST_KEPT = 1024 * 1024;
+const encoder = new TextEncoder();
 
 /** Reads it again. What is read shares the memory. */
 export class PackedReader {

@@ -1,4 +1,3 @@
-import { utf8 } from "@chancery/encoding";
 import { type NewEntry, SEARCH_COLUMNS, type SearchKey, type SearchName } from "@chancery/log";
 import type { ProposalPolicy } from "../domain/judge-proposal.ts";
 import { packFault, unpackFault } from "./packed-fault.ts";
@@ -54,7 +53,7 @@ export function packAnswer(writer: PackedWriter, { number, outcome }: PackedAnsw
   writer.number32(number);
   if (outcome instanceof Error) {
     writer.number8(REFUSED);
-    writer.bytes(utf8(packFault(outcome)));
+    writer.text(packFault(outcome));
     return;
   }
   writer.number8(JUDGED);
@@ -89,7 +88,7 @@ function packEntry(writer: PackedWriter, { identity, leaf, stored, extra, search
   }
   writer.number32(names.length);
   for (const { name, key } of names) {
-    writer.bytes(utf8(name));
+    writer.text(name);
     writer.bytes(key);
   }
 }

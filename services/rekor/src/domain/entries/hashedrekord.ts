@@ -1,5 +1,5 @@
 import { defaultHash, HASH_LENGTH, verifyDigestAside } from "@chancery/crypto";
-import { canonicalJson, decodeHex, encodeBase64, utf8 } from "@chancery/encoding";
+import { decodeHex, encodeBase64, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 import { keySearchTexts } from "../pki/signing-key.ts";
 import { parseVerifier } from "../verifier.ts";
@@ -48,15 +48,11 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
   if (!(await verifyDigestAside(publicKey, algorithm, digest, content))) {
     throw new Unverified(`${signature.at("content")}: signature does not verify over the digest with this key`);
   }
-  const body = canonicalJson({
-    apiVersion,
-    kind,
-    spec: {
-      // Upstream keeps the digits' case, and .NET writes capitals; lowering it here would give one proposal two UUIDs.
-      data: { hash: { algorithm, value } },
-      signature: { content: encodeBase64(content), publicKey: { content: encodeBase64(verifier.canonical) } },
-    },
-  });
+  // RFC 8785: base64, hexadecimal digits and the names above have nothing to escape, and the members stand in their order.
+  // Upstream keeps the digits' case, and .NET writes capitals; lowering it here would give one proposal two UUIDs.
+  const body =
+    `{"apiVersion":"${apiVersion}","kind":"${kind}","spec":{"data":{"hash":{"algorithm":"${algorithm}","value":"${value}"}},` +
+    `"signature":{"content":"${encodeBase64(content)}","publicKey":{"content":"${encodeBase64(verifier.canonical)}"}}}}`;
   return {
     body: utf8(body),
     searchTexts: [...keySearchTexts(verifier), `${algorithm}:${value}`],

@@ -1,5 +1,4 @@
-import { sha256 } from "@chancery/crypto";
-import { encodeHex } from "@chancery/encoding";
+import { sha256Hex } from "@chancery/crypto";
 
 /** Whoever made a signature: what a client names, in the one form that is logged and searched by. */
 export interface SigningKey {
@@ -11,7 +10,7 @@ export interface SigningKey {
 
 /** SHA-256 of the canonical form: what `--public-key` is searched by. */
 export function keyDigest(key: SigningKey): string {
-  return encodeHex(sha256(key.canonical));
+  return sha256Hex(key.canonical);
 }
 
 /**

@@ -1,5 +1,4 @@
-import { sha256 } from "@chancery/crypto";
-import { utf8 } from "@chancery/encoding";
+import { sha256OfText } from "@chancery/crypto";
 
 const MOST = 4_096;
 const LONGEST = 512;
@@ -14,7 +13,7 @@ export class KnownHashes {
   of(text: string): Uint8Array {
     const known = this.#hashes.get(text);
     if (known !== undefined) return known;
-    const hash = sha256(utf8(text));
+    const hash = sha256OfText(text);
     if (text.length > LONGEST) return hash;
     // A Map keeps the order of insertion: the first is the oldest.
     for (const oldest of this.#hashes.keys()) {

@@ -168,6 +168,12 @@ describe("a search that is repeated", () => {
   test("remembers only so many", () => {
     const ids = new IndexMemory<string>(2);
     for (const index of [1n, 2n, 3n, 3n]) ids.keep(index, `id ${index}`);
-    expect([1n, 2n, 3n].map((index) => ids.get(index))).toEqual([undefined, "id 2", "id 3"]);
+    expect([0n, 1n, 2n, 3n, 4n].map((index) => ids.get(index))).toEqual([
+      undefined,
+      undefined,
+      "id 2",
+      "id 3",
+      undefined,
+    ]);
   });
 });

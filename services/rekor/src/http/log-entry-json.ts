@@ -21,7 +21,7 @@ export function writeCreatedEntry({ body, integratedTime, logId, logIndex, ...en
   return aroundNote(
     `{"${entryId}":{"body":"${body}","integratedTime":${integratedTime},"logID":"${logId}","logIndex":${logIndex},"verification":{"inclusionProof":{"checkpoint":`,
     text.note,
-    `,"hashes":[${hashes}],"logIndex":${proof.index},"rootHash":"${text.root}","treeSize":${proof.size}},"signedEntryTimestamp":"${encodeBase64(signedEntryTimestamp)}"}}}`,
+    `,"hashes":[${hashes}],"logIndex":${proof.index},"rootHash":"${text.root}","treeSize":${proof.size}},"signedEntryTimestamp":"${signedEntryTimestamp}"}}}`,
   );
 }
 
@@ -42,7 +42,7 @@ function encodeCreated({ body, integratedTime, logId, logIndex, ...entry }: Prov
         rootHash: encodeHex(checkpoint.head.root),
         treeSize: Number(proof.size),
       },
-      signedEntryTimestamp: encodeBase64(entry.signedEntryTimestamp),
+      signedEntryTimestamp: entry.signedEntryTimestamp,
     },
   };
 }

@@ -1,4 +1,5 @@
-import { extname } from "node:path";
+import { channel } from "node:diagnostics_channel";
+import { basename, extname } from "node:path";
 import { Worker } from "node:worker_threads";
 
 /** What a thread is sent, and what is done about it where there is none. */
@@ -11,6 +12,18 @@ export interface BatchWork<T> {
   pack(batch: readonly T[]): Uint8Array<ArrayBuffer>;
   /** The same question, answered here, where the thread could not tell or ended. */
   here(one: T): boolean;
+}
+
+/**
+ * The diagnostics channel that hears of each thread that ended or could not be started: what it had is verified here, so that
+ * nobody else would notice but by the time it takes.
+ */
+export const THREAD_ENDED = "chancery.crypto.thread-ended";
+
+export interface ThreadEnded {
+  /** The thread's program: `verify-messages`. */
+  readonly program: string;
+  readonly reason: string;
 }
 
 interface Waiting<T> {
@@ -63,16 +76,18 @@ export class BatchThread<T> {
   #send(): void {
     const batch = this.#queue.splice(0, MOST_AT_ONCE);
     if (batch.length === 0) return;
+    let packed: Uint8Array<ArrayBuffer> | undefined;
     try {
-      const packed = this.#work.pack(batch.map(({ one }) => one));
+      packed = this.#work.pack(batch.map(({ one }) => one));
       const worker = (this.#worker ??= this.#start());
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin, a window has
       worker.postMessage(packed, [packed.buffer]);
       // Nothing else keeps a program alive that waits for an answer.
       if (this.#sent.length === 0) worker.ref();
       this.#sent.push(batch);
-    } catch {
+    } catch (error) {
       // The system may have no thread or no memory to give. Thrown from here, that would be the end of the process.
+      if (packed !== undefined) this.#report(error);
       this.#verifyHere(batch);
     }
     if (this.#queue.length > 0) this.#schedule();
@@ -88,18 +103,25 @@ export class BatchThread<T> {
       for (const [at, { one, resolve }] of batch.entries()) resolve(this.#answer(answers[at], one));
       if (this.#queue.length > 0) this.#schedule();
     });
-    for (const end of ["error", "messageerror", "exit"]) worker.on(end, () => this.#giveUp(worker));
+    for (const end of ["error", "messageerror", "exit"]) worker.on(end, (why) => this.#giveUp(worker, why));
     return worker;
   }
 
   /** A thread that ended, for want of memory most likely, owes answers. The next batch gets a new one. */
-  #giveUp(worker: Worker): void {
+  #giveUp(worker: Worker, why: unknown): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
+    this.#report(why);
     // One whose answer could not be read goes on otherwise.
     void worker.terminate();
     this.#verifyHere(this.#sent.splice(0).flat());
     if (this.#queue.length > 0) this.#schedule();
+  }
+
+  #report(why: unknown): void {
+    const { href } = this.#work.program;
+    const reason = why instanceof Error ? why.message : `it ended with ${String(why)}`;
+    channel(THREAD_ENDED).publish({ program: basename(href, extname(href)), reason } satisfies ThreadEnded);
   }
 
   #verifyHere(batch: readonly Waiting<T>[]): void {

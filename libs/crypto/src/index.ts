@@ -1,4 +1,5 @@
 export * from "./algorithm.ts";
+export { THREAD_ENDED, type ThreadEnded } from "./batch-thread.ts";
 export { createKeyFile, type KeyFileLock, loadKeyFile } from "./file-signer.ts";
 export { readPassphraseFile } from "./private-file.ts";
 export { parsePublicKey, parsePublicKeyPem, type PublicKey, publicKeyFromKeyObject, spkiHash } from "./public-key.ts";

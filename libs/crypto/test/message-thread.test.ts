@@ -1,5 +1,7 @@
 import { generateKeyPairSync, sign } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { describe, expect, test, vi } from "vitest";
+import { THREAD_ENDED, type ThreadEnded } from "../src/batch-thread.ts";
 import { messageThread } from "../src/message-thread.ts";
 import { packMessages, unpackMessages } from "../src/packed-messages.ts";
 import { plain } from "../src/sha.ts";
@@ -80,6 +82,28 @@ describe("a thread", () => {
     for (let round = 0; round < 2; round++) {
       expect(await Promise.all(all.map((signed) => thread.verify(signed)))).toEqual(expected);
     }
+  });
+
+  test.for([
+    ["dies at each start", `data:text/javascript,${encodeURIComponent("throw new Error('broken')")}`, "broken"],
+    ["ends", `data:text/javascript,${encodeURIComponent("process.exit(3)")}`, "it ended with 3"],
+    ["cannot be started", "https://thread.example/a-thread.js", "scheme file"],
+  ] as const)("that %s is told of, each time, for nobody would see it", async ([, program, reason]) => {
+    const told: ThreadEnded[] = [];
+    const listener = (message: unknown) => void told.push(message as ThreadEnded);
+    subscribe(THREAD_ENDED, listener);
+    const thread = messageThread(new URL(program));
+    for (let round = 0; round < 2; round++) await thread.verify(all[0]!);
+    unsubscribe(THREAD_ENDED, listener);
+    expect(told.map((one) => one.reason)).toEqual([expect.stringContaining(reason), expect.stringContaining(reason)]);
+  });
+
+  test("that works is not told of", async () => {
+    const told = vi.fn();
+    subscribe(THREAD_ENDED, told);
+    expect(await messageThread().verify(all[0]!)).toBe(true);
+    unsubscribe(THREAD_ENDED, told);
+    expect(told).not.toHaveBeenCalled();
   });
 
   test("that answers nonsense decides nothing", async () => {

@@ -5,6 +5,7 @@ import { Misconfigured } from "@chancery/fault";
 import { createLogger, type Logger } from "@chancery/service";
 import { type RunningStack, startStack } from "./all-in-one.ts";
 import { renderBanner } from "./banner.ts";
+import { warnOfEndedThreads } from "./ended-threads.ts";
 import { showProgress } from "./progress.ts";
 import { type Environment, resolveSettings, type ServeFlags, type Settings } from "./settings.ts";
 
@@ -23,6 +24,7 @@ export async function serve(flags: ServeFlags, environment: Environment): Promis
   refuseDebugger(settings);
   const logger = createLogger({ level: settings.logLevel });
   using stop = listenForStop(logger);
+  const threads = warnOfEndedThreads((text) => logger.warn(text));
   const stack = await startWithProgress(settings, logger);
   if (!stop.signal.aborted) {
     const colour = process.stdout.isTTY && !environment["NO_COLOR"];
@@ -33,6 +35,7 @@ export async function serve(flags: ServeFlags, environment: Environment): Promis
     reload[Symbol.dispose]();
   }
   await stack[Symbol.asyncDispose]();
+  threads[Symbol.dispose]();
   return 0;
 }
 

@@ -42,6 +42,8 @@ const ENCODED_POISON = encodeExtension(POISON);
 
 /** What both certificates of a request have in common, encoded once. */
 interface CommonPart {
+  /** The TBSCertificate without poison and SCT list, of which the others are parts. */
+  readonly tbs: Uint8Array;
   /** Version to subject public key. */
   readonly fields: Uint8Array;
   /** All extensions but the last one. */
@@ -84,17 +86,20 @@ export class LeafIssuer {
   /** The precertificate, and the `tbs` a log signs for it: the same without the poison. */
   async precertificate(request: LeafRequest): Promise<{ readonly der: Uint8Array; readonly tbs: Uint8Array }> {
     const common = this.#commonPart(request);
-    return { der: await this.#sign(tbsCertificate(common, ENCODED_POISON)), tbs: tbsCertificate(common) };
+    const poisoned = tbsWith(common, ENCODED_POISON.length, (writer) => writer.bytes(ENCODED_POISON));
+    return { der: await this.#sign(poisoned), tbs: common.tbs };
   }
 
   /** The certificate itself. Callers MUST have the SCTs from a log that they verified, or that is theirs: nothing is issued that is not logged. */
   async certificate(request: LeafRequest, scts: readonly SignedCertificateTimestamp[]): Promise<Uint8Array> {
-    return this.#sign(tbsCertificate(this.#commonPart(request), sctListExtension(scts)));
+    const list = encodeSctList(scts);
+    const room = list.length + SCT_LIST.length + HEADERS;
+    return this.#sign(tbsWith(this.#commonPart(request), room, (writer) => writeSctList(writer, list)));
   }
 
   /** A certificate that no log has seen, for an installation that runs without a CT log. */
   async unloggedCertificate(request: LeafRequest): Promise<Uint8Array> {
-    return this.#sign(tbsCertificate(this.#commonPart(request)));
+    return this.#sign(this.#commonPart(request).tbs);
   }
 
   #commonPart(request: LeafRequest): CommonPart {
@@ -117,7 +122,9 @@ export class LeafIssuer {
     writeSubjectKeyIdentifier(writer, spki);
     writer.bytes(EXTENDED_KEY_USAGE);
     writer.bytes(KEY_USAGE);
-    const extensionsLength = end - writer.position;
+    const extensionsStart = writer.position;
+    wrapExtensions(writer, end);
+    const fieldsEnd = writer.position;
     writer.bytes(spki);
     writer.bytes(EMPTY_NAME);
     const validity = writer.position;
@@ -128,9 +135,11 @@ export class LeafIssuer {
     writer.bytes(this.#signatureAlgorithm);
     writer.bytes(der.integerBytes(serial));
     writer.bytes(VERSION_3);
-    const written = writer.finish();
-    const split = written.length - extensionsLength;
-    return { fields: written.subarray(0, split), extensions: written.subarray(split) };
+    const fieldsStart = writer.position;
+    writer.wrap(Tag.SEQUENCE, end);
+    const tbs = writer.finish();
+    const part = (from: number, to: number) => tbs.subarray(tbs.length - (end - from), tbs.length - (end - to));
+    return { tbs, fields: part(fieldsStart, fieldsEnd), extensions: part(extensionsStart, end) };
   }
 
   async #sign(tbs: Uint8Array): Promise<Uint8Array> {
@@ -148,34 +157,35 @@ export class LeafIssuer {
 }
 
 /** RFC 6962, Section 3.3: the list in an OCTET STRING of its own, inside the extension's. */
-function sctListExtension(scts: readonly SignedCertificateTimestamp[]): Uint8Array {
-  const list = encodeSctList(scts);
-  const writer = new BackwardDer(list.length + SCT_LIST.length + HEADERS);
+function writeSctList(writer: BackwardDer, list: Uint8Array): void {
   const end = writer.position;
   writer.bytes(list);
   writer.wrap(Tag.OCTET_STRING, end);
   wrapExtension(writer, end, SCT_LIST);
-  return writer.finish();
 }
 
 const SCT_LIST = der.oid(OID.sctList);
 
-/** The last extension, as encoded, is poison, SCT list or nothing. */
-function tbsCertificate(common: CommonPart, last: Uint8Array = NOTHING): Uint8Array {
-  const writer = new BackwardDer(common.fields.length + common.extensions.length + last.length + HEADERS);
+/** With one more extension after all others, which takes `room` at most: poison or SCT list. */
+function tbsWith({ fields, extensions }: CommonPart, room: number, writeLast: (to: BackwardDer) => void): Uint8Array {
+  const writer = new BackwardDer(fields.length + extensions.length + room + HEADERS);
   const end = writer.position;
-  writer.bytes(last);
-  writer.bytes(common.extensions);
-  writer.wrap(Tag.SEQUENCE, end);
-  writer.wrap(EXTENSIONS, end);
-  writer.bytes(common.fields);
+  writeLast(writer);
+  writer.bytes(extensions);
+  wrapExtensions(writer, end);
+  writer.bytes(fields);
   writer.wrap(Tag.SEQUENCE, end);
   return writer.finish();
 }
 
-const NOTHING = new Uint8Array();
-/** Version, validity, key usages, subject key identifier, empty name, the headers of serial and SAN: 130 bytes at most. */
-const OTHERS = 160;
+/** extensions [3] EXPLICIT Extensions */
+function wrapExtensions(writer: BackwardDer, end: number): void {
+  writer.wrap(Tag.SEQUENCE, end);
+  writer.wrap(EXTENSIONS, end);
+}
+
+/** Version, validity, key usages, subject key identifier, empty name, headers of serial, SAN and the whole: 145 bytes at most. */
+const OTHERS = 176;
 const NO_UNUSED_BITS = Uint8Array.of(0);
 const EXTENSIONS = Tag.CONTEXT_CONSTRUCTED | 3;
 /** Three, of at most five bytes each. */

@@ -1,5 +1,6 @@
 import "reflect-metadata";
-import { der, encodePem } from "@chancery/encoding";
+import { parsePublicKey } from "@chancery/crypto";
+import { der, encodePem, utf8 } from "@chancery/encoding";
 import { InsecureKey } from "@chancery/fault";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BAD_KEYS, GOOD_KEYS } from "../../../libs/crypto/test/bad-keys.ts";
@@ -60,6 +61,17 @@ describe(`each of ${BAD_KEYS.length} bad keys gets no certificate`, () => {
     expect(answers[0].told()).toMatch(new RegExp(`^The public key supplied in the request ${sentence}`));
   });
 
+  test("a key in DER that is text throughout is read as one", async () => {
+    const prefix = Uint8Array.fromHex("302a300506032b6570032100");
+    // Half of all points are on the curve.
+    const texts = Array.from("abcdefghijklmnop", (end) => new TextDecoder().decode(prefix) + "A".repeat(31) + end);
+    const pem = texts.find(isKey)!;
+    const answer = await fulcio.request("/api/v2/signingCert", {
+      body: v2Body(issuer.token(), { pem }, clientKey.prove(email)),
+    });
+    expect(answer.told()).toMatch(/^The signature supplied in the request could not be verified/);
+  });
+
   test("a good key with another's proof does not either, nor did any of them reach the CT log", async () => {
     for (const spki of Object.values(GOOD_KEYS)) {
       const key = { pem: encodePem("PUBLIC KEY", spki) };
@@ -72,3 +84,11 @@ describe(`each of ${BAD_KEYS.length} bad keys gets no certificate`, () => {
     expect((await fulcio.enrol(issuer.token(), email)).status).toBe(200);
   });
 });
+
+function isKey(text: string): boolean {
+  try {
+    return parsePublicKey(utf8(text), "key").algorithm === "ed25519";
+  } catch {
+    return false;
+  }
+}

@@ -17,8 +17,8 @@ import { REFUSAL, refusal } from "./refusal.ts";
 export type Proof =
   | {
       readonly type: "challenge";
-      /** PEM, or the DER of a SubjectPublicKeyInfo. */
-      readonly publicKey: Uint8Array;
+      /** PEM, which may come as text, or the DER of a SubjectPublicKeyInfo. */
+      readonly publicKey: Uint8Array | string;
       /** Over the principal's name. */
       readonly signature: Uint8Array;
     }
@@ -43,7 +43,11 @@ export async function provenKey(
   return publicKey;
 }
 
-async function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, principal: Principal): Promise<PublicKey> {
+async function keyOfChallenge(
+  submitted: Uint8Array | string,
+  signature: Uint8Array,
+  principal: Principal,
+): Promise<PublicKey> {
   const key = parseSubmittedKey(submitted);
   if (signature.length === 0) throw refusal(REFUSAL.signature, new Malformed("none was given"));
   const message = utf8(principal.name);
@@ -57,15 +61,15 @@ async function keyOfChallenge(submitted: Uint8Array, signature: Uint8Array, prin
   );
 }
 
-function parseSubmittedKey(bytes: Uint8Array): PublicKey {
+function parseSubmittedKey(submitted: Uint8Array | string): PublicKey {
   try {
-    if (bytes.length === 0) throw new Malformed("none was given");
-    const spki = spkiOf(bytes);
+    if (submitted.length === 0) throw new Malformed("none was given");
+    const spki = spkiOf(submitted);
     try {
       return parsePublicKey(spki, KEY_FIELD);
     } catch (error) {
       if (isSpki(spki)) throw error;
-      throw new Malformed(`${KEY_FIELD}: ${unlikeAKey(bytes)}`, { cause: error });
+      throw new Malformed(`${KEY_FIELD}: ${unlikeAKey(submitted)}`, { cause: error });
     }
   } catch (error) {
     throw refusal(error instanceof InsecureKey ? REFUSAL.insecureKey : REFUSAL.publicKey, error);
@@ -89,20 +93,24 @@ function isSpki(bytes: Uint8Array): boolean {
 }
 
 /** In words for who sent something else than a key. */
-function unlikeAKey(bytes: Uint8Array): string {
-  if (isPem(bytes)) return "what its PEM block holds is not a public key";
+function unlikeAKey(submitted: Uint8Array | string): string {
+  if (isPem(submitted)) return "what its PEM block holds is not a public key";
   return `is neither a PEM block ${KEY_LABELS.join(" or ")} nor a public key in DER (SubjectPublicKeyInfo)`;
 }
 
 const DASH = 0x2d;
+const BEGIN = "-----BEGIN ";
 
-function isPem(bytes: Uint8Array): boolean {
-  return bytes.includes(DASH) && new TextDecoder("latin1").decode(bytes).includes("-----BEGIN ");
+function isPem(submitted: Uint8Array | string): boolean {
+  if (typeof submitted === "string") return submitted.includes(BEGIN);
+  return submitted.includes(DASH) && new TextDecoder("latin1").decode(submitted).includes(BEGIN);
 }
 
-function spkiOf(bytes: Uint8Array): Uint8Array {
-  if (!isPem(bytes)) return bytes;
-  const [block] = parsePem(asText(bytes), KEY_FIELD, { labels: KEY_LABELS, max: 1 });
+function spkiOf(submitted: Uint8Array | string): Uint8Array {
+  // Text may be DER, too: that of some Ed25519 keys is ASCII throughout.
+  if (!isPem(submitted)) return typeof submitted === "string" ? utf8(submitted) : submitted;
+  const text = typeof submitted === "string" ? submitted : asText(submitted);
+  const [block] = parsePem(text, KEY_FIELD, { labels: KEY_LABELS, max: 1 });
   if (block === undefined) throw new Malformed(`${KEY_FIELD}: no PEM block`);
   if (block.label === "PUBLIC KEY") return block.der;
   // RFC 8017, Appendix A.1.1: PKCS#1 has no algorithm around the key; RFC 3279, Section 2.3.1, says which it gets.

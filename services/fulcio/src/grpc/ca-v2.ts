@@ -1,4 +1,3 @@
-import { utf8 } from "@chancery/encoding";
 import type { GrpcCall, GrpcService } from "@chancery/service";
 import type { Issuance } from "../domain/issuance.ts";
 import type { AuthorityChain } from "../http/authority-chain.ts";
@@ -44,7 +43,7 @@ function parseRequest(request: CreateSigningCertificateRequest, call: GrpcCall):
     token,
     proof: {
       type: "challenge",
-      publicKey: utf8(publicKey?.content ?? ""),
+      publicKey: publicKey?.content ?? "",
       signature: proofOfPossession ?? new Uint8Array(),
     },
   };

@@ -1,4 +1,4 @@
-import { decodeBase64Lenient, type JsonObject, type JsonValue, parseJson, utf8 } from "@chancery/encoding";
+import { decodeBase64Lenient, type JsonObject, type JsonValue, parseJson } from "@chancery/encoding";
 import { Malformed, TooLarge } from "@chancery/fault";
 import type { Proof } from "../domain/proof-of-possession.ts";
 import { REFUSAL, refusal } from "../domain/refusal.ts";
@@ -42,7 +42,7 @@ export function parseV2Request(body: Uint8Array | undefined, authorization: stri
   if (csr !== undefined && csr.length > 0) return { token, proof: { type: "certificate-request", pem: csr } };
   const content = text(keyMessage, "content") ?? "";
   const signature = bytes(keyRequest, "proofOfPossession") ?? new Uint8Array();
-  return { token, proof: { type: "challenge", publicKey: utf8(content), signature } };
+  return { token, proof: { type: "challenge", publicKey: content, signature } };
 }
 
 /**

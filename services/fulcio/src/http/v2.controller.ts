@@ -1,4 +1,5 @@
-import { Body, Controller, Get, Header, Headers, HttpCode, HttpStatus, Post, UseFilters } from "@nestjs/common";
+import { Body, Controller, Get, Header, Headers, HttpCode, HttpStatus, Post, Res, UseFilters } from "@nestjs/common";
+import type { FastifyReply } from "fastify";
 import { utf8 } from "@chancery/encoding";
 import { faultFilter, withinGrpcTimeout } from "@chancery/service";
 import { Issuance } from "../domain/issuance.ts";
@@ -37,10 +38,14 @@ export class V2Controller {
     @Body() body: Uint8Array | undefined,
     @Headers("authorization") authorization: string | undefined,
     @Headers(TIMEOUT) timeout: string | undefined,
-  ): Promise<Uint8Array> {
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
     return withinGrpcTimeout(timeout, async () => {
       const { token, proof } = parseV2Request(body, authorization);
-      return protoJson(this.#chain.signingCertificate(await this.#issuance.issue(token, proof)));
+      const message = this.#chain.signingCertificate(await this.#issuance.issue(token, proof));
+      // Text goes out with the header, in one piece. With a serializer of its own it is given no charset.
+      reply.serializer((text: string) => text);
+      return JSON.stringify(message);
     });
   }
 

@@ -87,3 +87,17 @@ describe.for(["text", "tree head"] as const)("rows by which entries are found (%
     expect(places).toEqual(["entry 7, leaf", "identity row of entry 9", "identity row of entry 9"]);
   });
 });
+
+test("what stands beside more leaves than are told of is counted", async () => {
+  const world = await server.grow("text", Array<number>(12).fill(840));
+  const changed: Damage = ["UPDATE log.entry SET identity = sha256(leaf) WHERE log = $1", world.log];
+  let [told, unheld] = [0, 0];
+  await world.checkDamaged([changed], {
+    kind: "rekor",
+    found: ({ place }, more = 0) => {
+      if (place.kind === "entry" && place.field === "identity") told += 1;
+      unheld += more;
+    },
+  });
+  expect([told, unheld]).toEqual([10_000, 80]);
+});

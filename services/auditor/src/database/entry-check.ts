@@ -39,7 +39,8 @@ export class EntryCheck {
   #time = EARLIEST;
   /** Of those below the checkpoint. */
   #youngest = 0n;
-  #besideLeaf: Difference[] = [];
+  readonly #besideLeaf: Difference[] = [];
+  #unheld = 0;
   #edge: readonly Uint8Array[] | undefined;
   firstTime: bigint | undefined;
 
@@ -86,7 +87,8 @@ export class EntryCheck {
   #judgeRows(entry: StoredEntry | undefined, hash: Uint8Array, isOwn: boolean): void {
     if (entry !== undefined && isOwn && this.#kind !== undefined) {
       const difference = differenceFromLeaf(this.#kind, entry, hash);
-      if (difference !== undefined && this.#besideLeaf.length < MOST_WAITING) this.#besideLeaf.push(difference);
+      if (difference !== undefined && this.#besideLeaf.length === MOST_WAITING) this.#unheld += 1;
+      else if (difference !== undefined) this.#besideLeaf.push(difference);
     }
     const isGone = entry === undefined;
     if (isOwn || isGone) {
@@ -109,7 +111,7 @@ export class EntryCheck {
     const { doubted } = this.#merkle;
     const isDoubted = (index: bigint) => doubted.some(({ first, end }) => first <= index && index < end);
     const known = this.#besideLeaf.filter((one) => one.place.kind !== "entry" || !isDoubted(one.place.index));
-    tell(this.#found, known);
+    tell(this.#found, known, this.#unheld);
     // All of a batch has one time, and so has the tree that it made.
     const time = { kind: "tree", field: "time" } as const;
     if (this.#next > 0n) await unlessFound(this.#found, () => expectEqual(time, this.#time, this.#tree.time));

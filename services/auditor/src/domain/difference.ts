@@ -53,8 +53,11 @@ export function subjectOf(log: string, place: Place): string | undefined {
   return more === 255 ? `${log} tile 0/${leaf >> 8n}` : `${log} leaf ${leaf}`;
 }
 
-/** Told of each Difference, where a check is to go on behind it; undefined: it ends with the first. */
-export type Found = ((difference: Difference) => void) | undefined;
+/**
+ * Told of each Difference, where a check is to go on behind it; undefined: it ends with the first. `unheld`: so many more like it
+ * were found at most, and are not told each.
+ */
+export type Found = ((difference: Difference, unheld?: number) => void) | undefined;
 
 /** What `work` resolves to; undefined where it threw a Difference that was told. */
 export async function unlessFound<T>(found: Found, work: () => Promise<T> | T): Promise<T | undefined> {
@@ -68,10 +71,12 @@ export async function unlessFound<T>(found: Found, work: () => Promise<T> | T): 
 }
 
 /** The first is thrown, unless they are to be told. */
-export function tell(found: Found, differences: readonly Difference[]): void {
+export function tell(found: Found, differences: readonly Difference[], unheld = 0): void {
   const [first] = differences;
   if (first !== undefined && found === undefined) throw first;
-  for (const difference of differences) found?.(difference);
+  for (const [at, difference] of differences.entries()) {
+    found?.(difference, at === differences.length - 1 ? unheld : 0);
+  }
 }
 
 export const NOTHING = "nothing";

@@ -78,7 +78,10 @@ export class StoredWatch {
   async #judgeAll(check: string, work: (found: Found) => Promise<string>): Promise<void> {
     const log = this.#watch.log.name;
     const looked = async (findings: Findings) => {
-      const passed = await work((difference) => findings.add(difference));
+      const passed = await work((difference, unheld = 0) => {
+        findings.add(difference);
+        findings.addMore(unheld);
+      });
       const back = findings.count === 0 ? undefined : await this.#goneBack();
       if (back === undefined) return passed;
       findings.forget();

@@ -87,7 +87,13 @@ function isFirst(key: SearchKey, at: number, keys: readonly SearchKey[]): boolea
 
 /** The rows of an entry: for each column one of its keys, or nothing. */
 export function searchRows(keys: readonly SearchKey[]): (Uint8Array | undefined)[][] {
-  const columns = SEARCH_COLUMNS.map((column) => keys.flatMap((key) => (key.column === column ? [key.bytes] : [])));
-  const rows = Math.max(...columns.map((column) => column.length));
-  return Array.from({ length: rows }, (_, row) => columns.map((column) => column[row]));
+  const rows: (Uint8Array | undefined)[][] = [];
+  const filled = SEARCH_COLUMNS.map(() => 0);
+  for (const { column, bytes } of keys) {
+    const at = SEARCH_COLUMNS.indexOf(column);
+    const row = filled[at] ?? 0;
+    (rows[row] ??= SEARCH_COLUMNS.map(() => undefined))[at] = bytes;
+    filled[at] = row + 1;
+  }
+  return rows;
 }

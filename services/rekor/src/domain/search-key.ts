@@ -1,6 +1,6 @@
 import { sha256, sha256OfText } from "@chancery/crypto";
 import { decodeHex, encodeHex, encodePem, utf8 } from "@chancery/encoding";
-import { MAX_NAME_BYTES, type SearchColumn, type SearchKey, type SearchName } from "@chancery/log";
+import { MAX_NAME_BYTES, RecentlyUsed, type SearchColumn, type SearchKey, type SearchName } from "@chancery/log";
 import { parseCertificate, type SubjectAlternativeName } from "@chancery/x509";
 import { keyDigest } from "./pki/signing-key.ts";
 import type { EntryFacts } from "./search/entry-facts.ts";
@@ -31,11 +31,20 @@ export function textKeys(texts: readonly string[], names: readonly string[] = []
 }
 
 /** Of which entries have one that are found by the text. */
-export function askedKeys(asked: string): SearchKey[] {
+export function askedKeys(asked: string): readonly SearchKey[] {
+  const known = lastAsked.get(asked);
+  if (known !== undefined) return known;
   const text = asked.toLowerCase();
   const bare = text.startsWith(SHA256) ? text.slice(SHA256.length) : text;
-  return [textKey(columnOf(text), text), ...(DIGEST_OF_KEY.test(bare) ? [textKey("key0", bare)] : [])];
+  const keys = [textKey(columnOf(text), text), ...(DIGEST_OF_KEY.test(bare) ? [textKey("key0", bare)] : [])];
+  if (asked.length <= LONGEST_DIGEST) lastAsked.set(asked, keys);
+  return keys;
 }
+
+/** `sha512:` and its digits. */
+const LONGEST_DIGEST = 135;
+/** What is asked for again, of an artifact that many verify: some 5 MB for as many answers as the log remembers. */
+const lastAsked = new RecentlyUsed<readonly SearchKey[]>(16_384);
 
 function columnOf(text: string): SearchColumn {
   return DIGEST.test(text) ? "key1" : "key2";

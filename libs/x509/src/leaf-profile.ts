@@ -83,7 +83,10 @@ export class LeafIssuer {
     this.#constantRoom = constant.reduce((sum, { length }) => sum + length, OTHERS);
   }
 
-  /** The precertificate, and the `tbs` a log signs for it: the same without the poison. */
+  /**
+   * The precertificate, and the `tbs` a log signs for it: the same without the poison. Callers MUST NOT change `tbs` or
+   * give its memory away: the certificate is made of it.
+   */
   async precertificate(request: LeafRequest): Promise<{ readonly der: Uint8Array; readonly tbs: Uint8Array }> {
     const common = this.#commonPart(request);
     const poisoned = tbsWith(common, ENCODED_POISON.length, (writer) => writer.bytes(ENCODED_POISON));

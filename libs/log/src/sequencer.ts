@@ -14,6 +14,7 @@ import {
   type TreeHead,
 } from "@chancery/tlog";
 import type { Appended, LoggedEntry, NewEntry, PublishedCheckpoint } from "./entry.ts";
+import { gatheringTime, type LastBatch } from "./gathering.ts";
 import { integrate, type Integration, type Placement } from "./integrate.ts";
 import type { LogClock } from "./log-clock.ts";
 import { frozenFault, type Pool, type Waiter } from "./pool.ts";
@@ -43,8 +44,8 @@ export interface SequencerParts {
 
 /**
  * Takes batches from the pool, one after the other: commit, anchor, sign, publish, answer. A batch is what
- * came while the one before was under way; there is no timer, so one caller waits for one commit, and a
- * thousand share it.
+ * came while the one before was under way, and where many write, a little longer (`gatheringTime`); one caller waits
+ * for one commit, and a thousand share it.
  */
 export class Sequencer {
   readonly #parts: SequencerParts;
@@ -53,6 +54,8 @@ export class Sequencer {
   /** Size of the tree as this process left it last. */
   #left: bigint | undefined;
   #othersWrite = false;
+  /** Undefined where it failed. */
+  #last: LastBatch | undefined;
 
   constructor(parts: SequencerParts) {
     this.#parts = parts;
@@ -77,18 +80,28 @@ export class Sequencer {
     await nextTurn();
     while (!pool.isEmpty) {
       if (this.#othersWrite) await this.#answered();
+      else await this.#gather();
       const batch = pool.take();
+      const began = performance.now();
       try {
         const integration = await this.#commit(batch);
         const checkpoint = await this.#publish(integration);
         this.#startAnswering(batch, integration, checkpoint);
+        this.#last = { entries: batch.length, began, ended: performance.now() };
       } catch (error) {
         const reason = standing.heed(error);
         for (const waiter of batch) pool.reject(waiter, reason);
+        this.#last = undefined;
       }
       if (standing.refusal !== undefined) pool.rejectQueued(new RefusedToSign(standing.refusal));
     }
     this.#running = undefined;
+  }
+
+  /** Where other processes write, entries gather while the log's lock is waited for. */
+  async #gather(): Promise<void> {
+    const milliseconds = gatheringTime(this.#last, this.#parts.pool.waiting, performance.now());
+    if (milliseconds > 0) await delay(milliseconds);
   }
 
   /**

@@ -115,12 +115,15 @@ async function startServers(
   if (wanted.includes("off")) {
     const program = join(import.meta.dirname, "fulcio-node.ts");
     const child = spawn(process.execPath, [...profile("off"), program, config, directory], {
-      stdio: ["ignore", "pipe", "pipe"],
+      // By the channel it hears of our end, however we are interrupted.
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
+    const { stdout, stderr } = child;
+    if (stdout === null || stderr === null) throw new Error("a server without pipes");
     // Its log goes where that of the whole program goes: into a pipe that is read.
-    child.stderr.resume();
+    stderr.resume();
     open.defer(() => stopped(child));
-    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const [line] = (await once(stdout, "data")) as [Buffer];
     servers.push({ ctLog: "off", isUpstream: false, url: line.toString().trim(), pid: child.pid ?? Number.NaN });
   }
   return servers;

@@ -27,6 +27,8 @@ const service = await createService({
   ],
 });
 process.once("SIGTERM", () => void service.close());
+process.once("disconnect", () => void service.close());
+process.channel?.unref();
 process.stdout.write(`${service.url}\n`);
 
 async function root(key: Signer) {

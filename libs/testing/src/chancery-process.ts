@@ -55,12 +55,13 @@ export async function startChancery(options: ChanceryOptions = {}): Promise<Chan
     [...(options.node ?? []), MAIN, "serve", "--port", String(port), "--data", data, ...(options.args ?? [])],
     {
       env: { ...cleanEnvironment(), CHANCERY_AUDITOR: options.auditor ?? "off", ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
+      // By the channel it hears of our end, whatever that was, and ends too.
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
     },
   );
   const printed: string[] = [];
-  child.stdout.on("data", (chunk: Buffer) => printed.push(chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => printed.push(chunk.toString()));
+  child.stdout?.on("data", (chunk: Buffer) => printed.push(chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => printed.push(chunk.toString()));
   const output = () => printed.join("");
   const url = `http://localhost:${port}`;
   await untilAnswered(`${url}/${options.until === "alive" ? "livez" : "readyz"}`, child, output);

@@ -134,6 +134,11 @@ export class ConfigFile {
     return { ...rest, "ct-log": { ...ctLog, "public-key": key, "ca-cert": ca } };
   }
 
+  /** With the section `chancery` of another reading: what is in force until the next start. */
+  withOwn({ own }: ConfigFile): ConfigFile {
+    return new ConfigFile(this.path, this.text, own, this.issuers);
+  }
+
   /** A path that stands in the file, which is relative to the file's folder. */
   resolve(path: string): string {
     return resolve(dirname(this.path), path);

@@ -142,7 +142,21 @@ export class IssuerReload implements AsyncDisposable {
     this.#count("replaced");
     logger.info(`${path} was read anew; issuers: ${issuers.length}`);
     if (JSON.stringify(own) === JSON.stringify(file.own)) return;
-    logger.warn(`the section chancery of ${path} has changed, which takes effect at the next start`);
+    logger.warn(
+      `the section chancery of ${path} has changed, which takes effect at the next start${await this.#until(anew)}`,
+    );
+  }
+
+  /** A rule in force may name an issuer that went with it: whom it let in is refused from now on, which is safe and would puzzle. */
+  async #until(anew: ConfigFile): Promise<string> {
+    const { file, check } = this.#options;
+    try {
+      await check(anew.withOwn(file));
+      return "";
+    } catch (error) {
+      if (!(error instanceof Misconfigured)) throw error;
+      return `; until then the one of before is in force, and not all of it works any more (${error.message})`;
+    }
   }
 
   /** A file that cannot be read is looked at every time, and told once. */

@@ -126,6 +126,27 @@ describe("the issuers' file", () => {
     expect(await series()).toContain("chancery_config_in_force 1");
   });
 
+  test("that drops a caller's rule together with its issuer is taken, and says which rule in force works no more", async () => {
+    await writeFile(path, `${issuers("one", "two")}${callers("two")}`);
+    await start();
+    await writeFile(path, issuers("one"));
+    await reload.reload();
+    expect(replaced).toEqual([["one"]]);
+    expect(lines.join("")).toContain(
+      "takes effect at the next start; until then the one of before is in force, and not all of it works any more " +
+        "(chancery.rekor.admission.rekor.callers.tokens.0.issuer: https://two.example.com is not among the oidc-issuers",
+    );
+  });
+
+  test("whose section chancery alone changed says no more than when that takes effect", async () => {
+    await writeFile(path, `${issuers("one", "two")}${callers("two")}`);
+    await start();
+    await writeFile(path, issuers("one", "two"));
+    await reload.reload();
+    expect(lines.join("")).toContain("takes effect at the next start");
+    expect(lines.join("")).not.toContain("until then");
+  });
+
   test("that names a file with a fault is taken when that is mended, though it did not change itself", async () => {
     await writeFile(path, issuers("one"));
     await start();

@@ -29,6 +29,8 @@ Works while chancery runs, and with a PostgreSQL role that may only read.
   --until TIME         the same
   --would-refuse       only what a policy in dry run would have refused
   --refused            the refusals instead: time, code, rule, subject, issuer, reason
+                       (an issuer that is not configured is named in the log
+                       of chancery serve alone: anyone can write one into a token)
   --code CODE          with --refused: those with this code
   --limit N            at most so many                             100; all for no end
   --json               one JSON object a line, with hashes and the certificate

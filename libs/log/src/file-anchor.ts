@@ -1,41 +1,22 @@
-import { randomUUID } from "node:crypto";
-import {
-  access,
-  constants,
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  stat,
-  unlink,
-} from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { sha256 } from "@chancery/crypto";
 import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
 import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/fault";
 import { type Anchor, type AnchoredHead, cutsOf, isFrozen, sameAnchor } from "./anchor.ts";
+import type { Settled } from "./anchor-folder.ts";
 import { onVolume, Patience } from "./anchor-volume.ts";
-import { volumeTrouble } from "./volume-trouble.ts";
+import { isSystemCode, volumeTrouble } from "./volume-trouble.ts";
 import { type AnchorStep, noFailpoint } from "./failpoint.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
-const SEQUENCE = /^\d{16}$/;
 /** Older ones are of use only to someone who wants to see how the log grew; they go when there are as many again. */
 const KEPT = 16;
-
-/** How often the newest file may be cleared away by others while it is being opened. */
-const ROUNDS = 16;
 
 /**
  * How long a volume may take: a disk that is forced for others takes a second or two. Who waits for an entry is told
  * 503 within it, and asks again.
  */
 const PATIENCE_MS = 5_000;
-
-/** Each write is on disk when it returns: one call where write and fdatasync are two. */
-const NEW_AND_DURABLE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC;
 
 export interface FileAnchorOptions {
   readonly patienceMs?: number;
@@ -45,12 +26,14 @@ export interface FileAnchorOptions {
 interface Numbered {
   readonly sequence: number;
   readonly head: AnchoredHead;
+  readonly text: string;
 }
 
-interface Linked {
-  readonly sequences: readonly number[];
-  /** What it was to follow stands where it did. */
-  readonly follows: boolean;
+/** A head in a durable file that has no number and so no force. */
+interface Unlinked {
+  readonly head: AnchoredHead;
+  readonly text: string;
+  readonly path: Promise<string>;
 }
 
 /**
@@ -67,56 +50,42 @@ interface Linked {
  * another has it, and either way nothing was signed.
  */
 export class FileAnchor implements Anchor {
-  readonly #directory: string;
+  readonly #folder: string;
   readonly #patience: Patience;
   readonly #failpoint: (step: AnchorStep) => void | Promise<void>;
   #last: Numbered | undefined;
-  #prepared: { readonly head: AnchoredHead; readonly unlinked: Promise<string> } | undefined;
+  #prepared: Unlinked | undefined;
 
-  private constructor(directory: string, patience: Patience, { failpoint = noFailpoint }: FileAnchorOptions) {
-    this.#directory = directory;
+  private constructor(folder: string, patience: Patience, { failpoint = noFailpoint }: FileAnchorOptions) {
+    this.#folder = folder;
     this.#patience = patience;
     this.#failpoint = failpoint;
   }
 
   get place(): string {
-    return this.#directory;
+    return this.#folder;
   }
 
   static async open(directory: string, name: string, options: FileAnchorOptions = {}): Promise<FileAnchor> {
     if (!NAME.test(name)) throw new Misconfigured("anchor", `${JSON.stringify(name)} cannot be the name of a folder`);
     const folder = resolve(directory, name);
     const patience = new Patience(options.patienceMs ?? PATIENCE_MS);
-    await patience.with(async () => {
-      const created = await makeFolder(folder);
-      // Each new folder is an entry in the one above: without it a power cut takes the anchor back, and all below.
-      const highest = dirname(created ?? folder);
-      for (let above = dirname(folder); ; above = dirname(above)) {
-        await syncDirectory(above);
-        if (above.length <= highest.length) break;
-      }
-      await removeUnlinked(folder);
-    });
+    await patience.with(async () => await onVolume("keep", folder, await makeFolder(folder)));
     return new FileAnchor(folder, patience, options);
   }
 
   async read(): Promise<AnchoredHead | undefined> {
-    return await this.#told(async () => {
-      // Another process may have linked it and not yet made it durable.
-      await syncDirectory(this.#directory);
-      return (await this.#newest())?.head;
-    });
+    return await this.#told(async () => (await this.#newest())?.head);
   }
 
   /** Writes the file while the database commits. If nothing comes of it, the next one takes it away. */
   prepare(next: AnchoredHead): void {
     if (this.#patience.isOver) return;
-    const unlinked = this.#write(next);
     const before = this.#prepared;
-    this.#prepared = { head: next, unlinked };
+    this.#prepared = this.#write(next);
     // Who needs it is told of its failure; whom it was in vain for need not know.
-    unlinked.catch(() => {});
-    void before?.unlinked.then((path) => onVolume(() => unlink(path))).catch(() => {});
+    this.#prepared.path.catch(() => {});
+    void before?.path.then((path) => onVolume("remove", [path])).catch(() => {});
   }
 
   async compareAndSwap(expected: AnchoredHead | undefined, next: AnchoredHead): Promise<boolean> {
@@ -124,110 +93,53 @@ export class FileAnchor implements Anchor {
       const current = sameAnchor(this.#last?.head, expected) ? this.#last : await this.#newest();
       if (!sameAnchor(current?.head, expected)) return false;
       const sequence = (current?.sequence ?? 0) + 1;
-      const linked = await this.#link(sequence, next, current);
-      if (linked === undefined || !linked.follows || linked.sequences.at(-1) !== sequence) {
+      const unlinked = this.#unlinked(next);
+      const settled = await this.#link(sequence, await unlinked.path, current);
+      if (settled === undefined || !settled.follows || settled.sequences.at(-1) !== sequence) {
         this.#last = undefined;
-        if (linked !== undefined) await onVolume(() => unlink(this.#path(sequence)));
+        if (settled !== undefined) await onVolume("clear", this.#folder, [sequence]);
         return false;
       }
-      const { sequences } = linked;
-      this.#last = { sequence, head: next };
-      if (sequences.length >= 2 * KEPT) await this.#clear(sequences.slice(0, -KEPT));
+      const { sequences } = settled;
+      this.#last = { sequence, head: next, text: unlinked.text };
+      if (sequences.length >= 2 * KEPT) await onVolume("clear", this.#folder, sequences.slice(0, -KEPT));
       return true;
     });
   }
 
-  /** Durable when it resolves, with the numbers there are after it; undefined when the number is taken. */
-  async #link(sequence: number, head: AnchoredHead, before: Numbered | undefined): Promise<Linked | undefined> {
-    const unlinked = await this.#unlinked(head);
-    await this.#failpoint("anchor-written");
-    // Opened while it is linked, and not before: what is prepared may be in vain, and would be left open.
-    const opening = onVolume(() => open(this.#directory, "r"));
+  /**
+   * Durable when it resolves, with the numbers there are after it; undefined when the number is taken. What it was to
+   * follow is looked at once it has its number: a folder that was lost and begun anew, or put back, counts from lower
+   * numbers, and to a process that slept meanwhile its own would be the highest.
+   */
+  async #link(sequence: number, path: string, before: Numbered | undefined): Promise<Settled | undefined> {
     try {
-      const [folder] = await Promise.all([opening, onVolume(() => link(unlinked, this.#path(sequence)))]);
+      await this.#failpoint("anchor-written");
+      if (!(await onVolume("link", this.#folder, path, sequence))) return undefined;
       // A crash from here on leaves the new head in force: the database holds it already.
       await this.#failpoint("anchor-linked");
-      const [, sequences, follows] = await Promise.all([
-        // The longest first: the two others have their turn beside it.
-        onVolume(() => folder.sync()),
-        this.#sequences(),
-        this.#isThere(before),
-      ]);
-      return { sequences, follows };
+      return await onVolume("settle", this.#folder, path, before && { sequence: before.sequence, text: before.text });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
-      throw error;
-    } finally {
-      await Promise.all([onVolume(() => unlink(unlinked)), opening.then(closed, () => {})]);
-    }
-  }
-
-  /**
-   * Looked at once the next number is linked. A folder that was lost and begun anew, or put back, counts from lower numbers:
-   * to a process that slept meanwhile its own would be the highest.
-   */
-  async #isThere(before: Numbered | undefined): Promise<boolean> {
-    if (before === undefined) return true;
-    try {
-      const text = await onVolume(() => readFile(this.#path(before.sequence), "utf8"));
-      return text === encodeAnchor(before.head);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+      await onVolume("remove", [path]);
       throw error;
     }
   }
 
-  /** A head in a durable file that has no number and so no force. */
-  #unlinked(head: AnchoredHead): Promise<string> {
+  #unlinked(head: AnchoredHead): Unlinked {
     const prepared = this.#prepared;
     if (prepared === undefined || !sameAnchor(prepared.head, head)) return this.#write(head);
     this.#prepared = undefined;
-    return prepared.unlinked;
+    return prepared;
   }
 
-  async #write(head: AnchoredHead): Promise<string> {
-    const path = join(this.#directory, `new-${randomUUID()}`);
-    const file = await onVolume(() => open(path, NEW_AND_DURABLE, 0o600));
-    try {
-      await onVolume(() => file.writeFile(encodeAnchor(head)));
-      return path;
-    } catch (error) {
-      await onVolume(() => unlink(path)).catch(() => {});
-      throw error;
-    } finally {
-      await closed(file);
-    }
-  }
-
-  async #clear(old: readonly number[]): Promise<void> {
-    await Promise.all(old.map((sequence) => onVolume(() => unlink(this.#path(sequence))).catch(() => {})));
+  #write(head: AnchoredHead): Unlinked {
+    const text = encodeAnchor(head);
+    return { head, text, path: onVolume("write", this.#folder, text) };
   }
 
   async #newest(): Promise<Numbered | undefined> {
-    // The newest is never cleared away, but what was newest may be: then there is a newer one.
-    for (let round = 0; round < ROUNDS; round++) {
-      const sequence = (await this.#sequences()).at(-1);
-      if (sequence === undefined) return (this.#last = undefined);
-      try {
-        const text = await onVolume(() => readFile(this.#path(sequence), "utf8"));
-        return (this.#last = { sequence, head: parseAnchor(text) });
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      }
-    }
-    throw new Error("the newest of its files is named and cannot be found");
-  }
-
-  async #sequences(): Promise<number[]> {
-    const names = await onVolume(() => readdir(this.#directory));
-    return names
-      .filter((name) => SEQUENCE.test(name))
-      .sort()
-      .map(Number);
-  }
-
-  #path(sequence: number): string {
-    return join(this.#directory, String(sequence).padStart(16, "0"));
+    const newest = await onVolume("newest", this.#folder);
+    return (this.#last = newest && { ...newest, head: parseAnchor(newest.text) });
   }
 
   /** A full or failing disk passes; a file that is not what was written does not. */
@@ -238,9 +150,9 @@ export class FileAnchor implements Anchor {
       if (cause instanceof Unavailable) throw cause;
       if (cause instanceof Malformed) {
         // Anyone may read the refusal; where the file lies is for the log.
-        const place = new Malformed(`${this.#directory}: ${cause.message}`, { cause });
+        const place = new Malformed(`${this.#folder}: ${cause.message}`, { cause });
         throw new RefusedToSign(
-          `its anchor is damaged (${cause.message}): bring its newest file back, or, if the database is the newest there was, accept that (npm run chancery -- accept-anchor --log ${basename(this.#directory)})`,
+          `its anchor is damaged (${cause.message}): bring its newest file back, or, if the database is the newest there was, accept that (npm run chancery -- accept-anchor --log ${basename(this.#folder)})`,
           { cause: place },
         );
       }
@@ -252,24 +164,13 @@ export class FileAnchor implements Anchor {
 /** On a volume of its own it is most often the volume that belongs to somebody else. */
 async function makeFolder(folder: string): Promise<string | undefined> {
   try {
-    const created = await onVolume(() => mkdir(folder, { recursive: true, mode: 0o700 }));
-    await onVolume(() => access(folder, constants.R_OK | constants.W_OK | constants.X_OK));
-    return created;
+    return await onVolume("make", folder);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
+    if (!isSystemCode(code)) throw new Unavailable("the anchor's folder could not be looked at", 5, { cause });
     throw new Misconfigured("chancery.anchor", `${folder} may not be made, read and written by this user (${code})`, {
       cause,
     });
-  }
-}
-
-/** What crashes left behind. Another process may be writing one right now, so only old ones go. */
-async function removeUnlinked(folder: string): Promise<void> {
-  for (const name of await onVolume(() => readdir(folder))) {
-    if (!name.startsWith("new-")) continue;
-    const path = join(folder, name);
-    const age = Date.now() - ((await onVolume(() => stat(path)).catch(() => undefined))?.mtimeMs ?? Date.now());
-    if (age > 3_600_000) await onVolume(() => unlink(path)).catch(() => {});
   }
 }
 
@@ -313,17 +214,4 @@ function parseAnchor(text: string): AnchoredHead {
     ...(accepted === undefined ? {} : { accepted }),
     ...(frozen === undefined ? {} : { frozen: true }),
   };
-}
-
-async function closed(file: FileHandle): Promise<void> {
-  await onVolume(() => file.close());
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await onVolume(() => open(path, "r"));
-  try {
-    await onVolume(() => directory.sync());
-  } finally {
-    await closed(directory);
-  }
 }

@@ -11,7 +11,10 @@ const TROUBLES: Readonly<Record<string, string>> = {
 /** By word, for anyone who asks: what the file system itself says names a path. */
 export function volumeTrouble(cause: unknown): string {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  // Of the system's own codes alone.
-  if (typeof code !== "string" || !/^E[A-Z0-9]{2,15}$/.test(code)) return "";
-  return `: ${TROUBLES[code] ?? code}`;
+  return isSystemCode(code) ? `: ${TROUBLES[code] ?? code}` : "";
+}
+
+/** Not one of Node's own, as of a thread that could not be started. */
+export function isSystemCode(code: unknown): code is string {
+  return typeof code === "string" && /^E[A-Z0-9]{2,15}$/.test(code);
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { constants } from "node:fs";
-import { mkdtemp, open, readFile, rename, rm, unlink } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Unavailable } from "@chancery/fault";
@@ -86,20 +86,15 @@ describe.each(["anchor-written", "anchor-linked"] as const)("an anchor's volume 
 test("anchors on a volume that does not answer leave the process threads for other files", async () => {
   const names = ["one", "two", "three"];
   const anchors = await Promise.all(names.map((name) => FileAnchor.open(directory, name, { patienceMs: 200 })));
-  for (const name of names) {
-    await rename(join(directory, name), join(directory, `${name} aside`));
-    // To open it for reading waits until somebody writes.
-    execFileSync("mkfifo", [join(directory, name)]);
-  }
+  const fifos = names.map((name) => join(directory, name, "0000000000000009"));
+  // To open one for reading waits until somebody writes.
+  for (const fifo of fifos) execFileSync("mkfifo", [fifo]);
   const reads = () => Promise.all(anchors.flatMap((anchor) => range(5).map(() => anchor.read().catch(String))));
   expect(new Set(await reads())).toEqual(new Set([`Unavailable: ${NO_ANSWER}`]));
   expect(await readFile(import.meta.filename, "utf8")).toContain("leave the process threads");
 
-  const writers = await Promise.all(names.map((name) => open(join(directory, name), constants.O_RDWR)));
-  for (const name of names) {
-    await unlink(join(directory, name));
-    await rename(join(directory, `${name} aside`), join(directory, name));
-  }
-  await expect.poll(reads, LONG).toEqual(Array.from({ length: 15 }));
+  const writers = await Promise.all(fifos.map((fifo) => open(fifo, constants.O_RDWR)));
+  for (const fifo of fifos) await unlink(fifo);
   for (const writer of writers) await writer.close();
+  await expect.poll(reads, LONG).toEqual(Array.from({ length: 15 }));
 });

@@ -65,10 +65,14 @@ export const anchorFolder = {
     removeAbandoned(folder);
   },
 
-  /** The newest, and durable: another process may have linked it and not yet made it so. */
+  /**
+   * The newest, and durable: another process may have linked it a moment ago and died before it made it so, and on what is
+   * read here a head is signed. So the folder is forced to disk after it was read, not before.
+   */
   newest(folder: string): NumberedFile | undefined {
+    const newest = findNewest(folder);
     syncFolder(folder);
-    return findNewest(folder);
+    return newest;
   },
 
   /** The path of a durable file without a number. */

@@ -87,8 +87,8 @@ export class BatchThread<T> {
       this.#sent.push(batch);
     } catch (error) {
       // The system may have no thread or no memory to give. Thrown from here, that would be the end of the process.
-      if (packed !== undefined) this.#report(error);
       this.#verifyHere(batch);
+      if (packed !== undefined) this.#report(error);
     }
     if (this.#queue.length > 0) this.#schedule();
   }
@@ -111,10 +111,10 @@ export class BatchThread<T> {
   #giveUp(worker: Worker, why: unknown): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
-    this.#report(why);
     // One whose answer could not be read goes on otherwise.
     void worker.terminate();
     this.#verifyHere(this.#sent.splice(0).flat());
+    this.#report(why);
     if (this.#queue.length > 0) this.#schedule();
   }
 

@@ -8,7 +8,10 @@ const BETWEEN_WARNINGS = 60_000;
  * Warns of threads that verify signatures and ended: no answer is lost or wrong by it, but what they had is verified by the main
  * thread, which answers nobody meanwhile.
  */
-export function warnOfEndedThreads(warn: (text: string) => void, clock: () => number = Date.now): Disposable {
+export function warnOfEndedThreads(
+  warn: (text: string) => void,
+  clock: () => number = () => performance.now(),
+): Disposable {
   let [last, unsaid] = [-Infinity, 0];
   const listener = (message: unknown) => {
     unsaid += 1;

@@ -36,12 +36,17 @@ export async function openWithUrl(
   return { db: opened.use(await Database.open(server.url, { max: CONNECTIONS })), url: server.url };
 }
 
+const UNNAMED = "the database that it was told";
+/** Host, port and name, of the letters that they are made of: whatever else stands there may be part of a password. */
+const ADDRESS =
+  /^postgres(?:ql)?:\/\/(?:.*@)?(?<place>(?:[\w.-]+|\[[\da-f:]+\]|(?:%2F[\w.-]+)+)?(?::\d{1,5})?\/[\w.-]*)$/i;
+
 /** Host and name alone. A password may stand before the last @ and, as a parameter, behind the question mark. */
 function databaseNamed(url: string): string {
   const [address = "", ...parameters] = url.split("?");
-  if (parameters.some((text) => text.includes("@"))) return "the database that it was told";
-  const place = address.slice(Math.max(address.lastIndexOf("@") + 1, address.indexOf("://") + 3));
+  const place = ADDRESS.exec(address)?.groups?.["place"];
+  if (place === undefined || parameters.some((text) => text.includes("@"))) return UNNAMED;
   // A socket's folder can stand nowhere else.
   const socket = place.startsWith("/") ? (new URLSearchParams(parameters[0]).get("host") ?? "") : "";
-  return `the database at ${socket}${place.replaceAll("%2F", "/")}`;
+  return `the database at ${socket}${place.replaceAll(/%2F/gi, "/")}`;
 }

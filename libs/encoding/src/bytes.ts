@@ -1,7 +1,7 @@
 const encoder = new TextEncoder();
 
-/** What V8 14.6 keeps within its heap. */
-const MOST_ON_HEAP = 64;
+/** Octets that V8 14.6 keeps within its heap; a view of them moves them out. */
+export const MOST_ON_HEAP = 64;
 
 /** Short ASCII is written here: what the encoder answers lies outside of the heap, however short, and has to be freed. */
 export function utf8(text: string): Uint8Array {

@@ -5,7 +5,7 @@ import { Malformed, Misconfigured, RefusedToSign, Unavailable } from "@chancery/
 import { type Anchor, type AnchoredHead, cutsOf, isFrozen, sameAnchor } from "./anchor.ts";
 import type { Settled } from "./anchor-folder.ts";
 import { onVolume, Patience } from "./anchor-volume.ts";
-import { isSystemCode, volumeTrouble } from "./volume-trouble.ts";
+import { codeOf, isSystemCode, volumeTrouble } from "./volume-trouble.ts";
 import { type AnchorStep, noFailpoint } from "./failpoint.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,99}$/;
@@ -166,7 +166,7 @@ async function makeFolder(folder: string): Promise<string | undefined> {
   try {
     return await onVolume("make", folder);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
+    const code = codeOf(cause);
     if (!isSystemCode(code)) throw new Unavailable("the anchor's folder could not be looked at", 5, { cause });
     throw new Misconfigured("chancery.anchor", `${folder} may not be made, read and written by this user (${code})`, {
       cause,

@@ -10,11 +10,16 @@ const TROUBLES: Readonly<Record<string, string>> = {
 
 /** By word, for anyone who asks: what the file system itself says names a path. */
 export function volumeTrouble(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const code = codeOf(cause);
   return isSystemCode(code) ? `: ${TROUBLES[code] ?? code}` : "";
 }
 
 /** Not one of Node's own, as of a thread that could not be started. */
 export function isSystemCode(code: unknown): code is string {
   return typeof code === "string" && /^E[A-Z0-9]{2,15}$/.test(code);
+}
+
+/** The system's or Node's, of an error that has one. */
+export function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }

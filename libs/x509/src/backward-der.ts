@@ -1,7 +1,4 @@
-import { utf8 } from "@chancery/encoding";
-
-/** What V8 14.6 keeps within its heap: a view of it moves it out. */
-const MOST_ON_HEAP = 64;
+import { MOST_ON_HEAP, utf8 } from "@chancery/encoding";
 
 /**
  * Writes DER from its end to its beginning into one buffer: a header is written when what it measures stands already, so

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { loadKeyFile } from "@chancery/crypto";
 import { encodePem } from "@chancery/encoding";
-import { FileAnchor, PostgresLogStore, TransparencyLog } from "@chancery/log";
+import { FileAnchor, PostgresLogStore, SearchKeys, TransparencyLog } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
 import { rekorTreeHeadSigner } from "@chancery/rekor";
 import { leafHash } from "@chancery/tlog";
@@ -51,7 +51,7 @@ export async function fillRekor(db: Database, data: string, certificate: Uint8Ar
           identity: leafHash(leaf),
           leaf: () => leaf,
           extra: new Uint8Array(),
-          searchKeys: [{ column: "key0", bytes: randomBytes(16) }],
+          searchKeys: SearchKeys.of([{ column: "key0", bytes: randomBytes(16) }]),
         }),
       ),
     );

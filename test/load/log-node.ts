@@ -5,6 +5,7 @@ import {
   type NewEntry,
   PostgresLogStore,
   type SearchKey,
+  SearchKeys,
   TransparencyLog,
   type TreeHeadSigner,
 } from "../../libs/log/src/index.ts";
@@ -97,7 +98,7 @@ export function newEntry(keys: number): NewEntry {
     identity: leafHash(leaf),
     leaf: () => leaf,
     extra: nothing,
-    searchKeys: searchKeys.slice(0, keys),
+    searchKeys: SearchKeys.of(searchKeys.slice(0, keys)),
     names: [{ name, key: named.subarray(0, 16) }],
   };
 }

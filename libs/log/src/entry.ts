@@ -1,5 +1,6 @@
 import type { InclusionProof, TreeHead } from "@chancery/tlog";
-import type { SearchKey, SearchName } from "./search-key.ts";
+import type { SearchName } from "./search-key.ts";
+import type { SearchKeys } from "./search-keys.ts";
 
 /** What a personality (Rekor, CT) hands to the log. */
 export interface NewEntry {
@@ -14,7 +15,7 @@ export interface NewEntry {
   /** Kept beside the leaf, not hashed (CT: the chain; Rekor: an attestation, or nothing). */
   readonly extra: Uint8Array;
   /** By what it is found, already hashed and normalised. */
-  readonly searchKeys: readonly SearchKey[];
+  readonly searchKeys: SearchKeys;
   /** Names that its entries can be asked for by how they begin. Their keys MUST stand among `searchKeys`. */
   readonly names?: readonly SearchName[];
 }

@@ -38,6 +38,7 @@ export {
   type SearchKey,
   type SearchName,
 } from "./search-key.ts";
+export { SearchKeys } from "./search-keys.ts";
 export { storedLeaf } from "./stored-leaf.ts";
 export { tileResource } from "./tile-resource.ts";
 export { type LogLimits, type LogOptions, TransparencyLog } from "./transparency-log.ts";

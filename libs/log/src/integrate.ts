@@ -1,6 +1,5 @@
 import { type Growth, growTree, leafHash } from "@chancery/tlog";
 import type { LoggedEntry, NewEntry } from "./entry.ts";
-import { distinctKeys } from "./search-key.ts";
 import type { Addition, PlacedEntry, TreeState } from "./store.ts";
 
 /** Where an entry of the batch is: new in it, there before, or nowhere. `planned`: what an earlier attempt at this batch was to put at that very place. */
@@ -39,7 +38,7 @@ export function integrate(
     const leaf = entry.leaf(place);
     const { identity, extra, stored, searchKeys, names = [] } = entry;
     const hash = leafHash(leaf);
-    entries.push({ identity, leaf, leafHash: hash, stored, extra, searchKeys: distinctKeys(searchKeys), names });
+    entries.push({ identity, leaf, leafHash: hash, stored, extra, searchKeys, names });
     return { kind: "new", entry: { index: place.index, time, identity, leaf, extra }, leafHash: hash };
   });
   const growth =

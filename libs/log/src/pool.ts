@@ -123,7 +123,8 @@ function sizeOf(entry: NewEntry): number {
   return (
     (entry.leafLength ?? entry.leaf({ index: 0n, time: 0 }).length) +
     entry.extra.length +
-    entry.searchKeys.reduce((sum, { bytes }) => sum + bytes.length, entry.identity.length) +
+    entry.identity.length +
+    entry.searchKeys.packed.length +
     (entry.names ?? []).reduce((sum, { name }) => sum + name.length, 0)
   );
 }

@@ -3,6 +3,7 @@ import { PostgresLogReader } from "./postgres-log-reader.ts";
 import { indexAt, placeOf, placesArray } from "./postgres-search.ts";
 import { nameColumns, searchColumns } from "./postgres-search-rows.ts";
 import { distinctKeys, keyLength, SEARCH_COLUMNS, type SearchKey, type SearchName } from "./search-key.ts";
+import { SearchKeys } from "./search-keys.ts";
 import * as sql from "./postgres-statements.ts";
 import type { LogReader } from "./store.ts";
 
@@ -76,7 +77,10 @@ export class PostgresSearchIndex {
     return await this.#db.transaction(async (tx) => {
       await tx.query("SELECT pg_advisory_xact_lock($1, $2)", [LOCK, this.#log]);
       const missing = await this.missing(entries, tx);
-      for (const entry of missing) await tx.query(ADD_KEYS, searchColumns(this.#log, entry.index, [entry]));
+      for (const { index, searchKeys } of missing) {
+        const entry = { searchKeys: SearchKeys.of(searchKeys) };
+        await tx.query(ADD_KEYS, searchColumns(this.#log, index, [entry]));
+      }
       await tx.query(ADD_NAMES, [this.#log, ...nameColumns(missing)]);
       return missing.length;
     });

@@ -51,11 +51,7 @@ export function keyLength(column: SearchColumn): number {
   return column.startsWith("key") ? 16 : 8;
 }
 
-export function assertSearchKeys(keys: readonly SearchKey[], names: readonly SearchName[] = []): void {
-  for (const { column, bytes } of keys) {
-    if (bytes.length !== keyLength(column))
-      throw new Malformed(`search key: of ${column} is not ${keyLength(column)} bytes`);
-  }
+export function assertSearchNames(names: readonly SearchName[]): void {
   for (const { name, key } of names) {
     if (key.length !== 16) throw new Malformed("search name: its key is not 16 bytes");
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) throw new Malformed(`search name: above ${MAX_NAME_BYTES} bytes`);
@@ -83,17 +79,4 @@ function isThereBefore({ column, bytes }: SearchKey, at: number, keys: readonly 
 
 function isFirst(key: SearchKey, at: number, keys: readonly SearchKey[]): boolean {
   return !isThereBefore(key, at, keys);
-}
-
-/** The rows of an entry: for each column one of its keys, or nothing. */
-export function searchRows(keys: readonly SearchKey[]): (Uint8Array | undefined)[][] {
-  const rows: (Uint8Array | undefined)[][] = [];
-  const filled = SEARCH_COLUMNS.map(() => 0);
-  for (const { column, bytes } of keys) {
-    const at = SEARCH_COLUMNS.indexOf(column);
-    const row = filled[at] ?? 0;
-    (rows[row] ??= SEARCH_COLUMNS.map(() => undefined))[at] = bytes;
-    filled[at] = row + 1;
-  }
-  return rows;
 }

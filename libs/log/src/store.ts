@@ -1,7 +1,8 @@
 import { Unavailable } from "@chancery/fault";
 import type { TileGrowth, TreeHead } from "@chancery/tlog";
 import type { LoggedEntry, PublishedCheckpoint } from "./entry.ts";
-import type { KeySearch, KeysFound, SearchKey, SearchName } from "./search-key.ts";
+import type { KeySearch, KeysFound, SearchName } from "./search-key.ts";
+import type { SearchKeys } from "./search-keys.ts";
 
 const RETRY_AFTER = 5;
 
@@ -48,8 +49,7 @@ export interface PlacedEntry {
   /** The form in which the leaf is stored, where it was made and checked before. */
   readonly stored?: Uint8Array | undefined;
   readonly extra: Uint8Array;
-  /** Each once. */
-  readonly searchKeys: readonly SearchKey[];
+  readonly searchKeys: SearchKeys;
   readonly names: readonly SearchName[];
 }
 

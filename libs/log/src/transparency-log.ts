@@ -25,7 +25,7 @@ import { PublishedReads } from "./published-reads.ts";
 import { isPublished, Publisher } from "./publisher.ts";
 import { Lookup } from "./lookup.ts";
 import { noSuchLog } from "./no-such-log.ts";
-import { assertSearchKeys } from "./search-key.ts";
+import { assertSearchNames } from "./search-key.ts";
 import { Sequencer } from "./sequencer.ts";
 import { MOST_AHEAD, NEWER_DATABASE, Standing } from "./standing.ts";
 import { type LogKey, type LogStore, MissingRows, type StoredLog } from "./store.ts";
@@ -165,7 +165,7 @@ export class TransparencyLog {
     if (this.#frozen) throw frozenFault(this.#name);
     if (this.#closed) throw new Unavailable(`log ${this.#name} is closing`, 5);
     if (entry.identity.length !== IDENTITY_BYTES) throw new Malformed(`identity: is not ${IDENTITY_BYTES} bytes`);
-    assertSearchKeys(entry.searchKeys, entry.names);
+    if (entry.names !== undefined) assertSearchNames(entry.names);
     const late = () => new Unavailable(`log ${this.#name}: has no answer yet: the entry may be logged, or not`, 5);
     return await within(this.#sequencer.append(entry), this.#answerMs, late);
   }

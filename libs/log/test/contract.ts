@@ -2,24 +2,33 @@ import { sha256 } from "@chancery/crypto";
 import { equalBytes, utf8 } from "@chancery/encoding";
 import { EMPTY_ROOT, EMPTY_TREE, growTree, leafHash } from "@chancery/tlog";
 import { beforeEach, describe, expect, test } from "vitest";
-import type {
-  Addition,
-  Integrate,
-  KeySearch,
-  LogKey,
-  LogStore,
-  PlacedEntry,
-  StoredLog,
-  TreeState,
+import {
+  type Addition,
+  type Integrate,
+  type KeySearch,
+  type LogKey,
+  type LogStore,
+  type PlacedEntry,
+  SearchKeys,
+  type StoredLog,
+  type TreeState,
 } from "../src/index.ts";
-import { searchKey } from "./world.ts";
+import { searchKey, searchKeysOf } from "./world.ts";
 
 const KEY: LogKey = { origin: "contract.example", keyId: Uint8Array.of(1, 2, 3, 4) };
 
 export function placed(text: string, parts: Partial<PlacedEntry> = {}): PlacedEntry {
   const leaf = utf8(text);
   const hash = leafHash(leaf);
-  return { identity: hash, leaf, leafHash: hash, extra: new Uint8Array(), searchKeys: [], names: [], ...parts };
+  return {
+    identity: hash,
+    leaf,
+    leafHash: hash,
+    extra: new Uint8Array(),
+    searchKeys: SearchKeys.NONE,
+    names: [],
+    ...parts,
+  };
 }
 
 /** What the engine would make of these entries. */
@@ -89,7 +98,7 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
 
     test("logs of one store do not see each other", async () => {
       const other = await store.create(`${name}-two`, KEY, 1000);
-      await log.writer.commit([], adding([placed("a", { searchKeys: [searchKey("k")], names: [nameOf("k")] })]));
+      await log.writer.commit([], adding([placed("a", { searchKeys: searchKeysOf(["k"]), names: [nameOf("k")] })]));
       expect((await other.writer.tree()).size).toBe(0n);
       expect(await other.reader.findIndex("identity", leafHash(utf8("a")))).toBeUndefined();
       const asked = { groups: [[searchKey("k")]], begin: 0n, end: 10n, order: "newest", candidates: 10 } as const;
@@ -280,7 +289,7 @@ export function storeContract(kind: string, openStore: () => Promise<LogStore>):
 
     describe("of entries with keys", () => {
       beforeEach(async () => {
-        const entries = Array.from({ length: 12 }, (_, at) => placed(`${at}`, { searchKeys: keys(at).map(searchKey) }));
+        const entries = Array.from({ length: 12 }, (_, at) => placed(`${at}`, { searchKeys: searchKeysOf(keys(at)) }));
         await log.writer.commit([], adding(entries));
       });
 

@@ -10,7 +10,7 @@ import {
   type NewEntry,
 } from "../src/index.ts";
 import { testServer } from "./postgres.ts";
-import { newEntries, newEntry, searchKey, timedEntry, World } from "./world.ts";
+import { newEntries, newEntry, searchKeysOf, timedEntry, World } from "./world.ts";
 
 const server = testServer();
 
@@ -34,7 +34,7 @@ async function damaged(change: string, entry: (name: number) => NewEntry = newEn
   const log = await world.start();
   const named = (count: number, from: number) =>
     newEntries(count, from).map((_, at) =>
-      Object.assign(entry(from + at), { searchKeys: [searchKey(`${from + at}`)] }),
+      Object.assign(entry(from + at), { searchKeys: searchKeysOf([`${from + at}`]) }),
     );
   await world.appendAll(log, named(signed, 0));
   dies = true;

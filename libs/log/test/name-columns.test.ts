@@ -22,8 +22,8 @@ test("two names of one batch that share their first 512 bytes are both kept, of 
 
 test("names are written in one order whichever they come in, crosswise two writers waited for each other", () => {
   const names = [3, 1, 2].map((number) => ({ name: `name ${number}`, key: keyOf(number) }));
-  const entries = names.map((each) => ({ searchKeys: [], names: [each] }));
+  const entries = names.map((each) => ({ names: [each] }));
   const forwards = nameColumns(entries);
   expect(nameColumns(entries.toReversed())).toEqual(forwards);
-  expect(nameColumns([{ searchKeys: [], names: names.toReversed() }])).toEqual(forwards);
+  expect(nameColumns([{ names: names.toReversed() }])).toEqual(forwards);
 });

@@ -3,6 +3,7 @@ import { leafHash } from "@chancery/tlog";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { leafOfRow } from "../../../services/auditor/src/database/leaf-of-row.ts";
+import { SearchKeys } from "../src/index.ts";
 import { packLeaf, unpackLeaf } from "../src/packed-leaf.ts";
 import { testServer } from "./postgres.ts";
 import { World } from "./world.ts";
@@ -90,7 +91,7 @@ const entryOf = (leaf: Uint8Array) => ({
   identity: leafHash(leaf),
   leaf: () => leaf,
   extra: new Uint8Array(),
-  searchKeys: [],
+  searchKeys: SearchKeys.NONE,
 });
 
 describe("in PostgreSQL", () => {

@@ -14,6 +14,7 @@ import {
   type NewEntry,
   SEARCH_COLUMNS,
   type SearchKey,
+  SearchKeys,
   TransparencyLog,
   type TreeHeadSigner,
 } from "../src/index.ts";
@@ -45,7 +46,11 @@ export class RememberingSigner implements TreeHeadSigner {
 /** As Rekor logs: the leaf does not know its place, and its hash is the identity. */
 export function newEntry(text: string | number, searchKeys: readonly string[] = []): NewEntry {
   const leaf = utf8(`entry ${text}`);
-  return { identity: leafHash(leaf), leaf: () => leaf, extra: new Uint8Array(), searchKeys: searchKeys.map(searchKey) };
+  return { identity: leafHash(leaf), leaf: () => leaf, extra: new Uint8Array(), searchKeys: searchKeysOf(searchKeys) };
+}
+
+export function searchKeysOf(names: readonly string[]): SearchKeys {
+  return SearchKeys.of(names.map(searchKey));
 }
 
 /** Spread over the columns by what it is called. */
@@ -62,7 +67,7 @@ export function timedEntry(text: string | number): NewEntry {
     identity: sha256(certificate),
     leaf: ({ time, index }) => utf8(`${time} ${index} ${text}`),
     extra: utf8(`chain of ${text}`),
-    searchKeys: [],
+    searchKeys: SearchKeys.NONE,
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type NewEntry,
   PostgresLogStore,
   type SearchKey,
+  SearchKeys,
   TransparencyLog,
   type TreeHeadSigner,
 } from "@chancery/log";
@@ -49,11 +50,16 @@ export function newEntry(signs: Form, name: number): NewEntry {
       identity: leafHash(leaf),
       leaf: () => leaf,
       extra,
-      searchKeys: [searchKey(`key ${name}`), searchKey("all")],
+      searchKeys: SearchKeys.of([searchKey(`key ${name}`), searchKey("all")]),
     };
   }
   const identity = sha256(utf8(`certificate ${name}`));
-  return { identity, leaf: ({ time }) => utf8(`${time} ${name}`), extra: utf8(`chain ${name}`), searchKeys: [] };
+  return {
+    identity,
+    leaf: ({ time }) => utf8(`${time} ${name}`),
+    extra: utf8(`chain ${name}`),
+    searchKeys: SearchKeys.NONE,
+  };
 }
 
 export interface StoredWorld {

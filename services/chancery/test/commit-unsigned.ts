@@ -1,4 +1,4 @@
-import type { LogStore } from "@chancery/log";
+import { type LogStore, SearchKeys } from "@chancery/log";
 import { growTree, leafHash } from "@chancery/tlog";
 
 /** What a process leaves that dies between COMMIT and its anchor. */
@@ -9,7 +9,7 @@ export async function commitUnsigned(store: LogStore, count: number, name = "rek
     const growth = growTree(state, leaves.map(leafHash));
     const entries = leaves.map((leaf) => {
       const hash = leafHash(leaf);
-      return { identity: hash, leaf, leafHash: hash, extra: new Uint8Array(), searchKeys: [], names: [] };
+      return { identity: hash, leaf, leafHash: hash, extra: new Uint8Array(), searchKeys: SearchKeys.NONE, names: [] };
     });
     const { tiles, size, root, edge } = growth;
     return { entries, tiles, tree: { size, root, edge, time: state.time + 1 } };

@@ -1,3 +1,4 @@
+import { SearchKeys } from "@chancery/log";
 import { leafHash, verifyInclusion } from "@chancery/tlog";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CtWorld, SHARD } from "./ct-world.ts";
@@ -135,7 +136,9 @@ describe("pages of a log of 2,100", () => {
     const leaf = new Uint8Array(1);
     const identities = Array.from({ length: 2100 }, (_, at) => leafHash(Uint8Array.of(at >> 8, at & 255)));
     await Promise.all(
-      identities.map((identity) => large.log.append({ identity, leaf: () => leaf, extra: leaf, searchKeys: [] })),
+      identities.map((identity) =>
+        large.log.append({ identity, leaf: () => leaf, extra: leaf, searchKeys: SearchKeys.NONE }),
+      ),
     );
   });
   afterAll(() => large[Symbol.asyncDispose]());

@@ -1,6 +1,6 @@
 import { sha256 } from "../../../libs/crypto/src/index.ts";
 import { utf8 } from "../../../libs/encoding/src/index.ts";
-import type { NewEntry, SearchKey } from "../../../libs/log/src/index.ts";
+import { type NewEntry, SearchKeys } from "../../../libs/log/src/index.ts";
 import { leafHash } from "../../../libs/tlog/src/index.ts";
 
 /**
@@ -8,7 +8,7 @@ import { leafHash } from "../../../libs/tlog/src/index.ts";
  * beside it), the others as Rekor does. One whose name begins with "large" has a megabyte beside it.
  */
 export function entryNamed(name: string): NewEntry {
-  const searchKeys: SearchKey[] = [{ column: "key0", bytes: sha256(utf8(`key of ${name}`)).subarray(0, 16) }];
+  const searchKeys = SearchKeys.of([{ column: "key0", bytes: sha256(utf8(`key of ${name}`)).subarray(0, 16) }]);
   const digest = sha256(utf8(name));
   if (isTimed(name)) {
     return {

@@ -1,7 +1,7 @@
 import { type Signer, sha256, spkiHash } from "@chancery/crypto";
 import { countedEntries, equalBytes } from "@chancery/encoding";
 import { Malformed, NotFound, RefusedToSign } from "@chancery/fault";
-import { type LoggedEntry, type NewEntry, tileResource, type TransparencyLog } from "@chancery/log";
+import { type LoggedEntry, type NewEntry, SearchKeys, tileResource, type TransparencyLog } from "@chancery/log";
 import { type InclusionProof, parseCheckpoint, parseNote, type SignedTreeHead, verifyTreeHead } from "@chancery/tlog";
 import {
   type Certificate,
@@ -190,7 +190,7 @@ export class CertificateTransparencyLog {
       leaf: ({ time }) => merkleTreeLeaf(time, entry).finish(),
       leafLength: merkleTreeLeaf(0, entry).length,
       extra,
-      searchKeys: [],
+      searchKeys: SearchKeys.NONE,
     };
     const { entry: logged } = await this.#log.append(submission);
     const { index, time } = logged;

@@ -1,4 +1,4 @@
-import { type NewEntry, SEARCH_COLUMNS, type SearchKey, type SearchName } from "@chancery/log";
+import { type NewEntry, SearchKeys, type SearchName } from "@chancery/log";
 import type { ProposalPolicy } from "../domain/judge-proposal.ts";
 import { packFault, unpackFault } from "./packed-fault.ts";
 import { PackedReader, type PackedWriter } from "./packed-bytes.ts";
@@ -81,11 +81,7 @@ function packEntry(writer: PackedWriter, { identity, leaf, stored, extra, search
   writer.bytes(whole);
   writer.bytes(stored ?? whole);
   writer.bytes(extra);
-  writer.number32(searchKeys.length);
-  for (const { column, bytes } of searchKeys) {
-    writer.number8(SEARCH_COLUMNS.indexOf(column));
-    writer.bytes(bytes);
-  }
+  writer.bytes(searchKeys.packed);
   writer.number32(names.length);
   for (const { name, key } of names) {
     writer.text(name);
@@ -98,10 +94,7 @@ function unpackEntry(reader: PackedReader): NewEntry {
   const leaf = reader.bytes();
   const stored = reader.bytes();
   const extra = reader.bytes();
-  const searchKeys: SearchKey[] = [];
-  for (let left = reader.number32(); left > 0; left--) {
-    searchKeys.push({ column: SEARCH_COLUMNS[reader.number8()] ?? "key0", bytes: reader.bytes() });
-  }
+  const searchKeys = SearchKeys.unpack(reader.bytes());
   const names: SearchName[] = [];
   for (let left = reader.number32(); left > 0; left--) {
     names.push({ name: decoder.decode(reader.bytes()), key: reader.bytes() });

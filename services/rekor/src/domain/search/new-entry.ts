@@ -1,4 +1,4 @@
-import { type NewEntry, storedLeaf } from "@chancery/log";
+import { type NewEntry, SearchKeys, storedLeaf } from "@chancery/log";
 import { leafHash } from "@chancery/tlog";
 import type { ParsedEntry } from "../entries/entry-kind.ts";
 import { entryKeys, searchNames } from "../search-key.ts";
@@ -17,7 +17,7 @@ export function newEntryOf(parsed: Omit<ParsedEntry, "keyAlgorithm">, attestatio
     leaf: () => body,
     stored: storedLeaf(body, identity),
     extra: encodeBeside({ statement, otherTexts: textsToKeep(searchTexts, facts), attestation: kept }),
-    searchKeys: entryKeys(searchTexts, facts),
+    searchKeys: SearchKeys.of(entryKeys(searchTexts, facts)),
     names: searchNames(facts),
   };
 }

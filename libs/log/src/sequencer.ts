@@ -3,13 +3,12 @@ import { equalBytes } from "@chancery/encoding";
 import { RefusedToSign, Unavailable, Unverified } from "@chancery/fault";
 import { OutcomeUnknown } from "@chancery/postgres";
 import {
+  ClimbedPaths,
   GrownProofs,
   type HashReader,
   type InclusionProof,
   inclusionProof,
   leafHash,
-  type PairHash,
-  rememberingNodeHash,
   verifyInclusion,
   type TreeHead,
 } from "@chancery/tlog";
@@ -198,7 +197,7 @@ export class Sequencer {
     const proofs: BatchProofs = {
       grown: integration.growth?.size === head.size ? new GrownProofs(integration.growth) : undefined,
       read: remembering(this.#parts.tiles.hashes(head.size)),
-      hashPair: rememberingNodeHash(),
+      climbed: new ClimbedPaths(),
     };
     for (const [at, waiter] of batch.entries()) {
       if (at % ANSWERS_A_TURN === ANSWERS_A_TURN - 1) await nextTurn();
@@ -216,7 +215,7 @@ export class Sequencer {
     identity: Uint8Array,
     placement: Placement,
     checkpoint: PublishedCheckpoint,
-    { grown, read, hashPair }: BatchProofs,
+    { grown, read, climbed }: BatchProofs,
   ): Promise<Appended> {
     if (placement.kind === "frozen") throw frozenFault(this.#parts.name);
     const entry = placement.kind === "new" ? placement.entry : await this.#read(placement.index);
@@ -225,15 +224,15 @@ export class Sequencer {
         ? grown.inclusion(entry.index)
         : await inclusionProof(entry.index, checkpoint.head.size, read);
     const hash = placement.kind === "new" ? placement.leafHash : leafHash(entry.leaf);
-    this.#verify(proof, hash, checkpoint, hashPair);
+    this.#verify(proof, hash, checkpoint, climbed);
     this.#expectIdentity(identity, entry);
     return { entry, duplicate: placement.kind === "known" && !isOwn(placement.planned, entry), proof, checkpoint };
   }
 
   /** No answer leaves that its receiver would find wrong. */
-  #verify(proof: InclusionProof, hash: Uint8Array, { head }: PublishedCheckpoint, hashPair: PairHash): void {
+  #verify(proof: InclusionProof, hash: Uint8Array, { head }: PublishedCheckpoint, climbed: ClimbedPaths): void {
     try {
-      verifyInclusion(proof, hash, head, hashPair);
+      verifyInclusion(proof, hash, head, climbed);
     } catch (error) {
       if (!(error instanceof Unverified)) throw error;
       throw this.#parts.standing.refuse(`the stored entry ${proof.index} is not the one in its tree`, error);
@@ -263,7 +262,7 @@ interface BatchProofs {
   /** Undefined where the checkpoint is of another tree than the batch grew. */
   readonly grown: GrownProofs | undefined;
   readonly read: HashReader;
-  readonly hashPair: PairHash;
+  readonly climbed: ClimbedPaths;
 }
 
 /** Committing more would leave the anchor so far behind that a crash looked like a restored backup. */

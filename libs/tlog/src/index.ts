@@ -1,10 +1,11 @@
 export * from "./checkpoint.ts";
+export { ClimbedPaths } from "./climbed-paths.ts";
 export * from "./cosignature.ts";
 export * from "./growth.ts";
 export * from "./hash-tile.ts";
 export * from "./hash-tree.ts";
 export * from "./grown-proofs.ts";
-export { EMPTY_ROOT, HASH_SIZE, leafHash, nodeHash, type PairHash, rememberingNodeHash } from "./merkle.ts";
+export { EMPTY_ROOT, HASH_SIZE, leafHash, nodeHash } from "./merkle.ts";
 export * from "./note.ts";
 export * from "./note-key.ts";
 export * from "./proof.ts";

@@ -1,5 +1,4 @@
 import { sha256, sha256Into } from "@chancery/crypto";
-import { equalBytes } from "@chancery/encoding";
 
 /** Bytes in a node of the tree: SHA-256 throughout. */
 export const HASH_SIZE = 32;
@@ -25,36 +24,6 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   pair.set(left, 1);
   pair.set(right, 1 + HASH_SIZE);
   return sha256(pair);
-}
-
-/** `nodeHash`, or what answers the same. */
-export type PairHash = (left: Uint8Array, right: Uint8Array) => Uint8Array;
-
-interface KnownNode {
-  readonly left: Uint8Array;
-  readonly right: Uint8Array;
-  readonly hash: Uint8Array;
-}
-
-/**
- * A `nodeHash` that hashes the same pair once. It answers from memory only for the very same 64 bytes, so what is
- * verified with it is verified: the proofs of a batch differ in their lowest nodes and share all others.
- */
-export function rememberingNodeHash(): PairHash {
-  const known = new Map<number, KnownNode>();
-  return (left, right) => {
-    const name = firstBytes(left) * 2 ** 20 + (firstBytes(right) >>> 12);
-    const met = known.get(name);
-    if (met !== undefined && equalBytes(met.left, left) && equalBytes(met.right, right)) return met.hash;
-    const hash = nodeHash(left, right);
-    known.set(name, { left, right, hash });
-    return hash;
-  };
-}
-
-/** Of a hash, as a number below 2^32. */
-function firstBytes(hash: Uint8Array): number {
-  return (((hash[0] ?? 0) << 24) | ((hash[1] ?? 0) << 16) | ((hash[2] ?? 0) << 8) | (hash[3] ?? 0)) >>> 0;
 }
 
 /** As `nodeHash`, for two nodes that lie beside each other in one array; to `at` in `target`. */

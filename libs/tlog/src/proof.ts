@@ -1,6 +1,7 @@
 import { equalBytes } from "@chancery/encoding";
 import { Malformed, Unverified } from "@chancery/fault";
-import { EMPTY_ROOT, HASH_SIZE, nodeHash, type PairHash } from "./merkle.ts";
+import type { Climb, ClimbedPaths } from "./climbed-paths.ts";
+import { EMPTY_ROOT, HASH_SIZE, nodeHash } from "./merkle.ts";
 import type { TreeHead } from "./tree-head.ts";
 
 /** Shows that leaf `index` is in the tree of `size` leaves. RFC 9162, Section 2.1.3. */
@@ -25,23 +26,36 @@ export interface ConsistencyProof {
 export function rootFromInclusionProof(
   proof: InclusionProof,
   leafHash: Uint8Array,
-  hashPair: PairHash = nodeHash,
+  climbed?: ClimbedPaths,
 ): Uint8Array {
+  const { path } = proof;
   let [fn, sn, root] = [proof.index, proof.size - 1n, checkHash(leafHash, "leaf hash")];
   if (fn < 0n || fn > sn) throw new Malformed("inclusion proof: leaf index is outside the tree");
-  for (const sibling of proof.path) {
+  const climbs: Climb[] = [];
+  let at = 0;
+  for (const sibling of path) {
+    if (climbed !== undefined) {
+      const climb = { fn, sn, hash: root, path, at: at++ };
+      const known = climbed.rootOf(climb);
+      if (known !== undefined) {
+        climbed.keep(climbs, known);
+        return known;
+      }
+      climbs.push(climb);
+    }
     checkHash(sibling, "inclusion proof");
     if (sn === 0n) throw new Malformed("inclusion proof: path is too long");
     if (fn % 2n === 1n || fn === sn) {
-      root = hashPair(sibling, root);
+      root = nodeHash(sibling, root);
       // A right-edge node without a sibling is promoted unchanged to the next level.
       for (; fn % 2n === 0n && fn !== 0n; fn >>= 1n) sn >>= 1n;
     } else {
-      root = hashPair(root, sibling);
+      root = nodeHash(root, sibling);
     }
     [fn, sn] = [fn >> 1n, sn >> 1n];
   }
   if (sn !== 0n) throw new Malformed("inclusion proof: path is too short");
+  climbed?.keep(climbs, root);
   return root;
 }
 
@@ -50,10 +64,10 @@ export function verifyInclusion(
   proof: InclusionProof,
   leafHash: Uint8Array,
   head: TreeHead,
-  hashPair: PairHash = nodeHash,
+  climbed?: ClimbedPaths,
 ): void {
   if (proof.size !== head.size) throw new Unverified("inclusion proof: is for a tree of another size");
-  if (!equalBytes(rootFromInclusionProof(proof, leafHash, hashPair), head.root)) {
+  if (!equalBytes(rootFromInclusionProof(proof, leafHash, climbed), head.root)) {
     throw new Unverified("inclusion proof: does not lead to the tree head");
   }
 }

@@ -15,14 +15,20 @@ export interface CheckpointText {
   hash(bytes: Uint8Array): string;
 }
 
-/** For one API, which writes hashes in its own way. They are forgotten with their checkpoints. */
+/**
+ * For one API, which writes hashes in its own way. The newest checkpoint's texts are remembered, and no other's: a map whose
+ * keys are weak kept those of all batches until the next collection of the old generation.
+ */
 export function checkpointTexts(
   encodeHash: (hash: Uint8Array) => string,
 ): (checkpoint: PublishedCheckpoint) => CheckpointText {
-  const known = new WeakMap<PublishedCheckpoint, CheckpointText>();
+  let newest: PublishedCheckpoint | undefined;
+  let text: CheckpointText | undefined;
   return (checkpoint) => {
-    let text = known.get(checkpoint);
-    if (text === undefined) known.set(checkpoint, (text = textOf(checkpoint, encodeHash)));
+    if (text === undefined || newest !== checkpoint) {
+      newest = checkpoint;
+      text = textOf(checkpoint, encodeHash);
+    }
     return text;
   };
 }

@@ -18,6 +18,7 @@ import {
   type PublishedCheckpoint,
   type TreeHeadSigner,
 } from "./entry.ts";
+import { Deadlines } from "./deadlines.ts";
 import { type Failpoint, noFailpoint } from "./failpoint.ts";
 import { LogClock } from "./log-clock.ts";
 import { frozenFault, Pool, type PoolLimits } from "./pool.ts";
@@ -30,7 +31,6 @@ import { Sequencer } from "./sequencer.ts";
 import { MOST_AHEAD, NEWER_DATABASE, Standing } from "./standing.ts";
 import { type LogKey, type LogStore, MissingRows, type StoredLog } from "./store.ts";
 import { TileReads } from "./tile-reads.ts";
-import { within } from "./within.ts";
 
 export interface LogOptions {
   readonly name: string;
@@ -85,7 +85,7 @@ export class TransparencyLog {
   readonly #sequencer: Sequencer;
   readonly #clock: LogClock;
   readonly #lookup: Lookup;
-  readonly #answerMs: number;
+  readonly #deadlines: Deadlines;
   readonly #failpoint: Failpoint;
   #frozen = false;
   #closed = false;
@@ -96,7 +96,8 @@ export class TransparencyLog {
     const tiles = new TileReads(stored.reader);
     const publisher = new Publisher({ stored, signer, standing, failpoint });
     this.#name = options.name;
-    this.#answerMs = limits.answerMs;
+    const late = () => new Unavailable(`log ${options.name}: has no answer yet: the entry may be logged, or not`, 5);
+    this.#deadlines = new Deadlines(limits.answerMs, late);
     this.#failpoint = failpoint;
     this.#stored = stored;
     this.#signer = signer;
@@ -166,8 +167,7 @@ export class TransparencyLog {
     if (this.#closed) throw new Unavailable(`log ${this.#name} is closing`, 5);
     if (entry.identity.length !== IDENTITY_BYTES) throw new Malformed(`identity: is not ${IDENTITY_BYTES} bytes`);
     if (entry.names !== undefined) assertSearchNames(entry.names);
-    const late = () => new Unavailable(`log ${this.#name}: has no answer yet: the entry may be logged, or not`, 5);
-    return await within(this.#sequencer.append(entry), this.#answerMs, late);
+    return await this.#deadlines.within(this.#sequencer.append(entry));
   }
 
   /** The newest checkpoint. While refused, only if it is the last one signed: never an older one, as if nothing had been. */

@@ -1,3 +1,4 @@
+import { encodeHex } from "@chancery/encoding";
 import { Frozen, Pushback } from "@chancery/fault";
 import type { Appended, NewEntry } from "./entry.ts";
 
@@ -42,7 +43,7 @@ export class Pool {
   }
 
   join(entry: NewEntry): Promise<Appended> {
-    const name = Buffer.from(entry.identity).toString("latin1");
+    const name = encodeHex(entry.identity);
     const caller = Promise.withResolvers<Appended>();
     const underWay = this.#byName.get(name);
     if (underWay !== undefined) {

@@ -204,33 +204,28 @@ export class Sequencer {
       const placement = integration.placements[at];
       try {
         if (placement === undefined) throw new Error("an entry of the batch has no place");
-        this.#parts.pool.resolve(waiter, await this.#appended(waiter.entry.identity, placement, checkpoint, proofs));
+        // Nothing is waited for where nothing has to be read.
+        const found = grown(placement, proofs) ?? (await this.#found(placement, checkpoint, proofs));
+        this.#verify(found, checkpoint, proofs.climbed);
+        this.#expectIdentity(waiter.entry.identity, found.entry);
+        const { entry, proof } = found;
+        const duplicate = placement.kind === "known" && !isOwn(placement.planned, entry);
+        this.#parts.pool.resolve(waiter, { entry, duplicate, proof, checkpoint });
       } catch (error) {
         this.#parts.pool.reject(waiter, this.#parts.standing.heed(error));
       }
     }
   }
 
-  async #appended(
-    identity: Uint8Array,
-    placement: Placement,
-    checkpoint: PublishedCheckpoint,
-    { grown, read, climbed }: BatchProofs,
-  ): Promise<Appended> {
+  async #found(placement: Placement, { head }: PublishedCheckpoint, { read }: BatchProofs): Promise<Found> {
     if (placement.kind === "frozen") throw frozenFault(this.#parts.name);
     const entry = placement.kind === "new" ? placement.entry : await this.#read(placement.index);
-    const proof =
-      placement.kind === "new" && grown !== undefined
-        ? grown.inclusion(entry.index)
-        : await inclusionProof(entry.index, checkpoint.head.size, read);
     const hash = placement.kind === "new" ? placement.leafHash : leafHash(entry.leaf);
-    this.#verify(proof, hash, checkpoint, climbed);
-    this.#expectIdentity(identity, entry);
-    return { entry, duplicate: placement.kind === "known" && !isOwn(placement.planned, entry), proof, checkpoint };
+    return { entry, leafHash: hash, proof: await inclusionProof(entry.index, head.size, read) };
   }
 
   /** No answer leaves that its receiver would find wrong. */
-  #verify(proof: InclusionProof, hash: Uint8Array, { head }: PublishedCheckpoint, climbed: ClimbedPaths): void {
+  #verify({ proof, leafHash: hash }: Found, { head }: PublishedCheckpoint, climbed: ClimbedPaths): void {
     try {
       verifyInclusion(proof, hash, head, climbed);
     } catch (error) {
@@ -263,6 +258,19 @@ interface BatchProofs {
   readonly grown: GrownProofs | undefined;
   readonly read: HashReader;
   readonly climbed: ClimbedPaths;
+}
+
+/** An entry in its place, and a proof of it that nobody has verified yet. */
+interface Found {
+  readonly entry: LoggedEntry;
+  readonly leafHash: Uint8Array;
+  readonly proof: InclusionProof;
+}
+
+function grown(placement: Placement, proofs: BatchProofs): Found | undefined {
+  if (placement.kind !== "new" || proofs.grown === undefined) return undefined;
+  const { entry, leafHash: hash } = placement;
+  return { entry, leafHash: hash, proof: proofs.grown.inclusion(entry.index) };
 }
 
 /** Committing more would leave the anchor so far behind that a crash looked like a restored backup. */

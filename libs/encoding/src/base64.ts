@@ -23,6 +23,27 @@ export function decodeBase64(text: string, field: string): Uint8Array {
   return bytes;
 }
 
+/** The base64 of text of a character an octet. Without bytes of the text's own it takes a third of the time. */
+export function encodeBase64OfText(text: string): string {
+  return btoa(text);
+}
+
+/** What {@link decodeBase64} accepts, as text of a character an octet. */
+export function decodeBase64AsText(base64: string, field: string): string {
+  const text = tryAtob(base64);
+  // The platform's decoder skips white space, and takes texts without padding or with bits that mean nothing.
+  if (text === undefined || btoa(text) !== base64) throw new Malformed(`${field}: not canonical base64`);
+  return text;
+}
+
+function tryAtob(base64: string): string | undefined {
+  try {
+    return atob(base64);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Accepts what {@link encodeBase64} writes, cut into lines by line feeds, wherever they are. */
 export function decodeBase64Lines(text: string, field: string): Uint8Array {
   const bytes = WHITE_SPACE_IN_LINES.test(text) ? undefined : decode(text, "base64", "strict");

@@ -1,9 +1,11 @@
 import {
   decodeBase64,
+  decodeBase64AsText,
   decodeBase64Lenient,
   decodeBase64Lines,
   decodeBase64Url,
   encodeBase64,
+  encodeBase64OfText,
   encodeBase64Url,
   utf8,
 } from "../src/index.ts";
@@ -41,6 +43,18 @@ test("every byte string has one text, and Buffer agrees on it", () => {
   );
 });
 
+/** A character an octet. */
+const latin1 = (octets: Uint8Array) => Buffer.from(octets).toString("latin1");
+
+test("base64 of text of a character an octet is that of its octets", () => {
+  fc.assert(
+    fc.property(bytes, (value) => {
+      expect(encodeBase64OfText(latin1(value))).toBe(encodeBase64(value));
+      expect(decodeBase64AsText(encodeBase64(value), "x")).toBe(latin1(value));
+    }),
+  );
+});
+
 /** Of both alphabets a little, and what stands around them. */
 const ALPHABET = ["A", "Z", "a", "z", "0", "9", "+", "/", "-", "_", "=", " ", "\n"];
 
@@ -57,6 +71,10 @@ test("whatever the strict decoders accept is what they would write", () => {
         }
       };
       const standard = accepted(decodeBase64);
+      const asText = accepted((base64, field) =>
+        Uint8Array.from(Buffer.from(decodeBase64AsText(base64, field), "latin1")),
+      );
+      expect(asText).toEqual(standard);
       if (standard !== undefined) expect(encodeBase64(standard)).toBe(candidate);
       const url = accepted(decodeBase64Url);
       if (url !== undefined) expect(encodeBase64Url(url)).toBe(candidate);

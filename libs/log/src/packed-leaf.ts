@@ -1,4 +1,4 @@
-import { encodeBase64, encodePem } from "@chancery/encoding";
+import { encodeBase64OfText, encodePem } from "@chancery/encoding";
 
 /*
  * Leaves as they lie in the database. A JSON leaf is base64 for the most part, and a certificate in one twice over: its
@@ -29,86 +29,113 @@ const SHORTEST = 64;
  */
 export function packLeaf(leaf: Uint8Array): Uint8Array {
   if (leaf.length > LONGEST || (leaf[0] !== JSON_OBJECT && leaf[0] !== PACKED)) return leaf;
-  packed[0] = PACKED;
-  let length = 1;
-  const add = (kind: number, octets: Uint8Array) => {
-    packed[length] = kind;
-    packed[length + 1] = octets.length >> 8;
-    packed[length + 2] = octets.length & 0xff;
-    packed.set(octets, length + HEADER);
-    length += HEADER + octets.length;
-  };
-  let done = 0;
   // A character an octet: places in the text are places in the leaf.
   const text = latin1(leaf);
+  room[0] = PACKED;
+  let length = 1;
+  let done = 0;
   for (let start = 0, end = 0; end >= 0; start = end + 1) {
     end = text.indexOf('"', start);
     if (end - start < SHORTEST || (end - start) % 4 !== 0) continue;
-    const octets = decoded(text.slice(start, end), outer);
-    // White space is passed over and would not come back.
-    if (octets === undefined || end - start !== 4 * Math.ceil(octets.length / 3)) continue;
     // Each saves more than the headers of two pieces take: all find room.
-    add(LITERAL, leaf.subarray(done, start));
-    const pem = octets[0] === DASH ? pemIn(latin1(octets)) : undefined;
-    add(pem?.kind ?? BASE64, pem?.der ?? octets);
+    const place = length + HEADER + start - done + HEADER;
+    const piece = decodeAt(place, text.slice(start, end));
+    if (piece === undefined) continue;
+    writeLiteral(length, text.slice(done, start));
+    writeHeader(place - HEADER, piece.kind, piece.length);
+    length = place + piece.length;
     done = end;
   }
   if (done === 0 && leaf[0] !== PACKED) return leaf;
-  add(LITERAL, leaf.subarray(done));
-  return packed.slice(0, length);
+  writeLiteral(length, text.slice(done));
+  length += HEADER + text.length - done;
+  return new Uint8Array(room.subarray(0, length));
 }
 
-/*
- * Rooms for a leaf of any length, used anew by each call: as memory of their own the pieces of a leaf with a certificate
- * cost more than to decode them.
+/**
+ * Room for a leaf of any length, used anew by each call: as memory of their own the pieces of a leaf with a certificate
+ * cost more than to decode them. Each is decoded where it is to stand.
  */
-const packed = new Uint8Array(1 + HEADER + LONGEST);
-const outer = new Uint8Array(LONGEST);
-const inner = new Uint8Array(LONGEST);
+const room = Buffer.alloc(1 + HEADER + LONGEST);
 
-/** The leaf of what is stored; it shares its memory where that is the leaf itself. */
-export function unpackLeaf(stored: Uint8Array): Uint8Array {
-  if (stored[0] !== PACKED) return stored;
-  // Joined as text, a character an octet: as bytes each piece cost an allocation of its own (12.4 µs a leaf, now 4.5).
-  let text = "";
-  for (let at = 1; at < stored.length;) {
-    const [kind = 0, high = 0, low = 0] = [stored[at], stored[at + 1], stored[at + 2]];
-    const octets = stored.subarray(at + HEADER, (at += HEADER + high * 256 + low));
-    const piece = unpackPiece(kind, octets);
-    // Nothing that was ever stored: as it lies there its hash is found to be wrong, as that of any other changed row.
-    if (piece === undefined || at > stored.length) return stored;
-    text += piece;
-  }
-  const leaf = Buffer.from(text, "latin1");
-  return new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.length);
+function writeLiteral(at: number, text: string): void {
+  writeHeader(at, LITERAL, text.length);
+  room.write(text, at + HEADER, "latin1");
 }
 
-function unpackPiece(kind: number, octets: Uint8Array): string | undefined {
-  if (kind === LITERAL) return latin1(octets);
-  if (kind === BASE64) return encodeBase64(octets);
-  const label = PEM_LABELS.get(kind);
-  return label && Buffer.from(encodePem(label, octets), "latin1").toString("base64");
+function writeHeader(at: number, kind: number, length: number): void {
+  room[at] = kind;
+  room[at + 1] = length >> 8;
+  room[at + 2] = length & 0xff;
+}
+
+/** Writes what the text is the base64 of, or the DER of the PEM that it is the base64 of; undefined where it is no base64. */
+function decodeAt(place: number, base64: string): { readonly kind: number; readonly length: number } | undefined {
+  const target = room.subarray(place);
+  const length = decodeInto(target, base64);
+  // White space is passed over and would not come back.
+  if (length === undefined || base64.length !== 4 * Math.ceil(length / 3)) return undefined;
+  if (room[place] !== DASH) return { kind: BASE64, length };
+  const pem = room.toString("latin1", place, place + length);
+  for (const [kind, label] of PEM_LABELS) {
+    const [begin, end] = [`-----BEGIN ${label}-----\n`, `\n-----END ${label}-----\n`];
+    if (!pem.startsWith(begin) || !pem.endsWith(end)) continue;
+    // Whether it is written as it is logged will show when it is unpacked.
+    const derLength = decodeInto(target, pem.slice(begin.length, -end.length));
+    if (derLength !== undefined) return { kind, length: derLength };
+  }
+  room.write(pem, place, "latin1");
+  return { kind: BASE64, length };
 }
 
 const DASH = 0x2d;
 
-/** Of text that is one block of PEM. Whether it is written as it is logged will show when it is unpacked. */
-function pemIn(text: string): { readonly kind: number; readonly der: Uint8Array } | undefined {
-  for (const [kind, label] of PEM_LABELS) {
-    const [begin, end] = [`-----BEGIN ${label}-----\n`, `\n-----END ${label}-----\n`];
-    if (!text.startsWith(begin) || !text.endsWith(end)) continue;
-    const der = decoded(text.slice(begin.length, -end.length), inner);
-    return der && { kind, der };
-  }
-  return undefined;
-}
-
-function decoded(base64: string, room: Uint8Array): Uint8Array | undefined {
+function decodeInto(target: Uint8Array, base64: string): number | undefined {
   try {
-    return room.subarray(0, room.setFromBase64(base64, { lastChunkHandling: "strict" }).written);
+    return target.setFromBase64(base64, { lastChunkHandling: "strict" }).written;
   } catch {
     return undefined;
   }
+}
+
+/** The leaf of what is stored; it shares its memory where that is the leaf itself. */
+export function unpackLeaf(stored: Uint8Array): Uint8Array {
+  const text = stored[0] === PACKED ? unpackText(stored) : undefined;
+  // Nothing that was ever stored: as it lies there its hash is found to be wrong, as that of any other changed row.
+  if (text === undefined) return stored;
+  const leaf = Buffer.from(text, "latin1");
+  return new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.length);
+}
+
+/** Whether what is stored unpacks to the leaf: without the memory that the leaf would take. */
+export function isPackedOf(stored: Uint8Array, leaf: Uint8Array): boolean {
+  const text = stored[0] === PACKED ? unpackText(stored) : undefined;
+  return (text ?? latin1(stored)) === latin1(leaf);
+}
+
+/**
+ * A character an octet: as bytes each piece cost an allocation of its own (12.4 µs a leaf, now 4.5). Undefined of what is
+ * not packed as it should be.
+ */
+function unpackText(stored: Uint8Array): string | undefined {
+  const octets = Buffer.from(stored.buffer, stored.byteOffset, stored.length);
+  let text = "";
+  for (let at = 1; at < octets.length;) {
+    const [kind = 0, high = 0, low = 0] = [octets[at], octets[at + 1], octets[at + 2]];
+    const start = at + HEADER;
+    at = start + high * 256 + low;
+    const piece = at > octets.length ? undefined : unpackPiece(kind, octets, start, at);
+    if (piece === undefined) return undefined;
+    text += piece;
+  }
+  return text;
+}
+
+function unpackPiece(kind: number, octets: Buffer, start: number, end: number): string | undefined {
+  if (kind === LITERAL) return octets.toString("latin1", start, end);
+  if (kind === BASE64) return octets.toString("base64", start, end);
+  const label = PEM_LABELS.get(kind);
+  return label && encodeBase64OfText(encodePem(label, octets.subarray(start, end)));
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -9,7 +9,7 @@ import { PostgresLogReader } from "./postgres-log-reader.ts";
 import { logSchema } from "./postgres-schema.ts";
 import { nameColumns, searchColumns } from "./postgres-search-rows.ts";
 import * as sql from "./postgres-statements.ts";
-import { storedLeaf } from "./stored-leaf.ts";
+import { storedLeafOf } from "./stored-leaf.ts";
 import type { Addition, Integrate, LogKey, LogStore, LogWriter, PlacedEntry, StoredLog, TreeState } from "./store.ts";
 
 /** All logs of one PostgreSQL database. Any number of processes may write to it. */
@@ -125,7 +125,7 @@ class PostgresLogWriter implements LogWriter {
   /** Both statements travel together. The server compares what it stored, and so does this side before it signs. */
   async #store(tx: Queryable, before: TreeState, { entries, tiles, tree }: Addition): Promise<void> {
     const edge = concatBytes(...tree.edge);
-    const leaves = entries.map(({ stored, leaf, leafHash: hash }) => stored ?? storedLeaf(leaf, hash));
+    const leaves = entries.map(({ stored, leaf, leafHash: hash }) => stored ?? storedLeafOf(leaf, hash));
     const tileNames = [
       integerArray(tiles.map(({ level }) => level)),
       bigintArray(tiles.map(({ index }) => BigInt(index))),

@@ -1,5 +1,4 @@
 import { type NewEntry, SearchKeys, storedLeaf } from "@chancery/log";
-import { leafHash } from "@chancery/tlog";
 import type { ParsedEntry } from "../entries/entry-kind.ts";
 import { entryKeys, searchNames } from "../search-key.ts";
 import { describeEntry } from "./describe-entry.ts";
@@ -11,11 +10,11 @@ export function newEntryOf(parsed: Omit<ParsedEntry, "keyAlgorithm">, attestatio
   const { body, searchTexts, statement, signers, attestation } = parsed;
   const facts = describeEntry(body, { statement, otherTexts: [] }, signers);
   const kept = attestation !== undefined && attestation.length <= attestationBytes ? attestation : undefined;
-  const identity = leafHash(body);
+  const { stored, hash } = storedLeaf(body);
   return {
-    identity,
+    identity: hash,
     leaf: () => body,
-    stored: storedLeaf(body, identity),
+    stored,
     extra: encodeBeside({ statement, otherTexts: textsToKeep(searchTexts, facts), attestation: kept }),
     searchKeys: SearchKeys.of(entryKeys(searchTexts, facts)),
     names: searchNames(facts),

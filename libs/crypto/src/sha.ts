@@ -22,8 +22,8 @@ export function sha256OfText(text: string): Uint8Array {
   return hash("sha256", text);
 }
 
-/** Where only the text is wanted. */
-export function sha256Hex(bytes: Uint8Array): string {
+/** Where only the text is wanted; of a text its UTF-8's. */
+export function sha256Hex(bytes: Uint8Array | string): string {
   return digest("sha256", bytes, "hex");
 }
 

@@ -1,5 +1,5 @@
 import { parsePublicKey, type PublicKey } from "@chancery/crypto";
-import { encodePem, parsePem, utf8 } from "@chancery/encoding";
+import { encodePem, parsePem } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import {
   type Certificate,
@@ -8,14 +8,17 @@ import {
   type SubjectAlternativeName,
   verifyIssuedBy,
 } from "@chancery/x509";
+import { PemVerifier } from "./pem-verifier.ts";
 import type { SigningKey } from "./pki/signing-key.ts";
 import { VerificationBudget } from "./verification-budget.ts";
 
 /** What a client names as the maker of a signature: a public key, or a certificate with or without its chain. */
 export interface Verifier extends SigningKey {
   readonly publicKey: PublicKey;
-  /** PEM, one block after another. */
-  readonly canonical: Uint8Array;
+  /** The canonical form, as text: one block after another. */
+  readonly pem: string;
+  /** SHA-256 of the canonical form, hexadecimal. */
+  readonly digest: string;
   /** Every subject alternative name of the certificate; none for a key. */
   readonly subjects: readonly string[];
   readonly certificate?: { readonly leaf: Certificate; readonly names: readonly SubjectAlternativeName[] };
@@ -32,13 +35,13 @@ export const MAX_SUBJECTS = 1_024;
  * A chain MUST hold link by link; no root is trusted and no clock is asked, since what was signed last year may be
  * logged today.
  */
-export function parseVerifier(bytes: Uint8Array, field: string, budget = new VerificationBudget()): Verifier {
-  const blocks = parsePem(bytes, field, { labels: ["PUBLIC KEY", "CERTIFICATE"], max: MAX_CERTIFICATES });
+export function parseVerifier(pem: Uint8Array | string, field: string, budget = new VerificationBudget()): Verifier {
+  const blocks = parsePem(pem, field, { labels: ["PUBLIC KEY", "CERTIFICATE"], max: MAX_CERTIFICATES });
   const [first, second] = blocks;
   if (first?.label === "PUBLIC KEY") {
     if (second !== undefined) throw new Malformed(`${field}: more than one public key`);
     const publicKey = parsePublicKey(first.der, field);
-    return { publicKey, canonical: utf8(encodePem("PUBLIC KEY", publicKey.spki)), subjects: [] };
+    return new PemVerifier(publicKey, encodePem("PUBLIC KEY", publicKey.spki));
   }
   const chain = blocks.map(({ label, der }, place) => {
     if (label !== "CERTIFICATE") throw new Malformed(`${field}: a public key among certificates`);
@@ -56,12 +59,8 @@ function certificateVerifier(chain: readonly Certificate[], field: string, budge
     if (subject !== undefined) verifyIssuedBy(subject, issuer, `${field}: certificate ${place}`);
   }
   const names = parseSubjectAlternativeNames(leaf);
-  const subjects = names.map((name) => name.value);
-  if (subjects.length > MAX_SUBJECTS) throw new Malformed(`${field}: more than ${MAX_SUBJECTS} alternative names`);
-  return {
-    publicKey: parsePublicKey(leaf.spki, field),
-    canonical: utf8(chain.map((certificate) => encodePem("CERTIFICATE", certificate.der)).join("")),
-    subjects,
-    certificate: { leaf, names },
-  };
+  if (names.length > MAX_SUBJECTS) throw new Malformed(`${field}: more than ${MAX_SUBJECTS} alternative names`);
+  const publicKey = parsePublicKey(leaf.spki, field);
+  const pem = chain.map((certificate) => encodePem("CERTIFICATE", certificate.der)).join("");
+  return new PemVerifier(publicKey, pem, { leaf, names });
 }

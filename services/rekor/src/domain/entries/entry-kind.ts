@@ -2,6 +2,7 @@ import type { KeyAlgorithm } from "@chancery/crypto";
 import type { JsonObject } from "@chancery/encoding";
 import type { SigningKey } from "../pki/signing-key.ts";
 import type { StatementFacts } from "../search/entry-facts.ts";
+import type { Verifier } from "../verifier.ts";
 
 /** What a client proposes: the name of a kind, its version, and that kind's own object. */
 export interface ProposedEntry {
@@ -24,6 +25,19 @@ export interface ParsedEntry {
   readonly attestation?: Uint8Array;
   /** What an attestation says of itself, of a kind whose body does not hold it. */
   readonly statement?: StatementFacts | undefined;
+  readonly told?: ToldParts;
+}
+
+/**
+ * What the body would be read for when it is described, told by a kind whose proposals are many. It MUST be the very same:
+ * facts are a pure function of what is stored.
+ */
+export interface ToldParts {
+  readonly kind: string;
+  readonly apiVersion: string;
+  /** Lower case, each once. */
+  readonly digests: readonly string[];
+  readonly verifiers: readonly Verifier[];
 }
 
 /** One kind of entry, in all the versions of it that may be logged. */

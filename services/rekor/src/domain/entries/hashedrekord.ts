@@ -1,5 +1,5 @@
 import { defaultHash, HASH_LENGTH, verifyDigestAside } from "@chancery/crypto";
-import { decodeHex, encodeBase64, utf8 } from "@chancery/encoding";
+import { decodeHex, encodeBase64, encodeBase64OfText, utf8 } from "@chancery/encoding";
 import { Malformed, Unsupported, Unverified } from "@chancery/fault";
 import { keySearchTexts } from "../pki/signing-key.ts";
 import { parseVerifier } from "../verifier.ts";
@@ -26,7 +26,7 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
   const signature = reader.object("signature");
   const content = signature.bytes("content");
   const key = signature.object("publicKey");
-  const pem = key.bytes("content");
+  const pem = key.textOfBytes("content");
   const hash = reader.object("data").object("hash");
   const algorithm = hash.oneOf("algorithm", ALGORITHMS);
   const value = hash.text("value");
@@ -52,11 +52,12 @@ async function parse({ apiVersion, kind, spec }: ProposedEntry): Promise<ParsedE
   // Upstream keeps the digits' case, and .NET writes capitals; lowering it here would give one proposal two UUIDs.
   const body =
     `{"apiVersion":"${apiVersion}","kind":"${kind}","spec":{"data":{"hash":{"algorithm":"${algorithm}","value":"${value}"}},` +
-    `"signature":{"content":"${encodeBase64(content)}","publicKey":{"content":"${encodeBase64(verifier.canonical)}"}}}}`;
+    `"signature":{"content":"${encodeBase64(content)}","publicKey":{"content":"${encodeBase64OfText(verifier.pem)}"}}}}`;
   return {
     body: utf8(body),
     searchTexts: [...keySearchTexts(verifier), `${algorithm}:${value}`],
     signers: [verifier],
     keyAlgorithm: publicKey.algorithm,
+    told: { kind, apiVersion, digests: [`${algorithm}:${value.toLowerCase()}`], verifiers: [verifier] },
   };
 }

@@ -1,4 +1,4 @@
-import { decodeBase64, type JsonObject, type JsonValue } from "@chancery/encoding";
+import { decodeBase64, decodeBase64AsText, type JsonObject, type JsonValue } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import type { Placed } from "../pki/signature-format.ts";
 
@@ -60,6 +60,13 @@ export class SpecReader {
 
   bytes(name: string): Uint8Array {
     return decodeBytes(this.text(name), this.at(name));
+  }
+
+  /** The same, as text of a character an octet: of what is read as text, and need not be memory of its own. */
+  textOfBytes(name: string): string {
+    const text = decodeBase64AsText(joinLines(this.text(name)), this.at(name));
+    if (text === "") throw new Malformed(`${this.at(name)}: is empty`);
+    return text;
   }
 
   /** Bytes, and where they stand. */
@@ -137,10 +144,13 @@ export class SpecReader {
 
 /** Line breaks inside are ignored, as Go's decoder does; the value is re-encoded before it is stored. */
 function decodeBytes(text: string, field: string): Uint8Array {
-  const joined = /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, "") : text;
-  const bytes = decodeBase64(joined, field);
+  const bytes = decodeBase64(joinLines(text), field);
   if (bytes.length === 0) throw new Malformed(`${field}: is empty`);
   return bytes;
+}
+
+function joinLines(text: string): string {
+  return /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, "") : text;
 }
 
 export function isList(value: JsonValue): value is readonly JsonValue[] {

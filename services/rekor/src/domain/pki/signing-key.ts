@@ -4,13 +4,15 @@ import { sha256Hex } from "@chancery/crypto";
 export interface SigningKey {
   /** The canonical form of the key's format. Two spellings of a key are one key in the log. */
   readonly canonical: Uint8Array;
+  /** SHA-256 of it, hexadecimal, of a key that keeps it. */
+  readonly digest?: string;
   /** Names that stand in or beside the key: alternative names of a certificate, e-mail addresses of a user ID. */
   readonly subjects: readonly string[];
 }
 
 /** SHA-256 of the canonical form: what `--public-key` is searched by. */
 export function keyDigest(key: SigningKey): string {
-  return sha256Hex(key.canonical);
+  return key.digest ?? sha256Hex(key.canonical);
 }
 
 /**

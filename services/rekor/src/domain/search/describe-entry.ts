@@ -11,11 +11,12 @@ import {
 } from "@chancery/encoding";
 import { Fault } from "@chancery/fault";
 import { certificatePublicKey, parseCertificate, parseSubjectAlternativeNames } from "@chancery/x509";
+import type { ToldParts } from "../entries/entry-kind.ts";
 import { isObject } from "../entries/spec-reader.ts";
 import type { SigningKey } from "../pki/signing-key.ts";
 import { MAX_CERTIFICATES, type Verifier } from "../verifier.ts";
 import { certificateFacts } from "./certificate-facts.ts";
-import type { EntryFacts, SignerFacts } from "./entry-facts.ts";
+import type { EntryFacts, SignerFacts, StatementFacts } from "./entry-facts.ts";
 import type { BesideEntry } from "./stored-facts.ts";
 
 /**
@@ -39,6 +40,14 @@ export function describeEntry(
     statement: beside.statement,
     otherTexts: beside.otherTexts,
   };
+}
+
+/** The same of an entry whose kind told what its body has: nothing is read of what was only just written. */
+export function describeTold(
+  { kind, apiVersion, digests, verifiers }: ToldParts,
+  statement: StatementFacts | undefined,
+): EntryFacts {
+  return { kind, apiVersion, digests, signers: verifiers.map(x509Facts), statement, otherTexts: [] };
 }
 
 const decoder = new TextDecoder();
@@ -133,15 +142,15 @@ function isVerifierOf(bytes: Uint8Array): (key: SigningKey) => key is Verifier {
   return (key): key is Verifier => "publicKey" in key && equalBytes(key.canonical, bytes);
 }
 
-function x509Facts(verifier: Verifier): SignerFacts {
+type ReadVerifier = Pick<Verifier, "publicKey" | "digest" | "certificate">;
+
+function x509Facts(verifier: ReadVerifier): SignerFacts {
   const { publicKey, certificate } = verifier;
-  let loggedDigest: string | undefined;
   return {
     format: "x509",
     keyFingerprint: sha256Hex(publicKey.spki),
-    // Of what is only shown nobody asks for it.
     get loggedDigest() {
-      return (loggedDigest ??= sha256Hex(verifier.canonical));
+      return verifier.digest;
     },
     algorithm: publicKey.algorithm,
     certificate: certificate && certificateFacts(certificate.leaf, certificate.names),
@@ -149,17 +158,19 @@ function x509Facts(verifier: Verifier): SignerFacts {
 }
 
 /** Of a key that was judged when it was logged; a chain was verified then. */
-function readVerifier(pem: Uint8Array): Verifier {
+function readVerifier(pem: Uint8Array): ReadVerifier {
   const blocks = parsePem(pem, "key", { labels: ["PUBLIC KEY", "CERTIFICATE"], max: MAX_CERTIFICATES });
   const [first] = blocks;
   const certificate = first?.label === "CERTIFICATE" ? readCertificate(first.der) : undefined;
+  const publicKey = certificate?.publicKey ?? parsePublicKey(first?.der ?? new Uint8Array(), "key");
+  let digest: string | undefined;
   return {
-    publicKey: certificate?.publicKey ?? parsePublicKey(first?.der ?? new Uint8Array(), "key"),
-    // A body holds keys in their canonical form, but for intoto 0.0.2's, which are logged as they were sent.
-    get canonical() {
-      return utf8(blocks.map(({ label, der }) => encodePem(label, der)).join(""));
+    publicKey,
+    // Of what is only shown nobody asks for it. A body holds keys in their canonical form, but for intoto 0.0.2's, which
+    // are logged as they were sent.
+    get digest() {
+      return (digest ??= sha256Hex(blocks.map(({ label, der }) => encodePem(label, der)).join("")));
     },
-    subjects: certificate?.names.map(({ value }) => value) ?? [],
     ...(certificate && { certificate }),
   };
 }

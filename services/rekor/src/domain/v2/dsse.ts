@@ -33,13 +33,13 @@ export async function parseDsse({ envelope, verifiers }: DsseRequest): Promise<V
   if (sent === undefined || otherVerifiers.length > 0) {
     throw new Malformed(`${field}.verifiers: must be one, has ${verifiers.length}`);
   }
-  const verifier = readVerifier(sent, `${field}.verifiers.0`);
-  requireDigestScheme(verifier, sent, `${field}.verifiers.0`);
-  const digest = hash(verifier.scheme.hash, preAuthenticationEncoding(envelope));
-  if (!(await verifyDigestAside(verifier.publicKey, verifier.scheme.hash, digest, content))) {
+  const read = readVerifier(sent, `${field}.verifiers.0`);
+  requireDigestScheme(read, sent, `${field}.verifiers.0`);
+  const digest = hash(read.scheme.hash, preAuthenticationEncoding(envelope));
+  if (!(await verifyDigestAside(read.verifier.publicKey, read.scheme.hash, digest, content))) {
     throw new Unverified(`${field}.envelope.signatures.0: does not verify with this key`);
   }
-  const leaf = leafOf(digest, { content, verifier: sent }, verifier);
+  const leaf = leafOf(digest, { content, verifier: sent }, read);
   const { payloadType, payload } = envelope;
   const statement = readStatement(payloadType, payload, `${field}.envelope.payload`);
   return {

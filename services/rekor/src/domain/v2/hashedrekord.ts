@@ -12,7 +12,7 @@ export interface HashedRekordRequest {
 }
 
 /** What is logged, and by what it will be found. */
-export type V2Leaf = Pick<ParsedEntry, "body" | "searchTexts" | "statement" | "signers"> & {
+export type V2Leaf = Pick<ParsedEntry, "body" | "searchTexts" | "statement" | "signers" | "told"> & {
   readonly keyAlgorithm: KeyAlgorithm;
 };
 
@@ -27,16 +27,16 @@ const HASH_NAMES: Readonly<Record<HashAlgorithm, string>> = {
 
 export async function parseHashedRekord({ digest, signature }: HashedRekordRequest): Promise<V2Leaf> {
   const field = "hashedRekordRequestV002";
-  const verifier = readVerifier(signature.verifier, `${field}.signature.verifier`);
-  requireDigestScheme(verifier, signature.verifier, `${field}.signature.verifier`);
-  const { hash } = verifier.scheme;
+  const read = readVerifier(signature.verifier, `${field}.signature.verifier`);
+  requireDigestScheme(read, signature.verifier, `${field}.signature.verifier`);
+  const { hash } = read.scheme;
   if (digest.length !== HASH_LENGTH[hash]) {
     throw new Malformed(`${field}.digest: has ${digest.length} bytes, ${hash} has ${HASH_LENGTH[hash]}`);
   }
-  if (!(await verifyDigestAside(verifier.publicKey, hash, digest, signature.content))) {
+  if (!(await verifyDigestAside(read.verifier.publicKey, hash, digest, signature.content))) {
     throw new Unverified(`${field}.signature.content: does not verify over the digest with this key`);
   }
-  return leafOf(digest, signature, verifier);
+  return leafOf(digest, signature, read);
 }
 
 /** Pure Ed25519 signs messages, and here only a digest is known. */
@@ -57,9 +57,9 @@ export function requireDigestScheme({ scheme }: ReadVerifier, { keyDetails }: Re
 export function leafOf(
   digest: Uint8Array,
   { content, verifier: { form, rawBytes, keyDetails } }: HashedRekordRequest["signature"],
-  verifier: ReadVerifier,
+  read: ReadVerifier,
 ): V2Leaf {
-  const { hash } = verifier.scheme;
+  const { hash } = read.scheme;
   const body = canonicalJson({
     apiVersion: API_VERSION,
     kind: KIND,
@@ -73,6 +73,12 @@ export function leafOf(
       },
     },
   });
-  const searchTexts = [...keySearchTexts(verifier), `${hash}:${encodeHex(digest)}`];
-  return { body: utf8(body), searchTexts, signers: [verifier], keyAlgorithm: verifier.publicKey.algorithm };
+  const told = { kind: KIND, apiVersion: API_VERSION, digests: [`${hash}:${encodeHex(digest)}`] };
+  return {
+    body: utf8(body),
+    searchTexts: [...keySearchTexts(read.verifier), ...told.digests],
+    signers: [read.verifier],
+    keyAlgorithm: read.verifier.publicKey.algorithm,
+    told: { ...told, verifiers: [read.verifier] },
+  };
 }

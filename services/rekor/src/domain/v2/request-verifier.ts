@@ -1,7 +1,8 @@
 import { type PublicKey, type SignatureScheme, parsePublicKey, signatureScheme } from "@chancery/crypto";
-import { encodePem, utf8 } from "@chancery/encoding";
+import { encodePem } from "@chancery/encoding";
 import { Malformed, Unsupported } from "@chancery/fault";
 import { certificatePublicKey, parseCertificate, parseSubjectAlternativeNames } from "@chancery/x509";
+import { PemVerifier } from "../pem-verifier.ts";
 import { MAX_SUBJECTS, type Verifier } from "../verifier.ts";
 
 /**
@@ -19,7 +20,8 @@ export interface RequestVerifier {
 }
 
 /** A request's verifier with its key read, and the scheme that the key is to be used with. */
-export interface ReadVerifier extends Verifier {
+export interface ReadVerifier {
+  readonly verifier: Verifier;
   readonly scheme: SignatureScheme;
 }
 
@@ -37,24 +39,19 @@ export function readVerifier({ form, rawBytes, keyDetails }: RequestVerifier, fi
   if (verifier.publicKey.algorithm !== scheme.algorithm) {
     throw new Malformed(`${field}.keyDetails: says ${scheme.algorithm}, the key is ${verifier.publicKey.algorithm}`);
   }
-  return { ...verifier, scheme };
+  return { verifier, scheme };
 }
 
 function ofKey(der: Uint8Array, field: string): Verifier {
   const publicKey: PublicKey = parsePublicKey(der, `${field}.publicKey.rawBytes`);
-  return { publicKey, canonical: utf8(encodePem("PUBLIC KEY", der)), subjects: [] };
+  return new PemVerifier(publicKey, encodePem("PUBLIC KEY", der));
 }
 
 function ofCertificate(der: Uint8Array, field: string): Verifier {
   const at = `${field}.x509Certificate.rawBytes`;
   const certificate = parseCertificate(der, at);
   const names = parseSubjectAlternativeNames(certificate);
-  const subjects = names.map((name) => name.value);
-  if (subjects.length > MAX_SUBJECTS) throw new Malformed(`${at}: more than ${MAX_SUBJECTS} alternative names`);
-  return {
-    publicKey: certificatePublicKey(certificate),
-    canonical: utf8(encodePem("CERTIFICATE", der)),
-    subjects,
-    certificate: { leaf: certificate, names },
-  };
+  if (names.length > MAX_SUBJECTS) throw new Malformed(`${at}: more than ${MAX_SUBJECTS} alternative names`);
+  const publicKey = certificatePublicKey(certificate);
+  return new PemVerifier(publicKey, encodePem("CERTIFICATE", der), { leaf: certificate, names });
 }

@@ -94,10 +94,10 @@ function checkedText(values: FulcioExtensions, name: FulcioExtensionName): strin
 /** Where the issuer stands in both forms they MUST be equal, or two verifiers would see two issuers. */
 export function parseFulcioExtensions(certificate: Certificate): FulcioExtensions {
   const values: { [name in FulcioExtensionName]?: string } = {};
-  const told = new Map(certificate.extensions.map(({ oid, value }) => [oid, value]));
-  for (const { name, oid, encoding } of FULCIO_EXTENSIONS) {
-    const value = told.get(oid);
-    if (value === undefined) continue;
+  for (const { oid, value } of certificate.extensions) {
+    const known = BY_OID.get(oid);
+    if (known === undefined) continue;
+    const { name, encoding } = known;
     const text = encoding === "raw" ? rawText(value, name) : utf8StringText(value, name);
     if (values[name] !== undefined && values[name] !== text) {
       throw new Malformed(`certificate: the two ${name} extensions differ`);
@@ -106,6 +106,10 @@ export function parseFulcioExtensions(certificate: Certificate): FulcioExtension
   }
   return values;
 }
+
+const BY_OID: ReadonlyMap<string, (typeof FULCIO_EXTENSIONS)[number]> = new Map(
+  FULCIO_EXTENSIONS.map((extension) => [extension.oid, extension]),
+);
 
 function utf8StringText(value: Uint8Array, name: string): string {
   const reader = new DerReader(value, `certificate extension ${name}`);

@@ -3,6 +3,7 @@ import { decodeHex, encodeHex, encodePem, utf8 } from "@chancery/encoding";
 import { MAX_NAME_BYTES, RecentlyUsed, type SearchColumn, type SearchKey, type SearchName } from "@chancery/log";
 import { parseCertificate, type SubjectAlternativeName } from "@chancery/x509";
 import { keyDigest } from "./pki/signing-key.ts";
+import { among, distinct, lowerCase } from "./search/distinct.ts";
 import type { EntryFacts } from "./search/entry-facts.ts";
 import { KnownHashes } from "./search/known-hashes.ts";
 import { domainsOf, sansOf } from "./search/san.ts";
@@ -13,6 +14,7 @@ import { domainsOf, sansOf } from "./search/san.ts";
  */
 
 const DIGEST_OF_KEY = /^[0-9a-f]{64}$/;
+const DIGITS_OF_KEY = 64;
 const DIGEST = /^[a-z0-9]+:[0-9a-f]+$/;
 const SHA256 = "sha256:";
 
@@ -21,13 +23,19 @@ const SHA256 = "sha256:";
  * `sha256:`, and is kept once, in a column that is asked for either. A text that is also one of the names is kept as it is.
  */
 export function textKeys(texts: readonly string[], names: readonly string[] = []): SearchKey[] {
-  const named = new Set(names.map((name) => name.toLowerCase()));
-  const all = new Set(texts.map((text) => text.toLowerCase()));
-  return [...all].flatMap((text) => {
+  const all = distinct(texts.map(lowerCase));
+  const [isText, isName] = [among(all), among(names.map(lowerCase))];
+  const keys: SearchKey[] = [];
+  for (const text of all) {
     const rest = text.startsWith(SHA256) ? text.slice(SHA256.length) : "";
-    if (DIGEST_OF_KEY.test(rest) && all.has(rest) && !named.has(text)) return [];
-    return textKey(DIGEST_OF_KEY.test(text) && all.has(SHA256 + text) ? "key0" : columnOf(text), text);
-  });
+    if (isDigestOfKey(rest) && isText(rest) && !isName(text)) continue;
+    keys.push(textKey(isDigestOfKey(text) && isText(SHA256 + text) ? "key0" : columnOf(text), text));
+  }
+  return keys;
+}
+
+function isDigestOfKey(text: string): boolean {
+  return text.length === DIGITS_OF_KEY && DIGEST_OF_KEY.test(text);
 }
 
 /** Of which entries have one that are found by the text. */
@@ -36,7 +44,7 @@ export function askedKeys(asked: string): readonly SearchKey[] {
   if (known !== undefined) return known;
   const text = asked.toLowerCase();
   const bare = text.startsWith(SHA256) ? text.slice(SHA256.length) : text;
-  const keys = [textKey(columnOf(text), text), ...(DIGEST_OF_KEY.test(bare) ? [textKey("key0", bare)] : [])];
+  const keys = [textKey(columnOf(text), text), ...(isDigestOfKey(bare) ? [textKey("key0", bare)] : [])];
   if (asked.length <= LONGEST_DIGEST) lastAsked.set(asked, keys);
   return keys;
 }
@@ -91,7 +99,7 @@ export function entryKeys(texts: readonly string[], facts: EntryFacts): SearchKe
 export function termKeys({ kind, signers, statement }: EntryFacts): SearchKey[] {
   const keys = [termKey("kind", kind)];
   const add = (field: TermField, values: readonly (string | undefined)[]) => {
-    for (const value of new Set(values)) if (value !== undefined) keys.push(termKey(field, value));
+    for (const value of distinct(values)) if (value !== undefined) keys.push(termKey(field, value));
   };
   add(
     "key",

@@ -16,6 +16,7 @@ import { isObject } from "../entries/spec-reader.ts";
 import type { SigningKey } from "../pki/signing-key.ts";
 import { MAX_CERTIFICATES, type Verifier } from "../verifier.ts";
 import { certificateFacts } from "./certificate-facts.ts";
+import { distinct } from "./distinct.ts";
 import type { EntryFacts, SignerFacts, StatementFacts } from "./entry-facts.ts";
 import type { BesideEntry } from "./stored-facts.ts";
 
@@ -227,8 +228,4 @@ class Path {
     const bytes = this.bytes(...names);
     return bytes && { format, bytes };
   }
-}
-
-function distinct(texts: readonly string[]): string[] {
-  return [...new Set(texts)];
 }

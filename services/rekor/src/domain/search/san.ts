@@ -21,12 +21,15 @@ export function domainsOf({ type, value }: SubjectAlternativeName): string[] {
   const host = hostOf(type, value.toLowerCase());
   if (host === undefined || host === "" || host.length > MAX_DOMAIN_LENGTH) return [];
   if (isAddress(host)) return [host];
-  const labels = host.split(".");
-  const shortest = labels.length === 1 ? 1 : 2;
-  const lengths = Array.from({ length: labels.length }, (_, at) => at + 1);
-  return lengths
-    .filter((length) => length >= shortest && (length <= MAX_LABELS || length === labels.length))
-    .map((length) => labels.slice(-length).join("."));
+  const domains: string[] = [];
+  let labels = 1;
+  for (let dot = host.lastIndexOf("."); dot >= 0; dot = dot === 0 ? -1 : host.lastIndexOf(".", dot - 1)) {
+    // So many labels stand behind the dot.
+    if (labels > 1 && labels <= MAX_LABELS) domains.push(host.slice(dot + 1));
+    labels++;
+  }
+  domains.push(host);
+  return domains;
 }
 
 /** Whether every name of the domain is found by it. */

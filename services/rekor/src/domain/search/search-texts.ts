@@ -1,4 +1,5 @@
 import { statementDigests } from "../entries/in-toto-statement.ts";
+import { among, distinct, lowerCase } from "./distinct.ts";
 import type { EntryFacts } from "./entry-facts.ts";
 
 /** By what v1's `index/retrieve` finds an entry: the very texts its kind gave when it was logged. */
@@ -16,10 +17,9 @@ export function searchTextsOf({ kind, digests, signers, statement, otherTexts }:
 
 /** What of the texts the facts do not tell by themselves, and so has to be kept beside the entry. */
 export function textsToKeep(texts: readonly string[], facts: EntryFacts): string[] {
-  const told = new Set(searchTextsOf(facts).map(lowerCase));
-  return [...new Set(texts.map(lowerCase))].filter((text) => !told.has(text));
-}
-
-function lowerCase(text: string): string {
-  return text.toLowerCase();
+  const told = searchTextsOf(facts);
+  // So it is with nearly every entry: they stand in the facts as they stand in the proposal.
+  if (texts.every((text, at) => text === told[at])) return [];
+  const isTold = among(told.map(lowerCase));
+  return distinct(texts.map(lowerCase)).filter((text) => !isTold(text));
 }

@@ -98,7 +98,8 @@ export class DerReader {
   /** Two's complement, big-endian, minimal. */
   integerBytes(): Uint8Array {
     const octets = this.read(Tag.INTEGER);
-    const [first, second = 0] = octets;
+    const first = octets[0];
+    const second = octets[1] ?? 0;
     if (first === undefined) throw this.#malformed("an INTEGER without content");
     const padded = (first === 0 && second < 0x80) || (first === 0xff && second >= 0x80);
     if (padded && octets.length > 1) throw this.#malformed("an INTEGER longer than it need be");

@@ -27,10 +27,8 @@ const SHORTEST = 64;
  * What may be stored for a leaf, if it unpacks to that leaf: whoever stores it MUST see to that. A leaf that is not JSON
  * stays as it is.
  */
-export function packLeaf(leaf: Uint8Array): Uint8Array {
+export function packLeaf(leaf: Uint8Array, text: string = leafText(leaf)): Uint8Array {
   if (leaf.length > LONGEST || (leaf[0] !== JSON_OBJECT && leaf[0] !== PACKED)) return leaf;
-  // A character an octet: places in the text are places in the leaf.
-  const text = latin1(leaf);
   room[0] = PACKED;
   let length = 1;
   let done = 0;
@@ -107,10 +105,10 @@ export function unpackLeaf(stored: Uint8Array): Uint8Array {
   return new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.length);
 }
 
-/** Whether what is stored unpacks to the leaf: without the memory that the leaf would take. */
-export function isPackedOf(stored: Uint8Array, leaf: Uint8Array): boolean {
-  const text = stored[0] === PACKED ? unpackText(stored) : undefined;
-  return (text ?? latin1(stored)) === latin1(leaf);
+/** Whether what is stored unpacks to the leaf of this text: without the memory that the leaf would take. */
+export function isPackedOf(stored: Uint8Array, text: string): boolean {
+  const unpacked = stored[0] === PACKED ? unpackText(stored) : undefined;
+  return (unpacked ?? leafText(stored)) === text;
 }
 
 /**
@@ -121,9 +119,9 @@ function unpackText(stored: Uint8Array): string | undefined {
   const octets = Buffer.from(stored.buffer, stored.byteOffset, stored.length);
   let text = "";
   for (let at = 1; at < octets.length;) {
-    const [kind = 0, high = 0, low = 0] = [octets[at], octets[at + 1], octets[at + 2]];
+    const kind = octets[at] ?? LITERAL;
     const start = at + HEADER;
-    at = start + high * 256 + low;
+    at = start + (octets[at + 1] ?? 0) * 256 + (octets[at + 2] ?? 0);
     const piece = at > octets.length ? undefined : unpackPiece(kind, octets, start, at);
     if (piece === undefined) return undefined;
     text += piece;
@@ -138,6 +136,7 @@ function unpackPiece(kind: number, octets: Buffer, start: number, end: number): 
   return label && encodeBase64OfText(encodePem(label, octets.subarray(start, end)));
 }
 
-function latin1(bytes: Uint8Array): string {
+/** A character an octet: places in the text are places in the leaf. */
+export function leafText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }

@@ -1,14 +1,17 @@
 import { equalBytes } from "@chancery/encoding";
 import { RefusedToSign } from "@chancery/fault";
 import { leafHash } from "@chancery/tlog";
-import { isPackedOf, packLeaf } from "./packed-leaf.ts";
+import { isPackedOf, leafText, packLeaf } from "./packed-leaf.ts";
 
 /**
  * What is stored of a leaf, and the leaf's hash: of whatever form, it was read as it will be read, and is the leaf octet for
  * octet.
  */
 export function storedLeaf(leaf: Uint8Array): { readonly stored: Uint8Array; readonly hash: Uint8Array } {
-  for (const stored of [packLeaf(leaf), leaf]) if (isPackedOf(stored, leaf)) return { stored, hash: leafHash(leaf) };
+  const text = leafText(leaf);
+  for (const stored of [packLeaf(leaf, text), leaf]) {
+    if (isPackedOf(stored, text)) return { stored, hash: leafHash(leaf) };
+  }
   throw new RefusedToSign("a leaf has no form in which it could be stored and read again");
 }
 

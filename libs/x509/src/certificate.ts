@@ -126,7 +126,7 @@ function parseVersion(tbs: DerReader, field: string): number {
 /** RFC 5280, Section 4.1.2.2. Zero is tolerated: roots with it are about. */
 function parseSerial(tbs: DerReader, field: string): Uint8Array {
   const content = tbs.integerBytes();
-  const [first = 0] = content;
+  const first = content[0] ?? 0;
   if (first >= 0x80) throw new Malformed(`${field}: certificate serial number is negative`);
   const serial = first === 0 && content.length > 1 ? content.subarray(1) : content;
   if (serial.length > MAX_SERIAL_BYTES) {

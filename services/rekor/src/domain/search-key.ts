@@ -28,7 +28,7 @@ export function textKeys(texts: readonly string[], names: readonly string[] = []
   const keys: SearchKey[] = [];
   for (const text of all) {
     const rest = text.startsWith(SHA256) ? text.slice(SHA256.length) : "";
-    if (isDigestOfKey(rest) && isText(rest) && !isName(text)) continue;
+    if (isText(rest) && isDigestOfKey(rest) && !isName(text)) continue;
     keys.push(textKey(isDigestOfKey(text) && isText(SHA256 + text) ? "key0" : columnOf(text), text));
   }
   return keys;

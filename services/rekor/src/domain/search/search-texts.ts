@@ -6,13 +6,10 @@ import type { EntryFacts } from "./entry-facts.ts";
 export function searchTextsOf({ kind, digests, signers, statement, otherTexts }: EntryFacts): string[] {
   // The certificate that is logged with a JAR need not be its signer's, by whom it is found: that is kept beside it.
   const found = kind === "jar" ? [] : signers;
-  return [
-    ...found.flatMap(({ loggedDigest }) => [loggedDigest, `sha256:${loggedDigest}`]),
-    ...found.flatMap(({ certificate }) => certificate?.sans.map(({ value }) => value) ?? []),
-    ...digests,
-    ...statementDigests(statement),
-    ...otherTexts,
-  ];
+  const texts: string[] = [];
+  for (const { loggedDigest } of found) texts.push(loggedDigest, `sha256:${loggedDigest}`);
+  for (const { certificate } of found) for (const { value } of certificate?.sans ?? []) texts.push(value);
+  return texts.concat(digests, statementDigests(statement), otherTexts);
 }
 
 /** What of the texts the facts do not tell by themselves, and so has to be kept beside the entry. */

@@ -76,16 +76,23 @@ function isSpki(spki: Uint8Array, prefix: Uint8Array, keyLength: number): boolea
 }
 
 function publicKey(algorithm: KeyAlgorithm, spki: Uint8Array): PublicKey {
-  let keyObject: KeyObject | undefined;
-  return {
-    algorithm,
-    spki,
-    // 15 µs or more that a caller who only compares, stores or verifies a digest need not spend.
-    get keyObject() {
-      keyObject ??= createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
-      return keyObject;
-    },
-  };
+  return new ReadPublicKey(algorithm, spki);
+}
+
+class ReadPublicKey implements PublicKey {
+  readonly algorithm: KeyAlgorithm;
+  readonly spki: Uint8Array;
+  #keyObject: KeyObject | undefined;
+
+  constructor(algorithm: KeyAlgorithm, spki: Uint8Array) {
+    this.algorithm = algorithm;
+    this.spki = spki;
+  }
+
+  /** 15 µs or more that a caller who only compares, stores or verifies a digest need not spend. */
+  get keyObject(): KeyObject {
+    return (this.#keyObject ??= createPublicKey({ key: Buffer.from(this.spki), format: "der", type: "spki" }));
+  }
 }
 
 const RSA_ENCRYPTION = "1.2.840.113549.1.1.1";

@@ -146,13 +146,11 @@ function isVerifierOf(bytes: Uint8Array): (key: SigningKey) => key is Verifier {
 type ReadVerifier = Pick<Verifier, "publicKey" | "digest" | "certificate">;
 
 function x509Facts(verifier: ReadVerifier): SignerFacts {
-  const { publicKey, certificate } = verifier;
+  const { publicKey, digest, certificate } = verifier;
   return {
     format: "x509",
     keyFingerprint: sha256Hex(publicKey.spki),
-    get loggedDigest() {
-      return verifier.digest;
-    },
+    loggedDigest: digest,
     algorithm: publicKey.algorithm,
     certificate: certificate && certificateFacts(certificate.leaf, certificate.names),
   };
@@ -164,16 +162,9 @@ function readVerifier(pem: Uint8Array): ReadVerifier {
   const [first] = blocks;
   const certificate = first?.label === "CERTIFICATE" ? readCertificate(first.der) : undefined;
   const publicKey = certificate?.publicKey ?? parsePublicKey(first?.der ?? new Uint8Array(), "key");
-  let digest: string | undefined;
-  return {
-    publicKey,
-    // Of what is only shown nobody asks for it. A body holds keys in their canonical form, but for intoto 0.0.2's, which
-    // are logged as they were sent.
-    get digest() {
-      return (digest ??= sha256Hex(blocks.map(({ label, der }) => encodePem(label, der)).join("")));
-    },
-    ...(certificate && { certificate }),
-  };
+  // A body holds keys in their canonical form, but for intoto 0.0.2's, which are logged as they were sent.
+  const digest = sha256Hex(blocks.map(({ label, der }) => encodePem(label, der)).join(""));
+  return { publicKey, digest, ...(certificate && { certificate }) };
 }
 
 function readCertificate(der: Uint8Array) {

@@ -19,10 +19,10 @@ export function decodeTime(tag: number, content: Uint8Array, fraction: boolean):
   if (milliseconds === undefined || Number.isNaN(year + month + day + hour + minute + second)) return undefined;
   // Date moves 30 February to March and 24:00 to the next day: another moment than it was told.
   if (hour > 23 || minute > 59 || second > 59) return undefined;
-  const time = new Date(0);
-  time.setUTCFullYear(year, month, day);
+  const time = new Date(Date.UTC(year, month, day, hour, minute, second, milliseconds));
+  // Which takes 0 to 99 for the years from 1900 on.
+  if (year < 100) time.setUTCFullYear(year, month, day);
   if (time.getUTCMonth() !== month || time.getUTCDate() !== day) return undefined;
-  time.setUTCHours(hour, minute, second, milliseconds);
   return time;
 }
 

@@ -38,11 +38,14 @@ const MAX_SERIAL_BYTES = 20;
  * The clock is not asked; see `isValidAt`.
  */
 export function parseCertificate(bytes: Uint8Array, field: string): Certificate {
-  if (bytes.length > MAX_CERTIFICATE_BYTES) {
-    throw new Malformed(`${field}: certificate has more than ${MAX_CERTIFICATE_BYTES} bytes`);
-  }
+  assertLength(bytes, field);
   // Read from a copy, so that no caller can change what was checked.
-  const input = new Uint8Array(bytes);
+  return parseOwnCertificate(new Uint8Array(bytes), field);
+}
+
+/** The same of bytes that were decoded just now, and that nobody else has or will change: a copy takes 0.7 µs. */
+export function parseOwnCertificate(input: Uint8Array, field: string): Certificate {
+  assertLength(input, field);
   const outer = new DerReader(input, field);
   const certificate = outer.sequence();
   const tbs = certificate.any();
@@ -64,7 +67,13 @@ export function parseCertificate(bytes: Uint8Array, field: string): Certificate 
 export function parseCertificatesPem(text: string, field: string, limits?: { max?: number }): Certificate[] {
   const blocks = parsePem(text, field, { labels: ["CERTIFICATE"], max: limits?.max ?? 10 });
   if (blocks.length === 0) throw new Malformed(`${field}: no certificate`);
-  return blocks.map((block) => parseCertificate(block.der, field));
+  return blocks.map((block) => parseOwnCertificate(block.der, field));
+}
+
+function assertLength(bytes: Uint8Array, field: string): void {
+  if (bytes.length > MAX_CERTIFICATE_BYTES) {
+    throw new Malformed(`${field}: certificate has more than ${MAX_CERTIFICATE_BYTES} bytes`);
+  }
 }
 
 export function findExtension(certificate: Certificate, oid: string): Extension | undefined {

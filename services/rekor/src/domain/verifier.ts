@@ -3,7 +3,7 @@ import { encodePem, parsePem } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import {
   type Certificate,
-  parseCertificate,
+  parseOwnCertificate,
   parseSubjectAlternativeNames,
   type SubjectAlternativeName,
   verifyIssuedBy,
@@ -45,7 +45,7 @@ export function parseVerifier(pem: Uint8Array | string, field: string, budget = 
   }
   const chain = blocks.map(({ label, der }, place) => {
     if (label !== "CERTIFICATE") throw new Malformed(`${field}: a public key among certificates`);
-    return parseCertificate(der, place === 0 ? field : `${field}: certificate ${place}`);
+    return parseOwnCertificate(der, place === 0 ? field : `${field}: certificate ${place}`);
   });
   return certificateVerifier(chain, field, budget);
 }

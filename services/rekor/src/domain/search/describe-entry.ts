@@ -10,7 +10,7 @@ import {
   utf8,
 } from "@chancery/encoding";
 import { Fault } from "@chancery/fault";
-import { certificatePublicKey, parseCertificate, parseSubjectAlternativeNames } from "@chancery/x509";
+import { certificatePublicKey, parseOwnCertificate, parseSubjectAlternativeNames } from "@chancery/x509";
 import type { ToldParts } from "../entries/entry-kind.ts";
 import { isObject } from "../entries/spec-reader.ts";
 import type { SigningKey } from "../pki/signing-key.ts";
@@ -168,7 +168,7 @@ function readVerifier(pem: Uint8Array): ReadVerifier {
 }
 
 function readCertificate(der: Uint8Array) {
-  const leaf = parseCertificate(der, "certificate");
+  const leaf = parseOwnCertificate(der, "certificate");
   return { leaf, names: parseSubjectAlternativeNames(leaf), publicKey: certificatePublicKey(leaf) };
 }
 

@@ -39,26 +39,27 @@ export function packLeaf(leaf: Uint8Array, text: string = leafText(leaf)): Uint8
     const place = length + HEADER + start - done + HEADER;
     const piece = decodeAt(place, text.slice(start, end));
     if (piece === undefined) continue;
-    writeLiteral(length, text.slice(done, start));
+    writeLiteral(length, leaf.subarray(done, start));
     writeHeader(place - HEADER, piece.kind, piece.length);
     length = place + piece.length;
     done = end;
   }
   if (done === 0 && leaf[0] !== PACKED) return leaf;
-  writeLiteral(length, text.slice(done));
-  length += HEADER + text.length - done;
-  return new Uint8Array(room.subarray(0, length));
+  writeLiteral(length, leaf.subarray(done));
+  length += HEADER + leaf.length - done;
+  return room.slice(0, length);
 }
 
 /**
  * Room for a leaf of any length, used anew by each call: as memory of their own the pieces of a leaf with a certificate
  * cost more than to decode them. Each is decoded where it is to stand.
  */
-const room = Buffer.alloc(1 + HEADER + LONGEST);
+const room = new Uint8Array(1 + HEADER + LONGEST);
+const roomAsText = Buffer.from(room.buffer);
 
-function writeLiteral(at: number, text: string): void {
-  writeHeader(at, LITERAL, text.length);
-  room.write(text, at + HEADER, "latin1");
+function writeLiteral(at: number, octets: Uint8Array): void {
+  writeHeader(at, LITERAL, octets.length);
+  room.set(octets, at + HEADER);
 }
 
 function writeHeader(at: number, kind: number, length: number): void {
@@ -74,7 +75,7 @@ function decodeAt(place: number, base64: string): { readonly kind: number; reado
   // White space is passed over and would not come back.
   if (length === undefined || base64.length !== 4 * Math.ceil(length / 3)) return undefined;
   if (room[place] !== DASH) return { kind: BASE64, length };
-  const pem = room.toString("latin1", place, place + length);
+  const pem = roomAsText.toString("latin1", place, place + length);
   for (const [kind, label] of PEM_LABELS) {
     const [begin, end] = [`-----BEGIN ${label}-----\n`, `\n-----END ${label}-----\n`];
     if (!pem.startsWith(begin) || !pem.endsWith(end)) continue;
@@ -82,7 +83,7 @@ function decodeAt(place: number, base64: string): { readonly kind: number; reado
     const derLength = decodeInto(target, pem.slice(begin.length, -end.length));
     if (derLength !== undefined) return { kind, length: derLength };
   }
-  room.write(pem, place, "latin1");
+  roomAsText.write(pem, place, "latin1");
   return { kind: BASE64, length };
 }
 

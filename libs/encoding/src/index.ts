@@ -8,6 +8,7 @@ export * from "./der-tag.ts";
 export * from "./der-writer.ts";
 export * from "./hex.ts";
 export * from "./json.ts";
+export { PassingMap } from "./passing-map.ts";
 export * from "./pem.ts";
 export * from "./tls.ts";
 export { encodeRfc3339 } from "./rfc3339.ts";

@@ -1,3 +1,5 @@
+import { PassingMap } from "@chancery/encoding";
+
 interface Waiting {
   readonly until: number;
   readonly reject: (reason: unknown) => void;
@@ -11,7 +13,7 @@ export class Deadlines {
   readonly #milliseconds: number;
   readonly #late: () => Error;
   /** In the order they came. */
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new PassingMap<Waiting, Waiting>();
   /** Runs while any wait, and keeps the process for them. */
   #timer: NodeJS.Timeout | undefined;
 
@@ -24,7 +26,7 @@ export class Deadlines {
   within<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiting = { until: performance.now() + this.#milliseconds, reject };
-      this.#waiting.add(waiting);
+      this.#waiting.set(waiting, waiting);
       this.#timer ??= this.#start(this.#milliseconds);
       answer.then(
         (value) => {
@@ -53,7 +55,7 @@ export class Deadlines {
   #refuseLate(): void {
     this.#timer = undefined;
     const now = performance.now();
-    for (const waiting of this.#waiting) {
+    for (const waiting of this.#waiting.values()) {
       if (waiting.until > now) {
         // Timers count whole milliseconds.
         this.#timer = this.#start(Math.ceil(waiting.until - now));

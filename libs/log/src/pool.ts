@@ -1,4 +1,4 @@
-import { encodeHex } from "@chancery/encoding";
+import { encodeHex, PassingMap } from "@chancery/encoding";
 import { Frozen, Pushback } from "@chancery/fault";
 import type { Appended, NewEntry } from "./entry.ts";
 
@@ -25,7 +25,7 @@ export interface Waiter {
  */
 export class Pool {
   readonly #limits: PoolLimits;
-  readonly #byName = new Map<string, Waiter>();
+  readonly #byName = new PassingMap<string, Waiter>();
   #queue: Waiter[] = [];
   #bytes = 0;
 

@@ -9,6 +9,15 @@ export interface IncomingBody {
   giveWay(): void;
 }
 
+interface Incoming {
+  readonly body: IncomingBody;
+  /** What it had brought, and when. */
+  received: number;
+  since: number;
+  /** Where it stands among those that are held. */
+  place: number;
+}
+
 /** While others find no room, a body that brought fewer bytes than this in this time gives way. */
 const SLOWEST_BYTES = 16 * 1024;
 const PATIENCE_MS = 1_000;
@@ -25,8 +34,8 @@ const PATIENCE_MS = 1_000;
 export class BodyBudget {
   readonly #limit: number;
   #taken = 0;
-  /** What each had brought, and when. */
-  readonly #incoming = new Map<IncomingBody, { readonly received: number; readonly since: number }>();
+  /** In no order. No Map, whose tables would keep what has gone: see PassingMap in libs/encoding. */
+  readonly #incoming: Incoming[] = [];
   #refused = false;
   #isHurrying = false;
 
@@ -41,17 +50,26 @@ export class BodyBudget {
       throw new Pushback("too many request bodies are being received", 1);
     }
     this.#taken += bytes;
-    this.#incoming.set(body, { received: body.received(), since: performance.now() });
-    let held = bytes;
+    const incoming = { body, received: body.received(), since: performance.now(), place: this.#incoming.length };
+    this.#incoming.push(incoming);
+    let isHeld = true;
     return () => {
-      this.#incoming.delete(body);
-      this.#taken -= held;
-      held = 0;
+      if (!isHeld) return;
+      isHeld = false;
+      this.#taken -= bytes;
+      this.#remove(incoming);
     };
   }
 
   get taken(): number {
     return this.#taken;
+  }
+
+  #remove(incoming: Incoming): void {
+    const last = this.#incoming.pop();
+    if (last === undefined || last === incoming) return;
+    this.#incoming[incoming.place] = last;
+    last.place = incoming.place;
   }
 
   /** Looks after the slow for as long as anyone is refused. */
@@ -60,17 +78,20 @@ export class BodyBudget {
     if (this.#isHurrying) return;
     this.#isHurrying = true;
     const timer = setInterval(() => {
-      for (const [body, before] of this.#incoming) this.#look(body, before);
+      for (const incoming of this.#incoming) look(incoming);
       if (!this.#refused) clearInterval(timer);
       this.#isHurrying = this.#refused;
       this.#refused = false;
     }, PATIENCE_MS / 4).unref();
   }
+}
 
-  #look(body: IncomingBody, before: { readonly received: number; readonly since: number }): void {
-    const received = body.received();
-    const now = performance.now();
-    if (received - before.received >= SLOWEST_BYTES) this.#incoming.set(body, { received, since: now });
-    else if (!body.isComplete() && now - before.since >= PATIENCE_MS) body.giveWay();
-  }
+function look(incoming: Incoming): void {
+  const { body, since } = incoming;
+  const received = body.received();
+  const now = performance.now();
+  if (received - incoming.received >= SLOWEST_BYTES) {
+    incoming.received = received;
+    incoming.since = now;
+  } else if (!body.isComplete() && now - since >= PATIENCE_MS) body.giveWay();
 }

@@ -1,5 +1,6 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { PassingMap } from "@chancery/encoding";
 import { Unavailable } from "@chancery/fault";
 import type { NewEntry } from "@chancery/log";
 import type { Intake, ProposalPolicy } from "../domain/judge-proposal.ts";
@@ -34,7 +35,7 @@ export class ProposalThread {
   readonly #policies: PolicyMessage[] = [];
   readonly #writer = new PackedWriter();
   #queue: Waiting[] = [];
-  readonly #underWay = new Map<number, Waiting>();
+  readonly #underWay = new PassingMap<number, Waiting>();
   #bytesUnderWay = 0;
   #sent = 0;
   #worker: Worker | undefined;

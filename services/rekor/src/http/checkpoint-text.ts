@@ -16,17 +16,17 @@ export interface CheckpointText {
 }
 
 /**
- * For one API, which writes hashes in its own way. The newest checkpoint's texts are remembered, and no other's: a map whose
- * keys are weak kept those of all batches until the next collection of the old generation.
+ * For one API, which writes hashes in its own way. The texts of the checkpoint asked for last are remembered, and no other's:
+ * a map whose keys are weak kept those of all batches until the next collection of the old generation.
  */
 export function checkpointTexts(
   encodeHash: (hash: Uint8Array) => string,
 ): (checkpoint: PublishedCheckpoint) => CheckpointText {
-  let newest: PublishedCheckpoint | undefined;
+  let last: PublishedCheckpoint | undefined;
   let text: CheckpointText | undefined;
   return (checkpoint) => {
-    if (text === undefined || newest !== checkpoint) {
-      newest = checkpoint;
+    if (text === undefined || last !== checkpoint) {
+      last = checkpoint;
       text = textOf(checkpoint, encodeHash);
     }
     return text;

@@ -143,9 +143,9 @@ function isVerifierOf(bytes: Uint8Array): (key: SigningKey) => key is Verifier {
   return (key): key is Verifier => "publicKey" in key && equalBytes(key.canonical, bytes);
 }
 
-type ReadVerifier = Pick<Verifier, "publicKey" | "digest" | "certificate">;
+type DescribedVerifier = Pick<Verifier, "publicKey" | "digest" | "certificate">;
 
-function x509Facts(verifier: ReadVerifier): SignerFacts {
+function x509Facts(verifier: DescribedVerifier): SignerFacts {
   const { publicKey, digest, certificate } = verifier;
   return {
     format: "x509",
@@ -157,7 +157,7 @@ function x509Facts(verifier: ReadVerifier): SignerFacts {
 }
 
 /** Of a key that was judged when it was logged; a chain was verified then. */
-function readVerifier(pem: Uint8Array): ReadVerifier {
+function readVerifier(pem: Uint8Array): DescribedVerifier {
   const blocks = parsePem(pem, "key", { labels: ["PUBLIC KEY", "CERTIFICATE"], max: MAX_CERTIFICATES });
   const [first] = blocks;
   const certificate = first?.label === "CERTIFICATE" ? readCertificate(first.der) : undefined;

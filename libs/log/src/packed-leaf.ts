@@ -113,7 +113,7 @@ export function isPackedOf(stored: Uint8Array, text: string): boolean {
 }
 
 /**
- * A character an octet: as bytes each piece cost an allocation of its own (12.4 µs a leaf, now 4.5). Undefined of what is
+ * A character an octet: as bytes each piece cost an allocation of its own (12.4 µs a leaf against 4.5). Undefined of what is
  * not packed as it should be.
  */
 function unpackText(stored: Uint8Array): string | undefined {

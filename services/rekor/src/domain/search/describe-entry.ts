@@ -13,6 +13,7 @@ import { Fault } from "@chancery/fault";
 import { certificatePublicKey, parseOwnCertificate, parseSubjectAlternativeNames } from "@chancery/x509";
 import type { ToldParts } from "../entries/entry-kind.ts";
 import { isObject } from "../entries/spec-reader.ts";
+import { PemVerifier } from "../pem-verifier.ts";
 import type { SigningKey } from "../pki/signing-key.ts";
 import { MAX_CERTIFICATES, type Verifier } from "../verifier.ts";
 import { certificateFacts } from "./certificate-facts.ts";
@@ -139,8 +140,9 @@ function signerFacts({ format, bytes }: LoggedKey, known: readonly SigningKey[])
   return { format, keyFingerprint: loggedDigest, loggedDigest, algorithm: undefined, certificate: undefined };
 }
 
-function isVerifierOf(bytes: Uint8Array): (key: SigningKey) => key is Verifier {
-  return (key): key is Verifier => "publicKey" in key && equalBytes(key.canonical, bytes);
+/** Keys of other formats have a `publicKey` too, and no digest of what is logged. */
+function isVerifierOf(bytes: Uint8Array): (key: SigningKey) => key is PemVerifier {
+  return (key): key is PemVerifier => key instanceof PemVerifier && equalBytes(key.canonical, bytes);
 }
 
 type DescribedVerifier = Pick<Verifier, "publicKey" | "digest" | "certificate">;

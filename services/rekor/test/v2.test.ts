@@ -240,7 +240,7 @@ describe("a request that is not right", () => {
           publicKey: { rawBytes: base64("-----BEGIN PUBLIC KEY-----") },
         }),
       },
-      "publicKey",
+      "publicKey.rawBytes: is PEM",
     ],
     [
       "has a certificate that is none",

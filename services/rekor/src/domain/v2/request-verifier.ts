@@ -43,15 +43,24 @@ export function readVerifier({ form, rawBytes, keyDetails }: RequestVerifier, fi
 }
 
 function ofKey(der: Uint8Array, field: string): Verifier {
-  const publicKey: PublicKey = parsePublicKey(der, `${field}.publicKey.rawBytes`);
+  const at = `${field}.publicKey.rawBytes`;
+  assertNoPem(der, at);
+  const publicKey: PublicKey = parsePublicKey(der, at);
   return new PemVerifier(publicKey, encodePem("PUBLIC KEY", der));
 }
 
 function ofCertificate(der: Uint8Array, field: string): Verifier {
   const at = `${field}.x509Certificate.rawBytes`;
+  assertNoPem(der, at);
   const certificate = parseCertificate(der, at);
   const names = parseSubjectAlternativeNames(certificate);
   if (names.length > MAX_SUBJECTS) throw new Malformed(`${at}: more than ${MAX_SUBJECTS} alternative names`);
   const publicKey = certificatePublicKey(certificate);
   return new PemVerifier(publicKey, encodePem("CERTIFICATE", der), { leaf: certificate, names });
+}
+
+/** What people have at hand, and v1 takes. Its first octet is a dash, which begins no SEQUENCE. */
+function assertNoPem(der: Uint8Array, field: string): void {
+  if (der[0] === 0x2d)
+    throw new Malformed(`${field}: is PEM; its DER is wanted, which is the base64 between its lines`);
 }

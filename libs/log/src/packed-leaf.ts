@@ -25,9 +25,9 @@ const SHORTEST = 64;
 
 /**
  * What may be stored for a leaf, if it unpacks to that leaf: whoever stores it MUST see to that. A leaf that is not JSON
- * stays as it is.
+ * stays as it is. `text` is its leafText.
  */
-export function packLeaf(leaf: Uint8Array, text: string = leafText(leaf)): Uint8Array {
+export function packLeaf(leaf: Uint8Array, text: string): Uint8Array {
   if (leaf.length > LONGEST || (leaf[0] !== JSON_OBJECT && leaf[0] !== PACKED)) return leaf;
   room[0] = PACKED;
   let length = 1;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { UnsupportedMediaType } from "@chancery/fault";
+import { TooLarge, UnsupportedMediaType } from "@chancery/fault";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { BodyBudget, IncomingBody } from "./body-budget.ts";
 
@@ -67,7 +67,12 @@ export function guardBodies(fastify: FastifyInstance, budget: BodyBudget): void 
       return done(new UnsupportedMediaType("Content-Encoding: only identity is accepted"));
     }
     // The route's own limit where it has one: what may be received is what is counted.
-    const bytes = announcedBytes(request.headers, request.routeOptions.bodyLimit);
+    const { bodyLimit } = request.routeOptions;
+    if (Number(request.headers["content-length"] ?? 0) > bodyLimit) {
+      reply.header("Connection", "close");
+      return done(new TooLarge(`body: longer than ${bodyLimit} bytes`));
+    }
+    const bytes = announcedBytes(request.headers, bodyLimit);
     if (bytes === 0) return done(null, payload);
     try {
       reply.raw.once("close", budget.take(bytes, incomingBody(request.raw)));

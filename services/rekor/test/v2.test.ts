@@ -297,7 +297,8 @@ describe("a request that is not right", () => {
 
   test("because it is too large gets a 413", async () => {
     await using rekor = await startRekorV2();
-    expect((await rekor.post(`"${"x".repeat(4 * 1024 * 1024)}"`)).status).toBe(413);
+    const answer = await rekor.post(`"${"x".repeat(4 * 1024 * 1024)}"`);
+    expect([answer.status, answer.json.message]).toEqual([413, "body: longer than 4194304 bytes"]);
   });
 
   test("because of its method gets a 501, since 405 says that a log is frozen", async () => {

@@ -11,4 +11,4 @@ export * from "./json.ts";
 export { PassingMap } from "./passing-map.ts";
 export * from "./pem.ts";
 export * from "./tls.ts";
-export { encodeRfc3339 } from "./rfc3339.ts";
+export { encodeRfc3339, isOfCalendar, parseRfc3339 } from "./rfc3339.ts";

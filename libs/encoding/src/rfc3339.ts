@@ -25,3 +25,23 @@ function dateOf(day: number): string {
 function two(number: number): string {
   return TWO_DIGITS[number] ?? "";
 }
+
+const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** Milliseconds since the epoch of a `date-time` (RFC 3339, Section 5.6); undefined of what is none. A leap second is none here. */
+export function parseRfc3339(text: string): number | undefined {
+  if (!TIME.test(text) || !isOfCalendar(text)) return undefined;
+  const time = Date.parse(text.toUpperCase());
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/**
+ * Whether a text that begins as a date does, YYYY-MM-DD, begins with one that the calendar has, and has no hour 24.
+ * `Date.parse` takes the 31st of every month for the next one's first.
+ */
+export function isOfCalendar(text: string): boolean {
+  const [year, month, day] = [text.slice(0, 4), text.slice(5, 7), text.slice(8, 10)].map(Number);
+  const date = new Date(Date.parse(`${text.slice(0, 10)}T00:00:00Z`));
+  if (date.getUTCFullYear() !== year || date.getUTCMonth() + 1 !== month || date.getUTCDate() !== day) return false;
+  return !/^.{10}[Tt]24/.test(text);
+}

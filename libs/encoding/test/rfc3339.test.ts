@@ -1,4 +1,4 @@
-import { encodeRfc3339 } from "../src/index.ts";
+import { encodeRfc3339, parseRfc3339 } from "../src/index.ts";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
@@ -28,4 +28,32 @@ test("what is no time is refused", () => {
   for (const time of [Number.NaN, Infinity, 8.64e15 + 86_400_000]) {
     expect(() => encodeRfc3339(time)).toThrow(RangeError);
   }
+});
+
+test.for([
+  ["2026-02-28T23:59:59Z", 1_772_323_199_000],
+  ["2024-02-29t12:00:00.5+01:00", 1_709_204_400_500],
+  ["0001-01-01T00:00:00Z", -62_135_596_800_000],
+  ["1969-12-31T23:59:59z", -1_000],
+] as const)("%s is the time %i", ([text, time]) => {
+  expect(parseRfc3339(text)).toBe(time);
+});
+
+test.for([
+  "2026-11-31T00:00:00Z",
+  "2026-02-29T00:00:00Z",
+  "2026-02-30T00:00:00+01:00",
+  "2026-00-10T00:00:00Z",
+  "2026-13-01T00:00:00Z",
+  "2026-01-00T00:00:00Z",
+  "2026-01-01T24:00:00Z",
+  "2026-01-01T23:60:00Z",
+  "2026-01-01T23:00:60Z",
+  "2026-01-01T00:00:00+24:00",
+  "2026-01-01 00:00:00Z",
+  "2026-01-01T00:00:00",
+  "2026-01-01",
+  "2026-01-01T00:00:00.Z",
+])("%s is no time: the platform would take some of these for another day", (text) => {
+  expect(parseRfc3339(text)).toBeUndefined();
 });

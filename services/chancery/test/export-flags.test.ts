@@ -11,6 +11,8 @@ test.for([
   [["certificates", "--out", "x", "--code", "y"], "--code: is no filter of certificates"],
   [["refusals", "--out", "x", "--code", "y", "--code", "z"], "--code: is given more than once"],
   [["entries", "--out", "x", "--from", "yesterday"], "--from: is neither an ISO date"],
+  [["entries", "--out", "x", "--from", "2026-11-31"], "--from: is neither an ISO date"],
+  [["entries", "--out", "x", "--to", "2026-11-30T24:00Z"], "--to: is neither an ISO date"],
   [["entries", "--out", "x", "--from", "2026-01-02", "--to", "2026-01-01"], "--from: is not before --to"],
   [["entries", "--out", "x", "--format", "xml"], "--format: xml is none of jsonl, csv, bare"],
   [["refusals", "--out", "x", "--format", "bare"], "--format: bare is none of jsonl, csv"],

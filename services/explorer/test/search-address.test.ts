@@ -27,6 +27,7 @@ test("the last day is asked for with all its hours", () => {
     to: ["2026-03-01T00:00:00Z"],
     kind: ["dsse"],
   });
+  expect(apiTimes({ to: ["2026-02-30"] })).toEqual({ to: ["2026-02-30"] });
 });
 
 test("the box and the fields narrow each other", () => {

@@ -173,6 +173,7 @@ describe("what was issued, over HTTP", () => {
     ["certificates?keyHash=abc", "keyHash: is not a SHA-256"],
     ["certificates?from=yesterday", "from: is not a time"],
     ["certificates?from=2026-02-31T25:00:00Z", "from: is not a time"],
+    ["certificates?from=2026-02-31T00:00:00Z", "from: is not a time"],
     ["certificates?to=1969-01-01T00:00:00Z", "to: is before 1970"],
     ["certificates?limit=0", "limit: is not a number from 1 to 500"],
     ["certificates?limit=501", "limit: is not a number from 1 to 500"],

@@ -205,6 +205,8 @@ describe("a search that asks for something impossible", () => {
     ["log=ctlog", "log: none of rekor, rekor-v2"],
     ["from=yesterday", "from: not a time"],
     ["from=2026-02-30T99:00:00Z", "from: not a time"],
+    ["from=2026-11-31T00:00:00Z", "from: not a time"],
+    ["to=2026-01-01T24:00:00Z", "to: not a time"],
     ["to=2026-01-01", "to: not a time"],
     ["from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "from: is after to"],
     ["order=sideways", "order: none of newest, oldest"],

@@ -1,5 +1,5 @@
 import { sha256 } from "@chancery/crypto";
-import { decodeHex, encodeHex, utf8 } from "@chancery/encoding";
+import { decodeHex, encodeHex, parseRfc3339, utf8 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import type { CertificatePlace, CertificateQuery, RefusalQuery, TimeRange } from "../domain/issuance-history.ts";
 import type { RefusalCursor } from "../domain/issuance-ledger.ts";
@@ -117,9 +117,6 @@ function parseHash(text: string, name: string): Uint8Array {
   return decodeHex(text, name);
 }
 
-/** RFC 3339, Section 5.6. */
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
-
 class ParameterReader {
   readonly parameters: Parameters;
 
@@ -146,8 +143,8 @@ class ParameterReader {
   time(name: string): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    const time = TIME.test(text) ? Date.parse(text) : NaN;
-    if (Number.isNaN(time)) throw new Malformed(`${name}: is not a time as in 2026-11-21T16:00:00Z`);
+    const time = parseRfc3339(text);
+    if (time === undefined) throw new Malformed(`${name}: is not a time as in 2026-11-21T16:00:00Z`);
     if (time < 0) throw new Malformed(`${name}: is before 1970`);
     return time;
   }

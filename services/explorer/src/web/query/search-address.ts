@@ -88,6 +88,8 @@ export function apiTimes(filters: Filters): Filters {
 
 function startOfDay(value: string, later: number): string {
   if (!/^\d{4}-\d\d-\d\d$/.test(value)) return value;
-  const time = Date.parse(`${value}T00:00:00Z`) + later * 86_400_000;
-  return Number.isNaN(time) ? value : `${new Date(time).toISOString().slice(0, 19)}Z`;
+  const day = Date.parse(`${value}T00:00:00Z`);
+  // What the calendar does not have is left for the API to refuse: here it would become a day of the next month.
+  if (Number.isNaN(day) || new Date(day).toISOString().slice(0, 10) !== value) return value;
+  return `${new Date(day + later * 86_400_000).toISOString().slice(0, 19)}Z`;
 }

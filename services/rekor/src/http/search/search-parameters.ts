@@ -1,3 +1,4 @@
+import { parseRfc3339 } from "@chancery/encoding";
 import { Malformed } from "@chancery/fault";
 import { type Condition, FILTER_NAMES, parseConditions } from "../../domain/search/condition.ts";
 import type { Order } from "../../domain/search/log-search.ts";
@@ -59,9 +60,8 @@ export function requireKnown(query: Query, names: readonly string[]): void {
 export function timeParameter(query: Query, name: string): number | undefined {
   const text = single(query, name);
   if (text === undefined) return undefined;
-  const shape = /^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$/;
-  const time = shape.test(text) ? Date.parse(text.toUpperCase()) : Number.NaN;
-  if (Number.isNaN(time))
+  const time = parseRfc3339(text);
+  if (time === undefined)
     throw new Malformed(`${name}: not a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z`);
   return Math.max(0, time);
 }

@@ -7,7 +7,7 @@ import { describeEntry } from "../src/domain/search/describe-entry.ts";
 import { newEntryOf } from "../src/domain/search/new-entry.ts";
 import { searchTextsOf } from "../src/domain/search/search-texts.ts";
 import { decodeBeside } from "../src/domain/search/stored-facts.ts";
-import { aCertificate, aStatement, dsse, hashedrekord, intoto1, intoto2, rekord } from "./proposals.ts";
+import { aCertificate, aStatement, dsse, hashedrekord, intoto1, intoto2, provenance1, rekord } from "./proposals.ts";
 
 const FOLDER = join(import.meta.dirname, "kinds");
 const samples = readdirSync(FOLDER)
@@ -32,6 +32,7 @@ const made: [string, () => Promise<ProposedEntry>][] = [
     "dsse with materials",
     () => dsse({ payload: aStatement("ab".repeat(32), { materials: [{ digest: { sha1: "cd".repeat(20) } }] }) }),
   ],
+  ["dsse with dependencies", () => dsse({ payload: aStatement("ab".repeat(32), provenance1(["cd", "ef"])) })],
   ["dsse of something else", () => dsse({ payload: "{}", payloadType: "text/plain" })],
   ["intoto 0.0.1", () => intoto1()],
   ["intoto 0.0.2", () => intoto2()],

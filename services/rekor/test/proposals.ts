@@ -69,6 +69,16 @@ export function aStatement(subject = encodeHex(anArtifact()), predicate: object 
   });
 }
 
+/** A SLSA v1 predicate of a build from these commits and files, whose builder is made of the last of them. */
+export function provenance1(digests: readonly string[]): object {
+  const resolvedDependencies = digests.map((each) => ({
+    uri: "git+https://example.com",
+    digest: { gitCommit: each.repeat(20), sha256: each.repeat(32) },
+  }));
+  const builderDependencies = digests.slice(-1).map((each) => ({ digest: { sha512: each.repeat(64) } }));
+  return { buildDefinition: { resolvedDependencies }, runDetails: { builder: { builderDependencies } } };
+}
+
 export interface Envelope {
   readonly payload: string;
   readonly payloadType: string;

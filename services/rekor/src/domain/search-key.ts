@@ -67,11 +67,22 @@ function textKey(column: SearchColumn, text: string): SearchKey {
   return { column, bytes: hash.slice(0, 16) };
 }
 
+/** Fields of which one entry may have many, and are spread over all columns. */
+type SpreadField = "extension" | "dependency";
+
 /** What terms tell apart. All extensions are one field: a workflow's commit stands in four, and is one term. */
-export type TermField = "key" | "issuer" | "domain" | "kind" | "extension" | "predicateType" | "subjectName";
+export type TermField =
+  | "key"
+  | "issuer"
+  | "domain"
+  | "kind"
+  | "extension"
+  | "predicateType"
+  | "subjectName"
+  | "dependency";
 
 /** Fields that most entries have stand in columns of their own, so that most entries are one row. */
-const COLUMN_OF: Readonly<Record<Exclude<TermField, "extension">, SearchColumn>> = {
+const COLUMN_OF: Readonly<Record<Exclude<TermField, SpreadField>, SearchColumn>> = {
   key: "term0",
   issuer: "term1",
   domain: "term2",
@@ -85,7 +96,8 @@ export function termKey(field: TermField, value: string): SearchKey {
   const text = value.toLowerCase();
   // A fingerprint is a hash already.
   const bytes = (field === "key" ? decodeHex(text, field) : hashes.of(`${field}\0${text}`)).slice(0, 8);
-  const column = field === "extension" ? (COLUMNS[(bytes[0] ?? 0) % COLUMNS.length] ?? "term0") : COLUMN_OF[field];
+  const isSpread = field === "extension" || field === "dependency";
+  const column = isSpread ? (COLUMNS[(bytes[0] ?? 0) % COLUMNS.length] ?? "term0") : COLUMN_OF[field];
   return { column, bytes };
 }
 
@@ -117,6 +129,7 @@ export function termKeys({ kind, signers, statement }: EntryFacts): SearchKey[] 
       "subjectName",
       statement.subjects.map(({ name }) => name),
     );
+    add("dependency", statement.dependencies);
   }
   return keys;
 }

@@ -22,7 +22,8 @@ interface Resource {
 }
 
 /**
- * Subjects and predicate type of an in-toto statement, and the materials of a provenance predicate.
+ * Subjects and predicate type of an in-toto statement, and what a provenance predicate says the build was made from:
+ * `materials` of SLSA v0.2, `buildDefinition.resolvedDependencies` and `runDetails.builder.builderDependencies` of v1.
  *
  * The payload is what somebody signed: the log does not judge it, and finds in it what it can. A payload that is
  * no statement has none. Read with the platform's lenient parser on purpose: whatever a verifier's parser
@@ -40,13 +41,20 @@ export function readStatement(payloadType: string, payload: Uint8Array, field: s
     name: nameOf(each.name, budget),
     digests: digestsOf(each, budget, field),
   }));
-  const materials = resources(member(member(statement, "predicate"), "materials")).flatMap((each) =>
-    digestsOf(each, budget, field),
-  );
-  return { predicateType: nameOf(member(statement, "predicateType"), budget), subjects, materials };
+  const predicate = member(statement, "predicate");
+  const digests = (value: unknown) => resources(value).flatMap((each) => digestsOf(each, budget, field));
+  return {
+    predicateType: nameOf(member(statement, "predicateType"), budget),
+    subjects,
+    materials: digests(member(predicate, "materials")),
+    dependencies: [
+      ...digests(member(member(predicate, "buildDefinition"), "resolvedDependencies")),
+      ...digests(member(member(member(predicate, "runDetails"), "builder"), "builderDependencies")),
+    ],
+  };
 }
 
-/** `algorithm:digest` of every subject and material. */
+/** `algorithm:digest` of every subject and material: v1's `index/retrieve` knows no dependencies. */
 export function statementDigests(statement: StatementFacts | undefined): string[] {
   if (statement === undefined) return [];
   return [...statement.subjects.flatMap(({ digests }) => digests), ...statement.materials];

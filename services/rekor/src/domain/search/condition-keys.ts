@@ -15,6 +15,7 @@ export function conditionKeys(condition: Condition): ConditionKeys {
   const { value } = condition;
   switch (condition.by) {
     case "digest":
+      return { by: "keys", keys: [...askedKeys(value), termKey("dependency", value)] };
     case "subjectDigest":
       return { by: "keys", keys: askedKeys(value) };
     case "san":

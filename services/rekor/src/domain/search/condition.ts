@@ -40,11 +40,15 @@ export const FILTER_NAMES: readonly string[] = [
 
 /** Longer values are no one's: the longest that are kept are names of 2,048 characters. */
 export const MAX_VALUE_LENGTH = 2_048;
+const COMMIT = /^[0-9a-fA-F]{40}$/;
 const MAX_KEY_LENGTH = 8_192;
 const EXTENSIONS = new Set(EXTENSION_NAMES.values());
 
 /** One value of a filter, as the conditions of which an entry has to meet any. Throws as `parseCondition`. */
 export function parseConditions(name: string, text: string): readonly Condition[] {
+  // A commit, as SLSA v0.2 names it and as v1 does.
+  if (name === "digest" && COMMIT.test(text))
+    return [`sha1:${text}`, `gitCommit:${text}`].map((each) => parseCondition(name, each));
   if (name !== "image") return [parseCondition(name, text)];
   return imageDigests(name, boundedValue(name, text)).map((value) => ({ by: "digest", value }));
 }
@@ -84,11 +88,15 @@ function boundedValue(name: string, text: string): string {
   return text.toLowerCase();
 }
 
+function digestsOf({ digests, statement, otherTexts }: EntryFacts): string[] {
+  return [...digests, ...statementDigests(statement), ...(statement?.dependencies ?? []), ...otherTexts];
+}
+
 export function matches(facts: EntryFacts, condition: Condition): boolean {
   const { value } = condition;
   switch (condition.by) {
     case "digest":
-      return has([...facts.digests, ...statementDigests(facts.statement), ...facts.otherTexts], value);
+      return has(digestsOf(facts), value);
     case "subjectDigest":
       return facts.statement?.subjects.some(({ digests }) => has(digests, value)) ?? false;
     case "subjectName":

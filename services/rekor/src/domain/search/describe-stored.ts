@@ -18,14 +18,23 @@ export function describeStored({ index, leaf, extra }: Pick<LoggedEntry, "index"
   }
 }
 
-/** Of an attestation that was kept before its facts were. It was judged when it was logged. */
+/** Of an attestation that was kept before its facts were, and before dependencies were searched by. It was judged when it was logged. */
 function statementOf(kind: string, { attestation = new Uint8Array() }: BesideEntry): StatementFacts | undefined {
   try {
-    if (kind !== "cose") return readStatement(IN_TOTO_PAYLOAD_TYPE, attestation, "attestation");
-    const message = parseCoseSign1(attestation, "attestation");
-    return readStatement(contentTypeOf(message) ?? "", message.payload, "attestation");
+    const statement =
+      kind === "cose" ? statementOfCose(attestation) : readAttestation(IN_TOTO_PAYLOAD_TYPE, attestation);
+    return statement && { ...statement, dependencies: [] };
   } catch (error) {
     if (error instanceof Fault) return undefined;
     throw error;
   }
+}
+
+function statementOfCose(attestation: Uint8Array): StatementFacts | undefined {
+  const message = parseCoseSign1(attestation, "attestation");
+  return readAttestation(contentTypeOf(message) ?? "", message.payload);
+}
+
+function readAttestation(payloadType: string, payload: Uint8Array): StatementFacts | undefined {
+  return readStatement(payloadType, payload, "attestation");
 }

@@ -29,6 +29,8 @@ export interface StatementFacts {
   readonly subjects: readonly StatementSubject[];
   /** `algorithm:digest` of the materials of a provenance predicate. */
   readonly materials: readonly string[];
+  /** The same of what SLSA v1 calls dependencies, of the build and of its builder. */
+  readonly dependencies: readonly string[];
 }
 
 export interface StatementSubject {

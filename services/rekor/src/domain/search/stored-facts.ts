@@ -15,7 +15,7 @@ export interface BesideEntry {
  * ```text
  * "\0chancy1"   8 bytes, by which it is told from a bare attestation, which is what was kept before
  * length        4 bytes, big-endian
- * facts         JSON: { "p"?: predicateType, "s"?: [[name | null, digest, …]], "m"?: [digest], "t"?: [text] }
+ * facts         JSON: { "p"?: predicateType, "s"?: [[name | null, digest, …]], "m"?: [digest], "d"?: [digest], "t"?: [text] }
  * attestation   the rest, or nothing
  * ```
  *
@@ -29,6 +29,7 @@ interface FactsJson {
   readonly p?: string;
   readonly s?: readonly (readonly [string | null, ...string[]])[];
   readonly m?: readonly string[];
+  readonly d?: readonly string[];
   readonly t?: readonly string[];
 }
 
@@ -38,6 +39,7 @@ export function encodeBeside({ statement, otherTexts, attestation }: BesideEntry
     ...(statement?.predicateType !== undefined && { p: statement.predicateType }),
     ...(statement !== undefined && { s: statement.subjects.map(({ name, digests }) => [name ?? null, ...digests]) }),
     ...(statement !== undefined && statement.materials.length > 0 && { m: statement.materials }),
+    ...(statement !== undefined && statement.dependencies.length > 0 && { d: statement.dependencies }),
     ...(otherTexts.length > 0 && { t: otherTexts }),
   };
   const json = utf8(JSON.stringify(facts));
@@ -55,7 +57,12 @@ export function decodeBeside(extra: Uint8Array): BesideEntry {
   // An attestation of before that happens to begin so.
   if (facts === undefined) return { statement: undefined, otherTexts: [], attestation: extra, isBare: true };
   return {
-    statement: facts.s && { predicateType: facts.p, subjects: facts.s.map(subjectOf), materials: facts.m ?? [] },
+    statement: facts.s && {
+      predicateType: facts.p,
+      subjects: facts.s.map(subjectOf),
+      materials: facts.m ?? [],
+      dependencies: facts.d ?? [],
+    },
     otherTexts: facts.t ?? [],
     attestation: extra.length > end ? extra.subarray(end) : undefined,
   };

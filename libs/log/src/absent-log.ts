@@ -14,7 +14,7 @@ export function absentLog(): StoredLog {
     search: async () => ({ indexes: [], reached: undefined }),
     names: async () => [],
     unindexed: async () => 0n,
-    sizesAt: async (times) => times.map(() => 0n),
+    sizesAt: async (times) => times.map(() => ({ least: 0n, most: 0n })),
   };
   return { writer, reader, unsigned: reader };
 }

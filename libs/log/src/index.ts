@@ -20,6 +20,7 @@ export type {
   LogStore,
   LogWriter,
   PartialEntry,
+  SizeAt,
   PlacedEntry,
   StoredLog,
   TileName,

@@ -1,7 +1,7 @@
 import { TooLarge } from "@chancery/fault";
 import { nameOfSearch, RememberedSearches } from "./remembered-searches.ts";
 import type { KeySearch, KeysFound, SearchKey } from "./search-key.ts";
-import { type LogReader, MissingRows, type PartialEntry } from "./store.ts";
+import { type LogReader, MissingRows, type PartialEntry, type SizeAt } from "./store.ts";
 
 /** What the log knows of its published tree. */
 interface Published {
@@ -85,7 +85,7 @@ export class Lookup {
   }
 
   /** Of the first `size` entries, how many are older than each of the times (milliseconds). */
-  async sizesAt(times: readonly number[], size: bigint): Promise<bigint[]> {
+  async sizesAt(times: readonly number[], size: bigint): Promise<SizeAt[]> {
     await this.#published.expectPublished(size);
     return await this.#reader.sizesAt(times, size);
   }

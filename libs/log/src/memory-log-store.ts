@@ -12,6 +12,7 @@ import {
   MOST_READ_BYTES,
   PART_WIDTH,
   type PartialEntry,
+  type SizeAt,
   type PlacedEntry,
   type StoredLog,
   type TileName,
@@ -135,9 +136,12 @@ class MemoryLog implements LogWriter, LogReader {
     return (by === "identity" ? this.#identities : this.#leafHashes).get(encodeHex(hash));
   }
 
-  async sizesAt(times: readonly number[], size: bigint): Promise<bigint[]> {
+  async sizesAt(times: readonly number[], size: bigint): Promise<SizeAt[]> {
     const entries = this.#entries.slice(0, Number(size));
-    return times.map((time) => BigInt(entries.filter((entry) => entry.time < time).length));
+    return times.map((time) => {
+      const older = BigInt(entries.filter((entry) => entry.time < time).length);
+      return { least: older, most: older };
+    });
   }
 
   async entriesAt(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]> {

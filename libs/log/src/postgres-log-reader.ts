@@ -8,7 +8,7 @@ import { PostgresSearch } from "./postgres-search.ts";
 import { PostgresSharedSearch } from "./postgres-shared-search.ts";
 import type { KeySearch, KeysFound } from "./search-key.ts";
 import { SharedQuery } from "./shared-query.ts";
-import type { LogReader, PartialEntry, TileName } from "./store.ts";
+import type { LogReader, PartialEntry, SizeAt, TileName } from "./store.ts";
 
 export class PostgresLogReader implements LogReader {
   /** What a search asks: each statement has two seconds. */
@@ -75,16 +75,12 @@ export class PostgresLogReader implements LogReader {
     return row?.index;
   }
 
-  async sizesAt(times: readonly number[], size: bigint): Promise<bigint[]> {
-    const rows = await this.#searches.query<{ size: bigint | null }>(sql.SIZES_AT, [
+  async sizesAt(times: readonly number[], size: bigint): Promise<SizeAt[]> {
+    return await this.#searches.query<{ least: bigint; most: bigint }>(sql.SIZES_AT, [
       this.#log,
       bigintArray(times.map((time) => BigInt(time))),
       size,
     ]);
-    return rows.map((row) => {
-      if (row.size === null) throw new RefusedToSign("an entry of the published tree is missing from the database");
-      return row.size;
-    });
   }
 
   async entriesAt(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]> {

@@ -220,21 +220,26 @@ export const FIND_LEAF_HASH = prepared(
 
 /**
  * Times never decrease along a log: the first entry that is not older than each of $2 is found by halving, in as many
- * steps as the size has bits. Of an entry that is missing nothing is known, and there is no answer.
+ * steps as the size has bits. For an entry that is missing the next one that is there is asked; what is missing between
+ * the last that is older and the first that is not may be either.
  */
 export const SIZES_AT = prepared(
   "sizes-at",
-  `SELECT (
+  `SELECT halved.least, coalesce(
+     (SELECT e.index FROM log.entry e WHERE e.log = $1 AND e.index >= halved.least AND e.index < $3 ORDER BY e.index LIMIT 1),
+     $3::bigint) AS most
+   FROM unnest($2::bigint[]) WITH ORDINALITY AS asked (time, ordinal)
+   CROSS JOIN LATERAL (
      WITH RECURSIVE halving (low, high) AS (
        SELECT 0::bigint, $3::bigint
        UNION ALL
-       SELECT CASE WHEN older THEN middle + 1 ELSE low END, CASE WHEN older THEN high ELSE middle END
-       FROM (SELECT low, high, (low + high) / 2 AS middle,
-               (SELECT e.time < asked.time FROM log.entry e WHERE e.log = $1 AND e.index = (low + high) / 2) AS older
-             FROM halving WHERE low < high) AS half
-       WHERE older IS NOT NULL)
-     SELECT low FROM halving WHERE low = high) AS size
-   FROM unnest($2::bigint[]) WITH ORDINALITY AS asked (time, ordinal) ORDER BY ordinal`,
+       SELECT CASE WHEN there.older THEN there.index + 1 ELSE low END, CASE WHEN there.older THEN high ELSE middle END
+       FROM (SELECT low, high, (low + high) / 2 AS middle FROM halving WHERE low < high) AS half
+       LEFT JOIN LATERAL (
+         SELECT e.index, e.time < asked.time AS older FROM log.entry e
+         WHERE e.log = $1 AND e.index >= half.middle AND e.index < half.high ORDER BY e.index LIMIT 1) AS there ON true)
+     SELECT low AS least FROM halving WHERE low = high) AS halved
+   ORDER BY ordinal`,
 );
 
 /** Keys of names that begin with $2, by name; where it ends, no name does that begins with it. */

@@ -102,6 +102,12 @@ export interface LogWriter {
  * Reads of what never changes once written, except `published`, which only grows. A directory, an object
  * store or a replica may stand here.
  */
+/** How many of the first entries are older than a time: two numbers where entries between are missing, of whose times nobody knows. */
+export interface SizeAt {
+  readonly least: bigint;
+  readonly most: bigint;
+}
+
 export interface LogReader {
   published(): Promise<PublishedCheckpoint | undefined>;
   /**
@@ -115,7 +121,7 @@ export interface LogReader {
   tiles(tiles: readonly TileName[]): Promise<Uint8Array[]>;
   findIndex(by: "identity" | "leaf-hash", hash: Uint8Array): Promise<bigint | undefined>;
   /** Of the first `size` entries, how many are older than each of the times. */
-  sizesAt(times: readonly number[], size: bigint): Promise<bigint[]>;
+  sizesAt(times: readonly number[], size: bigint): Promise<SizeAt[]>;
   /** Entries at these indexes in this order, those that there are; of what is kept beside them the first `extraBytes`. */
   entriesAt(indexes: readonly bigint[], extraBytes: number): Promise<PartialEntry[]>;
   search(search: KeySearch): Promise<KeysFound>;

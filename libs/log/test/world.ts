@@ -13,6 +13,7 @@ import {
   MemoryAnchor,
   type NewEntry,
   SEARCH_COLUMNS,
+  type SizeAt,
   type SearchKey,
   SearchKeys,
   TransparencyLog,
@@ -154,3 +155,8 @@ export const range = (count: number, from = 0) => Array.from({ length: count }, 
 
 /** Entries named by their numbers. */
 export const newEntries = (count: number, from = 0) => range(count, from).map((name) => newEntry(name));
+
+/** Sizes of a log of which no entry is missing. */
+export function exactly(...sizes: bigint[]): SizeAt[] {
+  return sizes.map((size) => ({ least: size, most: size }));
+}

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { encodeRfc3339, utf8 } from "@chancery/encoding";
 import { Unavailable } from "@chancery/fault";
 import { MissingRows } from "@chancery/log";
 import type { Database } from "@chancery/postgres";
@@ -10,6 +12,7 @@ import { newSearchKeys, startSearch } from "./running-search.ts";
 const database = testDatabases();
 const COUNT = 6;
 const CHANGED = 2;
+const SECOND = 1_000;
 
 /** Entries in the v1 log, one row changed as the database's owner can, and a process that read none of them before. */
 async function changedBy(change: (db: Database, ids: readonly string[]) => Promise<unknown>) {
@@ -18,7 +21,10 @@ async function changedBy(change: (db: Database, ids: readonly string[]) => Promi
   const ids: string[] = [];
   {
     await using first = await startSearch(await place.store(), keys);
-    for (let made = 0; made < COUNT; made++) ids.push(await first.logged(await hashedrekord()));
+    for (let made = 0; made < COUNT; made++) {
+      ids.push(await first.logged(await hashedrekord({ artifact: utf8(`artifact ${made}`) })));
+      first.clock.now += SECOND;
+    }
   }
   for (const table of ["entry", "tile", "identity"])
     await place.db.query(`ALTER TABLE log.${table} DISABLE TRIGGER USER`);
@@ -71,22 +77,51 @@ test("a row that leads to another entry answers with neither of the two", async 
   expect((await rekor.get("/api/chancery/v1/entries/rekor/2")).status).toBe(200);
 });
 
+const BESIDE = "; what was logged before or after it is found with `to` or `from`";
+
 test("a list in which an entry can no longer be read says so, and not that nobody answers", async () => {
   const { rekor } = await changedBy((db) => db.query(UNREADABLE));
   await using _ = rekor;
   const { status, json } = await rekor.get("/api/chancery/v1/search");
-  expect([status, json]).toEqual([503, { code: "damaged", message: "the stored entry 2 cannot be read" }]);
+  expect([status, json]).toEqual([
+    503,
+    { code: "damaged", message: `log rekor: the stored entry 2 cannot be read${BESIDE}` },
+  ]);
 });
 
 test("a search leaves out no entry whose row was taken away, and calls itself complete", async () => {
   const { rekor } = await changedBy((db) => db.query(ROW));
   await using _ = rekor;
-  const message = "entry 2 was published and is not in the database";
+  const message = `log rekor: entry 2 was published and is not in the database${BESIDE}`;
   for (const query of ["", "?kind=hashedrekord", "?order=oldest"]) {
     const { status, json } = await rekor.get(`/api/chancery/v1/search${query}`);
     expect([query, status, json]).toEqual([query, 503, { code: "damaged", message }]);
   }
 });
+
+test.each([0, 1, 2, 3, 4, 5])(
+  "what is not entry %i, whose row was taken away, is found as before, by any time",
+  async (lost) => {
+    const { rekor } = await changedBy((db) => db.query(`DELETE FROM log.entry WHERE index = ${lost}`));
+    await using _ = rekor;
+    const after = rekor.clock.now;
+    const at = (index: number) => encodeRfc3339(after + index * SECOND);
+    for (let index = 0; index < COUNT; index++) {
+      if (index === lost) continue;
+      const digest = createHash("sha256").update(`artifact ${index}`).digest("hex");
+      expect(await rekor.found({ digest })).toEqual([`rekor/${index}`]);
+      expect(await rekor.found({ from: at(index), to: at(index + 1), digest })).toEqual([`rekor/${index}`]);
+    }
+    const [before, behind] = [[0, 1, 2, 3, 4, 5].slice(0, lost), [0, 1, 2, 3, 4, 5].slice(lost + 1)];
+    if (lost > 0) expect(await rekor.found({ order: "oldest", to: at(lost - 1) })).toEqual(named(before.slice(0, -1)));
+    expect(await rekor.found({ order: "oldest", from: at(lost + 2) })).toEqual(named(behind.slice(1)));
+    // It may be of this time, for all that is known: it is told, and not left out.
+    for (const range of [`from=${at(lost)}&to=${at(lost + 1)}`, `from=${at(lost)}`, `to=${at(lost + 1)}`]) {
+      expect((await rekor.get(`/api/chancery/v1/search?${range}`)).json).toMatchObject({ code: "damaged" });
+    }
+    expect((await rekor.get(`/api/chancery/v1/logs/rekor/growth?from=${at(0)}&interval=hour`)).status).toBe(200);
+  },
+);
 
 test("what is missing while the whole database is an older one is not taken for a changed row", async () => {
   const missing = new MissingRows("entry 2 was published and is not in the database");
@@ -97,3 +132,7 @@ test("what is missing while the whole database is an older one is not taken for 
   await expect(entryAt(log, 2n)).rejects.toBe(missing);
   await expect(entryAt({ ...log, readiness: async () => undefined }, 2n)).rejects.not.toBeInstanceOf(Unavailable);
 });
+
+function named(indexes: readonly number[]): string[] {
+  return indexes.map((index) => `rekor/${index}`);
+}

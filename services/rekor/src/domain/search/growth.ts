@@ -1,4 +1,5 @@
 import { Malformed } from "@chancery/fault";
+import type { SizeAt } from "@chancery/log";
 
 export const INTERVALS = ["hour", "day", "week", "month"] as const;
 export type Interval = (typeof INTERVALS)[number];
@@ -19,7 +20,7 @@ const LATEST = Date.UTC(9999, 0);
 /** As far as its growth is told. */
 export interface GrowingTree {
   published(): Promise<{ readonly head: { readonly size: bigint }; readonly time: number }>;
-  readonly lookup: { sizesAt(times: readonly number[], size: bigint): Promise<readonly bigint[]> };
+  readonly lookup: { sizesAt(times: readonly number[], size: bigint): Promise<readonly SizeAt[]> };
 }
 
 /** How large a log, of all these trees, was at each full interval from `from` on, in UTC, and at `to`. */
@@ -43,7 +44,7 @@ async function sizesAt(tree: GrowingTree, times: readonly number[]): Promise<big
   const { head, time } = await tree.published();
   const earlier = times.filter((at) => at <= time);
   const sizes = earlier.length === 0 ? [] : await tree.lookup.sizesAt(earlier, head.size);
-  return times.map((_, at) => sizes[at] ?? head.size);
+  return times.map((_, at) => sizes[at]?.least ?? head.size);
 }
 
 /** Thirty days, weeks or months, or two days of hours, before `to`. */

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { Damaged } from "@chancery/fault";
 import type { LoggedEntry, PartialEntry, SearchKey } from "@chancery/log";
 import { orDamaged } from "../stored-proof.ts";
 import { searchGroups } from "./candidates.ts";
@@ -48,10 +49,16 @@ const MOST_READ_BYTES = 16 * 1024 * 1024;
 /** Searches a range of a log from its newest or its oldest end; what it leaves is for the next request. */
 export async function searchLog(log: SearchedLog, search: Search, range: IndexRange): Promise<FoundInLog> {
   const looking = new Looking(log, search, await searchGroups(log, search.groups), range);
-  while (looking.goesOn) {
-    await looking.look();
-    // Others get their turn: a page takes some 5 ms.
-    await setImmediate();
+  try {
+    while (looking.goesOn) {
+      await looking.look();
+      // Others get their turn: a page takes some 5 ms.
+      await setImmediate();
+    }
+  } catch (cause) {
+    if (!(cause instanceof Damaged)) throw cause;
+    const told = `log ${log.name}: ${cause.message}; what was logged before or after it is found with \`to\` or \`from\``;
+    throw new Damaged(told, { cause });
   }
   return looking.result();
 }

@@ -6,8 +6,6 @@ import type { CompleteTo, FoundEntry, SearchedLog } from "./searched-log.ts";
 
 const AT_ONCE = 8;
 const WAITING = 256;
-const EARLIEST = 0;
-const LATEST = Number.MAX_SAFE_INTEGER;
 
 /** Which entries of which logs. */
 export interface LogsSearch extends Search {
@@ -68,14 +66,23 @@ async function completeTo(log: SearchedLog, { groups }: Search): Promise<Complet
   return { log, checkpoint: await log.log.published(), unindexed };
 }
 
-/** What of the published tree is asked for, from where the last answer ended. */
+/**
+ * What of the published tree is asked for, from where the last answer ended. Entries that are missing, of which nobody
+ * knows whether they are of that time, are in it: they are told and not left out.
+ */
 async function rangeOf(
   { from, to, order }: LogsSearch,
   { log: { log, name }, checkpoint }: CompleteTo,
   position: bigint | undefined,
 ): Promise<IndexRange> {
   const { size } = checkpoint.head;
-  const [begin = 0n, end = size] = await log.lookup.sizesAt([from ?? EARLIEST, to ?? LATEST], size);
+  // No entry is newer than its tree.
+  const sizeAt = async (time: number | undefined, otherwise: bigint) => {
+    if (time === undefined) return { least: otherwise, most: otherwise };
+    return time > checkpoint.time ? undefined : (await log.lookup.sizesAt([time], size))[0];
+  };
+  const [first, last] = await Promise.all([sizeAt(from, 0n), sizeAt(to, size)]);
+  const [begin, end] = [first?.least ?? size, last?.most ?? size];
   if (position === undefined) return { begin, end };
   if (position < -1n || position > size) throw new Malformed(`cursor: beyond the tree of ${name}, of ${size} entries`);
   const [low, high] = order === "newest" ? [begin, position + 1n] : [position, end];

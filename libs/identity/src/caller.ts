@@ -4,6 +4,8 @@ export interface Caller {
   readonly token?: string | undefined;
   /** DER of the certificate that TLS verified, with its purpose and its dates, below an authority that it was told of. */
   readonly certificate?: Uint8Array | undefined;
+  /** Why TLS verified none, of a caller who showed one; gRPC does not tell. */
+  readonly certificateRefusal?: string | undefined;
 }
 
 const BEARER = /^Bearer +([^\s,]+) *$/i;

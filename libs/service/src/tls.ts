@@ -44,3 +44,9 @@ export function verifiedClientCertificate(socket: unknown): Uint8Array | undefin
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   return socket.getPeerX509Certificate()?.raw;
 }
+
+/** Why TLS verified no certificate of a client that showed one, as OpenSSL names it (`CERT_HAS_EXPIRED`). */
+export function refusedClientCertificate(socket: unknown): string | undefined {
+  if (!(socket instanceof TLSSocket) || socket.authorized) return undefined;
+  return socket.getPeerX509Certificate() === undefined ? undefined : String(socket.authorizationError);
+}

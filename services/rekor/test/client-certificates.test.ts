@@ -95,19 +95,20 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const edge = () => ({ tls, clientAuthorities: `${authority.pem}${other.pem}` });
 
 const CASES = [
-  ["with one of the authority and a name that is let in", "good", 201, status.OK],
-  ["without one", undefined, 401, status.UNAUTHENTICATED],
-  ["with one of another name", "unnamed", 403, status.PERMISSION_DENIED],
-  ["with one that is over", "expired", 401, status.UNAUTHENTICATED],
-  ["with one of an authority that counts elsewhere", "foreign", 401, status.UNAUTHENTICATED],
+  ["with one of the authority and a name that is let in", "good", 201, status.OK, ""],
+  ["without one", undefined, 401, status.UNAUTHENTICATED, "this log takes entries from known callers only"],
+  ["with one of another name", "unnamed", 403, status.PERMISSION_DENIED, "has no alternative name that is let in"],
+  ["with one that is over", "expired", 401, status.UNAUTHENTICATED, "is not accepted (CERT_HAS_EXPIRED)"],
+  ["with one of an authority that counts elsewhere", "foreign", 401, status.UNAUTHENTICATED, "is of an authority"],
 ] as const;
 
 describe("a log that takes entries from holders of client certificates", () => {
-  test.for(CASES)("answers a client %s, over HTTPS", async ([, name, expected]) => {
+  test.for(CASES)("answers a client %s, over HTTPS", async ([, name, expected, , said]) => {
     await using rekor = await startRekor({ admission }, edge());
     expect(rekor.url).toMatch(/^https:/);
     const answer = await postTls(rekor.url, ENTRIES, await hashedrekord(), name && clients[name]);
     expect(answer.status, answer.text).toBe(expected);
+    expect(answer.text).toContain(said);
     expect((await rekor.log.published()).head.size).toBe(expected === 201 ? 1n : 0n);
   });
 

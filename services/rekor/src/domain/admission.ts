@@ -53,7 +53,7 @@ export class Admission {
     const { callers } = this.#rules;
     if (callers === undefined) return;
     const { tokens, certificates } = callers;
-    const complaint = certificateComplaint(caller.certificate, certificates, this.#clock());
+    const complaint = certificateComplaint(caller, certificates, this.#clock());
     if (complaint === undefined) return;
     if (caller.token !== undefined && tokens.length > 0) {
       try {
@@ -65,7 +65,7 @@ export class Admission {
       }
     }
     if (complaint instanceof Forbidden) throw complaint;
-    throw new Unauthenticated(`this log takes entries from known callers only: send ${wanted(callers)}`);
+    throw new Unauthenticated(`${complaint.message}: send ${wanted(callers)}`);
   }
 
   assertSigners(signers: readonly SigningKey[]): void {
@@ -87,18 +87,25 @@ export function assertSigners(signers: readonly SigningKey[], rules: SignerRules
   if (signers.length === 0) throw new Forbidden(`this log takes only ${welcome(rules)}; the entry names no signer`);
 }
 
+const KNOWN_CALLERS = "this log takes entries from known callers only";
+
 /** Undefined if one of the rules lets it in. */
 function certificateComplaint(
-  der: Uint8Array | undefined,
+  { certificate: der, certificateRefusal }: Caller,
   rules: readonly ClientCertificateRule[],
   now: number,
 ): Unauthenticated | Forbidden | undefined {
-  if (der === undefined || rules.length === 0) return new Unauthenticated("no client certificate");
+  if (rules.length === 0) return new Unauthenticated(KNOWN_CALLERS);
+  if (certificateRefusal !== undefined) {
+    return new Unauthenticated(`the client certificate that was shown is not accepted (${certificateRefusal})`);
+  }
+  if (der === undefined) return new Unauthenticated(KNOWN_CALLERS);
   const certificate = parseCertificate(der, "client certificate");
   // TLS looked when the connection began, which may be long ago.
-  if (now > certificate.notAfter.getTime()) return new Unauthenticated("client certificate: is over");
+  if (now > certificate.notAfter.getTime()) return new Unauthenticated("the client certificate is over");
   const known = rules.filter(({ authorities }) => authorities.some((each) => isIssuedBy(certificate, each)));
-  if (known.length === 0) return new Unauthenticated("client certificate: of another authority");
+  if (known.length === 0)
+    return new Unauthenticated("the client certificate is of an authority that this log does not know");
   // What stands in another type of name is not what a bare pattern means: a URI or an e-mail may spell a host's name.
   const names = parseSubjectAlternativeNames(certificate).map(({ type, value }) =>
     type === "dns" && !value.includes(":") ? value : `${type}:${value}`,

@@ -7,17 +7,20 @@ export interface FailedRequest {
   readonly url: string;
 }
 
-type Level = "warn" | "error";
+type Level = "info" | "warn" | "error";
 
 /** Lines of one level in a second. Who can cause one 503 can cause thousands, of 2 kB each with its stack. */
 const MOST_A_SECOND = 20;
 const SECOND = 1_000;
 
-/** One line for each 5xx, with what the client was not told, as long as they are few; of a storm of them the number. */
+/**
+ * One line for each 5xx, with what the client was not told, and for each who may not write, as long as they are few; of a
+ * storm of them the number. Other mistakes of clients are in the access log alone.
+ */
 export class FailureLog {
   readonly #logger: Logger;
   /** Lines of this second, those left out included. */
-  readonly #lines: Record<Level, number> = { warn: 0, error: 0 };
+  readonly #lines: Record<Level, number> = { info: 0, warn: 0, error: 0 };
   #isCounting = false;
 
   constructor(logger: Logger) {
@@ -26,24 +29,33 @@ export class FailureLog {
 
   report(failure: Failure, { id, method, url }: FailedRequest): void {
     const { status, code, error } = failure;
-    if (status < 500) return;
+    const isRefusedWriter = method !== "GET" && (code === "unauthenticated" || code === "forbidden");
+    if (status < 500 && !isRefusedWriter) return;
     const path = url.split("?", 1)[0];
     const line = { requestId: id, method, path, status, code };
     const err = error instanceof Error ? error : new Error(String(error));
     // Pushback is the design under load; how long a client waits is its own affair.
     if (code === "pushback" || code === "deadline-exceeded") return this.#logger.debug(line, err.message);
-    const level = status === 503 ? "warn" : "error";
+    if (isRefusedWriter) return this.#tell("info", line, err.message);
+    this.#tell(status === 503 ? "warn" : "error", { ...line, err }, err.message);
+  }
+
+  #tell(level: Level, line: object, message: string): void {
     if (!this.#isCounting) setTimeout(() => this.#summarize(), SECOND).unref();
     this.#isCounting = true;
-    if (++this.#lines[level] <= MOST_A_SECOND) this.#logger[level]({ ...line, err }, err.message);
+    if (++this.#lines[level] <= MOST_A_SECOND) this.#logger[level](line, message);
   }
 
   #summarize(): void {
     this.#isCounting = false;
-    for (const level of ["warn", "error"] as const) {
+    for (const level of ["info", "warn", "error"] as const) {
       const more = this.#lines[level] - MOST_A_SECOND;
       this.#lines[level] = 0;
-      if (more > 0) this.#logger[level]({ more }, "more requests failed in this second");
+      if (more > 0)
+        this.#logger[level](
+          { more },
+          level === "info" ? "more were refused in this second" : "more requests failed in this second",
+        );
     }
   }
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Pushback, Unavailable } from "@chancery/fault";
+import { Forbidden, Malformed, Pushback, Unauthenticated, Unavailable } from "@chancery/fault";
 import { FailureLog } from "../src/failure-log.ts";
 import { failureOf } from "../src/failure.ts";
 import { createLogger } from "../src/index.ts";
@@ -13,8 +13,8 @@ afterEach(() => void vi.useRealTimers());
 function failures() {
   const lines: string[] = [];
   const log = new FailureLog(createLogger({ level: "info", human: false, write: (line) => lines.push(line) }));
-  const report = (error: Error, times = 1) => {
-    for (let time = 0; time < times; time++) log.report(failureOf(error), request);
+  const report = (error: Error, times = 1, from = request) => {
+    for (let time = 0; time < times; time++) log.report(failureOf(error), from);
   };
   const taken = () => lines.splice(0).map((line) => JSON.parse(line) as Record<string, unknown>);
   return { report, taken };
@@ -42,6 +42,23 @@ describe("failed requests in the log", () => {
     report(new Unavailable("no keys", 1));
     expect(taken()).toHaveLength(1);
     vi.advanceTimersByTime(10_000);
+    expect(taken()).toEqual([]);
+  });
+
+  test("who may not write has a line with the reason and without a stack, who may not read or was only mistaken has none", () => {
+    const { report, taken } = failures();
+    report(new Forbidden("ab12 is not one of them"), 30);
+    report(new Malformed("spec: is missing"));
+    expect(taken()).toHaveLength(20);
+    vi.advanceTimersByTime(1_000);
+    expect(taken()).toMatchObject([{ level: "info", more: 10 }]);
+    report(new Unauthenticated("the token is for another audience"));
+    const path = "/api/v2/signingCert";
+    const told = { level: "info", requestId: "1", method: "POST", path, status: 401, code: "unauthenticated" };
+    const [line] = taken();
+    expect(line).toMatchObject({ ...told, msg: "the token is for another audience" });
+    expect(line).not.toHaveProperty("err");
+    report(new Unauthenticated("reading here needs the role reader"), 1, { ...request, method: "GET" });
     expect(taken()).toEqual([]);
   });
 

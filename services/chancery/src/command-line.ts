@@ -29,6 +29,8 @@ changes, and on SIGHUP.
 Without --config, or with a file that has nothing but \`chancery:\`, development mode: a built-in
 identity provider, on loopback only, that lets anyone on this machine be anyone.
 
+The other commands, in a checkout as \`npm run chancery -- init --help\`:
+
   chancery init [FLAGS]             makes the data folder; a CA below an offline root: chancery init --help
   chancery sign-intermediate FLAGS  on the machine of that root: chancery sign-intermediate --help
   chancery explain-token FILE       what would become of an identity token, check by check

@@ -94,7 +94,7 @@ describe("a new entry", () => {
     const missing = await post(ENTRIES, proposal);
     expect(missing.json).toEqual({
       code: 400,
-      message: "error processing entry: spec.signature.publicKey.content: is required",
+      message: "error processing entry: spec.signature.publicKey.url: the log fetches nothing, send the content itself",
     });
     const both = await hashedrekord();
     both.spec.signature.publicKey.url = "http://169.254.169.254/";

@@ -120,6 +120,7 @@ describe("every member of every kind", () => {
 
   test("is nowhere a url that the log would fetch, beside what it is sent or in its place", async () => {
     const names = new Set<string>();
+    const alone = new Set<string>();
     for (const proposal of [...kinds, ...(await samplesOfKinds())]) {
       names.add(proposal.kind);
       for (const path of [[], ...places(proposal.spec)]) {
@@ -128,10 +129,39 @@ describe("every member of every kind", () => {
         const at = ["spec", ...path].join(".");
         const refused = await refusal(bendIn(proposal, path, { ...inside, url: ELSEWHERE }));
         expect(refused.message, `${proposal.kind} ${at}`).toBe(`${at}.url: ${FETCHES_NOTHING}`);
-        if ("content" in inside) await refusal(bendIn(proposal, path, { url: ELSEWHERE }));
+        if (typeof inside.content !== "string") continue;
+        alone.add(`${proposal.kind} ${at}`);
+        for (const none of [{}, { content: null }, { content: "" }]) {
+          const instead = await refusal(bendIn(proposal, path, { url: ELSEWHERE, ...none }));
+          expect(instead.message, `${proposal.kind} ${at} alone`).toBe(`${at}.url: ${FETCHES_NOTHING}`);
+        }
       }
     }
     expect([...names].toSorted()).toEqual([...ENTRY_KIND_NAMES].toSorted());
+    expect([...alone].toSorted()).toEqual(
+      [
+        "alpine spec.package",
+        "alpine spec.publicKey",
+        "hashedrekord spec.signature",
+        "hashedrekord spec.signature.publicKey",
+        "helm spec.chart.provenance",
+        "helm spec.publicKey",
+        "jar spec.archive",
+        "rekord spec.signature",
+        "rekord spec.signature.publicKey",
+        "rekord spec.data",
+        "rfc3161 spec.tsr",
+        "rpm spec.package",
+        "rpm spec.publicKey",
+        "tuf spec.metadata",
+        "tuf spec.root",
+      ].toSorted(),
+    );
+    const data = { data: { url: ELSEWHERE } };
+    const digest = kinds.find(({ kind }) => kind === "hashedrekord")!;
+    expect((await refusal({ ...digest, spec: { ...digest.spec, ...data } })).message).toBe(
+      `spec.data.url: ${FETCHES_NOTHING}`,
+    );
   });
 
   test("can be any JSON at all without an error that is nobody's", async () => {

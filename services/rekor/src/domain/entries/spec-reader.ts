@@ -111,8 +111,7 @@ export class SpecReader {
     for (const name of Object.keys(this.#object)) {
       if (this.#asked.has(name)) continue;
       const at = this.at(name.slice(0, 64));
-      // An attacker's URL would make the log a client of other people's servers (CVE-2026-24117).
-      if (name === "url") throw new Malformed(`${at}: the log fetches nothing, send the content itself`);
+      if (name === URL_MEMBER) throw this.#fetchesNothing();
       throw new Malformed(`${at}: no such member in this kind of entry`);
     }
     for (const reader of this.#inner) reader.end();
@@ -137,10 +136,19 @@ export class SpecReader {
     return Object.hasOwn(this.#object, name) ? (this.#object[name] ?? undefined) : undefined;
   }
 
+  /** Who sends a URL in place of the content is told about the URL: adding the content alone would be refused again. */
   #missing(name: string): never {
+    if (Object.hasOwn(this.#object, URL_MEMBER)) throw this.#fetchesNothing();
     throw new Malformed(`${this.at(name)}: is required`);
   }
+
+  /** An attacker's URL would make the log a client of other people's servers (CVE-2026-24117). */
+  #fetchesNothing(): Malformed {
+    return new Malformed(`${this.at(URL_MEMBER)}: the log fetches nothing, send the content itself`);
+  }
 }
+
+const URL_MEMBER = "url";
 
 /** Line breaks inside are ignored, as Go's decoder does; the value is re-encoded before it is stored. */
 function decodeBytes(text: string, field: string): Uint8Array {

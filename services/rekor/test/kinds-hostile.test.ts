@@ -120,6 +120,14 @@ describe("an Alpine package", () => {
   });
 });
 
+/** A signature of version 3 with the number of one of version 4; of its time, key ID and digest nothing is read. */
+function version3(version4: Buffer, rsaBits: number): Buffer {
+  // Version, length of what is hashed, type, time, key ID, RSA, SHA-256: RFC 4880, Section 5.2.2.
+  const head = Buffer.from("0305005fa189cb05b555b38483c65d01080000", "hex");
+  const body = Buffer.concat([head, version4.subarray(-(2 + rsaBits / 8))]);
+  return Buffer.concat([Buffer.of(0x89, body.length >> 8, body.length & 0xff), body]);
+}
+
 describe("an OpenPGP signature", () => {
   test("by a key that is sent with its private half is refused, and the key not repeated", async () => {
     const armor = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nAAAA\n-----END PGP PRIVATE KEY BLOCK-----\n";
@@ -141,6 +149,23 @@ describe("an OpenPGP signature", () => {
         /armor/,
       );
     }
+  });
+
+  test("of version 3 is refused by that name, detached and in an RPM: sigstore/rekor v1.5.4 reads neither", async () => {
+    const message = "OpenPGP signatures of version 3 are not accepted, sign again";
+    await refusal(bent(pgp[1], "signature.content", (text) => base64(version3(decoded(text), 3072)))).toThrow(
+      `spec.signature.content: ${message}`,
+    );
+    const signedInVersion3 = bent(rpm[0], "package.content", (text) => {
+      const whole = decoded(text);
+      const entry = whole.indexOf(Buffer.from("0000010c00000007", "hex"));
+      const at = 112 + 16 * whole.readUInt32BE(104) + whole.readUInt32BE(entry + 8);
+      const signature = version3(whole.subarray(at, at + whole.readUInt32BE(entry + 12)), 2048);
+      whole.set(signature, at);
+      whole.writeUInt32BE(signature.length, entry + 12);
+      return base64(whole);
+    });
+    await refusal(signedInVersion3).toThrow(`spec.package.content: ${message}`);
   });
 
   test("by a ring of more packets than anyone's is refused", async () => {

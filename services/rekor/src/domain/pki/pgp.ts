@@ -1,10 +1,10 @@
 import { concatBytes, utf8 } from "@chancery/encoding";
-import { Malformed, TooLarge, Unverified } from "@chancery/fault";
+import { Malformed, TooLarge, Unsupported, Unverified } from "@chancery/fault";
 import { enums } from "openpgp";
 import { VerificationBudget } from "../verification-budget.ts";
 import { encodeArmor, isArmored, parseArmor } from "./pgp-armor.ts";
 import { maySign, parsePgpKeyRing, type PgpEntity, type PgpIdentity, type PgpKeyRing } from "./pgp-key-ring.ts";
-import { PgpTag, readPgpPackets } from "./pgp-packet.ts";
+import { type PgpPacket, PgpTag, readPgpPackets } from "./pgp-packet.ts";
 import type { PgpKey } from "./pgp-public-key.ts";
 import {
   hasExpired,
@@ -48,10 +48,21 @@ export async function verifyDetachedPgp(
   const packets = readPgpPackets(binary, field, MAX_SIGNATURES);
   if (packets.length === 0) throw new Malformed(`${field}: no signature`);
   for (const packet of packets) {
-    const read = packet.tag === PgpTag.SIGNATURE ? readPgpSignature(packet, field) : undefined;
-    if (read === undefined) throw new Malformed(`${field}: not an OpenPGP signature of a known kind`);
-    await verifyOne(read, artifact, ring, field, budget);
+    await verifyOne(readOffered(packet, field), artifact, ring, field, budget);
   }
+}
+
+/** Version 3 has a sentence of its own: old packages carry it, and upstream took it in v1.4.2 and reads it no more in v1.5.4. */
+function readOffered(packet: PgpPacket | undefined, field: string): PgpSignature {
+  const isSignature = packet?.tag === PgpTag.SIGNATURE;
+  if (isSignature && packet.body[0] === 3) {
+    throw new Unsupported(
+      `${field}: OpenPGP signatures of version 3 are not accepted, sign again with a current gpg or rpmsign`,
+    );
+  }
+  const read = isSignature ? readPgpSignature(packet, field) : undefined;
+  if (read === undefined) throw new Malformed(`${field}: not an OpenPGP signature of a known kind`);
+  return read;
 }
 
 async function verifyOne(
@@ -80,8 +91,8 @@ export async function verifyPackagePgp(
 ): Promise<void> {
   const { bytes, field } = signature;
   const [packet] = readPgpPackets(bytes, field, 1);
-  const read = packet?.tag === PgpTag.SIGNATURE ? readPgpSignature(packet, field) : undefined;
-  if (read?.type !== PgpSignatureType.BINARY) throw new Malformed(`${field}: not an OpenPGP signature of a known kind`);
+  const read = readOffered(packet, field);
+  if (read.type !== PgpSignatureType.BINARY) throw new Malformed(`${field}: not an OpenPGP signature of a known kind`);
   const keys = ring.entities.flatMap(({ primary, subkeys }) => [primary, ...subkeys.map(({ key }) => key)]);
   const signer = keys.find((key) => isIssuedBy(read, key));
   if (signer === undefined) throw new Unverified(`${field}: made by no key of the ring`);

@@ -43,5 +43,5 @@ export function isOfCalendar(text: string): boolean {
   const [year, month, day] = [text.slice(0, 4), text.slice(5, 7), text.slice(8, 10)].map(Number);
   const date = new Date(Date.parse(`${text.slice(0, 10)}T00:00:00Z`));
   if (date.getUTCFullYear() !== year || date.getUTCMonth() + 1 !== month || date.getUTCDate() !== day) return false;
-  return !/^.{10}[Tt]24/.test(text);
+  return !/^.{10}[Tt ]24/.test(text);
 }

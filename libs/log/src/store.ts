@@ -98,16 +98,16 @@ export interface LogWriter {
   freeze(): Promise<void>;
 }
 
-/**
- * Reads of what never changes once written, except `published`, which only grows. A directory, an object
- * store or a replica may stand here.
- */
 /** How many of the first entries are older than a time: two numbers where entries between are missing, of whose times nobody knows. */
 export interface SizeAt {
   readonly least: bigint;
   readonly most: bigint;
 }
 
+/**
+ * Reads of what never changes once written, except `published`, which only grows. A directory, an object
+ * store or a replica may stand here.
+ */
 export interface LogReader {
   published(): Promise<PublishedCheckpoint | undefined>;
   /**

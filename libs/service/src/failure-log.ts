@@ -12,6 +12,8 @@ type Level = "info" | "warn" | "error";
 /** Lines of one level in a second. Who can cause one 503 can cause thousands, of 2 kB each with its stack. */
 const MOST_A_SECOND = 20;
 const SECOND = 1_000;
+/** Of what a stranger can make long. */
+const LONGEST = 512;
 
 /**
  * One line for each 5xx, with what the client was not told, and for each who may not write, as long as they are few; of a
@@ -29,14 +31,15 @@ export class FailureLog {
 
   report(failure: Failure, { id, method, url }: FailedRequest): void {
     const { status, code, error } = failure;
-    const isRefusedWriter = method !== "GET" && (code === "unauthenticated" || code === "forbidden");
+    const isRefusedWriter = method === "POST" && (code === "unauthenticated" || code === "forbidden");
     if (status < 500 && !isRefusedWriter) return;
     const path = url.split("?", 1)[0];
     const line = { requestId: id, method, path, status, code };
     const err = error instanceof Error ? error : new Error(String(error));
     // Pushback is the design under load; how long a client waits is its own affair.
     if (code === "pushback" || code === "deadline-exceeded") return this.#logger.debug(line, err.message);
-    if (isRefusedWriter) return this.#tell("info", line, err.message);
+    if (isRefusedWriter)
+      return this.#tell("info", { ...line, path: path?.slice(0, LONGEST) }, err.message.slice(0, LONGEST));
     this.#tell(status === 503 ? "warn" : "error", { ...line, err }, err.message);
   }
 

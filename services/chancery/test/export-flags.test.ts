@@ -13,6 +13,7 @@ test.for([
   [["entries", "--out", "x", "--from", "yesterday"], "--from: is neither an ISO date"],
   [["entries", "--out", "x", "--from", "2026-11-31"], "--from: is neither an ISO date"],
   [["entries", "--out", "x", "--to", "2026-11-30T24:00Z"], "--to: is neither an ISO date"],
+  [["entries", "--out", "x", "--to", "2026-11-30 24:00"], "--to: is neither an ISO date"],
   [["entries", "--out", "x", "--from", "2026-01-02", "--to", "2026-01-01"], "--from: is not before --to"],
   [["entries", "--out", "x", "--format", "xml"], "--format: xml is none of jsonl, csv, bare"],
   [["refusals", "--out", "x", "--format", "bare"], "--format: bare is none of jsonl, csv"],

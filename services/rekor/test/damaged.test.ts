@@ -77,7 +77,7 @@ test("a row that leads to another entry answers with neither of the two", async 
   expect((await rekor.get("/api/chancery/v1/entries/rekor/2")).status).toBe(200);
 });
 
-const BESIDE = "; what was logged before or after it is found with `to` or `from`";
+const BESIDE = "; what was logged before it is found with `order=oldest` or `to`, what after it with `from`";
 
 test("a list in which an entry can no longer be read says so, and not that nobody answers", async () => {
   const { rekor } = await changedBy((db) => db.query(UNREADABLE));

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { PostgresSearchIndex } from "@chancery/log";
 import { expect, test } from "vitest";
+import { IN_TOTO_PAYLOAD_TYPE, readStatement } from "../src/domain/entries/in-toto-statement.ts";
 import { PublishedTree, verifyIndex } from "../src/index.ts";
 import { testDatabases } from "./postgres.ts";
 import { aStatement, dsse, intoto2, provenance1 } from "./proposals.ts";
@@ -35,6 +36,8 @@ test("a provenance of SLSA v1 is found by what the build was made from, in both 
   expect(await rekor.found({ digest: COMMIT, "digest.2": subject, log: "rekor" })).toEqual(all.slice(1));
   expect(await rekor.found({ digest: `sha1:${COMMIT}` })).toEqual([]);
   expect(await rekor.found({ subjectDigest: FILE })).toEqual([]);
+  // What was made from an image is not of that image.
+  expect(await rekor.found({ image: `example.com/base@sha256:${FILE}` })).toEqual([]);
   expect(await rekor.retrieve({ hash: `sha256:${FILE}` })).toEqual([]);
   expect(await rekor.retrieve({ hash: `sha256:${subject}` })).toHaveLength(2);
   for (const name of ["rekor", "rekor-v2"]) {
@@ -46,3 +49,16 @@ test("a provenance of SLSA v1 is found by what the build was made from, in both 
     expect(differences).toEqual([]);
   }
 });
+
+test("a build of more dependencies than are searched by is logged, and found by the first of them and by its subject", () => {
+  const resolvedDependencies = Array.from({ length: 5_000 }, (_, at) => ({ digest: { sha256: digestOf(at) } }));
+  const statement = aStatement("ab".repeat(32), { buildDefinition: { resolvedDependencies } });
+  const facts = readStatement(IN_TOTO_PAYLOAD_TYPE, Buffer.from(statement), "payload");
+  expect(facts?.dependencies).toHaveLength(4_096);
+  expect(facts?.dependencies.at(-1)).toBe(`sha256:${digestOf(4_095)}`);
+  expect(facts?.subjects).toEqual([{ name: "artifact", digests: [`sha256:${"ab".repeat(32)}`] }]);
+});
+
+function digestOf(at: number): string {
+  return at.toString(16).padStart(64, "0");
+}

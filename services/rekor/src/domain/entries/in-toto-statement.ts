@@ -5,6 +5,8 @@ export const IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json";
 const MAX_SUBJECTS = 1_024;
 /** Of all subjects and materials: each becomes a row of the search index. */
 const MAX_DIGESTS = 4_096;
+/** Of dependencies; of more, these are found. */
+const MAX_DEPENDENCY_DIGESTS = 4_096;
 /** Beyond any digest; a longer one is no digest and would be searched by no one. */
 const MAX_DIGEST_LENGTH = 512;
 /** Seven megabytes of `[` take JSON.parse a second and a half, and of `{},` one: no one signs such a statement. */
@@ -42,16 +44,26 @@ export function readStatement(payloadType: string, payload: Uint8Array, field: s
     digests: digestsOf(each, budget, field),
   }));
   const predicate = member(statement, "predicate");
-  const digests = (value: unknown) => resources(value).flatMap((each) => digestsOf(each, budget, field));
   return {
     predicateType: nameOf(member(statement, "predicateType"), budget),
     subjects,
-    materials: digests(member(predicate, "materials")),
-    dependencies: [
-      ...digests(member(member(predicate, "buildDefinition"), "resolvedDependencies")),
-      ...digests(member(member(member(predicate, "runDetails"), "builder"), "builderDependencies")),
-    ],
+    materials: resources(member(predicate, "materials")).flatMap((each) => digestsOf(each, budget, field)),
+    dependencies: dependenciesOf(predicate),
   };
+}
+
+/** The first ones: a build may have had many thousands, and its attestation is logged whoever searches for the last of them. */
+function dependenciesOf(predicate: unknown): string[] {
+  const found: string[] = [];
+  const all = [
+    ...resources(member(member(predicate, "buildDefinition"), "resolvedDependencies")),
+    ...resources(member(member(member(predicate, "runDetails"), "builder"), "builderDependencies")),
+  ];
+  for (const each of all) {
+    found.push(...digestTexts(each));
+    if (found.length >= MAX_DEPENDENCY_DIGESTS) return found.slice(0, MAX_DEPENDENCY_DIGESTS);
+  }
+  return found;
 }
 
 /** `algorithm:digest` of every subject and material: v1's `index/retrieve` knows no dependencies. */
@@ -60,15 +72,20 @@ export function statementDigests(statement: StatementFacts | undefined): string[
   return [...statement.subjects.flatMap(({ digests }) => digests), ...statement.materials];
 }
 
-function digestsOf({ digest }: Resource, budget: { digests: number }, field: string): string[] {
+function digestsOf(resource: Resource, budget: { digests: number }, field: string): string[] {
+  const digests = digestTexts(resource);
+  budget.digests -= digests.length;
+  if (budget.digests < 0) throw new Malformed(`${field}: more than ${MAX_DIGESTS} digests`);
+  return digests;
+}
+
+function digestTexts({ digest }: Resource): string[] {
   if (typeof digest !== "object" || digest === null) return [];
   const digests: string[] = [];
   for (const [algorithm, value] of Object.entries(digest)) {
     const text = `${algorithm}:${typeof value === "string" ? value : ""}`;
     if (typeof value === "string" && text.length <= MAX_DIGEST_LENGTH) digests.push(text);
   }
-  budget.digests -= digests.length;
-  if (budget.digests < 0) throw new Malformed(`${field}: more than ${MAX_DIGESTS} digests`);
   return digests;
 }
 

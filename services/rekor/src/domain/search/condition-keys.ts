@@ -16,6 +16,7 @@ export function conditionKeys(condition: Condition): ConditionKeys {
   switch (condition.by) {
     case "digest":
       return { by: "keys", keys: [...askedKeys(value), termKey("dependency", value)] };
+    case "image":
     case "subjectDigest":
       return { by: "keys", keys: askedKeys(value) };
     case "san":

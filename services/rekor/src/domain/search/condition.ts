@@ -3,7 +3,6 @@ import { parsePublicKey, spkiHash } from "@chancery/crypto";
 import { Fault, Malformed } from "@chancery/fault";
 import { certificatePublicKey, parseCertificate, type SubjectAlternativeName } from "@chancery/x509";
 import { ENTRY_KIND_NAMES } from "../entries/entry-kind-names.ts";
-import { statementDigests } from "../entries/in-toto-statement.ts";
 import { EXTENSION_NAMES } from "./certificate-facts.ts";
 import type { EntryFacts } from "./entry-facts.ts";
 import { imageDigests } from "./image-signature.ts";
@@ -12,7 +11,7 @@ import { parseSanGlob, type SanGlob } from "./san-glob.ts";
 
 /** One value of one filter: what to look up, and what an entry is held against. */
 export type Condition =
-  | { readonly by: "digest" | "subjectDigest"; readonly value: string }
+  | { readonly by: "digest" | "image" | "subjectDigest"; readonly value: string }
   | { readonly by: "key"; readonly value: string }
   | { readonly by: "san"; readonly value: string }
   | { readonly by: "sanPrefix"; readonly value: string }
@@ -50,7 +49,7 @@ export function parseConditions(name: string, text: string): readonly Condition[
   if (name === "digest" && COMMIT.test(text))
     return [`sha1:${text}`, `gitCommit:${text}`].map((each) => parseCondition(name, each));
   if (name !== "image") return [parseCondition(name, text)];
-  return imageDigests(name, boundedValue(name, text)).map((value) => ({ by: "digest", value }));
+  return imageDigests(name, boundedValue(name, text)).map((value) => ({ by: "image", value }));
 }
 
 /** Throws Malformed that begins with the filter's name. Values are compared in lower case, as v1's search does. */
@@ -88,15 +87,22 @@ function boundedValue(name: string, text: string): string {
   return text.toLowerCase();
 }
 
-function digestsOf({ digests, statement, otherTexts }: EntryFacts): string[] {
-  return [...digests, ...statementDigests(statement), ...(statement?.dependencies ?? []), ...otherTexts];
+function signedDigests({ digests, statement, otherTexts }: EntryFacts): string[] {
+  return [...digests, ...(statement?.subjects ?? []).flatMap((subject) => subject.digests), ...otherTexts];
+}
+
+function dependencies({ statement }: EntryFacts): readonly string[] {
+  return statement === undefined ? [] : [...statement.materials, ...statement.dependencies];
 }
 
 export function matches(facts: EntryFacts, condition: Condition): boolean {
   const { value } = condition;
   switch (condition.by) {
     case "digest":
-      return has(digestsOf(facts), value);
+      return has([...signedDigests(facts), ...dependencies(facts)], value);
+    // What was made from an image is not of that image.
+    case "image":
+      return has(signedDigests(facts), value);
     case "subjectDigest":
       return facts.statement?.subjects.some(({ digests }) => has(digests, value)) ?? false;
     case "subjectName":

@@ -57,7 +57,7 @@ export async function searchLog(log: SearchedLog, search: Search, range: IndexRa
     }
   } catch (cause) {
     if (!(cause instanceof Damaged)) throw cause;
-    const told = `log ${log.name}: ${cause.message}; what was logged before or after it is found with \`to\` or \`from\``;
+    const told = `log ${log.name}: ${cause.message}; what was logged before it is found with \`order=oldest\` or \`to\`, what after it with \`from\``;
     throw new Damaged(told, { cause });
   }
   return looking.result();

@@ -9,7 +9,7 @@ const text = { type: "string", minLength: 1, maxLength: MAX_VALUE_LENGTH };
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
   digest:
-    "`<algorithm>:<digest>`, or SHA-1, SHA-256, SHA-384 or SHA-512 in hexadecimal (40 digits: a `gitCommit` too): of the artifact, payload or envelope, or of a subject, a material (SLSA v0.2) or a dependency (v1) of an attestation.",
+    "`<algorithm>:<digest>`, or SHA-1, SHA-256, SHA-384 or SHA-512 in hexadecimal (40 digits: a `gitCommit` too): of the artifact, payload or envelope, or of a subject, a material (SLSA v0.2) or a dependency (v1, the first 4,096) of an attestation.",
   image:
     "`<repository>@sha256:<digest>`, or the digest alone: of an image that cosign signed or attested. Signatures of cosign 2 need the repository, and such with annotations of the signer's own are found by what was signed alone, as are attestations in the v2 log.",
   key: "SHA-256 of the SubjectPublicKeyInfo in hexadecimal, or PEM of the key or of a certificate with it.",
